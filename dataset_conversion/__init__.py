@@ -1,0 +1,1 @@
+"""Raw public datasets to nnU-Net raw datasets: ``mass_nnunet convert``."""

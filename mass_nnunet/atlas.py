@@ -1,0 +1,80 @@
+"""The atlases that a model carries: outlined scans whose labels are propagated to a new scan."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from .losses import local_correlation, one_hot
+from .registration import warp
+
+# Softmax over atlases of their local correlation, which runs from 0 to 1.
+TEMPERATURE = 0.1
+
+
+class AtlasBank(nn.Module):
+    """Up to A atlases of each of N modalities, one patch each, as buffers: they travel with the weights.
+
+    Args:
+        modalities: N.
+        capacity: A.
+        channels: of an image, C.
+        classes: K, with background.
+        patch: (Z, Y, X).
+    """
+
+    def __init__(self, modalities: int, capacity: int, channels: int, classes: int, patch: Sequence[int]) -> None:
+        super().__init__()
+        self.classes = classes
+        self.register_buffer("count", torch.zeros(modalities, dtype=torch.long))
+        self.register_buffer("images", torch.zeros((modalities, capacity, channels, *patch), dtype=torch.float16))
+        self.register_buffer("labels", torch.zeros((modalities, capacity, *patch), dtype=torch.uint8))
+
+    def put(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Set the atlases of one modality.
+
+        Args:
+            modality: its index.
+            images: (C, Z, Y, X) each, of the patch's size.
+            labels: (Z, Y, X) each.
+
+        Raises:
+            ValueError: no atlas, more than the capacity, or another size than the patch.
+        """
+        if not 0 < len(images) <= self.images.shape[1]:
+            raise ValueError(f"{len(images)} atlases do not fit into a bank of 1 to {self.images.shape[1]}")
+        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+            if image.shape != self.images.shape[2:] or label.shape != self.labels.shape[2:]:
+                raise ValueError(
+                    f"atlas of shape {tuple(image.shape)}, but the bank holds {tuple(self.images.shape[2:])}"
+                )
+            self.images[modality, i] = image
+            self.labels[modality, i] = label
+        self.count[modality] = len(images)
+
+    def images_of(self, modality: int) -> Tensor:
+        """Atlas images (A', C, Z, Y, X), float32."""
+        return self.images[modality, : int(self.count[modality])].float()
+
+    def labels_of(self, modality: int) -> Tensor:
+        """One-hot atlas labels (A', K, Z, Y, X), float32."""
+        labels = self.labels[modality, : int(self.count[modality])]
+        return one_hot(labels[:, None], self.classes)
+
+    def fuse(self, modality: int, scan: Tensor, fields: Tensor) -> Tensor:
+        """Labels of all atlases propagated to one scan, weighted by how well each matches it locally.
+
+        The weight is a softmax over the atlases of the local correlation (window 9) of the warped image with the scan.
+
+        Args:
+            modality: of the scan and of the atlases.
+            scan: (C, Z, Y, X).
+            fields: (A', 3, Z, Y, X), at full resolution.
+
+        Returns:
+            Probabilities (K, Z, Y, X).
+        """
+        warped = warp(self.images_of(modality), fields)  # (A', C, Z, Y, X)
+        correlation = local_correlation(warped[:, :1], scan[None, :1].expand(len(warped), -1, -1, -1, -1))
+        weight = (correlation / TEMPERATURE).softmax(0)  # (A', 1, Z, Y, X)
+        return (weight * warp(self.labels_of(modality), fields)).sum(0)

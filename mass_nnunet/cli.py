@@ -1,0 +1,49 @@
+"""The command line: ``mass_nnunet COMMAND``. Each command lives in a module with ``add_arguments`` and ``run``."""
+
+import argparse
+import importlib
+import sys
+
+from . import __version__
+from .errors import UserError
+
+# A command's module is imported only when that command is asked for: `mass_nnunet env` must not wait for torch.
+COMMANDS = {
+    "env": ("mass_nnunet.env", "print the export lines that nnU-Net needs"),
+    "convert": ("mass_nnunet.dataset_conversion.command", "turn a public dataset into an nnU-Net raw dataset"),
+    "split": ("mass_nnunet.splits_command", "write splits_final.json: labelled, unlabelled and validation cases"),
+    "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
+    "evaluate": ("mass_nnunet.evaluation_command", "Dice and surface distances of predictions against the truth"),
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
+    argv = sys.argv[1:] if argv is None else argv
+    parser = argparse.ArgumentParser(prog="mass_nnunet", description=__doc__.split(".")[0] + ".")
+    parser.add_argument("--version", action="version", version=__version__)
+    subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, (module, text) in COMMANDS.items():
+        sub = subparsers.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        if argv and argv[0] == name:
+            implementation = importlib.import_module(module)
+            implementation.add_arguments(sub)
+            sub.set_defaults(run=implementation.run)
+    args = parser.parse_args(argv)
+    try:
+        args.run(args)
+    except UserError as error:
+        print(f"mass_nnunet {args.command}: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        # A full or read-only disk, a missing permission: the file's name is all that the user needs.
+        print(f"mass_nnunet {args.command}: error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(f"mass_nnunet {args.command}: interrupted; run the same command again to go on", file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,28 @@
+"""``mass_nnunet env``: the export lines that make nnU-Net find its folders and our trainers."""
+
+import argparse
+import os
+import shlex
+from pathlib import Path
+
+HOOK_FOLDER = Path(__file__).parent / "nnunet_hook"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet env``."""
+    parser.epilog = 'Use it as: eval "$(mass_nnunet env)"'
+    parser.add_argument("--root", type=Path, default=Path("nnunet"), help="where unset nnU-Net folders are put")
+
+
+def export_lines(root: Path) -> list[str]:
+    """``export NAME=VALUE`` for nnUNet_extTrainer, and for each of nnU-Net's three folders that is not set."""
+    values = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
+    for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
+        if name not in os.environ:
+            values[name] = str(root.resolve() / name)
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the export lines."""
+    print("\n".join(export_lines(args.root)))

@@ -1,0 +1,65 @@
+"""``mass_nnunet evaluate``: Dice and surface distances of a folder of predictions."""
+
+import argparse
+from pathlib import Path
+
+import pandas as pd
+
+from .errors import UserError
+from .evaluation import evaluate_folder, summarize
+from .files import atomic_path, read_json
+
+METRICS = {"dice": "Dice", "hd95": "HD95 (mm)", "assd": "ASSD (mm)", "volume_difference": "volume difference"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet evaluate``."""
+    parser.add_argument("predictions", type=Path, help="folder of predicted label maps")
+    parser.add_argument("truth", type=Path, help="folder of true label maps with the same names, such as labelsTs")
+    parser.add_argument("--csv", type=Path, help="also write one row for each case and organ to this file")
+    parser.add_argument("-np", "--processes", type=int, default=2, help="processes (default 2)")
+
+
+def find_dataset_json(predictions: Path, truth: Path) -> dict:
+    """dataset.json, which nnUNetv2_predict puts beside its predictions, else that of the raw dataset.
+
+    Raises:
+        UserError: a folder does not exist, or neither of them has a dataset.json.
+    """
+    for folder in (predictions, truth):
+        if not folder.is_dir():
+            raise UserError(f"{folder} is not a folder: name the folder of the label maps")
+    for file in (predictions / "dataset.json", truth.resolve().parent / "dataset.json"):
+        if file.is_file():
+            return read_json(file, "copy it from the raw dataset again")
+    raise UserError(
+        f"{predictions} has no dataset.json, nor has the folder above {truth}: copy it from the raw dataset"
+    )
+
+
+def format_table(scores: pd.DataFrame) -> str:
+    """One line an organ, mean ± sd of each metric; a column tells how many were missed, where any was."""
+    columns = {}
+    for metric, title in METRICS.items():
+        summary = summarize(scores, ["organ"], metric)
+        digits = 3 if metric in ("dice", "volume_difference") else 1
+        columns[title] = [f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}" for row in summary.itertuples()]
+    missed = summarize(scores, ["organ"], "hd95")
+    columns["cases"] = missed["cases"].tolist()
+    if missed["missed"].any():
+        columns["not found"] = missed["missed"].tolist()
+    return pd.DataFrame(columns, index=missed.index).to_string(index_names=False)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Print the table of means, and write the rows where asked to."""
+    dataset = find_dataset_json(args.predictions, args.truth)
+    scores = evaluate_folder(
+        args.predictions, args.truth, dataset["labels"], args.processes, dataset.get("file_ending", ".nii.gz")
+    )
+    print(format_table(scores))
+    print(f"mean Dice over all organs and cases: {scores['dice'].mean():.3f}")
+    if args.csv:
+        with atomic_path(args.csv) as temporary:
+            scores.to_csv(temporary, index=False)
+        print(f"wrote {args.csv}")

@@ -1,0 +1,48 @@
+"""The numbers of the method, as they stand in the plans under ``mass.hyperparameters`` (DESIGN, section 2)."""
+
+from copy import deepcopy
+from typing import Any
+
+from .errors import UserError
+
+DEFAULTS: dict[str, Any] = {
+    # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
+    "unlabelled_per_step": 1,
+    # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
+    "atlases": 5,
+    # Channels of the correspondence head; a multiple of 16 is fastest.
+    "correspondence_channels": 16,
+    "weights": {
+        "atlas": 1.0,
+        "similarity": 0.2,
+        "smoothness": 0.2,
+        "semantic": 0.1,
+        "anatomical": 0.05,
+        "teaching": 0.5,
+    },
+    # How features of two modalities are compared: nce, mse or kl.
+    "anatomical": "nce",
+    "temperature": 0.1,
+    # A voxel's pseudo-label counts where the mean of the branches' probabilities exceeds this.
+    "confidence": 0.75,
+}
+
+
+def complete(given: dict[str, Any]) -> dict[str, Any]:
+    """``DEFAULTS`` with the values of ``given`` put in; weights one by one.
+
+    Raises:
+        UserError: an unknown name, which would otherwise be a silent typing error in the plans.
+    """
+    result = deepcopy(DEFAULTS)
+    for name, value in given.items():
+        if name not in result:
+            raise UserError(f"unknown hyperparameter {name!r} in the plans: known are {', '.join(DEFAULTS)}")
+        if name == "weights":
+            if unknown := set(value) - set(DEFAULTS["weights"]):
+                known = ", ".join(DEFAULTS["weights"])
+                raise UserError(f"unknown weight {min(unknown)!r} in the plans: known are {known}")
+            result["weights"].update(value)
+        else:
+            result[name] = value
+    return result

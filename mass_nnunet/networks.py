@@ -1,0 +1,154 @@
+"""The network: an encoder for each modality, one shared decoder with segmentation heads, and a correspondence head."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .atlas import AtlasBank
+from .correspondence import CorrespondenceHead
+from .pairing import Layout
+from .registration import upsample, warp
+
+
+class GroupOutput(NamedTuple):
+    """What a training step yields for a batch of S scans, T of them targets (see :class:`pairing.Layout`).
+
+    Attributes:
+        scans: the batch itself (S, C, Z, Y, X).
+        logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
+        fields: (2T, 3, Z', Y', X'), at the field's resolution; first those from the atlas of the target's own
+            modality, then those from the atlas of another one, in the order of the targets.
+        features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency.
+        warped_features: (T, C, Z', Y', X'), of the other-modality atlases, warped to the targets.
+    """
+
+    scans: Tensor
+    logits: list[Tensor]
+    fields: Tensor
+    features: Tensor
+    warped_features: Tensor
+
+
+class MASSNet(nn.Module):
+    """N encoders, a shared decoder, a correspondence head and the atlases, in one module with one state.
+
+    Training mode takes the scans of the whole group (``active`` says of which modalities, in equal shares) and
+    registers atlases to targets within the batch. Evaluation mode segments.
+
+    Args:
+        unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet: anything with an ``encoder``
+            and a ``decoder`` of dynamic-network-architectures). The first one's decoder is shared.
+        layout: how a training batch is composed.
+        atlases: the empty bank of atlases; its patch shape is that of the plans.
+        correspondence_channels: width of the correspondence head.
+        modality: index of the modality that this model segments at inference.
+        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean).
+    """
+
+    def __init__(
+        self,
+        unets: Sequence[nn.Module],
+        *,
+        layout: Layout,
+        atlases: AtlasBank,
+        correspondence_channels: int,
+        modality: int,
+        inference: str,
+    ) -> None:
+        super().__init__()
+        self.encoders = nn.ModuleList(unet.encoder for unet in unets)
+        self.decoder = unets[0].decoder
+        coarse_to_half = [layer.in_channels for layer in self.decoder.seg_layers][:-1]
+        self.correspondence = CorrespondenceHead(coarse_to_half, correspondence_channels)
+        self.atlases = atlases
+        self.layout = layout
+        self.inference = inference
+        # The modalities whose scans a batch holds, in this order and in equal shares.
+        self.active: tuple[int, ...] = (modality,)
+        self._atlas_features: list[Tensor] | None = None
+        self.register_load_state_dict_post_hook(lambda *_: self._forget_atlas_features())
+
+    def train(self, mode: bool = True) -> "MASSNet":
+        """As in torch; what was computed with older weights is forgotten."""
+        self._forget_atlas_features()
+        return super().train(mode)
+
+    def forward(self, scans: Tensor) -> GroupOutput | Tensor | list[Tensor]:
+        """Segment scans (S, C, Z, Y, X); in training mode also register the batch's atlases to its targets.
+
+        Returns:
+            In training mode a :class:`GroupOutput`. In evaluation mode logits (S, K, Z, Y, X), or a list of them from
+            fine to coarse where ``decoder.deep_supervision`` is set.
+        """
+        with cpu_autocast(scans.device):
+            features = self.decode(scans)
+            if self.training:
+                return self._register(scans, features)
+            if self.decoder.deep_supervision:
+                return self._segment(features)
+            logits = self.decoder.seg_layers[-1](features[-1]).float()
+            return logits if self.inference == "segmentation" else self._propagate(scans, features, logits)
+
+    def decode(self, scans: Tensor) -> list[Tensor]:
+        """Features of the shared decoder, from coarse to fine; each scan goes through the encoder of its modality."""
+        shares = scans.chunk(len(self.active))
+        skips = [self.encoders[m](share) for m, share in zip(self.active, shares, strict=True)]
+        return decoder_features(self.decoder, [torch.cat(level) for level in zip(*skips, strict=True)])
+
+    def _segment(self, features: list[Tensor]) -> list[Tensor]:
+        """Logits of all heads, from fine to coarse."""
+        heads = zip(self.decoder.seg_layers, features, strict=True)
+        return [layer(f).float() for layer, f in heads][::-1]
+
+    def _register(self, scans: Tensor, features: list[Tensor]) -> GroupOutput:
+        """Fields from atlases of the same and of another modality to each target of the batch."""
+        target, same, other = self.layout.pairs(features[0].device)
+        projected = self.correspondence.project(features[:-1])
+        atlas = [torch.cat([f[same], f[other]]) for f in projected]
+        targets = [torch.cat([f[target], f[target]]) for f in projected]
+        fields = self.correspondence(atlas, targets)  # (2T, 3, Z', Y', X')
+        warped = warp(projected[-1][other], fields[len(target) :])
+        return GroupOutput(scans, self._segment(features), fields, projected[-1][target], warped)
+
+    def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
+        """Log probabilities of the labels propagated from the modality's atlases, or of their mean with the head's."""
+        modality = self.active[0]
+        if self._atlas_features is None:
+            self._atlas_features = self.correspondence.project(self.decode(self.atlases.images_of(modality))[:-1])
+        projected = self.correspondence.project(features[:-1])
+        count = len(self._atlas_features[0])
+        propagated = []
+        for i, scan in enumerate(scans):
+            target = [f[i : i + 1].expand(count, -1, -1, -1, -1) for f in projected]
+            field = upsample(self.correspondence(self._atlas_features, target), scan.shape[1:])
+            propagated.append(self.atlases.fuse(modality, scan, field))
+        probabilities = torch.stack(propagated)
+        if self.inference == "fused":
+            probabilities = (probabilities + logits.softmax(1)) / 2
+        return probabilities.clamp_min(1e-6).log()
+
+    def _forget_atlas_features(self) -> None:
+        self._atlas_features = None
+
+
+def decoder_features(decoder: nn.Module, skips: Sequence[Tensor]) -> list[Tensor]:
+    """What a U-Net decoder computes before its segmentation heads, from coarse to fine.
+
+    Args:
+        decoder: a UNetDecoder of dynamic-network-architectures.
+        skips: features of the encoder, from fine to coarse.
+    """
+    features = []
+    below = skips[-1]
+    for upsampling, stage, skip in zip(decoder.transpconvs, decoder.stages, reversed(skips[:-1]), strict=True):
+        below = stage(torch.cat((upsampling(below), skip), dim=1))
+        features.append(below)
+    return features
+
+
+def cpu_autocast(device: torch.device) -> torch.autocast:
+    """bfloat16 on processors that compute it natively (nnU-Net itself does so on CUDA only); else a null context."""
+    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+    return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and native)

@@ -1,0 +1,123 @@
+"""The objective of MASS: where all its terms are put together (DESIGN, section 2)."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .losses import (
+    channel_contrast_loss,
+    confident_label_loss,
+    diffusion_loss,
+    feature_kl_loss,
+    feature_mse_loss,
+    local_correlation_loss,
+    one_hot,
+    ramp_up,
+    soft_dice_loss,
+)
+from .networks import GroupOutput
+from .pairing import Layout
+from .registration import downsample, folding, warp
+
+TERMS = ("supervised", "atlas", "similarity", "smoothness", "semantic", "anatomical", "teaching", "folding")
+"""What is logged each epoch: the terms before their weights, and the share of folded voxels, which is no term."""
+
+ANATOMICAL = {"nce": channel_contrast_loss, "mse": feature_mse_loss, "kl": feature_kl_loss}
+
+
+class Objective:
+    """The weighted sum of all terms for one training batch.
+
+    What concerns the warped atlases is computed at the field's resolution, half of the patch's.
+
+    Args:
+        supervised: nnU-Net's own loss, of (logits from fine to coarse, targets from fine to coarse).
+        layout: of the batch.
+        classes: K, with background.
+        hyperparameters: as completed by :func:`hyperparameters.complete`.
+    """
+
+    def __init__(
+        self, supervised: Callable[..., Tensor], layout: Layout, classes: int, hyperparameters: dict[str, Any]
+    ) -> None:
+        self.supervised = supervised
+        self.layout = layout
+        self.classes = classes
+        self.weights = hyperparameters["weights"]
+        self.confidence = hyperparameters["confidence"]
+        self.anatomical = ANATOMICAL[hyperparameters["anatomical"]]
+        self.temperature = hyperparameters["temperature"]
+        # t/T, set by the trainer as the training goes on.
+        self.progress = 0.0
+        # The terms of the last batch, without gradient: for the log.
+        self.terms: dict[str, Tensor] = {}
+
+    def __call__(self, output: GroupOutput | list[Tensor], labels: list[Tensor]) -> Tensor:
+        """The objective of a training batch, or nnU-Net's own loss of a validation batch.
+
+        Args:
+            output: of the network; in training mode a GroupOutput, else logits from fine to coarse.
+            labels: from fine to coarse, each (S, 1, Z_s, Y_s, X_s); those of unlabelled scans are never looked at.
+        """
+        if not isinstance(output, GroupOutput):
+            return self.supervised(output, labels)
+        scans = output.scans
+        target, same, other = self.layout.pairs(scans.device)
+        labelled = self.layout.is_labelled(scans.device)
+        taught = ~labelled[target]  # targets without labels
+        count = len(target)
+        shape = output.fields.shape[2:]
+
+        atlas_index = torch.cat([same, other])
+        # A label of an unlabelled scan is not a label: where the one-hot maps are indexed, only labelled ones are.
+        propagated = warp(self._labels_at(labels[0], atlas_index, shape), output.fields)  # (2T, K, Z', Y', X')
+        from_same, from_other = propagated[:count], propagated[count:]
+        images = downsample(scans[:, :1], shape)
+        warped_same = warp(images[same], output.fields[:count])
+
+        truth = self._labels_at(labels[0], target[~taught], shape).repeat(2, 1, 1, 1, 1)
+        terms = {
+            "supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels]),
+            "atlas": soft_dice_loss(propagated[~taught.repeat(2)], truth),
+            "similarity": local_correlation_loss(warped_same, images[target]),
+            "smoothness": diffusion_loss(output.fields),
+            "semantic": soft_dice_loss(from_same, from_other),
+            "anatomical": self._anatomical(output.warped_features, output.features),
+            "teaching": self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught]),
+        }
+        self.terms = {name: value.detach() for name, value in terms.items()}
+        self.terms["folding"] = folding(output.fields.detach())
+
+        ramp = ramp_up(self.progress)
+        scale = {"supervised": 1.0, **self.weights}
+        for name in ("semantic", "anatomical", "teaching"):
+            scale[name] = scale[name] * ramp
+        return sum(scale[name] * value for name, value in terms.items())
+
+    def _labels_at(self, labels: Tensor, index: Tensor, shape: tuple[int, ...]) -> Tensor:
+        """Labels (S, 1, Z, Y, X) of the scans ``index``, as class shares on a coarser grid (len(index), K, *shape)."""
+        return downsample(one_hot(labels[index], self.classes), shape)
+
+    def _anatomical(self, warped: Tensor, features: Tensor) -> Tensor:
+        if self.anatomical is channel_contrast_loss:
+            return channel_contrast_loss(warped, features, self.temperature)
+        return self.anatomical(warped, features)
+
+    def _teaching(self, logits: Tensor, from_same: Tensor, from_other: Tensor) -> Tensor:
+        """Mutual teaching on unlabelled targets: pseudo-labels teach the head, the head teaches the atlas branch.
+
+        Args:
+            logits: of the head at full resolution (B, K, Z, Y, X).
+            from_same: labels propagated from the same modality's atlas (B, K, Z', Y', X').
+            from_other: labels propagated from the other modality's atlas.
+        """
+        head = logits.detach().softmax(1)
+        atlas = F.interpolate((from_same + from_other).detach() / 2, head.shape[2:], mode="trilinear")
+        confidence, pseudo_label = ((head + 2 * atlas) / 3).max(1)
+        to_head = confident_label_loss(logits, pseudo_label, confidence > self.confidence)
+        head = downsample(head, from_same.shape[2:])
+        to_atlas = (soft_dice_loss(from_same, head) + soft_dice_loss(from_other, head)) / 2
+        return to_head + to_atlas

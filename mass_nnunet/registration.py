@@ -1,0 +1,67 @@
+"""Displacement fields: warp, change the grid, Jacobian determinant.
+
+A field has shape (B, 3, Z, Y, X), is given in voxels of its own grid in (z, y, x) order, and pulls back: it lives on
+the target's grid and says where in the atlas each voxel comes from, ``warped(p) = atlas(p + field(p))``.
+"""
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def voxel_grid(shape: Sequence[int], device: torch.device) -> Tensor:
+    """Voxel indices as a float32 tensor (1, 3, Z, Y, X) in (z, y, x) order."""
+    axes = [torch.arange(size, device=device, dtype=torch.float32) for size in shape]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))[None]
+
+
+def warp(volume: Tensor, field: Tensor) -> Tensor:
+    """Pull ``volume`` (B, C, Z, Y, X) back through ``field`` (B, 3, Z, Y, X), linearly, in float32.
+
+    Beyond its border a volume goes on with its border values, so that one-hot labels still sum to one.
+
+    Raises:
+        ValueError: the two grids differ.
+    """
+    shape = volume.shape[2:]
+    if field.shape[2:] != shape:
+        raise ValueError(f"field on grid {tuple(field.shape[2:])} cannot warp a volume on grid {tuple(shape)}")
+    # Positions need more than the eight bits of precision that bfloat16 has.
+    with torch.autocast(volume.device.type, enabled=False):
+        position = voxel_grid(shape, field.device) + field.float()  # (B, 3, Z, Y, X)
+        size = torch.tensor(shape, device=field.device, dtype=torch.float32).view(1, 3, 1, 1, 1)
+        normalized = (2 * position + 1) / size - 1  # grid_sample's convention for align_corners=False
+        grid = normalized.flip(1).permute(0, 2, 3, 4, 1)  # (B, Z, Y, X, 3) in (x, y, z) order
+        return F.grid_sample(volume.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def upsample(field: Tensor, shape: Sequence[int]) -> Tensor:
+    """Bring a field to a finer grid ``shape`` (Z, Y, X); its values, being voxels, grow with the grid."""
+    factor = torch.tensor(
+        [new / old for new, old in zip(shape, field.shape[2:], strict=True)], device=field.device, dtype=field.dtype
+    )
+    finer = F.interpolate(field, size=tuple(shape), mode="trilinear", align_corners=False)
+    return finer * factor.view(1, 3, 1, 1, 1)
+
+
+def downsample(volume: Tensor, shape: Sequence[int]) -> Tensor:
+    """Mean over the voxels that each voxel of a coarser grid covers: (B, C, Z, Y, X) -> (B, C, *shape)."""
+    return F.adaptive_avg_pool3d(volume, tuple(shape))
+
+
+def jacobian_determinant(field: Tensor) -> Tensor:
+    """Determinant of the Jacobian of p -> p + field(p), by forward differences: (B, Z-1, Y-1, X-1)."""
+    corner = field[:, :, :-1, :-1, :-1]
+    dz = field[:, :, 1:, :-1, :-1] - corner
+    dy = field[:, :, :-1, 1:, :-1] - corner
+    dx = field[:, :, :-1, :-1, 1:] - corner
+    jacobian = torch.stack([dz, dy, dx], dim=2).float()  # (B, 3 components, 3 directions, Z-1, Y-1, X-1)
+    identity = torch.eye(3, device=field.device).view(1, 3, 3, 1, 1, 1)
+    return torch.linalg.det((jacobian + identity).permute(0, 3, 4, 5, 1, 2))
+
+
+def folding(field: Tensor) -> Tensor:
+    """Share of voxels at which the field folds space (Jacobian determinant <= 0): a scalar in [0, 1]."""
+    return (jacobian_determinant(field) <= 0).float().mean()

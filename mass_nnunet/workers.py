@@ -1,0 +1,49 @@
+"""One function over many scans, in spawned processes, with a progress bar."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from typing import TypeVar
+
+import SimpleITK as sitk
+from tqdm import tqdm
+
+from mass_nnunet.errors import UserError
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+def _start_worker() -> None:
+    # Ctrl-C goes to all processes of a terminal; only the parent answers it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+
+def map_cases(
+    function: Callable[[Item], Result], items: Sequence[Item], *, processes: int, description: str
+) -> list[Result]:
+    """``[function(item) for item in items]``, where ``function`` and items must be picklable.
+
+    With one process the work is done in this one.
+
+    Raises:
+        UserError: raised in a worker (the rest is cancelled), or a worker was killed.
+    """
+    if processes == 1:
+        with tqdm(items, desc=description, unit="case") as bar:
+            return [function(item) for item in bar]
+    context = multiprocessing.get_context("spawn")
+    executor = ProcessPoolExecutor(min(processes, max(1, len(items))), context, _start_worker)
+    try:
+        futures = [executor.submit(function, item) for item in items]
+        with tqdm(as_completed(futures), total=len(futures), desc=description, unit="case") as bar:
+            for future in bar:
+                future.result()
+        return [future.result() for future in futures]
+    except BrokenProcessPool:
+        raise UserError("a worker process was killed, most likely for want of memory: use fewer, -np 1") from None
+    finally:
+        executor.shutdown(cancel_futures=True)

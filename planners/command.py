@@ -1,0 +1,114 @@
+"""``mass_nnunet plan``: fingerprints, one planning for all datasets of a group, and their preprocessing."""
+
+import argparse
+from typing import Any
+
+from nnunetv2.configuration import default_num_processes
+
+from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.raw import RawDataset
+
+from .fingerprint import BodyFingerprintExtractor
+from .group import load_group, modality_names
+from .group_planner import CONFIGURATION, PLANS_NAME, GroupPlanner, GroupSettings, write_plans
+from .preprocessing import preprocess
+from .spacing import check_patch, group_spacing, share_that_fits
+
+EPOCHS, ITERATIONS = 1000, 250
+"""nnU-Net's own schedule."""
+VALIDATION_SHARE = 5
+"""One validation iteration for so many iterations of training, as in nnU-Net (50 for 250)."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet plan``."""
+    parser.add_argument("-d", type=int, nargs="+", required=True, metavar="ID", help="dataset ids, such as 801 802")
+    parser.add_argument(
+        "--patch-size",
+        type=int,
+        nargs=3,
+        default=[32, 256, 256],
+        metavar=("Z", "Y", "X"),
+        help="voxels of a patch (default 32 256 256)",
+    )
+    parser.add_argument("--features", type=int, default=32, help="channels of the first stage (default 32)")
+    parser.add_argument("--batch-size", type=int, default=2, help="labelled scans a step and modality (default 2)")
+    parser.add_argument("--epochs", type=int, default=EPOCHS, help=f"epochs of training (default {EPOCHS})")
+    parser.add_argument("--iterations", type=int, default=ITERATIONS, help=f"steps an epoch (default {ITERATIONS})")
+    parser.add_argument(
+        "--inference",
+        choices=("segmentation", "atlas", "fused"),
+        default="segmentation",
+        help="which branch of the model predicts (default segmentation)",
+    )
+    parser.add_argument(
+        "-np", type=int, default=default_num_processes, help=f"worker processes (default {default_num_processes})"
+    )
+    parser.add_argument("--no-preprocess", action="store_true", help="only plan, as after a change of the schedule")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Plan and preprocess all datasets of the group."""
+    for option in ("features", "batch_size", "epochs", "iterations", "np"):
+        if getattr(args, option) < 1:
+            raise UserError(f"{'-np' if option == 'np' else '--' + option.replace('_', '-')} must be at least 1")
+    group = load_group(args.d)
+    fingerprints = [BodyFingerprintExtractor(dataset, args.np).run() for dataset in group]
+    check_patch(fingerprints, args.patch_size)
+    settings = GroupSettings(
+        spacing=group_spacing(fingerprints, args.patch_size),
+        patch_size=args.patch_size,
+        features=args.features,
+        batch_size=args.batch_size,
+        mass=mass_settings(group, args),
+    )
+    names = modality_names(group)
+    plans = [GroupPlanner(*pair, settings).plan_experiment() for pair in zip(group, names, strict=True)]
+    for dataset, its_plans in zip(group, plans, strict=True):
+        write_plans(dataset, its_plans)
+    if not args.no_preprocess:
+        for dataset in group:
+            preprocess(dataset, args.np)
+    print(summary(group, fingerprints, plans[0]))
+    if args.no_preprocess:
+        print("nothing was preprocessed: run this again without --no-preprocess unless that is done")
+
+
+def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str, Any]:
+    """What ``mass`` in the plans holds for every dataset of the group."""
+    names = modality_names(group)
+    return {
+        "modalities": [{"name": name, "dataset": d.name} for name, d in zip(names, group, strict=True)],
+        "epochs": args.epochs,
+        "iterations": args.iterations,
+        "validation_iterations": max(1, args.iterations // VALIDATION_SHARE),
+        "inference": args.inference,
+        "hyperparameters": DEFAULTS,
+    }
+
+
+def summary(group: list[RawDataset], fingerprints: list[dict], plans: dict) -> str:
+    """The plans in a few lines, and the next command to type."""
+    configuration = plans["configurations"][CONFIGURATION]
+    spacing, patch, mass = configuration["spacing"], configuration["patch_size"], plans["mass"]
+    features = configuration["architecture"]["arch_kwargs"]["features_per_stage"]
+    lines = [
+        "",
+        f"{PLANS_NAME} of {', '.join(dataset.name for dataset in group)} (axes: z y x)",
+        f"  spacing    {' x '.join(f'{s:.3g}' for s in spacing)} mm",
+        f"  patch      {' x '.join(str(size) for size in patch)} voxels, {configuration['batch_size']} labelled a step",
+        f"  stages     {len(features)}, with {', '.join(str(f) for f in features)} channels",
+        f"  schedule   {mass['epochs']} epochs of {mass['iterations']} steps",
+    ]
+    for dataset, fingerprint in zip(group, fingerprints, strict=True):
+        share = share_that_fits(fingerprint, spacing, patch)
+        lines.append(f"  {dataset.name}: {share:.0%} of its {len(fingerprint['spacings'])} scans fit one patch")
+    ids = " ".join(str(dataset.id) for dataset in group)
+    return "\n".join(
+        [
+            *lines,
+            f"next, unless the splits are made: mass_nnunet split -d {ids} --label-rates 0.1 0.5 1.0 --seeds 3",
+            f"then: nnUNetv2_train {group[0].id} {CONFIGURATION} 0 -tr MASSTrainer -p {PLANS_NAME}",
+        ]
+    )

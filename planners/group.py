@@ -1,0 +1,62 @@
+"""The datasets that are planned and trained together, and what they must have in common."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from mass_nnunet.errors import UserError
+from mass_nnunet.raw import TRAINING, UNLABELLED, RawDataset
+
+_READER = "overwrite_image_reader_writer"
+
+
+def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
+    """Read the datasets of a group.
+
+    Raises:
+        UserError: there are fewer than two, one is not complete, or they differ in labels, channels or reader.
+    """
+    group = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
+    if len(group) < 2:
+        raise UserError(f"{group[0].name} has no partner: give the ids of two or more datasets, as in -d 801 802")
+    first = group[0]
+    for other in group[1:]:
+        labels = (first.content["labels"], other.content["labels"])
+        if labels[0] != labels[1]:
+            raise UserError(
+                f"the labels of {first.name} and {other.name} differ: {labels[0]} and {labels[1]}; "
+                f"convert them with the same labels"
+            )
+        if len(first.channels) != len(other.channels):
+            raise UserError(
+                f"{first.name} and {other.name} differ in their number of channels: {first.channels} and "
+                f"{other.channels}; one network needs the same number"
+            )
+        readers = (first.content.get(_READER), other.content.get(_READER))
+        if readers[0] != readers[1]:
+            # Readers differ in what the axes mean: left in one dataset would be right in the other.
+            raise UserError(
+                f"the readers of {first.name} and {other.name} differ: {readers[0]} and {readers[1]}; "
+                f"give both datasets the same {_READER} in dataset.json"
+            )
+    for dataset in group:
+        _check_files(dataset)
+    return group
+
+
+def modality_names(group: Sequence[RawDataset]) -> list[str]:
+    """Name of each dataset's modality: its first channel's, with the dataset's id where several share it."""
+    names = [dataset.channels[0] for dataset in group]
+    shared = Counter(names)
+    return [f"{name}_{dataset.id}" if shared[name] > 1 else name for name, dataset in zip(names, group, strict=True)]
+
+
+def _check_files(dataset: RawDataset) -> None:
+    """Every scan has all its channels, every scan of ``imagesTr`` a label; nothing is opened."""
+    dataset.patients()
+    for part in (TRAINING, UNLABELLED):
+        for case in dataset.cases(part):
+            dataset.images(part, case)
+    for case in dataset.cases(TRAINING):
+        label = dataset.folder / "labelsTr" / f"{case}{dataset.content['file_ending']}"
+        if not label.is_file():
+            raise UserError(f"{label} does not exist: move the scan to {UNLABELLED} if it has no label")

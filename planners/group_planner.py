@@ -1,0 +1,134 @@
+"""nnU-Net's plans, with the spacing, the patch and the batch that a group of datasets shares."""
+
+import contextlib
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+
+from mass_nnunet.data import unlabelled_folder
+from mass_nnunet.errors import UserError
+from mass_nnunet.files import read_json, write_json
+from mass_nnunet.paths import dataset_folder
+from mass_nnunet.raw import RawDataset
+
+from .spacing import topology, typical_extent
+
+PLANS_NAME = "MASSPlans"
+CONFIGURATION = "3d_fullres"
+
+# What the preprocessed arrays depend on; a change of the rest, such as the schedule, leaves them valid.
+_PREPROCESSING = ("transpose_forward", "image_reader_writer", "foreground_intensity_properties_per_channel")
+_NOT_PREPROCESSING = ("batch_size", "architecture", "median_image_size_in_voxels", "batch_dice")
+
+
+@dataclass(frozen=True)
+class GroupSettings:
+    """What the plans of all datasets of a group have in common."""
+
+    spacing: Sequence[float]
+    """(Z, Y, X) in mm."""
+    patch_size: Sequence[int]
+    """(Z, Y, X) in voxels."""
+    features: int
+    """Channels of the first stage; they double with each stage, up to nnU-Net's 320."""
+    batch_size: int
+    mass: dict[str, Any]
+    """The plans' ``mass``, but for the dataset's own modality."""
+
+
+class GroupPlanner(ExperimentPlanner):
+    """Plans of one dataset of a group: nnU-Net's, but for what :class:`GroupSettings` says.
+
+    Axes are not transposed, so that they mean the same in every dataset. Only ``3d_fullres`` is planned.
+
+    Args:
+        dataset: to plan; its fingerprint is extracted.
+        modality: the dataset's own, one of those in ``settings.mass``.
+        settings: of the group.
+    """
+
+    def __init__(self, dataset: RawDataset, modality: str, settings: GroupSettings) -> None:
+        super().__init__(
+            dataset.name,
+            plans_name=PLANS_NAME,
+            overwrite_target_spacing=[float(spacing) for spacing in settings.spacing],
+            suppress_transpose=True,
+        )
+        self.modality = modality
+        self.settings = settings
+        self.UNet_base_num_features = settings.features
+        self.lowres_creation_threshold = 0
+
+    @staticmethod
+    def static_estimate_VRAM_usage(*args: Any, **kwargs: Any) -> float:
+        """Patch and batch are given: nothing hangs on the memory, and no network needs to be built."""
+        return 1.0
+
+    def get_plans_for_configuration(self, spacing: Any, median_shape: Any, *args: Any, **kwargs: Any) -> dict:
+        """nnU-Net's configuration, then the group's patch with the topology that nnU-Net's rules give it."""
+        plan = super().get_plans_for_configuration(spacing, median_shape, *args, **kwargs)
+        if len(spacing) == 2:
+            return plan
+        strides, kernels, patch = topology(spacing, self.settings.patch_size)
+        stages = len(strides)
+        features = [min(self.settings.features * 2**i, self.UNet_max_features_3d) for i in range(stages)]
+        plan["patch_size"] = patch
+        plan["batch_size"] = self.settings.batch_size
+        plan["architecture"]["arch_kwargs"] |= {
+            "n_stages": stages,
+            "features_per_stage": features,
+            "kernel_sizes": kernels,
+            "strides": strides,
+            "n_conv_per_stage": self.UNet_blocks_per_stage_encoder[:stages],
+            "n_conv_per_stage_decoder": self.UNet_blocks_per_stage_decoder[: stages - 1],
+        }
+        return plan
+
+    def plan_experiment(self) -> dict:
+        """Plan and return the plans; :func:`write_plans` writes them.
+
+        Raises:
+            UserError: the typical scan is all but flat at the group's spacing.
+        """
+        voxels = typical_extent(self.dataset_fingerprint) / np.array(self.settings.spacing)
+        if voxels.min() < 2:
+            raise UserError(
+                f"{self.raw_dataset_folder}: the typical scan has only {' x '.join(f'{v:.1f}' for v in voxels)} voxels "
+                f"(z y x) at the spacing of the group: volumes of similar extent are needed in all datasets"
+            )
+        with contextlib.redirect_stdout(io.StringIO()):  # dicts over several screens; the command prints a summary
+            plans = super().plan_experiment()
+        plans["configurations"] = {CONFIGURATION: plans["configurations"][CONFIGURATION]}
+        plans["experiment_planner_used"] = ExperimentPlanner.__name__  # nnU-Net can look up its own classes only
+        plans["mass"] = {"modality": self.modality, **self.settings.mass}
+        return json.loads(json.dumps(plans))  # tuples become lists, as in plans that are read
+
+    def save_plans(self, plans: dict) -> None:
+        """Make the plans fit for JSON; they are written when all datasets of the group are planned."""
+        recursive_fix_for_json_export(plans)
+
+
+def write_plans(dataset: RawDataset, plans: dict) -> None:
+    """Write ``MASSPlans.json``; preprocessed arrays are deleted before, if other plans than these made them."""
+    folder = dataset_folder("preprocessed", dataset.id)
+    path = folder / f"{PLANS_NAME}.json"
+    arrays = folder / plans["configurations"][CONFIGURATION]["data_identifier"]
+    if not path.exists() or _preprocessing(read_json(path, "delete it")) != _preprocessing(plans):
+        for stale in (arrays, unlabelled_folder(arrays)):
+            shutil.rmtree(stale, ignore_errors=True)
+    write_json(path, plans)
+
+
+def _preprocessing(plans: dict) -> dict:
+    """The part of the plans that the preprocessed arrays depend on; old plans, edited by hand, may lack any of it."""
+    configuration = plans.get("configurations", {}).get(CONFIGURATION, {})
+    return {key: plans.get(key) for key in _PREPROCESSING} | {
+        key: value for key, value in configuration.items() if key not in _NOT_PREPROCESSING
+    }

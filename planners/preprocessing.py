@@ -1,0 +1,76 @@
+"""Preprocessing of a dataset: nnU-Net's own for the scans of ``imagesTr``, and the same for those of ``imagesUn``."""
+
+import contextlib
+import io
+import shutil
+import tempfile
+from functools import partial
+from pathlib import Path
+
+from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_dataset
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from mass_nnunet.data import unlabelled_folder
+from mass_nnunet.paths import dataset_folder
+from mass_nnunet.raw import UNLABELLED, RawDataset
+from mass_nnunet.workers import map_cases
+
+from .group_planner import CONFIGURATION, PLANS_NAME
+
+# The image comes last: where it is, the case is whole.
+_ENDINGS = ("_seg.b2nd", ".pkl", ".b2nd")
+
+
+def preprocess(dataset: RawDataset, processes: int) -> None:
+    """Preprocess a planned dataset, labelled scans anew and unlabelled ones unless they are there."""
+    print(f"Preprocessing {dataset.name}")
+    with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
+        preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
+    preprocess_unlabelled(dataset, processes)
+
+
+def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
+    """Preprocess the scans of ``imagesUn`` with the plans' own preprocessor.
+
+    The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``; their label maps hold nothing but nnU-Net's
+    mask of the crop. A scan whose arrays are whole and newer than itself is passed over, so that a killed run goes on
+    where it was; arrays made with other plans are none of these, since :func:`group_planner.write_plans` deletes them.
+    """
+    folder = dataset_folder("preprocessed", dataset.id)
+    plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
+    output = unlabelled_folder(folder / plans.get_configuration(CONFIGURATION).data_identifier)
+    output.mkdir(exist_ok=True)
+    images = {case: dataset.images(UNLABELLED, case) for case in dataset.cases(UNLABELLED)}
+    done = {case for case in images if _is_done(output / f"{case}.b2nd", images[case])}
+    _clean(output, {f"{case}{ending}" for case in done for ending in _ENDINGS})
+    map_cases(
+        partial(_preprocess_case, output=output, plans=plans, dataset_json=dataset.content),
+        [(case, files) for case, files in images.items() if case not in done],
+        processes=processes,
+        description="Preprocessing unlabelled cases",
+    )
+
+
+def _is_done(array: Path, images: list[Path]) -> bool:
+    return array.exists() and all(array.stat().st_mtime_ns >= image.stat().st_mtime_ns for image in images)
+
+
+def _clean(folder: Path, keep: set[str]) -> None:
+    """Delete what a killed run left, and the arrays of scans that are no longer there."""
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path)
+        elif path.name not in keep:
+            path.unlink()
+
+
+def _preprocess_case(case: tuple[str, list[Path]], *, output: Path, plans: PlansManager, dataset_json: dict) -> None:
+    name, images = case
+    configuration = plans.get_configuration(CONFIGURATION)
+    preprocessor = configuration.preprocessor_class(verbose=False)
+    with tempfile.TemporaryDirectory(prefix=".tmp-", dir=output) as temporary:
+        preprocessor.run_case_save(
+            str(Path(temporary) / name), [str(image) for image in images], None, plans, configuration, dataset_json
+        )
+        for ending in _ENDINGS:
+            (Path(temporary) / f"{name}{ending}").replace(output / f"{name}{ending}")

@@ -1,0 +1,66 @@
+"""planners/group.py: which datasets may be planned together."""
+
+import json
+
+import pytest
+
+from mass_nnunet.errors import UserError
+from mass_nnunet.planners.group import load_group, modality_names
+from tiny_raw import write_raw_dataset
+
+
+@pytest.fixture
+def folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    names = (("Dataset801_A", "CT"), ("Dataset802_B", "MRI"), ("Dataset803_C", "MRI"))
+    return [write_raw_dataset(tmp_path, name, channel, ["a"], ["b"], shape=(2, 4, 4)) for name, channel in names]
+
+
+def change(folder, **entries):
+    path = folder / "dataset.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | entries))
+
+
+def test_names_are_those_of_the_channels(folders):
+    assert modality_names(load_group([801, 802])) == ["CT", "MRI"]
+
+
+def test_names_that_two_datasets_share_get_the_id(folders):
+    assert modality_names(load_group([803, 801, 802])) == ["MRI_803", "CT", "MRI_802"]
+
+
+@pytest.mark.parametrize("ids", [[801], [801, 801]])
+def test_no_partner(folders, ids):
+    with pytest.raises(UserError, match="Dataset801_A has no partner"):
+        load_group(ids)
+
+
+def test_partner_that_does_not_exist(folders):
+    with pytest.raises(UserError, match="no dataset 804"):
+        load_group([801, 804])
+
+
+def test_different_labels_are_both_printed(folders):
+    change(folders[1], labels={"background": 0, "liver": 1})
+    with pytest.raises(
+        UserError, match=r"differ: \{'background': 0, 'spleen': 1.*\} and \{'background': 0, 'liver': 1\}"
+    ):
+        load_group([801, 802])
+
+
+def test_different_numbers_of_channels(folders):
+    change(folders[1], channel_names={"0": "T1", "1": "T2"})
+    with pytest.raises(UserError, match=r"number of channels: \['CT'\] and \['T1', 'T2'\]"):
+        load_group([801, 802])
+
+
+def test_different_readers(folders):
+    change(folders[1], overwrite_image_reader_writer="SimpleITKIO")
+    with pytest.raises(UserError, match=r"the readers .* differ: NibabelIOWithReorient and SimpleITKIO"):
+        load_group([801, 802])
+
+
+def test_scan_without_label(folders):
+    (folders[1] / "labelsTr" / "a.nii.gz").unlink()
+    with pytest.raises(UserError, match=r"labelsTr/a.nii.gz does not exist: move the scan to imagesUn"):
+        load_group([801, 802])

@@ -1,0 +1,101 @@
+import copy
+
+import pytest
+import torch
+
+from mass_nnunet.networks import GroupOutput, cpu_autocast, decoder_features
+from mass_nnunet.pairing import Layout
+from small_network import CLASSES, PATCH, batch, network, unet
+
+LAYOUT = Layout(2, 2, 1)
+
+
+def with_atlases(inference: str, modality: int = 0):
+    net = network(LAYOUT, inference, modality, deep_supervision=False)
+    torch.manual_seed(1)
+    for m in range(2):
+        net.atlases.put(m, list(torch.randn(2, 1, *PATCH)), list(torch.randint(0, CLASSES, (2, *PATCH))))
+    return net.eval()
+
+
+def test_training_registers_and_segments_the_whole_batch():
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    scans, _ = batch(LAYOUT)
+    output = net(scans)
+    assert isinstance(output, GroupOutput)
+    assert [tuple(x.shape) for x in output.logits] == [(6, CLASSES, 8, 16, 16), (6, CLASSES, 8, 8, 8)]
+    assert output.fields.shape == (8, 3, 8, 8, 8)  # half resolution: the first halving leaves z as it is
+    assert output.features.shape == output.warped_features.shape == (4, 4, 8, 8, 8)
+    assert output.fields.dtype == output.logits[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("modality", [0, 1])
+def test_segmentation_is_a_plain_unet_of_the_modality(modality):
+    net = network(LAYOUT, modality=modality, deep_supervision=False).eval()
+    plain = unet(deep_supervision=False)
+    plain.encoder, plain.decoder = net.encoders[modality], net.decoder
+    scans = torch.randn(2, 1, *PATCH)
+    with torch.no_grad(), cpu_autocast(scans.device):
+        expected = plain(scans).float()
+    with torch.no_grad():
+        torch.testing.assert_close(net(scans), expected)
+
+
+def test_decoder_features_lead_to_the_decoders_own_output():
+    plain = unet(deep_supervision=False)
+    scans = torch.randn(1, 1, *PATCH)
+    features = decoder_features(plain.decoder, plain.encoder(scans))
+    torch.testing.assert_close(plain.decoder.seg_layers[-1](features[-1]), plain(scans))
+
+
+def test_each_scan_goes_through_its_own_encoder():
+    net = network(LAYOUT, deep_supervision=False).eval()
+    scans = torch.randn(2, 1, *PATCH)
+    with torch.no_grad():
+        net.active = (0, 1)
+        together = net(scans)
+        for modality in range(2):
+            net.active = (modality,)
+            torch.testing.assert_close(net(scans[modality : modality + 1]), together[modality : modality + 1])
+
+
+@pytest.mark.parametrize("inference", ["atlas", "fused"])
+def test_other_inference_returns_log_probabilities(inference):
+    net = with_atlases(inference)
+    with torch.no_grad():
+        logits = net(torch.randn(3, 1, *PATCH))
+    assert logits.shape == (3, CLASSES, *PATCH)
+    torch.testing.assert_close(logits.exp().sum(1), torch.ones(3, *PATCH), atol=1e-3, rtol=0)
+
+
+def test_fused_is_the_mean_of_the_branches():
+    nets = {inference: with_atlases(inference) for inference in ("segmentation", "atlas", "fused")}
+    for net in nets.values():
+        net.load_state_dict(nets["fused"].state_dict())
+    scans = torch.randn(1, 1, *PATCH)
+    with torch.no_grad():
+        mean = (nets["segmentation"](scans).softmax(1) + nets["atlas"](scans).softmax(1)) / 2
+        torch.testing.assert_close(nets["fused"](scans).softmax(1), mean, atol=1e-4, rtol=1e-4)
+
+
+def test_atlases_are_encoded_once_for_all_tiles_and_again_for_other_weights():
+    net = with_atlases("atlas")
+    calls = []
+    net.encoders[0].register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
+    with torch.no_grad():
+        for _ in range(3):
+            net(torch.randn(1, 1, *PATCH))
+        assert sorted(calls) == [1, 1, 1, 2]  # three tiles, and two atlases once
+        first = net(scans := torch.randn(1, 1, *PATCH))
+        state = copy.deepcopy(net.state_dict())
+        state["encoders.0.stages.0.0.convs.0.conv.weight"] *= -1
+        net.load_state_dict(state)
+        assert not torch.equal(net(scans), first)
+    assert calls.count(2) == 2
+
+
+def test_state_loads_strictly_into_another_modalitys_model():
+    one, other = network(LAYOUT, modality=0), network(LAYOUT, modality=1)
+    other.load_state_dict(one.state_dict(), strict=True)
+    assert other.active == (1,)

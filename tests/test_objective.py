@@ -1,0 +1,126 @@
+import pytest
+import torch
+
+from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.objective import TERMS
+from mass_nnunet.pairing import Layout
+from small_network import batch, network, objective
+
+LAYOUT = Layout(2, 2, 1)
+OFF = dict.fromkeys(DEFAULTS["weights"], 0.0)
+
+
+def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **changes: object):
+    """One forward and backward pass of a random network with the given weights."""
+    torch.manual_seed(seed)
+    net = network(layout).train()
+    net.active = tuple(range(layout.modalities))
+    loss = objective(layout, weights=weights, **changes)
+    loss.progress = 1.0
+    scans, labels = batch(layout)
+    # A head as sure as a trained one, so that there are pseudo-labels.
+    net.decoder.seg_layers[-1].weight.data *= 20
+    value = loss(net(scans), labels)
+    value.backward()
+    return net, loss, value
+
+
+def parts_with_gradient(net: torch.nn.Module) -> set[str]:
+    parts = {
+        "encoder 0": net.encoders[0],
+        "encoder 1": net.encoders[1],
+        "decoder": net.decoder.stages,
+        "head": net.decoder.seg_layers[-1],
+        "correspondence": net.correspondence,
+    }
+    return {
+        name
+        for name, part in parts.items()
+        if any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+    }
+
+
+REGISTERING = {"encoder 0", "encoder 1", "decoder", "correspondence"}
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        ("supervised", {"encoder 0", "encoder 1", "decoder", "head"}),
+        ("atlas", REGISTERING),
+        ("similarity", REGISTERING),
+        ("smoothness", REGISTERING),
+        ("semantic", REGISTERING),
+        ("anatomical", REGISTERING),
+        ("teaching", REGISTERING | {"head"}),
+    ],
+)
+def test_each_term_has_a_gradient_in_every_part_that_it_trains(term, expected):
+    weights = OFF if term == "supervised" else OFF | {term: 1.0}
+    with_term, _, _ = trained_step(weights)
+    if term != "supervised":  # the supervised loss has no weight: take its gradient away
+        alone, _, _ = trained_step(OFF)
+        for p, q in zip(with_term.parameters(), alone.parameters(), strict=True):
+            if p.grad is not None and q.grad is not None:
+                p.grad -= q.grad
+                p.grad[p.grad.abs() < 1e-7] = 0
+    assert parts_with_gradient(with_term) == expected
+
+
+@pytest.mark.parametrize("kind", ["mse", "kl"])
+def test_other_anatomical_losses_train_the_same_parts(kind):
+    net, _, value = trained_step(OFF | {"anatomical": 1.0}, anatomical=kind)
+    assert torch.isfinite(value)
+    assert parts_with_gradient(net) == REGISTERING | {"head"}
+
+
+def test_total_is_the_weighted_sum_of_the_terms():
+    _, loss, value = trained_step(DEFAULTS["weights"])
+    assert set(loss.terms) == set(TERMS)
+    scale = {"supervised": 1.0} | DEFAULTS["weights"]
+    torch.testing.assert_close(value.detach(), sum(scale[t] * loss.terms[t] for t in scale))
+
+
+def test_unsupervised_terms_ramp_up():
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    loss = objective(LAYOUT, weights=OFF | {"anatomical": 1.0})
+    scans, labels = batch(LAYOUT)
+    output = net(scans)
+    values = []
+    for progress in (0.0, 1.0):
+        loss.progress = progress
+        values.append(float((loss(output, labels) - loss.terms["supervised"]).detach()))
+    assert values[0] == pytest.approx(values[1] * 0.0067379, rel=1e-2)
+
+
+def test_labels_of_unlabelled_scans_change_nothing():
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    loss = objective(LAYOUT)
+    loss.progress = 1.0
+    scans, labels = batch(LAYOUT)
+    output = net(scans)
+    before = loss(output, labels)
+    for level in labels:
+        level[[2, 5]] = (level[[2, 5]] + 1) % 3
+    assert torch.equal(loss(output, labels), before)
+
+
+def test_validation_is_nnunets_own_loss():
+    net = network(LAYOUT).eval()
+    net.active = (0, 1)
+    scans, labels = batch(LAYOUT)
+    loss = objective(LAYOUT)
+    output = net(scans)
+    assert torch.equal(loss(output, labels), loss.supervised(output, labels))
+
+
+def test_three_modalities():
+    layout = Layout(3, 1, 1)
+    net, loss, value = trained_step(DEFAULTS["weights"], layout=layout)
+    assert torch.isfinite(value)
+    assert all(torch.isfinite(loss.terms[t]) for t in TERMS)
+    assert any(p.grad.abs().sum() > 0 for p in net.encoders[2].parameters())

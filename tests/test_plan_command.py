@@ -1,0 +1,229 @@
+"""mass_nnunet plan, as it is typed: fingerprints, plans, and arrays of a tiny CT and a tiny MRI dataset."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import blosc2
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from nnunetv2.preprocessing.normalization.default_normalization_schemes import CTNormalization
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from mass_nnunet.cli import main
+from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.planners.fingerprint import SOFT_TISSUE_HU
+from nnunet_threads import use_threads
+from tiny_raw import write_raw_dataset
+
+NAMES = ("Dataset801_CTS", "Dataset802_MRS")
+COMMAND = ["plan", "-d", "801", "802", "--patch-size", "8", "16", "32", "--features", "4", "-np", "1"]
+ARRAYS = "MASSPlans_3d_fullres"
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Two planned and preprocessed datasets. Tests may plan again, but leave behind what ``COMMAND`` writes."""
+    root = tmp_path_factory.mktemp("plan")
+    raw = root / "raw"
+    write_raw_dataset(raw, NAMES[0], "CT", ["ct0", "ct1", "ct2"], ["ct3", "ct4"], ["ct5"])
+    write_raw_dataset(raw, NAMES[1], "MRI", ["mr0", "mr1"], ["mr2"], shape=(6, 30, 26), spacing=(7.0, 1.5, 1.5), seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        for kind in ("raw", "preprocessed", "results"):
+            patch.setenv(f"nnUNet_{kind}", str(root / kind))
+        use_threads(patch)
+        assert main(COMMAND) == 0
+        yield root
+
+
+def plans_of(root: Path) -> list[dict]:
+    return [json.loads((root / "preprocessed" / name / "MASSPlans.json").read_text()) for name in NAMES]
+
+
+def arrays_of(folder: Path) -> dict[str, np.ndarray]:
+    return {file.name: blosc2.open(urlpath=str(file), mode="r")[:] for file in sorted(folder.glob("*.b2nd"))}
+
+
+def test_plans_share_everything_that_the_network_hangs_on(root):
+    ct, mri = plans_of(root)
+    for key in ("patch_size", "spacing", "architecture", "batch_size", "batch_dice"):
+        assert ct["configurations"]["3d_fullres"][key] == mri["configurations"]["3d_fullres"][key]
+    for plans in (ct, mri):
+        assert list(plans["configurations"]) == ["3d_fullres"]
+        assert plans["transpose_forward"] == plans["transpose_backward"] == [0, 1, 2]
+        assert plans["image_reader_writer"] == "NibabelIOWithReorient"
+        configuration = plans["configurations"]["3d_fullres"]
+        assert configuration["patch_size"] == [8, 16, 32]
+        assert configuration["batch_size"] == 2 and configuration["batch_dice"] is False
+    assert ct["configurations"]["3d_fullres"]["normalization_schemes"] == ["CTNormalization"]
+    assert mri["configurations"]["3d_fullres"]["normalization_schemes"] == ["ZScoreNormalization"]
+
+
+def test_mass_in_the_plans(root):
+    ct, mri = (plans["mass"] for plans in plans_of(root))
+    assert (ct.pop("modality"), mri.pop("modality")) == ("CT", "MRI")
+    assert ct == mri
+    assert ct == {
+        "modalities": [{"name": "CT", "dataset": NAMES[0]}, {"name": "MRI", "dataset": NAMES[1]}],
+        "epochs": 1000,
+        "iterations": 250,
+        "validation_iterations": 50,
+        "inference": "segmentation",
+        "hyperparameters": DEFAULTS,
+    }
+
+
+def test_nnunet_understands_the_plans(root):
+    for plans in plans_of(root):
+        manager = PlansManager(plans)
+        configuration = manager.get_configuration("3d_fullres")
+        assert manager.experiment_planner_class.__module__.startswith("nnunetv2.")
+        assert configuration.preprocessor_class.__name__ == "DefaultPreprocessor"
+        network = get_network_from_plans(
+            configuration.network_arch_class_name,
+            configuration.network_arch_init_kwargs,
+            configuration.network_arch_init_kwargs_req_import,
+            1,
+            5,
+        )
+        assert network.encoder.stages[0][0].convs[0].conv.out_channels == 4
+
+
+def test_ct_and_mri_both_have_zero_mean_and_unit_deviation(root):
+    mri = arrays_of(root / "preprocessed" / NAMES[1] / ARRAYS)
+    for case in ("mr0", "mr1"):
+        assert mri[f"{case}.b2nd"].mean() == pytest.approx(0, abs=0.1)
+        assert mri[f"{case}.b2nd"].std() == pytest.approx(1, abs=0.1)
+    properties = plans_of(root)[0]["foreground_intensity_properties_per_channel"]["0"]
+    raw = [sitk.GetArrayFromImage(sitk.ReadImage(f)) for f in (root / "raw" / NAMES[0]).glob("images[TU][rn]/*")]
+    normalized = CTNormalization(False, properties).run(np.stack(raw))
+    tissue = normalized[np.stack(raw) > SOFT_TISSUE_HU[0]]
+    assert len(raw) == 5
+    assert tissue.mean() == pytest.approx(0, abs=0.02)
+    assert tissue.std() == pytest.approx(1, abs=0.02)
+
+
+def test_unlabelled_scans_lie_beside_and_are_made_alike(root, tmp_path):
+    folder = root / "preprocessed" / NAMES[0] / f"{ARRAYS}_unlabelled"
+    expected = {f"{case}{ending}" for case in ("ct3", "ct4") for ending in (".b2nd", "_seg.b2nd", ".pkl")}
+    assert {path.name for path in folder.iterdir()} == expected
+    image, label, _, properties = nnUNetDatasetBlosc2(str(folder)).load_case("ct3")
+    assert image.shape == label.shape and image.dtype == np.float32
+    assert np.max(label[:]) <= 0 and "class_locations" not in properties
+    # The same scan, put among the labelled ones, gives the same array.
+    manager = PlansManager(plans_of(root)[0])
+    configuration = manager.get_configuration("3d_fullres")
+    source = root / "raw" / NAMES[0]
+    stock, _, _ = configuration.preprocessor_class(verbose=False).run_case(
+        [str(source / "imagesUn" / "ct3_0000.nii.gz")],
+        str(source / "labelsTr" / "ct0.nii.gz"),
+        manager,
+        configuration,
+        str(source / "dataset.json"),
+    )
+    np.testing.assert_array_equal(image[:], stock)
+
+
+def test_stock_preprocessing_gives_the_same_arrays(root):
+    folders = [root / "preprocessed" / name / ARRAYS for name in NAMES]
+    ours = [arrays_of(folder) for folder in folders]
+    assert [len(arrays) for arrays in ours] == [6, 4]
+    command = [Path(sys.executable).with_name("nnUNetv2_preprocess"), "-d", "801", "802"]
+    subprocess.run([*command, "-plans_name", "MASSPlans", "-c", "3d_fullres", "-np", "1"], check=True)
+    for folder, before in zip(folders, ours, strict=True):
+        after = arrays_of(folder)
+        assert before.keys() == after.keys()
+        for name, array in after.items():
+            np.testing.assert_array_equal(array, before[name])
+
+
+def test_hidden_labels_have_no_say_in_fingerprint_and_plans(root):
+    """Even labels that cannot be read at all."""
+    files = [root / "preprocessed" / n / f for n in NAMES for f in ("MASSPlans.json", "dataset_fingerprint.json")]
+    before = [file.read_bytes() for file in files]
+    labels = {label: label.read_bytes() for name in NAMES for label in (root / "raw" / name / "labelsTr").iterdir()}
+    try:
+        for label in labels:
+            label.write_bytes(b"no image")
+        assert main([*COMMAND, "--no-preprocess"]) == 0
+    finally:
+        for label, content in labels.items():
+            label.write_bytes(content)
+    assert [file.read_bytes() for file in files] == before
+
+
+def test_a_second_plan_goes_on_where_the_first_was_killed(root):
+    folder = root / "preprocessed" / NAMES[0] / f"{ARRAYS}_unlabelled"
+    before = arrays_of(folder)
+    kept = (folder / "ct3.b2nd").stat().st_mtime_ns
+    (folder / "ct4.b2nd").unlink()
+    (folder / ".tmp-killed").mkdir()
+    (folder / ".tmp-killed" / "ct4.b2nd").touch()
+    (folder / "gone.b2nd").touch()  # of a scan that is no longer in imagesUn
+    source = root / "raw" / NAMES[1] / "imagesUn" / "mr2_0000.nii.gz"
+    replaced = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled" / "mr2.b2nd"
+    written = replaced.stat().st_mtime_ns
+    os.utime(source, ns=(written + 1, written + 1))  # a newer scan
+    assert main(COMMAND) == 0
+    assert (folder / "ct3.b2nd").stat().st_mtime_ns == kept, "whole: passed over"
+    after = arrays_of(folder)
+    assert after.keys() == before.keys() and not (folder / ".tmp-killed").exists()
+    for name, array in after.items():
+        np.testing.assert_array_equal(array, before[name])
+    assert replaced.stat().st_mtime_ns > written
+
+
+def test_a_change_of_the_schedule_keeps_the_arrays(root, capsys):
+    kept = sorted((root / "preprocessed").rglob("*.b2nd"))
+    assert main([*COMMAND, "--no-preprocess", "--epochs", "7", "--iterations", "4", "--inference", "fused"]) == 0
+    mass = plans_of(root)[1]["mass"]
+    assert [mass[key] for key in ("epochs", "iterations", "validation_iterations")] == [7, 4, 1]
+    assert mass["inference"] == "fused"
+    assert sorted((root / "preprocessed").rglob("*.b2nd")) == kept and len(kept) == 16
+    printed = capsys.readouterr().out
+    assert "7 epochs of 4 steps" in printed and "--no-preprocess" in printed
+    assert main([*COMMAND, "--no-preprocess"]) == 0
+
+
+def test_other_plans_leave_no_stale_arrays(root):
+    other = [*COMMAND, "--no-preprocess"]
+    other[other.index("16")] = "24"
+    assert main(other) == 0
+    assert not list((root / "preprocessed").rglob("*.b2nd"))
+    assert main(COMMAND) == 0
+    assert len(list((root / "preprocessed").rglob("*.b2nd"))) == 16
+
+
+def test_summary(root, capsys):
+    assert main([*COMMAND, "--no-preprocess"]) == 0
+    printed = capsys.readouterr().out
+    assert "8 x 16 x 32 voxels" in printed
+    assert f"{NAMES[0]}: 100% of its 5 scans fit one patch" in printed
+    assert "mass_nnunet split -d 801 802" in printed
+    assert "nnUNetv2_train 801 3d_fullres 0 -tr MASSTrainer -p MASSPlans" in printed
+
+
+@pytest.mark.parametrize("option", ["--features", "--batch-size", "--epochs", "--iterations", "-np"])
+def test_options_must_be_positive(root, option, capsys):
+    assert main(["plan", "-d", "801", "802", option, "0"]) == 2
+    assert f"{option} must be at least 1" in capsys.readouterr().err
+
+
+def test_a_patch_that_the_strides_do_not_divide(root, capsys):
+    before = [plans["configurations"] for plans in plans_of(root)]
+    assert main(["plan", "-d", "801", "802", "--patch-size", "8", "17", "30", "-np", "1"]) == 2
+    assert "--patch-size 8 17 30 is not what the network's strides divide: use 8 20 32" in capsys.readouterr().err
+    assert [plans["configurations"] for plans in plans_of(root)] == before
+
+
+def test_the_properties_are_a_plain_pickle(root):
+    """As nnU-Net reads them."""
+    folder = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled"
+    properties = pickle.loads((folder / "mr2.pkl").read_bytes())
+    assert properties["spacing"] == pytest.approx([7.0, 1.5, 1.5])

@@ -1,0 +1,52 @@
+import numpy as np
+import pytest
+import torch
+
+from tiny_group import entry, make_group, trainer, variables
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("group")
+    make_group(root, 1000, 250)  # nnU-Net's own schedule
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in variables(root).items():
+            patch.setenv(variable, value)
+        yield root
+
+
+def first_losses(name: str) -> list[float]:
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
+    one = trainer(name)
+    one.on_train_start()
+    losses = []
+    for epoch in range(2):
+        one.current_epoch = epoch
+        one.on_train_epoch_start()
+        losses += [float(one.train_step(next(one.dataloader_train))["loss"]) for _ in range(3)]
+        one.network.eval()
+        losses.append(float(one.validation_step(next(one.dataloader_val))["loss"]))
+    return losses
+
+
+def test_same_losses_as_stock_nnunet_from_the_same_seed(root):
+    assert first_losses("SupervisedTrainer") == first_losses("nnUNetTrainer")
+
+
+def test_same_schedule_and_the_labelled_cases_alone(root):
+    ours, stock = trainer("SupervisedTrainer"), trainer("nnUNetTrainer")
+    for name in ("num_epochs", "num_iterations_per_epoch", "num_val_iterations_per_epoch", "save_every", "initial_lr"):
+        assert getattr(ours, name) == getattr(stock, name)
+    fold = entry(root, "Dataset801_CTS")
+    assert ours.do_split() == (fold["train"], fold["val"])
+
+
+def test_a_short_schedule_comes_from_the_plans_and_is_saved_often(root):
+    short = trainer("SupervisedTrainer").plans_manager.plans
+    short["mass"] |= {"epochs": 40, "iterations": 7, "validation_iterations": 3}
+    short["continue_training"] = False
+    cls = type(trainer("SupervisedTrainer"))
+    ours = cls(short, "3d_fullres", 0, trainer("SupervisedTrainer").dataset_json, torch.device("cpu"))
+    assert (ours.num_epochs, ours.num_iterations_per_epoch, ours.num_val_iterations_per_epoch) == (40, 7, 3)
+    assert ours.save_every == 2

@@ -1,0 +1,238 @@
+"""MASSTrainer: the models of all modalities of a group, trained in one run."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
+from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import nn
+
+from mass_nnunet.atlas import AtlasBank
+from mass_nnunet.data import GroupLoader
+from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.files import atomic_path, read_json, write_json
+from mass_nnunet.hyperparameters import complete
+from mass_nnunet.networks import MASSNet
+from mass_nnunet.objective import TERMS, Objective
+from mass_nnunet.pairing import Layout
+
+from .stream import StreamTrainer
+
+PREFIX = "mass_"
+"""Of the keys under which the terms of the objective are logged."""
+
+
+class MASSTrainer(StreamTrainer):
+    """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline.
+
+    Training any dataset of the group trains all of them and fills each one's results folder. The trainers of the
+    others, ``partners``, share this one's network, optimizer and log; they load their own scans and write into their
+    own folders.
+    """
+
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        with exit_on_user_error():
+            self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"])
+        self.streams: list[MASSTrainer] = []
+        for term in TERMS:
+            self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
+
+    @staticmethod
+    def build_network_architecture(
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """The network of the whole group; the plans say which modality it segments."""
+        mass = plans_manager.plans["mass"]
+        names = [modality["name"] for modality in mass["modalities"]]
+        hyperparameters = complete(mass["hyperparameters"])
+        unets = [
+            get_network_from_plans(
+                configuration_manager.network_arch_class_name,
+                configuration_manager.network_arch_init_kwargs,
+                configuration_manager.network_arch_init_kwargs_req_import,
+                num_input_channels,
+                num_output_channels,
+                deep_supervision=enable_deep_supervision,
+            )
+            for _ in names
+        ]
+        return MASSNet(
+            unets,
+            layout=Layout(len(names), configuration_manager.batch_size, hyperparameters["unlabelled_per_step"]),
+            atlases=AtlasBank(
+                len(names),
+                hyperparameters["atlases"],
+                num_input_channels,
+                num_output_channels,
+                configuration_manager.patch_size,
+            ),
+            correspondence_channels=hyperparameters["correspondence_channels"],
+            modality=names.index(mass["modality"]),
+            inference=mass["inference"],
+        )
+
+    @property
+    def module(self) -> MASSNet:
+        """The network without the wrappers of DDP and torch.compile."""
+        network = getattr(self.network, "module", self.network)
+        return getattr(network, "_orig_mod", network)
+
+    def initialize(self) -> None:
+        """Build the network, and a trainer for each other dataset of the group around it."""
+        with exit_on_user_error():
+            self.streams = self._streams()
+        for stream in self.streams:
+            stream.fold_cases()
+        super().initialize()
+        self.module.active = tuple(range(len(self.streams)))
+        self.module.layout.labelled = self.batch_size
+        for stream in self.streams:
+            stream.network, stream.optimizer, stream.logger = self.network, self.optimizer, self.logger
+            stream.grad_scaler, stream.disable_checkpointing = self.grad_scaler, self.disable_checkpointing
+            stream.dataset_class, stream.batch_size = self.dataset_class, self.batch_size
+            stream.oversample_foreground_percent = self.oversample_foreground_percent
+
+    def _streams(self) -> list["MASSTrainer"]:
+        """One trainer a modality, in the order of the plans; this one among them.
+
+        Raises:
+            UserError: a partner's plans are missing, or are of another planning.
+        """
+        plans = self.plans_manager.plans
+        streams = []
+        for modality in plans["mass"]["modalities"]:
+            if modality["name"] == plans["mass"]["modality"]:
+                streams.append(self)
+                continue
+            folder = Path(self.preprocessed_dataset_folder_base).parent / modality["dataset"]
+            datasets = " ".join(m["dataset"][7:10] for m in plans["mass"]["modalities"])
+            remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
+            plans_file = folder / f"{plans['plans_name']}.json"
+            theirs = read_json(plans_file, remedy)
+            if not _same_group(plans, theirs, self.configuration_name):
+                raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
+            theirs["continue_training"] = False
+            dataset_json = read_json(folder / "dataset.json", remedy)
+            streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
+        return streams
+
+    def _build_loss(self) -> Objective:
+        return Objective(
+            super()._build_loss(), self.module.layout, self.label_manager.num_segmentation_heads, self.hyperparameters
+        )
+
+    def get_dataloaders(self) -> tuple:
+        """Augmented batches of the whole group (:class:`mass_nnunet.data.GroupLoader`), for training and validation."""
+        layout = self.module.layout
+        pairs = [stream.loaders(layout.labelled, layout.unlabelled) for stream in self.streams]
+        training = GroupLoader([loader for loaders, _ in pairs for loader in loaders])
+        validation = GroupLoader([loader for _, loader in pairs])
+        processes = get_allowed_n_proc_DA()
+        if processes == 0:
+            return SingleThreadedAugmenter(training, None), SingleThreadedAugmenter(validation, None)
+        pinned = self.device.type == "cuda"
+        return tuple(
+            NonDetMultiThreadedAugmenter(loader, None, workers, num_cached=max(3, workers // 2), pin_memory=pinned)
+            for loader, workers in ((training, processes), (validation, max(1, processes // 2)))
+        )
+
+    def on_train_start(self) -> None:
+        """As in nnU-Net; besides, fill the other results folders, and take in the atlases when training begins."""
+        super().on_train_start()
+        if self.local_rank == 0:
+            for stream in self.streams:
+                folder = Path(stream.output_folder_base)
+                write_json(folder / "plans.json", stream.plans_manager.plans)
+                write_json(folder / "dataset.json", stream.dataset_json)
+                fingerprint = Path(stream.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
+                shutil.copyfile(fingerprint, folder / fingerprint.name)
+        if self.current_epoch == 0:
+            for modality, stream in enumerate(self.streams):
+                self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
+
+    def on_train_epoch_start(self) -> None:
+        """As in nnU-Net; the unsupervised terms ramp up with the share of the training that is done."""
+        super().on_train_epoch_start()
+        self.loss.progress = self.current_epoch / self.num_epochs
+
+    def train_step(self, batch: dict) -> dict:
+        """As in nnU-Net; the terms of the objective come along with the loss."""
+        others = len(self.streams) - 1
+        self.module.layout.offset = self.module.layout.offset % others + 1
+        result = super().train_step(batch)
+        return result | {term: float(self.loss.terms[term]) for term in TERMS}
+
+    def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
+        """As in nnU-Net; each term's mean over the epoch goes into the log."""
+        super().on_train_epoch_end(train_outputs)
+        means = {term: float(np.mean([output[term] for output in train_outputs])) for term in TERMS}
+        for term, value in means.items():
+            self.logger.log(PREFIX + term, value, self.current_epoch)
+        self.print_to_log_file(", ".join(f"{term} {value:.4f}" for term, value in means.items()))
+
+    def on_epoch_end(self) -> None:
+        """As in nnU-Net; the terms are drawn beside progress.png, in every results folder."""
+        super().on_epoch_end()
+        if self.local_rank == 0:
+            from mass_nnunet.visualization import plot_terms
+
+            own = Path(self.output_folder)
+            plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png")
+            for stream in self.streams:
+                for name in ("progress.png", "mass_terms.png"):
+                    if stream is not self:
+                        shutil.copyfile(own / name, Path(stream.output_folder) / name)
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Write nnU-Net's checkpoint into every results folder, each whole or not at all."""
+        for stream in self.streams:
+            stream.current_epoch, stream._best_ema = self.current_epoch, self._best_ema
+            stream.inference_allowed_mirroring_axes = self.inference_allowed_mirroring_axes
+            final = Path(stream.output_folder) / Path(filename).name
+            if self.local_rank == 0 and not self.disable_checkpointing:
+                with atomic_path(final) as temporary:
+                    super(MASSTrainer, stream).save_checkpoint(str(temporary))
+
+    def on_train_end(self) -> None:
+        """As in nnU-Net, for every results folder."""
+        super().on_train_end()
+        for stream in self.streams:
+            latest = Path(stream.output_folder) / "checkpoint_latest.pth"
+            if self.local_rank == 0:
+                latest.unlink(missing_ok=True)
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """nnU-Net's validation of each dataset with its own modality's model."""
+        everything = self.module.active
+        for modality, stream in enumerate(self.streams):
+            self.module.active = (modality,)
+            super(MASSTrainer, stream).perform_actual_validation(save_probabilities)
+        self.module.active = everything
+
+
+def _same_group(ours: dict, theirs: dict, configuration: str) -> bool:
+    """Whether two plans come from one planning: same modalities, schedule, and network."""
+    shared = ("modalities", "epochs", "iterations", "hyperparameters")
+    network = ("patch_size", "spacing", "batch_size", "architecture")
+    return (
+        "mass" in theirs
+        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
+        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
+    )

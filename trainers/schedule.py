@@ -1,0 +1,34 @@
+"""The schedule in the plans, so that a trial on a laptop and a run on a cluster differ in their plans only."""
+
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+from mass_nnunet.errors import UserError, exit_on_user_error
+
+CHECKPOINTS = 20
+"""A training is saved at least this often, so that a killed one loses little."""
+
+
+class ScheduledTrainer(nnUNetTrainer):
+    """nnU-Net's trainer with epochs and iterations taken from ``mass`` in the plans; their default is nnU-Net's own."""
+
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        with exit_on_user_error():
+            if "mass" not in plans:
+                raise UserError(
+                    f"{plans['plans_name']} of {plans['dataset_name']} are no plans of `mass_nnunet plan`: "
+                    f"run it and train with -p MASSPlans"
+                )
+        schedule = plans["mass"]
+        self.num_epochs = schedule["epochs"]
+        self.num_iterations_per_epoch = schedule["iterations"]
+        self.num_val_iterations_per_epoch = schedule["validation_iterations"]
+        self.save_every = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))

@@ -1,0 +1,117 @@
+"""One dataset of a group, as nnU-Net's trainer sees it: its folders, its split, its augmentation, its loaders."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import torch
+from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from torch import Tensor
+
+from mass_nnunet.data import DistinctLoader, UnlabelledDataset
+from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.splits import Fold, load_fold
+
+from .schedule import ScheduledTrainer
+
+ROTATION = np.deg2rad(30)
+"""An abdomen turned by half a circle, as nnU-Net turns flat patches, is no target for an upright atlas."""
+
+
+class StreamTrainer(ScheduledTrainer):
+    """What MASSTrainer needs of each dataset of its group; it never trains alone."""
+
+    def fold_cases(self) -> Fold:
+        """The cases of this dataset's fold.
+
+        Raises:
+            SystemExit: the fold does not exist, in one clear line.
+        """
+        with exit_on_user_error():
+            return load_fold(Path(self.preprocessed_dataset_folder_base), self.fold)
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Labelled training cases and validation cases; nnU-Net would make up a split for a fold that is not there."""
+        fold = self.fold_cases()
+        return list(fold.train), list(fold.val)
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:
+        """nnU-Net's own but without mirroring, as organs have sides, and with rotations of at most 30 degrees."""
+        _, dummy_2d, initial_patch, _ = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        self.inference_allowed_mirroring_axes = None
+        return (-ROTATION, ROTATION), dummy_2d, initial_patch, None
+
+    def loaders(self, labelled: int, unlabelled: int) -> tuple[list[nnUNetDataLoader], nnUNetDataLoader]:
+        """Loaders of labelled and of unlabelled training patches, augmented by nnU-Net, and one of validation patches.
+
+        Where every training scan is labelled, the labelled ones serve as unlabelled ones too.
+
+        Args:
+            labelled: labelled scans in a batch.
+            unlabelled: unlabelled scans in a batch.
+        """
+        self.dataset_class = infer_dataset_class(self.preprocessed_dataset_folder)
+        self.batch_size = labelled
+        with _in_this_process():
+            training, validation = (augmenter.data_loader for augmenter in nnUNetTrainer.get_dataloaders(self))
+        fold = self.fold_cases()
+        with exit_on_user_error():
+            hidden = UnlabelledDataset(Path(self.preprocessed_dataset_folder), fold.unlabelled or fold.train)
+        shared = (training.patch_size, training.final_patch_size, self.label_manager)
+        return [
+            DistinctLoader(
+                training._data,
+                labelled,
+                *shared,
+                oversample_foreground_percent=training.oversample_foreground_percent,
+                transforms=training.transforms,
+            ),
+            nnUNetDataLoader(hidden, unlabelled, *shared, transforms=training.transforms),
+        ], validation
+
+    def atlas_patches(self, capacity: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Images (C, Z, Y, X) and labels (Z, Y, X) of up to ``capacity`` labelled training cases, one patch each.
+
+        Cases are drawn with the fold's seed. The patch lies around the middle of the organs.
+        """
+        fold = self.fold_cases()
+        order = np.random.default_rng(fold.seed or 0).permutation(sorted(fold.train))[:capacity]
+        dataset = infer_dataset_class(self.preprocessed_dataset_folder)(self.preprocessed_dataset_folder, sorted(order))
+        patch = np.array(self.configuration_manager.patch_size)
+        images, labels = [], []
+        for case in dataset.identifiers:
+            image, label, _, _ = dataset.load_case(case)
+            image, label = image[:], np.maximum(label[:], 0)
+            lower = _patch_start(label[0], patch)
+            box = [[start, start + size] for start, size in zip(lower, patch, strict=True)]
+            images.append(torch.from_numpy(crop_and_pad_nd(image, box, 0)))
+            labels.append(torch.from_numpy(crop_and_pad_nd(label, box, 0)[0]))
+        return images, labels
+
+
+def _patch_start(label: np.ndarray, patch: np.ndarray) -> list[int]:
+    """First corner of the patch around the organs of a label (Z, Y, X), inside the scan; a smaller scan is centred."""
+    shape = np.array(label.shape)
+    organs = np.argwhere(label > 0)
+    middle = (organs.min(0) + organs.max(0) + 1) // 2 if len(organs) else shape // 2
+    inside = np.clip(middle - patch // 2, 0, np.maximum(shape - patch, 0))
+    return [int(i) for i in np.where(shape > patch, inside, (shape - patch) // 2)]
+
+
+@contextmanager
+def _in_this_process() -> Iterator[None]:
+    """Let nnU-Net build its loaders without worker processes: the group's loader gets the only ones."""
+    name = "nnUNet_n_proc_DA"
+    before = os.environ.get(name)
+    os.environ[name] = "0"
+    try:
+        yield
+    finally:
+        del os.environ[name]
+        if before is not None:
+            os.environ[name] = before
