@@ -10,10 +10,12 @@ from .errors import UserError
 # A command's module is imported only when that command is asked for: `mass_nnunet env` must not wait for torch.
 COMMANDS = {
     "env": ("mass_nnunet.env", "print the export lines that nnU-Net needs"),
+    "phantom": ("mass_nnunet.phantom.command", "draw CT and MRI abdomens in the native layouts of BTCV and CHAOS"),
     "convert": ("mass_nnunet.dataset_conversion.command", "turn a public dataset into an nnU-Net raw dataset"),
     "split": ("mass_nnunet.splits_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
     "evaluate": ("mass_nnunet.evaluation_command", "Dice and surface distances of predictions against the truth"),
+    "demo": ("mass_nnunet.demo.command", "the whole path on a phantom, ending in one HTML report"),
 }
 
 

@@ -41,11 +41,12 @@ def figure_file(
 ) -> Iterator[tuple["Figure", np.ndarray]]:
     """A grid of axes (rows, columns) that is written to ``path`` when the block ends well; ``size`` in inches."""
     # Not pyplot, whose global state and backend belong to whoever calls, such as nnU-Net's trainer.
-    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.style import context
 
-    with rc_context(_STYLE), atomic_path(path) as temporary:
+    # From the defaults: nnU-Net's logger changes the global style.
+    with context(["default", _STYLE]), atomic_path(path) as temporary:
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         yield figure, figure.subplots(rows, columns, squeeze=False)

@@ -114,6 +114,7 @@ def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -
             axes.plot(log["train_losses"], color="#0072B2", label="training loss")
             axes.plot(log["val_losses"], color="#D55E00", label="validation loss")
             axes.set(title=title, xlabel="epoch", ylabel="loss")
+            axes.xaxis.get_major_locator().set_params(integer=True)
             axes.grid(color="#e4e7eb", linewidth=0.6)
             right = axes.twinx()
             right.plot(log["mean_fg_dice"], color="#009E73", label="validation Dice (of patches)")

@@ -13,6 +13,7 @@ import SimpleITK as sitk
 import torch
 
 from mass_nnunet.cli import main
+from mass_nnunet.demo import runner
 from mass_nnunet.demo.settings import TINY, Settings
 from mass_nnunet.demo.steps import MODALITIES, Folders, demo_steps
 from mass_nnunet.evaluation import COLUMNS
@@ -127,7 +128,7 @@ def test_whole_demo_writes_the_report_and_a_second_call_does_nothing_again(fake,
     printed = capsys.readouterr().out
     assert "[16/16] $ mass_nnunet evaluate" in printed and "export nnUNet_raw=" in printed
     html = (out / "report.html").read_text()
-    assert "MASSTrainer 0.912" in html and "CT (1 test scans)" in html and lines[6] in html
+    assert "MASSTrainer 0.912" in html and "CT (n = 1)" in html and lines[6] in html
     assert '<td class="text">CT</td><td>1</td><td>7</td><td>1</td><td>1</td>' in html
     assert html.count("data:image/png") == 3
     assert main(["demo", str(out), "--tiny"]) == 0
@@ -157,7 +158,9 @@ def test_failure_names_the_log_and_shows_its_end_and_the_next_call_goes_on(fake,
     assert main(["demo", str(out), "--tiny"]) == 2
     error = capsys.readouterr().err
     assert "| out of luck" in error
-    assert f"step train_MASSTrainer_CT_MRI failed with exit status 1: its last lines are above, all in {out}" in error
+    assert (
+        f"step train_MASSTrainer_CT_MRI failed with exit status 1: its last lines are above, all are in {out}" in error
+    )
     fold = Folders(out).fold(MODALITIES[0], "MASSTrainer")
     fold.mkdir(parents=True)
     (fold / "checkpoint_latest.pth").touch()
@@ -169,6 +172,24 @@ def test_failure_names_the_log_and_shows_its_end_and_the_next_call_goes_on(fake,
     assert len(lines) == 9
     log = (out / "logs" / "train_MASSTrainer_CT_MRI.log").read_text()
     assert "out of luck" in log and "Epoch 1" in log
+
+
+def test_progress_of_a_training_is_read_from_its_log(fake, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(runner, "_POLL", 0.01)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    main(["demo", str(tmp_path / "demo"), "--tiny"])
+    shown = capsys.readouterr().err
+    assert "train_MASSTrainer_CT_MRI" in shown and "1/2" in shown and "Dice of patches 0.50" in shown
+
+
+def test_command_that_does_not_listen_is_killed(monkeypatch):
+    monkeypatch.setattr(runner, "_PATIENCE", 0.2)
+    code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
+    process = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    runner._stop(process)
+    assert process.returncode == -signal.SIGKILL
+    process.stdout.close()
 
 
 def test_foreign_folder_is_not_touched(fake, tmp_path, capsys):

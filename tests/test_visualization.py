@@ -1,5 +1,6 @@
 """Pictures: the right slice, the right side, files that come out whole."""
 
+import matplotlib
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -95,6 +96,14 @@ def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_
         shares.append(lit.mean(axis=1).max())
         assert share_of(picture[:-60, : picture.shape[1] // 5], COLOURS[3]) < 0.5  # the atlas's liver: patient's right
     assert shares[0] > 0.95 > shares[1]  # a straight line fills a whole row of the picture
+
+
+def test_pictures_do_not_depend_on_the_style_that_a_caller_has_set(tmp_path):
+    plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "plain.png")
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "styled.png")
+        assert matplotlib.rcParams["font.size"] == 30
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()
 
 
 def test_curves_and_terms_are_drawn_from_nnunets_log(tmp_path):

@@ -1,0 +1,31 @@
+"""The numbers of the demo."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the demo draws and how long it trains; the defaults take about 15 minutes on 2 CPU cores."""
+
+    labelled_per_modality: int = 20  # test scans and those whose labels the split hides included
+    unlabelled_per_modality: int = 4  # scans that have no labels at all
+    size: tuple[int, int, int] = (32, 128, 128)  # voxels (Z, Y, X) of a scan
+    seed: int = 0
+    label_rate: float = 0.15
+    patch_size: tuple[int, int, int] = (16, 64, 64)  # (Z, Y, X)
+    features: int = 16
+    epochs: int = 40
+    iterations: int = 10  # an epoch
+
+
+TINY = Settings(
+    labelled_per_modality=5,
+    unlabelled_per_modality=1,
+    size=(16, 48, 48),
+    label_rate=0.5,
+    patch_size=(8, 32, 32),
+    features=4,
+    epochs=2,
+    iterations=2,
+)
+"""Goes through every step in as little time as possible, for tests; what it learns is of no use."""

@@ -1,0 +1,102 @@
+"""One patient's anatomy on one scan's grid."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from . import torso, viscera
+from .bowel import draw_bowel
+from .canvas import Canvas, spline_field
+from .variation import Variation
+
+SUBSAMPLES = 2  # grid points along each axis of a voxel: tissues mix in voxels, as in a scanner
+Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
+CONTROLS = (6, 7, 8)  # control points of the random deformation, about 50 mm apart
+
+
+@dataclass(frozen=True)
+class Physique:
+    """How a patient's body is scaled against the reference body, and how it lies."""
+
+    scale: np.ndarray  # (3,), x y z
+    fatness: float
+    degrees: np.ndarray  # (3,), about x, y, z
+    deformation: np.ndarray  # (3, *CONTROLS) in mm
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> "Physique":
+        """A random physique: tall or short, thin or stout, lying a little askew."""
+        together, x, y, z = rng.standard_normal(4) * (0.05, 0.03, 0.04, 0.05)
+        return cls(
+            scale=np.exp(together + np.array([x, y, z])) * (0.95, 1.0, 1.0),
+            fatness=float(np.exp(0.45 * rng.standard_normal())),
+            degrees=rng.standard_normal(3) * (2, 2, 3.5),
+            deformation=rng.standard_normal((3, *CONTROLS)).astype(np.float32) * 9,
+        )
+
+    @property
+    def width(self) -> float:
+        """About the width of the body, mm."""
+        return float(2 * self.scale[0] * (torso.WALL[0] + 19 * self.fatness))
+
+    def body_points(self, axes: Axes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Body coordinates x, y, z, each (z, y, x), of a grid given by scanner coordinates in mm along z, y, x."""
+        to_body = Rotation.from_euler("xyz", self.degrees, degrees=True).as_matrix().T / self.scale[:, None]
+        z, y, x = (np.asarray(axis, np.float32) for axis in axes)
+        shape = len(z), len(y), len(x)
+        return tuple(
+            (row[2] * z)[:, None, None] + (row[1] * y)[:, None] + row[0] * x + spline_field(controls, shape)
+            for row, controls in zip(to_body.astype(np.float32), self.deformation, strict=True)
+        )
+
+
+def draw_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tuple[np.ndarray, np.ndarray]:
+    """Draw a body on the grid whose voxel centres along z, y, x are ``axes`` (mm; patient's head, back, left).
+
+    Returns:
+        Tissues (2Z, 2Y, 2X) on the fine grid and BTCV's labels (Z, Y, X) on the scan's, both uint8.
+    """
+    canvas = Canvas(physique.body_points(tuple(_subsample(axis) for axis in axes)))
+    vary = Variation(rng)
+    torso.draw_wall(canvas, vary, physique.fatness)
+    torso.draw_spine(canvas, vary)
+    torso.draw_chest(canvas, vary)
+    viscera.draw_stomach(canvas, vary)
+    viscera.draw_liver(canvas, vary)
+    viscera.draw_spleen(canvas, vary)
+    for side in (-1, 1):
+        viscera.draw_kidney(canvas, vary, side)
+    viscera.draw_gallbladder(canvas, vary)
+    viscera.draw_great_vessels(canvas, vary)
+    viscera.draw_pancreas(canvas, vary)
+    viscera.draw_adrenals(canvas, vary)
+    draw_bowel(canvas, vary)
+    return canvas.tissue, _majority(canvas.label)
+
+
+def _subsample(axis: np.ndarray) -> np.ndarray:
+    """Centres of the sub-voxels along one axis."""
+    step = axis[1] - axis[0]
+    offsets = (np.arange(SUBSAMPLES) + 0.5) / SUBSAMPLES - 0.5
+    return (axis[:, None] + step * offsets).ravel()
+
+
+def voxel_mean(values: np.ndarray) -> np.ndarray:
+    """Mean over each voxel's sub-voxels: (2Z, 2Y, 2X) -> (Z, Y, X)."""
+    for axis in range(3):
+        parts = [values[(slice(None),) * axis + (slice(start, None, SUBSAMPLES),)] for start in range(SUBSAMPLES)]
+        values = sum(parts) / np.float32(SUBSAMPLES)
+    return values
+
+
+def _majority(labels: np.ndarray) -> np.ndarray:
+    """The label that fills the largest part of each voxel; background wins a tie."""
+    present = [value for value in np.unique(labels) if value]
+    result = np.zeros([length // SUBSAMPLES for length in labels.shape], np.uint8)
+    best = voxel_mean((labels == 0).astype(np.float32))
+    for value in present:
+        share = voxel_mean((labels == value).astype(np.float32))
+        result[share > best] = value
+        np.maximum(best, share, out=best)
+    return result
