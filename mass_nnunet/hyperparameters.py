@@ -6,6 +6,9 @@ from typing import Any
 from .errors import UserError
 
 DEFAULTS: dict[str, Any] = {
+    # Of AdamW. nnU-Net's SGD with momentum 0.99 throws the displacement fields about: the similarity falls below the
+    # identity's in the first hundred steps.
+    "learning_rate": 1e-3,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
@@ -13,9 +16,9 @@ DEFAULTS: dict[str, Any] = {
     # Channels of the correspondence head; a multiple of 16 is fastest.
     "correspondence_channels": 16,
     "weights": {
-        "atlas": 1.0,
+        "atlas": 2.0,
         "similarity": 0.2,
-        "smoothness": 0.2,
+        "smoothness": 0.5,
         "semantic": 0.1,
         "anatomical": 0.05,
         "teaching": 0.5,

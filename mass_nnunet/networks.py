@@ -67,12 +67,13 @@ class MASSNet(nn.Module):
         self.inference = inference
         # The modalities whose scans a batch holds, in this order and in equal shares.
         self.active: tuple[int, ...] = (modality,)
-        self._atlas_features: list[Tensor] | None = None
-        self.register_load_state_dict_post_hook(lambda *_: self._forget_atlas_features())
+        # Projected features of the atlases, by modality; they hold until the weights change.
+        self._atlas_features: dict[int, list[Tensor]] = {}
+        self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
 
     def train(self, mode: bool = True) -> "MASSNet":
         """As in torch; what was computed with older weights is forgotten."""
-        self._forget_atlas_features()
+        self._atlas_features.clear()
         return super().train(mode)
 
     def forward(self, scans: Tensor) -> GroupOutput | Tensor | list[Tensor]:
@@ -114,23 +115,31 @@ class MASSNet(nn.Module):
 
     def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
         """Log probabilities of the labels propagated from the modality's atlases, or of their mean with the head's."""
-        modality = self.active[0]
-        if self._atlas_features is None:
-            self._atlas_features = self.correspondence.project(self.decode(self.atlases.images_of(modality))[:-1])
         projected = self.correspondence.project(features[:-1])
-        count = len(self._atlas_features[0])
         propagated = []
         for i, scan in enumerate(scans):
-            target = [f[i : i + 1].expand(count, -1, -1, -1, -1) for f in projected]
-            field = upsample(self.correspondence(self._atlas_features, target), scan.shape[1:])
-            propagated.append(self.atlases.fuse(modality, scan, field))
+            fields = self._fields([f[i : i + 1] for f in projected], scan.shape[1:])
+            propagated.append(self.atlases.fuse(self.active[0], scan, fields))
         probabilities = torch.stack(propagated)
         if self.inference == "fused":
             probabilities = (probabilities + logits.softmax(1)) / 2
         return probabilities.clamp_min(1e-6).log()
 
-    def _forget_atlas_features(self) -> None:
-        self._atlas_features = None
+    def register(self, scan: Tensor) -> Tensor:
+        """Fields (A', 3, Z, Y, X) in voxels that pull each atlas of the active modality to a scan (1, C, Z, Y, X)."""
+        with cpu_autocast(scan.device):
+            projected = self.correspondence.project(self.decode(scan)[:-1])
+            return self._fields(projected, scan.shape[2:])
+
+    def _fields(self, target: list[Tensor], shape: Sequence[int]) -> Tensor:
+        """Fields from all atlases to one scan, on the grid ``shape``; the atlases are encoded only once."""
+        modality = self.active[0]
+        if modality not in self._atlas_features:
+            features = self.decode(self.atlases.images_of(modality))
+            self._atlas_features[modality] = self.correspondence.project(features[:-1])
+        atlas = self._atlas_features[modality]
+        repeated = [f.expand(len(atlas[0]), -1, -1, -1, -1) for f in target]
+        return upsample(self.correspondence(atlas, repeated), shape)
 
 
 def decoder_features(decoder: nn.Module, skips: Sequence[Tensor]) -> list[Tensor]:

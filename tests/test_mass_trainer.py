@@ -206,9 +206,7 @@ def drop_folds(root: Path) -> None:
 
 
 def rename_hyperparameter(root: Path) -> None:
-    change(
-        root / "preprocessed" / CT / "MASSPlans.json", lambda plans: plans["mass"]["hyperparameters"].update(tau=1)
-    )
+    change(root / "preprocessed" / CT / "MASSPlans.json", lambda plans: plans["mass"]["hyperparameters"].update(tau=1))
 
 
 def test_plans_of_stock_nnunet_are_refused(root):

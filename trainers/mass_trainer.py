@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -20,6 +21,7 @@ from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks import MASSNet
 from mass_nnunet.objective import TERMS, Objective
 from mass_nnunet.pairing import Layout
+from mass_nnunet.visualization import plot_terms
 
 from .stream import StreamTrainer
 
@@ -46,6 +48,7 @@ class MASSTrainer(StreamTrainer):
         super().__init__(plans, configuration, fold, dataset_json, device)
         with exit_on_user_error():
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"])
+        self.initial_lr = self.hyperparameters["learning_rate"]
         self.streams: list[MASSTrainer] = []
         for term in TERMS:
             self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
@@ -133,6 +136,11 @@ class MASSTrainer(StreamTrainer):
             streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
         return streams
 
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, PolyLRScheduler]:
+        """AdamW with nnU-Net's decay of the learning rate."""
+        optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
+        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+
     def _build_loss(self) -> Objective:
         return Objective(
             super()._build_loss(), self.module.layout, self.label_manager.num_segmentation_heads, self.hyperparameters
@@ -191,8 +199,6 @@ class MASSTrainer(StreamTrainer):
         """As in nnU-Net; the terms are drawn beside progress.png, in every results folder."""
         super().on_epoch_end()
         if self.local_rank == 0:
-            from mass_nnunet.visualization import plot_terms
-
             own = Path(self.output_folder)
             plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png")
             for stream in self.streams:
@@ -219,11 +225,13 @@ class MASSTrainer(StreamTrainer):
                 latest.unlink(missing_ok=True)
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
-        """nnU-Net's validation of each dataset with its own modality's model."""
+        """nnU-Net's validation of each dataset with its own modality's model; a registration is drawn besides."""
         everything = self.module.active
         for modality, stream in enumerate(self.streams):
             self.module.active = (modality,)
             super(MASSTrainer, stream).perform_actual_validation(save_probabilities)
+            if self.local_rank == 0:
+                stream.draw_registration(self.module)
         self.module.active = everything
 
 

@@ -15,7 +15,10 @@ from torch import Tensor
 
 from mass_nnunet.data import DistinctLoader, UnlabelledDataset
 from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.networks import MASSNet
+from mass_nnunet.registration import warp
 from mass_nnunet.splits import Fold, load_fold
+from mass_nnunet.visualization import plot_registration
 
 from .schedule import ScheduledTrainer
 
@@ -80,18 +83,36 @@ class StreamTrainer(ScheduledTrainer):
         Cases are drawn with the fold's seed. The patch lies around the middle of the organs.
         """
         fold = self.fold_cases()
-        order = np.random.default_rng(fold.seed or 0).permutation(sorted(fold.train))[:capacity]
-        dataset = infer_dataset_class(self.preprocessed_dataset_folder)(self.preprocessed_dataset_folder, sorted(order))
+        drawn = np.random.default_rng(fold.seed).permutation(sorted(fold.train))[:capacity]
+        images, labels = zip(*(self._organ_patch(str(case)) for case in sorted(drawn)), strict=True)
+        return list(images), list(labels)
+
+    def draw_registration(self, network: MASSNet) -> None:
+        """Draw the first atlas, warped to the first validation case, into the results folder."""
+        image, label = self._organ_patch(sorted(self.fold_cases().val)[0])
+        modality = network.active[0]
+        with torch.no_grad():
+            field = network.register(image[None].to(self.device))[:1]
+            atlas, labels = (x[:1] for x in (network.atlases.images_of(modality), network.atlases.labels_of(modality)))
+            warped, propagated = warp(atlas, field), warp(labels, field)
+        plot_registration(
+            *(volume[0, 0].cpu().numpy() for volume in (atlas, image[None], warped)),
+            field[0].cpu().numpy(),
+            labels[0].argmax(0).cpu().numpy(),
+            propagated[0].cpu().numpy(),
+            label.numpy(),
+            Path(self.output_folder) / "mass_registration.png",
+            spacing=tuple(self.configuration_manager.spacing),
+        )
+
+    def _organ_patch(self, case: str) -> tuple[Tensor, Tensor]:
+        """Image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case, one patch around the middle of the organs."""
+        folder = self.preprocessed_dataset_folder
+        image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
+        image, label = image[:], np.maximum(label[:], 0)
         patch = np.array(self.configuration_manager.patch_size)
-        images, labels = [], []
-        for case in dataset.identifiers:
-            image, label, _, _ = dataset.load_case(case)
-            image, label = image[:], np.maximum(label[:], 0)
-            lower = _patch_start(label[0], patch)
-            box = [[start, start + size] for start, size in zip(lower, patch, strict=True)]
-            images.append(torch.from_numpy(crop_and_pad_nd(image, box, 0)))
-            labels.append(torch.from_numpy(crop_and_pad_nd(label, box, 0)[0]))
-        return images, labels
+        box = [[start, start + size] for start, size in zip(_patch_start(label[0], patch), patch, strict=True)]
+        return torch.from_numpy(crop_and_pad_nd(image, box, 0)), torch.from_numpy(crop_and_pad_nd(label, box, 0)[0])
 
 
 def _patch_start(label: np.ndarray, patch: np.ndarray) -> list[int]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """What the demo draws and how long it trains; the defaults take about 15 minutes on 2 CPU cores."""
+    """What the demo draws and how long it trains; the defaults take about 12 minutes on 2 CPU cores."""
 
     labelled_per_modality: int = 20  # test scans and those whose labels the split hides included
     unlabelled_per_modality: int = 4  # scans that have no labels at all
@@ -14,7 +14,7 @@ class Settings:
     label_rate: float = 0.15
     patch_size: tuple[int, int, int] = (16, 64, 64)  # (Z, Y, X)
     features: int = 16
-    epochs: int = 40
+    epochs: int = 20
     iterations: int = 10  # an epoch
 
 
