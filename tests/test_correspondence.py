@@ -16,7 +16,7 @@ def test_starts_close_to_the_identity_at_the_finest_scale():
     head = CorrespondenceHead([8, 8, 4], 16)
     field = head(head.project(features(0)), head.project(features(1)))
     assert field.shape == (2, 3, 8, 16, 16)
-    assert field.abs().max() < 0.5
+    assert field.abs().mean() < 0.25  # voxels
 
 
 def test_gradient_reaches_every_parameter():
