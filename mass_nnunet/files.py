@@ -29,7 +29,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as indented JSON, whole or not at all."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, indent=4) + "\n")
+        temporary.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path, remedy: str) -> Any:
@@ -39,7 +39,7 @@ def read_json(path: Path, remedy: str) -> Any:
         UserError: the file is absent or not JSON; the message ends with ``remedy``.
     """
     try:
-        return json.loads(Path(path).read_text())
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: {remedy}") from None
     except json.JSONDecodeError as error:

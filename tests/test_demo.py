@@ -127,7 +127,7 @@ def test_whole_demo_writes_the_report_and_a_second_call_does_nothing_again(fake,
     assert len(lines) == 16
     printed = capsys.readouterr().out
     assert "[16/16] $ mass_nnunet evaluate" in printed and "export nnUNet_raw=" in printed
-    html = (out / "report.html").read_text()
+    html = (out / "report.html").read_text(encoding="utf-8")
     assert "MASSTrainer 0.912" in html and "CT (n = 1)" in html and lines[6] in html
     assert '<td class="text">CT</td><td>1</td><td>7</td><td>1</td><td>1</td>' in html
     assert html.count("data:image/png") == 3
@@ -170,7 +170,7 @@ def test_failure_names_the_log_and_shows_its_end_and_the_next_call_goes_on(fake,
     lines = calls(fake)
     assert lines[0].endswith("-tr MASSTrainer -p MASSPlans -device cpu --c")
     assert len(lines) == 9
-    log = (out / "logs" / "train_MASSTrainer_CT_MRI.log").read_text()
+    log = (out / "logs" / "train_MASSTrainer_CT_MRI.log").read_text(encoding="utf-8")
     assert "out of luck" in log and "Epoch 1" in log
 
 

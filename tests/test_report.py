@@ -54,7 +54,7 @@ def test_page_is_balanced_self_contained_html(tmp_path):
         report.table(["name", "n"], [["x & y", 3]]),
     ]
     report.write_page(tmp_path / "out" / "r.html", report.page("Title <1>", "lead", [report.section("S", *parts)]))
-    html = (tmp_path / "out" / "r.html").read_text()
+    html = (tmp_path / "out" / "r.html").read_text(encoding="utf-8")
     parser = Balanced()
     parser.feed(html)
     assert not parser.open

@@ -101,7 +101,7 @@ class Runner:
                 _stop(process)
                 raise
         if status != 0:
-            lines = re.split(r"[\r\n]+", log.read_text(errors="replace").strip())
+            lines = re.split(r"[\r\n]+", log.read_text(encoding="utf-8", errors="replace").strip())
             print("\n".join(f"        | {line}" for line in lines[-_TAIL:]), file=sys.stderr)
             end = f"failed with exit status {status}" if status > 0 else f"was killed by signal {-status}"
             raise UserError(f"step {step.name} {end}: its last lines are above, all are in {log}")
