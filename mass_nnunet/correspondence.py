@@ -7,7 +7,8 @@ from torch import Tensor, nn
 
 from .registration import upsample, warp
 
-# So small that training starts a fraction of a voxel from the identity, so large that gradients reach every layer from the first step.
+# So small that training starts a fraction of a voxel from the identity, so large that gradients reach every layer
+# from the first step.
 INITIAL_DEVIATION = 2e-2
 # What one scale may add, in its own voxels, so that early steps do not throw fields out. Coarser scales reach farther.
 REACH = 3.0
