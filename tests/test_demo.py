@@ -30,6 +30,7 @@ with open(here / "calls", "a") as calls:
 line = " ".join([name, *args])
 if (here / "sleep").exists() and (here / "sleep").read_text() in line:
     try:
+        (here / "sleeping").touch()
         time.sleep(60)
     except KeyboardInterrupt:
         (here / "interrupted").touch()
@@ -214,8 +215,7 @@ def test_interrupted_or_killed_demo_leaves_no_command_behind(fake, tmp_path, how
     code = f"import sys; from mass_nnunet.cli import main; sys.executable = {str(tmp_path / 'bin' / 'python')!r}\n"
     code += f"sys.exit(main(['demo', {str(tmp_path / 'demo')!r}, '--tiny']))"
     process = subprocess.Popen([PYTHON, "-c", code], stderr=subprocess.PIPE, text=True)
-    wait_for(fake / "calls")
-    time.sleep(0.2)
+    wait_for(fake / "sleeping")
     process.send_signal(how)
     _, error = process.communicate(timeout=30)
     wait_for(fake / "interrupted")
