@@ -19,7 +19,6 @@ demo: install
 test: install lint
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 lint: install

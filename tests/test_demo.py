@@ -214,7 +214,13 @@ def test_interrupted_or_killed_demo_leaves_no_command_behind(fake, tmp_path, how
     (fake / "sleep").write_text("phantom")
     code = f"import sys; from mass_nnunet.cli import main; sys.executable = {str(tmp_path / 'bin' / 'python')!r}\n"
     code += f"sys.exit(main(['demo', {str(tmp_path / 'demo')!r}, '--tiny']))"
-    process = subprocess.Popen([PYTHON, "-c", code], stderr=subprocess.PIPE, text=True)
+    # A shell starts what runs in its background with SIGINT ignored, and that is inherited.
+    process = subprocess.Popen(
+        [PYTHON, "-c", code],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     wait_for(fake / "sleeping")
     process.send_signal(how)
     _, error = process.communicate(timeout=30)
