@@ -218,7 +218,7 @@ def test_interrupted_or_killed_demo_leaves_no_command_behind(fake, tmp_path, how
     process = subprocess.Popen(
         [PYTHON, "-c", code],
         stderr=subprocess.PIPE,
-        text=True,
+        encoding="utf-8",
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_for(fake / "sleeping")

@@ -135,10 +135,10 @@ def _watch(process: subprocess.Popen, log: Path, position: int, step: Step, titl
             if dices := _DICE.findall(text):
                 values = [float(value) for value in _NUMBER.findall(dices[-1])]
                 bar.set_postfix_str(f"Dice of patches {sum(values) / max(1, len(values)):.2f}", refresh=False)
-            if status is not None:
-                return status
             if live:
                 bar.refresh()
+            if status is not None:
+                return status
 
 
 def _stop(process: subprocess.Popen) -> None:
