@@ -13,6 +13,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.dataset_conversion.raw_dataset import dataset_path, write_dataset
 from mass_nnunet.dataset_conversion.source import Case, map_labels, values_in
+from mass_nnunet.dataset_conversion.volume import label_like, read_volume
 from mass_nnunet.organs import LABELS
 
 # Their ids (shared/data/README.md): 1 liver, 2 right kidney, 3 left kidney, 4 spleen.
@@ -23,18 +24,17 @@ class ChaosT2(Case):
     """One of the resampled T2-SPIR scans: ``image_NN.nii.gz`` with ``label_NN.nii.gz``."""
 
     def _labels(self) -> np.ndarray:
-        return map_labels(sitk.GetArrayFromImage(sitk.ReadImage(str(self.label))), TABLE, self.label)
+        return map_labels(sitk.GetArrayFromImage(read_volume(self.label)), TABLE, self.label)
 
     def label_values(self) -> set[int]:
         return values_in([self._labels()])
 
     def read_image(self) -> sitk.Image:
-        return sitk.ReadImage(str(self.label.with_name(self.label.name.replace("label", "image"))))
+        return read_volume(self.label.with_name(self.label.name.replace("label", "image")))
 
     def read_labelled(self) -> tuple[sitk.Image, sitk.Image]:
-        image, label = self.read_image(), sitk.GetImageFromArray(self._labels())
-        label.CopyInformation(image)
-        return image, label
+        image = self.read_image()
+        return image, label_like(image, self._labels())
 
 
 def main() -> None:

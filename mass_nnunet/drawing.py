@@ -1,6 +1,6 @@
 """What all pictures are drawn with: a figure that becomes a file, an axial slice, organs over it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -105,9 +105,9 @@ def paint(axes: "Axes", labels: np.ndarray, aspect: float) -> None:
     axes.imshow(overlay, aspect=aspect, interpolation="nearest")
 
 
-def _outline(axes: "Axes", mask: np.ndarray, colour: str, width: float, style: str = "-") -> None:
+def _outline(axes: "Axes", mask: np.ndarray, colour: str, width: float, effects: Sequence = ()) -> None:
     if mask.any() and not mask.all():
-        axes.contour(mask, levels=[0.5], colors=[colour], linewidths=width, linestyles=style)
+        axes.contour(mask, levels=[0.5], colors=[colour], linewidths=width).set_path_effects(list(effects))
 
 
 def legend(figure: "Figure") -> None:
@@ -131,7 +131,4 @@ def _halo() -> list:
 def outline_truth(axes: "Axes", labels: np.ndarray) -> None:
     """Outline the organs of a label slice (Y, X) in white."""
     for organ in ORGANS:
-        mask = labels == LABELS[organ]
-        if mask.any() and not mask.all():
-            contour = axes.contour(mask, levels=[0.5], colors=["white"], linewidths=1.0)
-            contour.set_path_effects(_halo())
+        _outline(axes, labels == LABELS[organ], "white", 1.0, _halo())

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 HOOK_FOLDER = Path(__file__).parent / "nnunet_hook"
@@ -14,15 +15,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, default=Path("nnunet"), help="where unset nnU-Net folders are put")
 
 
-def export_lines(root: Path) -> list[str]:
-    """``export NAME=VALUE`` for nnUNet_extTrainer, and for each of nnU-Net's three folders that is not set."""
+def export_lines(values: Mapping[str, str]) -> list[str]:
+    """``export NAME=VALUE`` for each variable, quoted for the shell."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+
+
+def needed(root: Path) -> dict[str, str]:
+    """nnUNet_extTrainer, and a folder below ``root`` for each of nnU-Net's three that is not set."""
     values = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
     for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
         if name not in os.environ:
             values[name] = str(root.resolve() / name)
-    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    return values
 
 
 def run(args: argparse.Namespace) -> None:
     """Print the export lines."""
-    print("\n".join(export_lines(args.root)))
+    print("\n".join(export_lines(needed(args.root))))

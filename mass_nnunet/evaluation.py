@@ -43,7 +43,7 @@ def surface_distances(
 
     HD95 is the larger of the two directed 95th percentiles; ASSD is the mean over all surface voxels of both
     masks. These are the definitions of MONAI (``use_subvoxels=False``). google-deepmind/surface-distance puts the
-    surface on voxel corners and weights by area, which differs by less than a voxel.
+    surface on voxel corners and weights by area, which differs by up to the diagonal of a voxel.
 
     Both are NaN when both masks are empty, and infinite when one of them is.
     """

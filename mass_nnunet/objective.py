@@ -1,6 +1,7 @@
 """The objective of MASS: where all its terms are put together (DESIGN, section 2)."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -25,8 +26,6 @@ from .registration import downsample, folding, warp
 TERMS = ("supervised", "atlas", "similarity", "smoothness", "semantic", "anatomical", "teaching", "folding")
 """What is logged each epoch: the terms before their weights, and the share of folded voxels, which is no term."""
 
-ANATOMICAL = {"nce": channel_contrast_loss, "mse": feature_mse_loss, "kl": feature_kl_loss}
-
 
 class Objective:
     """The weighted sum of all terms for one training batch.
@@ -48,8 +47,11 @@ class Objective:
         self.classes = classes
         self.weights = hyperparameters["weights"]
         self.confidence = hyperparameters["confidence"]
-        self.anatomical = ANATOMICAL[hyperparameters["anatomical"]]
-        self.temperature = hyperparameters["temperature"]
+        self.anatomical = {
+            "nce": partial(channel_contrast_loss, temperature=hyperparameters["temperature"]),
+            "mse": feature_mse_loss,
+            "kl": feature_kl_loss,
+        }[hyperparameters["anatomical"]]
         # t/T, set by the trainer as the training goes on.
         self.progress = 0.0
         # The terms of the last batch, without gradient: for the log.
@@ -71,21 +73,21 @@ class Objective:
         count = len(target)
         shape = output.fields.shape[2:]
 
-        atlas_index = torch.cat([same, other])
-        # A label of an unlabelled scan is not a label: where the one-hot maps are indexed, only labelled ones are.
-        propagated = warp(self._labels_at(labels[0], atlas_index, shape), output.fields)  # (2T, K, Z', Y', X')
+        # Class shares (S, K, Z', Y', X'), of which only those of labelled scans are ever taken.
+        shares = downsample(one_hot(labels[0], self.classes), shape)
+        propagated = warp(shares[torch.cat([same, other])], output.fields)  # (2T, K, Z', Y', X')
         from_same, from_other = propagated[:count], propagated[count:]
         images = downsample(scans[:, :1], shape)
         warped_same = warp(images[same], output.fields[:count])
 
-        truth = self._labels_at(labels[0], target[~taught], shape).repeat(2, 1, 1, 1, 1)
+        truth = shares[target[~taught]].repeat(2, 1, 1, 1, 1)
         terms = {
             "supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels]),
             "atlas": soft_dice_loss(propagated[~taught.repeat(2)], truth),
             "similarity": local_correlation_loss(warped_same, images[target]),
             "smoothness": diffusion_loss(output.fields),
             "semantic": soft_dice_loss(from_same, from_other),
-            "anatomical": self._anatomical(output.warped_features, output.features),
+            "anatomical": self.anatomical(output.warped_features, output.features),
             "teaching": self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught]),
         }
         self.terms = {name: value.detach() for name, value in terms.items()}
@@ -96,15 +98,6 @@ class Objective:
         for name in ("semantic", "anatomical", "teaching"):
             scale[name] = scale[name] * ramp
         return sum(scale[name] * value for name, value in terms.items())
-
-    def _labels_at(self, labels: Tensor, index: Tensor, shape: tuple[int, ...]) -> Tensor:
-        """Labels (S, 1, Z, Y, X) of the scans ``index``, as class shares on a coarser grid (len(index), K, *shape)."""
-        return downsample(one_hot(labels[index], self.classes), shape)
-
-    def _anatomical(self, warped: Tensor, features: Tensor) -> Tensor:
-        if self.anatomical is channel_contrast_loss:
-            return channel_contrast_loss(warped, features, self.temperature)
-        return self.anatomical(warped, features)
 
     def _teaching(self, logits: Tensor, from_same: Tensor, from_other: Tensor) -> Tensor:
         """Mutual teaching on unlabelled targets: pseudo-labels teach the head, the head teaches the atlas branch.

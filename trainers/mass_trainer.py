@@ -97,6 +97,11 @@ class MASSTrainer(StreamTrainer):
         network = getattr(self.network, "module", self.network)
         return getattr(network, "_orig_mod", network)
 
+    @property
+    def partners(self) -> list["MASSTrainer"]:
+        """The trainers of the group's other datasets."""
+        return [stream for stream in self.streams if stream is not self]
+
     def initialize(self) -> None:
         """Build the network, and a trainer for each other dataset of the group around it."""
         with exit_on_user_error():
@@ -165,11 +170,11 @@ class MASSTrainer(StreamTrainer):
         """As in nnU-Net; besides, fill the other results folders, and take in the atlases when training begins."""
         super().on_train_start()
         if self.local_rank == 0:
-            for stream in self.streams:
-                folder = Path(stream.output_folder_base)
-                write_json(folder / "plans.json", stream.plans_manager.plans)
-                write_json(folder / "dataset.json", stream.dataset_json)
-                fingerprint = Path(stream.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
+            for partner in self.partners:
+                folder = Path(partner.output_folder_base)
+                write_json(folder / "plans.json", partner.plans_manager.plans)
+                write_json(folder / "dataset.json", partner.dataset_json)
+                fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
                 shutil.copyfile(fingerprint, folder / fingerprint.name)
         if self.current_epoch == 0:
             for modality, stream in enumerate(self.streams):
@@ -201,10 +206,9 @@ class MASSTrainer(StreamTrainer):
         if self.local_rank == 0:
             own = Path(self.output_folder)
             plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png")
-            for stream in self.streams:
+            for partner in self.partners:
                 for name in ("progress.png", "mass_terms.png"):
-                    if stream is not self:
-                        shutil.copyfile(own / name, Path(stream.output_folder) / name)
+                    shutil.copyfile(own / name, Path(partner.output_folder) / name)
 
     def save_checkpoint(self, filename: str) -> None:
         """Write nnU-Net's checkpoint into every results folder, each whole or not at all."""
@@ -219,10 +223,9 @@ class MASSTrainer(StreamTrainer):
     def on_train_end(self) -> None:
         """As in nnU-Net, for every results folder."""
         super().on_train_end()
-        for stream in self.streams:
-            latest = Path(stream.output_folder) / "checkpoint_latest.pth"
-            if self.local_rank == 0:
-                latest.unlink(missing_ok=True)
+        if self.local_rank == 0:
+            for partner in self.partners:
+                (Path(partner.output_folder) / "checkpoint_latest.pth").unlink(missing_ok=True)
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         """nnU-Net's validation of each dataset with its own modality's model; a registration is drawn besides."""

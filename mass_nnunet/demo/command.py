@@ -1,8 +1,9 @@
 """``mass_nnunet demo``: from a phantom to a report."""
 
 import argparse
-import shlex
 from pathlib import Path
+
+from mass_nnunet.env import export_lines
 
 from .runner import Runner
 from .settings import TINY, Settings
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> None:
     environment = folders.environment()
     runner = Runner(folders.root, environment)
     steps = demo_steps(folders, settings)
-    print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment.items()), flush=True)
+    print("\n".join(export_lines(environment)), flush=True)
     seconds = runner.run(steps)
     write_report(folders, settings, steps, seconds)
     print(f"\nreport: {folders.report}")

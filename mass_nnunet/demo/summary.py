@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from mass_nnunet import report
+from mass_nnunet.env import export_lines
 from mass_nnunet.files import read_json
 from mass_nnunet.visualization import Scan, plot_curves, plot_overlays
 
@@ -127,11 +128,10 @@ def _data(folders: Folders, settings: Settings) -> str:
 
 
 def _run(folders: Folders, steps: Sequence[Step], seconds: Mapping[str, float]) -> str:
-    exports = [f"export {name}={shlex.quote(value)}" for name, value in folders.environment().items()]
     timing = [[step.name.replace("_", " "), f"{seconds[step.name]:.0f}"] for step in steps]
     return report.section(
         "What was run",
-        report.code([*exports, "", *(shlex.join(step.command) for step in steps)]),
+        report.code([*export_lines(folders.environment()), "", *(shlex.join(step.command) for step in steps)]),
         report.table(["step", "seconds"], [*timing, ["all", f"{sum(seconds.values()):.0f}"]]),
         report.paragraph("A step that was interrupted counts from when it was started last.", "note"),
         report.table(["environment", ""], report.environment()),
