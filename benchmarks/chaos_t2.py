@@ -8,33 +8,15 @@ Their CT partner is the phantom's (`mass_nnunet phantom`, `mass_nnunet convert b
 import argparse
 from pathlib import Path
 
-import numpy as np
-import SimpleITK as sitk
+from mass_nnunet.dataset_conversion.nifti_case import NiftiCase
+from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
+from mass_nnunet.dataset_conversion.source import Target
+from mass_nnunet.organs import BACKGROUND, LABELS
 
-from mass_nnunet.dataset_conversion.raw_dataset import dataset_path, write_dataset
-from mass_nnunet.dataset_conversion.source import Case, map_labels, values_in
-from mass_nnunet.dataset_conversion.volume import label_like, read_volume
-from mass_nnunet.organs import LABELS
-
-# Their ids (shared/data/README.md): 1 liver, 2 right kidney, 3 left kidney, 4 spleen.
-TABLE = np.array([0, LABELS["liver"], LABELS["right_kidney"], LABELS["left_kidney"], LABELS["spleen"]])
-
-
-class ChaosT2(Case):
-    """One of the resampled T2-SPIR scans: ``image_NN.nii.gz`` with ``label_NN.nii.gz``."""
-
-    def _labels(self) -> np.ndarray:
-        return map_labels(sitk.GetArrayFromImage(read_volume(self.label)), TABLE, self.label)
-
-    def label_values(self) -> set[int]:
-        return values_in([self._labels()])
-
-    def read_image(self) -> sitk.Image:
-        return read_volume(self.label.with_name(self.label.name.replace("label", "image")))
-
-    def read_labelled(self) -> tuple[sitk.Image, sitk.Image]:
-        image = self.read_image()
-        return image, label_like(image, self._labels())
+# Their ids (shared/data/README.md).
+TABLE = {
+    value: LABELS[name] for value, name in enumerate((BACKGROUND, "liver", "right_kidney", "left_kidney", "spleen"))
+}
 
 
 def main() -> None:
@@ -44,11 +26,16 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the choice of the test patients")
     args = parser.parse_args()
     cases = [
-        ChaosT2(name=f"chaos_{path.name[6:8]}_T2SPIR", patient=f"chaos_{path.name[6:8]}", label=path)
-        for path in sorted(args.source.glob("label_*.nii.gz"))
+        NiftiCase(
+            name=f"chaos_{label.name[6:8]}_T2SPIR",
+            patient=f"chaos_{label.name[6:8]}",
+            image=label.with_name(label.name.replace("label", "image")),
+            label=label,
+            table=TABLE,
+        )
+        for label in sorted(args.source.glob("label_*.nii.gz"))
     ]
-    folder = dataset_path(args.d, "CHAOS")
-    print(write_dataset(folder, cases, channel="MRI", test_fraction=0.25, seed=args.seed, processes=2))
+    print(write_dataset(Target(args.d, "CHAOS", "MRI", LABELS, cases), Options(test_fraction=0.25, seed=args.seed)))
 
 
 if __name__ == "__main__":

@@ -1,72 +1,90 @@
-"""BTCV, "Beyond the Cranial Vault" (Synapse syn3193805): 30 abdominal CTs with 13 organs, 20 without labels."""
+"""BTCV, "Beyond the Cranial Vault" (Synapse syn3193805): 30 abdominal CTs with 13 organs, 20 without labels.
 
+Gibson et al. (zenodo 1169361) outlined 47 of the 50, with the same numbers and values, and 14 for the duodenum.
+"""
+
+import argparse
 import re
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-
-import numpy as np
-import SimpleITK as sitk
 
 from mass_nnunet.errors import UserError
 from mass_nnunet.organs import LABELS
 
-from .source import Case, find_folders, map_labels, values_in, visible_files
-from .volume import label_like, read_volume, same_grid
+from .nifti_case import NiftiCase, numbered, paired
+from .source import Source, Target
 
-NAME = "BTCV"
-CHANNEL = "CT"
+NAME = "btcv"
 _ORGANS = {1: "spleen", 2: "right_kidney", 3: "left_kidney", 6: "liver"}
-_HIGHEST = 13
-_TABLE = np.array([LABELS[_ORGANS.get(value, "background")] for value in range(_HIGHEST + 1)], np.int16)
-_NIFTI = (".nii.gz", ".nii")
+_TABLE = {value: LABELS[_ORGANS.get(value, "background")] for value in range(14)}
+_GIBSON_TABLE = {**_TABLE, 14: LABELS["background"]}
+_IMAGE, _LABEL = (re.compile(rf"{prefix}(\d+)\.nii(\.gz)?") for prefix in ("img", "label"))
 
 
-@dataclass(frozen=True, kw_only=True)
-class BtcvCase(Case):
-    """A CT ``img0001.nii.gz`` and, where there is one, its ``label0001.nii.gz``."""
-
-    image: Path
-
-    def label_values(self) -> set[int]:
-        return values_in([self._labels(read_volume(self.label))])
-
-    def read_image(self) -> sitk.Image:
-        return read_volume(self.image)
-
-    def read_labelled(self) -> tuple[sitk.Image, sitk.Image]:
-        image, label = self.read_image(), read_volume(self.label)
-        if not same_grid(image, label):
-            raise UserError(f"{self.label} is not on the grid of {self.image}: size, spacing, origin or axes differ")
-        return image, label_like(image, self._labels(label))
-
-    def _labels(self, label: sitk.Image) -> np.ndarray:
-        return map_labels(sitk.GetArrayViewFromImage(label), _TABLE, self.label)
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet convert btcv``."""
+    parser.add_argument("-d", "--dataset-id", type=int, required=True, metavar="ID", help="nnU-Net dataset id")
+    parser.add_argument(
+        "--labels",
+        type=Path,
+        metavar="DIR",
+        help="folder of Gibson et al.'s label_btcv_multiorgan, for the scans that BTCV has no labels of",
+    )
 
 
-def find_cases(root: Path) -> list[BtcvCase]:
-    """All CTs of ``Training/img`` and ``Testing/img``, at any depth below ``root``.
+def targets(source: Source, args: argparse.Namespace) -> list[Target]:
+    """What ``mass_nnunet convert btcv`` writes."""
+    cases = find_cases(source)
+    if args.labels is not None:
+        cases = with_gibson_labels(cases, args.labels)
+    return [Target(args.dataset_id, "BTCV", "CT", LABELS, cases)]
+
+
+def find_cases(source: Source) -> list[NiftiCase]:
+    """All CTs of ``Training/img`` and ``Testing/img``, at any depth.
 
     Raises:
         UserError: there are none, or a label lies there without its image.
     """
     cases = []
     for part in ("Training", "Testing"):
-        for folder in find_folders(root, part):
-            labels = _numbered(folder / "label", "label")
-            images = _numbered(folder / "img", "img")
-            if orphans := sorted(labels.keys() - images.keys()):
-                raise UserError(f"{labels[orphans[0]]} has no image in {folder / 'img'}: download the image as well")
+        for folder in source.folders(part):
+            labels = numbered(folder / "label", _LABEL)
+            images = numbered(folder / "img", _IMAGE)
             cases += [
-                BtcvCase(name=f"btcv_{number}", patient=f"btcv_{number}", image=image, label=labels.get(number))
-                for number, image in images.items()
+                NiftiCase(
+                    name=f"btcv_{number}",
+                    patient=f"btcv_{number}",
+                    image=image,
+                    label=labels.get(number),
+                    table=_TABLE,
+                )
+                for number, image in paired(images, labels)
             ]
     if not cases:
-        raise UserError(f"{root} holds no BTCV scan: expected Training/img/img0001.nii.gz in it, at any depth")
+        raise UserError(f"{source.path} holds no BTCV scan: expected Training/img/img0001.nii.gz in it, at any depth")
     return cases
 
 
-def _numbered(folder: Path, prefix: str) -> dict[str, Path]:
-    """``img0001.nii.gz`` -> ``{"0001": path}``."""
-    pattern = re.compile(rf"{prefix}(\d+)\.nii(\.gz)?")
-    matches = ((pattern.fullmatch(path.name), path) for path in visible_files(folder, *_NIFTI))
-    return {match[1]: path for match, path in matches if match}
+def with_gibson_labels(cases: list[NiftiCase], folder: Path) -> list[NiftiCase]:
+    """The same cases, those without labels with Gibson et al.'s where there are some.
+
+    Raises:
+        UserError: ``folder`` is absent, holds no label map, or one whose scan is not among the cases.
+    """
+    if not folder.is_dir():
+        raise UserError(f"--labels {folder} is not a folder: give the unpacked label_btcv_multiorgan")
+    found = {}
+    for place, _, files in Source(folder, (folder,)).walk():
+        found |= {match[1]: place / name for name in files if (match := _LABEL.fullmatch(name))}
+    if not found:
+        raise UserError(f"--labels {folder} holds no label0001.nii.gz: give the unpacked label_btcv_multiorgan")
+    if strangers := sorted(found.keys() - {case.name.removeprefix("btcv_") for case in cases}):
+        raise UserError(f"{found[strangers[0]]} has no img{strangers[0]}.nii.gz in BTCV: download the image as well")
+    result = []
+    for case in cases:
+        label = found.get(case.name.removeprefix("btcv_"))
+        if case.label is None and label is not None:
+            case = replace(case, label=label, table=_GIBSON_TABLE, may_stop_short=True)
+        result.append(case)
+    return result

@@ -1,20 +1,13 @@
-"""Which part of the nnU-Net dataset a case goes to. Test patients are chosen once, and whole."""
+"""Whose labels are used, and which part of the dataset a case goes to. Test patients are chosen once, and whole."""
 
 import hashlib
-from collections.abc import Collection, Sequence
-from enum import Enum
+from collections.abc import Collection, Mapping, Sequence
 
 from mass_nnunet.errors import UserError
 
-from .source import Case
-
-
-class Part(Enum):
-    """The part of a dataset; the value is the ending of its folders' names."""
-
-    TRAIN = "Tr"
-    TEST = "Ts"
-    UNLABELLED = "Un"
+from .findings import absent_organs
+from .inspection import Measures
+from .source import Case, Part
 
 
 def choose_test_patients(patients: Collection[str], test_fraction: float, seed: int) -> set[str]:
@@ -38,14 +31,15 @@ def choose_test_patients(patients: Collection[str], test_fraction: float, seed: 
     return set(drawn[:number])
 
 
-def assign_parts(cases: Sequence[Case], labelled: set[str], test_fraction: float, seed: int) -> dict[str, Part]:
+def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction: float, seed: int) -> dict[str, Part]:
     """Part of each case by name.
 
+    Where the authors published a test part, that is kept; else test patients are drawn from those with labels.
     A scan without labels of a test patient has no part and is left out: training would otherwise see its anatomy.
 
     Args:
         cases: all cases.
-        labelled: names of those with complete labels.
+        labelled: names of those with complete labels; none at all gives a dataset of unlabelled scans.
         test_fraction: share of the patients with labels to test on, 0 <= test_fraction < 1.
         seed: of the draw.
 
@@ -53,9 +47,11 @@ def assign_parts(cases: Sequence[Case], labelled: set[str], test_fraction: float
         UserError: too few patients have labels.
     """
     patients = {case.patient for case in cases if case.name in labelled}
-    if not patients:
-        raise UserError("no case has labels of all organs: at least one labelled scan is needed")
-    test_patients = choose_test_patients(patients, test_fraction, seed)
+    published = any(case.part is not None for case in cases)
+    if published:
+        test_patients = {case.patient for case in cases if case.part is Part.TEST}
+    else:
+        test_patients = choose_test_patients(patients, test_fraction, seed) if patients else set()
     parts = {}
     for case in cases:
         if case.patient in test_patients:
@@ -64,3 +60,32 @@ def assign_parts(cases: Sequence[Case], labelled: set[str], test_fraction: float
         else:
             parts[case.name] = Part.TRAIN if case.name in labelled else Part.UNLABELLED
     return parts
+
+
+def usable_labels(
+    cases: Sequence[Case], measures: Mapping[str, Measures], labels: Mapping[str, int], keep_partial: bool
+) -> tuple[set[str], dict[str, str]]:
+    """Which labels are used: those that have every organ, else training would take the missing one for background.
+
+    Args:
+        cases: all cases.
+        measures: of each, by name.
+        labels: of the dataset.
+        keep_partial: use labels as well that have some of the organs.
+
+    Returns:
+        Names of the cases whose labels are used, and what the labels of a case lack, by name.
+    """
+    used, lacking = set(), {}
+    for case in cases:
+        organs = measures[case.name].organs
+        if organs is None:
+            continue
+        absent = absent_organs(organs, labels)
+        if case.may_stop_short:
+            absent += [f"whole {name}" for name, organ in organs.items() if organ.cut_off]
+        if absent:
+            lacking[case.name] = f"no {', '.join(absent)} in {case.label}"
+        if not absent or (keep_partial and organs):
+            used.add(case.name)
+    return used, lacking

@@ -1,15 +1,39 @@
-"""What every public dataset is brought to before it is written: a list of cases that can be read one by one."""
+"""What every source of scans is brought to before it is written: a list of cases that can be read one by one."""
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.errors import UserError
+
+
+class Part(Enum):
+    """The part of a dataset; the value is the ending of its folders' names."""
+
+    TRAIN = "Tr"
+    TEST = "Ts"
+    UNLABELLED = "Un"
+
+
+class Volumes(NamedTuple):
+    """A scan as it was read.
+
+    Attributes:
+        image: the scan.
+        label: uint8 label map on the grid of ``image``, with the dataset's own values; None for a scan without.
+        notes: what was put right on the way, a sentence each.
+    """
+
+    image: sitk.Image
+    label: sitk.Image | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,76 +44,141 @@ class Case(ABC):
         name: case identifier of the nnU-Net dataset.
         patient: identifier shared by all scans of one person.
         label: file or folder of the expert's labels, None for a scan without.
+        part: where the dataset's authors put it, None where we may choose.
+        may_stop_short: whether organs may be outlined in a part of the scan only; one that ends abruptly inside of the
+            scan then counts as not outlined.
     """
 
     name: str
     patient: str
-    label: Path | None
+    label: Path | None = None
+    part: Part | None = None
+    may_stop_short: bool = False
+
+    @property
+    @abstractmethod
+    def source(self) -> Path:
+        """File or folder of the scan, for messages."""
 
     @abstractmethod
-    def label_values(self) -> set[int]:
-        """The values of ``mass_nnunet.organs.LABELS`` that occur; reads the labels only."""
+    def files(self) -> list[Path]:
+        """Everything that :meth:`read` reads."""
 
     @abstractmethod
-    def read_image(self) -> sitk.Image:
-        """The scan in its native grid."""
+    def read(self) -> Volumes:
+        """The scan in its native grid, with its label map where it has one.
 
-    @abstractmethod
-    def read_labelled(self) -> tuple[sitk.Image, sitk.Image]:
-        """The scan and its label map (uint8, ``LABELS``) on the same grid."""
+        Raises:
+            UserError: a file is damaged, or files do not belong together.
+        """
 
 
-def find_folders(root: Path, name: str) -> list[Path]:
-    """Every folder called ``name`` at or below ``root``, whatever the archives were unpacked into.
+class Target(NamedTuple):
+    """An nnU-Net dataset that is to be written.
 
-    Raises:
-        UserError: ``root`` is not a folder.
+    Attributes:
+        dataset_id: nnU-Net's number.
+        name: the dataset's, without ``DatasetXXX_``.
+        channel: ``CT`` or ``MRI``.
+        labels: name to value, background 0.
+        cases: what goes into it.
+        may_join: whether the scans, as scans without labels, may go into a dataset that has the id already.
     """
-    if not root.is_dir():
-        raise UserError(f"{root} is not a folder: give the folder that the dataset was unpacked into")
-    if root.resolve().name == name:
-        return [root]
-    found = []
-    for folder, subfolders, _ in os.walk(root):
-        if name in subfolders:
-            found.append(Path(folder) / name)
-        # What an archiver of macOS adds mirrors the real tree and holds no images.
-        subfolders[:] = [sub for sub in subfolders if sub not in (name, "__MACOSX") and not sub.startswith(".")]
-    return sorted(found)
+
+    dataset_id: int
+    name: str
+    channel: str
+    labels: Mapping[str, int]
+    cases: Sequence[Case]
+    may_join: bool = False
+
+
+class Source(NamedTuple):
+    """Where a dataset is read from.
+
+    Attributes:
+        path: what the user named.
+        roots: the folders to look in: that one, and what its archives were unpacked to.
+    """
+
+    path: Path
+    roots: tuple[Path, ...]
+
+    def walk(self) -> Iterator[tuple[Path, list[str], list[str]]]:
+        """Every folder at or below the roots, with its visible subfolders and files, sorted; links are followed.
+
+        A caller may shorten the list of subfolders to keep from going there. A link back to where the walk has been
+        is not followed again.
+        """
+        seen = set()
+        for root in self.roots:
+            for folder, subfolders, files in os.walk(root, followlinks=True):
+                real = os.path.realpath(folder)
+                # What an archiver of macOS adds mirrors the real tree and holds no images.
+                subfolders[:] = [] if real in seen else sorted(s for s in subfolders if _is_visible(s))
+                if real not in seen:
+                    seen.add(real)
+                    yield Path(folder), subfolders, sorted(name for name in files if _is_visible(name))
+
+    def folders(self, name: str) -> list[Path]:
+        """Every folder called ``name`` at or below the roots, whatever the archives were unpacked into."""
+        found = [root for root in self.roots if root.resolve().name == name]
+        for folder, subfolders, _ in self.walk():
+            if folder in found:
+                subfolders.clear()
+            elif name in subfolders:
+                found.append(folder / name)
+                subfolders.remove(name)
+        return found
+
+
+def _is_visible(name: str) -> bool:
+    return name != "__MACOSX" and not name.startswith(".")
 
 
 def visible_files(folder: Path, *suffixes: str) -> list[Path]:
     """The files of a folder with one of the endings, sorted; hidden ones (``._x.dcm``) are no data."""
     if not folder.is_dir():
         return []
-    return sorted(
-        path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and not path.name.startswith(".")
-    )
+    return sorted(path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and _is_visible(path.name))
 
 
-def map_labels(values: np.ndarray, table: np.ndarray, source: Path) -> np.ndarray:
-    """Translate the values of a dataset to ``LABELS``.
+def stem(path: Path) -> str:
+    """The name of a NIfTI file without its ending."""
+    return path.name.removesuffix(".gz").removesuffix(".nii")
+
+
+def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np.ndarray:
+    """Translate the values of a source to those of the dataset.
 
     Args:
         values: any shape, any type.
-        table: the label of each known value, -1 for a value that must not occur.
+        table: the dataset's value of each known one.
         source: file that ``values`` came from, for the message.
+
+    Returns:
+        uint8, of the same shape.
 
     Raises:
         UserError: a value is not in the table.
     """
-    indices = values.astype(np.int32)
-    known = (indices == values) & (indices >= 0) & (indices < len(table))
-    known[known] = table[indices[known]] >= 0
+    lookup = np.full(max(table) + 1, -1, np.int16)
+    lookup[list(table)] = list(table.values())
+    whole = np.nan_to_num(values, nan=-1, posinf=-1, neginf=-1) if np.issubdtype(values.dtype, np.floating) else values
+    indices = whole.astype(np.int32)
+    known = (indices == values) & (indices >= 0) & (indices < len(lookup))
+    known[known] = lookup[indices[known]] >= 0
     if not known.all():
         unknown = values[~known].flat[0]
-        raise UserError(f"{source} holds the value {unknown}, which stands for no organ: correct or remove the file")
-    return table[indices].astype(np.uint8)
+        raise UserError(f"{source} holds the value {unknown:g}, which stands for nothing: correct or remove the file")
+    return lookup[indices].astype(np.uint8)
 
 
-def values_in(labels: Iterable[np.ndarray]) -> set[int]:
-    """The values that occur in label maps of type uint8."""
-    present: set[int] = set()
-    for label in labels:
-        present.update(np.flatnonzero(np.bincount(label.ravel())).tolist())
-    return present
+def check_outlined(values: np.ndarray, source: Path) -> None:
+    """Make sure that a label map is not empty.
+
+    Raises:
+        UserError: it holds nothing but 0.
+    """
+    if not values.any():
+        raise UserError(f"{source} outlines nothing: get the right file, or remove it to use the scan without labels")

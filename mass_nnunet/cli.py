@@ -11,7 +11,15 @@ from .errors import UserError
 COMMANDS = {
     "env": ("mass_nnunet.env", "print the export lines that nnU-Net needs"),
     "phantom": ("mass_nnunet.phantom.command", "draw CT and MRI abdomens in the native layouts of BTCV and CHAOS"),
-    "convert": ("mass_nnunet.dataset_conversion.command", "turn a public dataset into an nnU-Net raw dataset"),
+    "convert": (
+        "mass_nnunet.dataset_conversion.command",
+        "turn public datasets and any NIfTI files into nnU-Net raw datasets",
+    ),
+    "check": (
+        "mass_nnunet.dataset_conversion.check",
+        "find what is wrong in raw datasets, and draw their cases",
+    ),
+    "relabel": ("mass_nnunet.dataset_conversion.relabel", "make a dataset with some of the labels of another one"),
     "split": ("mass_nnunet.splits_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
     "evaluate": ("mass_nnunet.evaluation_command", "Dice and surface distances of predictions against the truth"),
@@ -35,11 +43,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         args.run(args)
     except UserError as error:
-        print(f"mass_nnunet {args.command}: error: {error}", file=sys.stderr)
+        for line in str(error).splitlines():
+            print(f"mass_nnunet {args.command}: error: {line}", file=sys.stderr)
         return 2
     except OSError as error:
-        # A full or read-only disk, a missing permission: the file's name is all that the user needs.
-        print(f"mass_nnunet {args.command}: error: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        # A full or read-only disk, a missing permission.
+        reason = f"{error.filename or ''}: {error.strerror or error}"
+        print(f"mass_nnunet {args.command}: error: {reason}: check the disk and its permissions", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"mass_nnunet {args.command}: interrupted; run the same command again to go on", file=sys.stderr)

@@ -1,7 +1,8 @@
 """What all pictures are drawn with: a figure that becomes a file, an axial slice, organs over it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import cycle
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .files import atomic_path
-from .organs import LABELS, ORGANS
+from .organs import BACKGROUND, LABELS, ORGANS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -93,16 +94,26 @@ def show(axes: "Axes", image: np.ndarray, window: tuple[float, float], aspect: f
     _bare(axes)
 
 
+def organ_colours(labels: Mapping[str, int]) -> dict[str, str]:
+    """A colour for each organ of a dataset; with more than there are colours, these come again."""
+    return dict(zip((name for name in labels if name != BACKGROUND), cycle(COLOURS), strict=False))
+
+
 def paint(axes: "Axes", labels: np.ndarray, aspect: float) -> None:
     """Fill and outline the organs of a label slice (Y, X)."""
     from matplotlib.colors import to_rgba
 
     overlay = np.zeros((*labels.shape, 4))
-    for organ, colour in zip(ORGANS, COLOURS, strict=False):
-        mask = labels == LABELS[organ]
-        overlay[mask] = to_rgba(colour, 0.35)
-        _outline(axes, mask, colour, 1.3)
+    for organ, colour in organ_colours(LABELS).items():
+        overlay[labels == LABELS[organ]] = to_rgba(colour, 0.35)
+    outline(axes, labels, LABELS, 1.3)
     axes.imshow(overlay, aspect=aspect, interpolation="nearest")
+
+
+def outline(axes: "Axes", labels: np.ndarray, values: Mapping[str, int], width: float = 0.8) -> None:
+    """Outline the organs of a label slice (Y, X), whose ``values`` are given by name."""
+    for organ, colour in organ_colours(values).items():
+        _outline(axes, labels == values[organ], colour, width)
 
 
 def _outline(axes: "Axes", mask: np.ndarray, colour: str, width: float, effects: Sequence = ()) -> None:
@@ -110,16 +121,17 @@ def _outline(axes: "Axes", mask: np.ndarray, colour: str, width: float, effects:
         axes.contour(mask, levels=[0.5], colors=[colour], linewidths=width).set_path_effects(list(effects))
 
 
-def legend(figure: "Figure") -> None:
-    """Below the figure: the organs' colours, and the line that :func:`outline_truth` draws."""
+def legend(figure: "Figure", labels: Mapping[str, int] = LABELS, *, truth: bool = False) -> None:
+    """Below the figure: the organs' colours, and with ``truth`` the line that :func:`outline_truth` draws."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
     handles: list[Artist] = [
-        Patch(color=colour, label=organ.replace("_", " ")) for organ, colour in zip(ORGANS, COLOURS, strict=False)
+        Patch(color=colour, label=organ.replace("_", " ")) for organ, colour in organ_colours(labels).items()
     ]
-    handles.append(Line2D([], [], color="white", label="outline of the truth", path_effects=_halo()))
-    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), frameon=False)
+    if truth:
+        handles.append(Line2D([], [], color="white", label="outline of the truth", path_effects=_halo()))
+    figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), frameon=False)
 
 
 def _halo() -> list:

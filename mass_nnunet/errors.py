@@ -7,6 +7,8 @@ from contextlib import contextmanager
 class UserError(Exception):
     """Bad input: the message is one line that names the file (or folder, case, option) and the remedy.
 
+    Where several cases are bad, it is one such line each.
+
     The command line prints it without a traceback and exits with status 2.
     """
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,10 +12,10 @@ from scipy.spatial import cKDTree
 
 from .errors import UserError
 from .organs import BACKGROUND
+from .volume import SAME_GRID, describe_grid, grid_distance, read_volume
 from .workers import map_cases
 
-COLUMNS = ("case", "organ", "dice", "hd95", "assd", "volume_difference", "truth_ml", "prediction_ml")
-GEOMETRY_TOLERANCE = 1e-3  # mm for spacing and origin, and for direction cosines: headers are stored as float32
+COLUMNS = ("case", "organ", "dice", "hd", "hd95", "assd", "volume_difference", "truth_ml", "prediction_ml")
 
 
 def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
@@ -26,61 +27,62 @@ def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
 def surface_points(mask: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
     """Centres in mm, (N, 3), of the voxels of ``mask`` (Z, Y, X) that have a face neighbour outside of it.
 
-    What lies beyond the image counts as outside: an organ that is cut off by the field of view ends there.
+    What lies beyond the image counts as inside: where the field of view cuts an organ off, it has no surface.
     """
     box = find_objects(mask.astype(np.uint8))
     if not box:
         return np.empty((0, 3))
-    inside = mask[box[0]]
-    offset = [part.start for part in box[0]]
-    return (np.argwhere(inside & ~binary_erosion(inside)) + offset) * spacing
+    # One voxel more on each side, where the image has one: there the border of the box is the border of the image.
+    wider = tuple(slice(max(0, part.start - 1), part.stop + 1) for part in box[0])
+    inside = mask[wider]
+    offset = [part.start for part in wider]
+    return (np.argwhere(inside & ~binary_erosion(inside, border_value=1)) + offset) * spacing
+
+
+class SurfaceDistances(NamedTuple):
+    """In mm.
+
+    Attributes:
+        hd: Hausdorff distance, the largest of all (maximum symmetric surface distance, MSSD).
+        hd95: the larger of the two directed 95th percentiles.
+        assd: average symmetric surface distance, the mean over all surface voxels of both masks.
+    """
+
+    hd: float
+    hd95: float
+    assd: float
 
 
 def surface_distances(
     prediction: np.ndarray, truth: np.ndarray, spacing: tuple[float, float, float]
-) -> tuple[float, float]:
-    """HD95 and ASSD of two boolean masks (Z, Y, X) in mm; ``spacing`` in mm, in (z, y, x) order.
+) -> SurfaceDistances:
+    """Surface distances of two boolean masks (Z, Y, X); ``spacing`` in mm, in (z, y, x) order.
 
-    HD95 is the larger of the two directed 95th percentiles; ASSD is the mean over all surface voxels of both
-    masks. These are the definitions of MONAI (``use_subvoxels=False``). google-deepmind/surface-distance puts the
-    surface on voxel corners and weights by area, which differs by up to the diagonal of a voxel.
+    These are the definitions of the CHAOS challenge (Kavur et al. 2021; github emrekavur/CHAOS-evaluation), and those
+    of MONAI (``use_subvoxels=False``) for masks that do not touch the border of the image.
+    google-deepmind/surface-distance puts the surface on voxel corners and weights by area, which differs by up to the
+    diagonal of a voxel.
 
-    Both are NaN when both masks are empty, and infinite when one of them is.
+    All are NaN when both masks are empty, and infinite when one of them is, or has no surface as it fills the image.
     """
+    if not prediction.any() and not truth.any():
+        return SurfaceDistances(*[float("nan")] * 3)
     surfaces = surface_points(prediction, spacing), surface_points(truth, spacing)
-    empty = [len(surface) == 0 for surface in surfaces]
-    if any(empty):
-        value = float("nan") if all(empty) else float("inf")
-        return value, value
+    if any(len(surface) == 0 for surface in surfaces):
+        return SurfaceDistances(*[float("inf")] * 3)
     directed = [
         cKDTree(there).query(here)[0] for here, there in ((surfaces[0], surfaces[1]), (surfaces[1], surfaces[0]))
     ]
+    both = np.concatenate(directed)
     hd95 = max(np.percentile(distances, 95) for distances in directed)
-    return float(hd95), float(np.concatenate(directed).mean())
-
-
-def _read(file: Path) -> sitk.Image:
-    try:
-        return sitk.ReadImage(str(file))
-    except RuntimeError:
-        raise UserError(f"{file} cannot be read as an image: replace it") from None
-
-
-def _check_same_grid(prediction_file: Path, prediction: sitk.Image, truth_file: Path, truth: sitk.Image) -> None:
-    for what in ("Size", "Spacing", "Origin", "Direction"):
-        there, here = getattr(truth, f"Get{what}")(), getattr(prediction, f"Get{what}")()
-        if len(there) != len(here) or not np.allclose(here, there, rtol=0, atol=GEOMETRY_TOLERANCE):
-            raise UserError(
-                f"{prediction_file} has {what.lower()} {np.round(here, 3).tolist()} but {truth_file} has "
-                f"{np.round(there, 3).tolist()}: predict on the scan that the truth was drawn on"
-            )
+    return SurfaceDistances(float(both.max()), float(hd95), float(both.mean()))
 
 
 def evaluate_case(prediction_file: Path, truth_file: Path, labels: Mapping[str, int]) -> list[dict]:
     """One row (``COLUMNS``) for each organ of one case.
 
     Where the truth has no such organ all measures are NaN, and ``prediction_ml`` tells whether one was invented.
-    Where only the prediction has none, Dice is 0, ``hd95`` and ``assd`` are infinite and ``volume_difference`` is -1.
+    Where only the prediction has none, Dice is 0, the distances are infinite and ``volume_difference`` is -1.
 
     Args:
         prediction_file: a label map.
@@ -90,8 +92,12 @@ def evaluate_case(prediction_file: Path, truth_file: Path, labels: Mapping[str, 
     Raises:
         UserError: a file cannot be read, the grids differ, or the truth has a value that ``labels`` lacks.
     """
-    truth_image, prediction_image = _read(truth_file), _read(prediction_file)
-    _check_same_grid(prediction_file, prediction_image, truth_file, truth_image)
+    truth_image, prediction_image = read_volume(truth_file), read_volume(prediction_file)
+    if grid_distance(truth_image, prediction_image) > SAME_GRID:
+        raise UserError(
+            f"{prediction_file} ({describe_grid(prediction_image)}) is not on the grid of {truth_file} "
+            f"({describe_grid(truth_image)}): predict on the scan that the truth was drawn on"
+        )
     truth, prediction = sitk.GetArrayFromImage(truth_image), sitk.GetArrayFromImage(prediction_image)
     unknown = np.setdiff1d(truth, list(labels.values()))
     if unknown.size:
@@ -106,7 +112,7 @@ def evaluate_case(prediction_file: Path, truth_file: Path, labels: Mapping[str, 
             continue
         here, there = prediction == value, truth == value
         volumes = np.count_nonzero(there) * voxel_ml, np.count_nonzero(here) * voxel_ml
-        measures = [float("nan")] * 4
+        measures = [float("nan")] * 5
         if volumes[0] > 0:
             measures = [dice(here, there), *surface_distances(here, there, spacing), volumes[1] / volumes[0] - 1]
         case = truth_file.name.split(".")[0]

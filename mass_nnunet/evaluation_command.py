@@ -9,7 +9,13 @@ from .errors import UserError
 from .evaluation import evaluate_folder, summarize
 from .files import atomic_path, read_json
 
-METRICS = {"dice": "Dice", "hd95": "HD95 (mm)", "assd": "ASSD (mm)", "volume_difference": "volume difference"}
+METRICS = {
+    "dice": "Dice",
+    "hd": "HD (mm)",
+    "hd95": "HD95 (mm)",
+    "assd": "ASSD (mm)",
+    "volume_difference": "volume difference",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -1,5 +1,17 @@
-"""The labels that every abdominal dataset of a group shares, and where the organs lie in the body."""
+"""The labels that every abdominal dataset of a group shares."""
+
+from collections.abc import Iterable
 
 BACKGROUND = "background"
 LABELS = {BACKGROUND: 0, "spleen": 1, "right_kidney": 2, "left_kidney": 3, "liver": 4}
 ORGANS = tuple(name for name in LABELS if name != BACKGROUND)
+
+
+def number_labels(names: Iterable[str]) -> dict[str, int]:
+    """Labels of a dataset with these organs: those of ``ORGANS`` first and in their order, then the others as given.
+
+    Datasets with the same organs then have the same labels.
+    """
+    names = [name for name in names if name != BACKGROUND]
+    ordered = [name for name in ORGANS if name in names] + [name for name in names if name not in ORGANS]
+    return {name: number for number, name in enumerate([BACKGROUND, *ordered])}

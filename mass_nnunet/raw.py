@@ -51,12 +51,12 @@ class RawDataset:
         """Identifiers of the scans in ``imagesTr``, ``imagesUn`` or ``imagesTs``, sorted; none if that is absent.
 
         Raises:
-            UserError: there is no scan in ``imagesTr``.
+            UserError: there is no scan in ``imagesTr``, where dataset.json says that there are some.
         """
         folder = self.folder / part
         ending = self.content["file_ending"]
         found = get_identifiers_from_splitted_dataset_folder(str(folder), ending) if folder.is_dir() else []
-        if part == TRAINING and len(found) == 0:
+        if part == TRAINING and len(found) == 0 and self.content["numTraining"]:
             raise UserError(f"{folder} holds no *_0000{ending}: convert the dataset again")
         return sorted(str(case) for case in found)
 

@@ -40,7 +40,7 @@ def plot_overlays(scans: Sequence[Scan], path: Path) -> None:
                 outline_truth(axes, truth)
         for axes, title in zip(grid[0], ("scan", "truth", *methods), strict=True):
             axes.set_title(title)
-        legend(figure)
+        legend(figure, truth=True)
 
 
 def _slices(scan: Scan) -> tuple:
@@ -104,7 +104,7 @@ def plot_registration(
                 row[3].contour(coordinate, levels=levels, colors=["#4fc3f7"], linewidths=0.8)
         paint(row[4], warped_labels.argmax(0)[cut], aspect)
         outline_truth(row[4], target_labels[cut])
-        legend(figure)
+        legend(figure, truth=True)
 
 
 def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:

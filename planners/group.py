@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mass_nnunet.errors import UserError
+from mass_nnunet.organs import BACKGROUND
 from mass_nnunet.raw import TRAINING, UNLABELLED, RawDataset
 
 _READER = "overwrite_image_reader_writer"
@@ -22,9 +23,11 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     for other in group[1:]:
         labels = (first.content["labels"], other.content["labels"])
         if labels[0] != labels[1]:
+            common = " ".join(name for name in labels[0] if name in labels[1] and name != BACKGROUND)
+            remedy = f"`mass_nnunet relabel -d ID --map {common}`" if common else "labels of the same names"
             raise UserError(
                 f"the labels of {first.name} and {other.name} differ: {labels[0]} and {labels[1]}; "
-                f"convert them with the same labels"
+                f"make datasets with the same ones by {remedy}"
             )
         if len(first.channels) != len(other.channels):
             raise UserError(
@@ -53,6 +56,11 @@ def modality_names(group: Sequence[RawDataset]) -> list[str]:
 def _check_files(dataset: RawDataset) -> None:
     """Every scan has all its channels, every scan of ``imagesTr`` a label; nothing is opened."""
     dataset.patients()
+    if not dataset.cases(TRAINING):
+        raise UserError(
+            f"{dataset.folder / TRAINING} holds no scan, and a dataset without labels cannot be trained on by itself: "
+            f"put its scans into {UNLABELLED} of another one"
+        )
     for part in (TRAINING, UNLABELLED):
         for case in dataset.cases(part):
             dataset.images(part, case)

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.dataset_conversion.source import Source
+
 SHAPE = (6, 24, 24)  # (Z, Y, X)
 SPACING = (1.5, 2.0, 3.0)  # (x, y, z) mm
 ORIGIN = (-20.0, 7.0, 100.0)
@@ -20,6 +22,11 @@ BOXES = {
     "left_kidney": np.s_[0:3, 18:22, 14:18],
 }
 AXIS_CODES = ["".join(p) for letters in product("RL", "AP", "SI") for p in permutations(letters)]
+
+
+def source(*roots: Path) -> Source:
+    """Folders to look for cases in."""
+    return Source(roots[0], roots)
 
 
 def volume(array: np.ndarray, spacing: tuple[float, ...] = SPACING) -> sitk.Image:
@@ -52,6 +59,13 @@ def write(image: sitk.Image, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     sitk.WriteImage(image, str(path))
     return path
+
+
+def write_amos_case(root: Path, part: str, number: int, image: sitk.Image, label: sitk.Image | None = None) -> None:
+    """``imagesTr/amos_0001.nii.gz`` and its label; ``part`` is Tr, Va or Ts."""
+    write(image, root / f"images{part}" / f"amos_{number:04d}.nii.gz")
+    if label is not None:
+        write(label, root / f"labels{part}" / f"amos_{number:04d}.nii.gz")
 
 
 def write_btcv_case(root: Path, number: int, image: sitk.Image, label: sitk.Image | None = None) -> None:

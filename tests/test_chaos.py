@@ -1,14 +1,15 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from mass_nnunet.dataset_conversion.chaos import SEQUENCES, decode_gray, dicom_slices, find_cases
+from mass_nnunet.dataset_conversion.chaos import SEQUENCES, decode_gray, dicom_slices, find_cases, find_ct_cases
 from mass_nnunet.errors import UserError
 from mass_nnunet.organs import LABELS
-from native_trees import CHAOS_GRAYS, SHARED_DATA, organs, same_content, scan, write_chaos_patient
+from native_trees import CHAOS_GRAYS, SHARED_DATA, organs, same_content, scan, source, write_chaos_patient, write_slices
 
 
 @pytest.fixture
@@ -17,14 +18,14 @@ def patient(tmp_path) -> Path:
 
 
 def read_one(root: Path, sequence: str = "T2SPIR") -> tuple[sitk.Image, sitk.Image]:
-    (case,) = find_cases(root, (sequence,))
-    return case.read_labelled()
+    (case,) = find_cases(source(root), (sequence,))
+    return case.read()[:2]
 
 
 def test_patients_of_both_parts_keep_apart(tmp_path):
     for folder in ("train/Train_Sets/MR/1", "train/Train_Sets/MR/13", "test/Test_Sets/MR/1", "test/Test_Sets/MR/4"):
         write_chaos_patient(tmp_path / folder, grays=CHAOS_GRAYS if "Train" in folder else None)
-    cases = find_cases(tmp_path, ("T2SPIR", "T1OUT"))
+    cases = find_cases(source(tmp_path), ("T2SPIR", "T1OUT"))
     assert {case.name: (case.patient, case.label is not None) for case in cases} == {
         "chaos_01_T2SPIR": ("chaos_01", True),
         "chaos_01_T1OUT": ("chaos_01", True),
@@ -41,12 +42,14 @@ def test_patients_of_both_parts_keep_apart(tmp_path):
 @pytest.mark.parametrize("downwards", [False, True])
 def test_every_sequence_equals_what_was_written(tmp_path, sequence, downwards):
     write_chaos_patient(tmp_path / "Train_Sets/MR/1", downwards=downwards)
-    (case,) = find_cases(tmp_path, (sequence,))
-    assert case.label_values() == set(LABELS.values())
-    image, label = case.read_labelled()
+    (case,) = find_cases(source(tmp_path), (sequence,))
+    image, label, _ = case.read()
     assert same_content(image, scan() + 5 if sequence == "T1OUT" else scan())
-    assert same_content(case.read_image(), image)
     assert same_content(label, organs(LABELS))
+    assert len(case.files()) == 12
+    alone, no_label, _ = replace(case, label=None).read()
+    assert same_content(alone, image)
+    assert no_label is None
 
 
 def test_phases_in_one_folder_are_told_apart_by_echo_time(tmp_path, patient):
@@ -87,8 +90,8 @@ def test_missing_planes_and_slices(tmp_path, patient):
 
 
 def test_no_cases(tmp_path):
-    with pytest.raises(UserError, match=r"holds no CHAOS scan of T1IN: expected Train_Sets/MR/1/T1DUAL"):
-        find_cases(tmp_path, ("T1IN",))
+    with pytest.raises(UserError, match=r"holds no CHAOS MRI of T1IN: expected Train_Sets/MR/1/T1DUAL"):
+        find_cases(source(tmp_path), ("T1IN",))
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="no real data here")
@@ -97,8 +100,25 @@ def test_real_slice_has_all_four_organs(tmp_path):
     patient = tmp_path / "Train_Sets/MR/1/T1DUAL"
     shutil.copytree(real / "DICOM_anon", patient / "DICOM_anon/InPhase")
     shutil.copytree(real / "Ground", patient / "Ground")
-    (case,) = find_cases(tmp_path, ("T1IN",))
-    assert case.label_values() == set(LABELS.values())
-    image, label = case.read_labelled()
+    (case,) = find_cases(source(tmp_path), ("T1IN",))
+    image, label, _ = case.read()
+    assert set(np.unique(sitk.GetArrayFromImage(label))) == set(LABELS.values())
     assert image.GetSize() == label.GetSize() == (256, 256, 1)
     assert [path.name for path in dicom_slices(patient / "DICOM_anon", "InPhase")] == ["IMG-0004-00040.dcm"]
+
+
+def test_cts_are_scans_without_labels(tmp_path):
+    for part, number in (("Train_Sets", 1), ("Train_Sets", 5), ("Test_Sets", 1), ("Test_Sets", 3)):
+        write_slices(scan(number), tmp_path / f"{part}/CT/{number}/DICOM_anon", "i{:04d},0000b.dcm", downwards=True)
+    cases = find_ct_cases(source(tmp_path))
+    assert [case.name for case in cases] == ["chaos_ct_01", "chaos_ct_05", "chaos_ct_test_01", "chaos_ct_03"]
+    assert all(case.label is None and case.patient == case.name for case in cases)
+    assert same_content(cases[1].read().image, scan(5))
+    with pytest.raises(UserError, match=r"holds no CHAOS CT: expected Train_Sets/CT/1"):
+        find_ct_cases(source(tmp_path / "Train_Sets/CT/1"))
+
+
+def test_empty_ground(tmp_path):
+    write_chaos_patient(tmp_path / "Train_Sets/MR/1", grays=dict.fromkeys(CHAOS_GRAYS, 0))
+    with pytest.raises(UserError, match=r"T2SPIR/Ground outlines nothing"):
+        read_one(tmp_path)

@@ -43,8 +43,12 @@ def test_partner_that_does_not_exist(folders):
 def test_different_labels_are_both_printed(folders):
     change(folders[1], labels={"background": 0, "liver": 1})
     with pytest.raises(
-        UserError, match=r"differ: \{'background': 0, 'spleen': 1.*\} and \{'background': 0, 'liver': 1\}"
+        UserError,
+        match=r"differ: \{'background': 0, 'spleen': 1.*\} and \{'background': 0, 'liver': 1\}; .*-d ID --map liver`",
     ):
+        load_group([801, 802])
+    change(folders[1], labels={"background": 0, "heart": 1})
+    with pytest.raises(UserError, match=r"make datasets with the same ones by labels of the same names"):
         load_group([801, 802])
 
 
@@ -57,6 +61,15 @@ def test_different_numbers_of_channels(folders):
 def test_different_readers(folders):
     change(folders[1], overwrite_image_reader_writer="SimpleITKIO")
     with pytest.raises(UserError, match=r"the readers .* differ: NibabelIOWithReorient and SimpleITKIO"):
+        load_group([801, 802])
+
+
+def test_dataset_of_scans_without_labels_only(folders):
+    for part in ("imagesTr", "labelsTr"):
+        for file in (folders[1] / part).iterdir():
+            file.unlink()
+    change(folders[1], numTraining=0)
+    with pytest.raises(UserError, match=r"Dataset802_B/imagesTr holds no scan, .*into imagesUn of another one"):
         load_group([801, 802])
 
 

@@ -1,0 +1,139 @@
+"""Zip archives as they are downloaded, unpacked without trusting what they say about themselves."""
+
+import calendar
+import hashlib
+import os
+import shutil
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from mass_nnunet.errors import UserError
+from mass_nnunet.files import atomic_path
+from mass_nnunet.paths import base_folder
+
+from .source import Source
+
+# Nothing else is unpacked: no program, no link, no hidden file.
+_WANTED = (".nii", ".nii.gz", ".dcm", ".png", ".zip")
+_DEPTH = 3  # archives in archives
+_DRIVE = ":"
+_PIECE = 1 << 22
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Source]:
+    """The folder ``path``, or the archive, or the archives in the folder, as a :class:`Source` to look for cases in.
+
+    Archives are unpacked beside nnU-Net's raw datasets; what is unpacked is deleted when the block ends well, and is
+    still there for the next run when it does not. In a folder, members that lie unpacked beside their archive are left
+    out.
+
+    Raises:
+        UserError: ``path`` is neither a folder nor a zip archive, an archive is damaged or encrypted, a member's path
+            leads out of it, or the disk is too small.
+    """
+    path = Path(path)
+    if path.is_dir():
+        archives = [
+            folder / name
+            for folder, _, files in Source(path, (path,)).walk()
+            for name in files
+            if name.lower().endswith(".zip")
+        ]
+        roots = [path]
+    elif path.is_file() and zipfile.is_zipfile(path):
+        archives, roots = [path], []
+    else:
+        raise UserError(f"{path} is neither a folder nor a zip archive: give what the dataset was downloaded as")
+    scratch = base_folder("raw") / f".tmp-unpacked-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    # What lies beside an archive is looked at as well, unless the archive itself was named.
+    roots += [_unpack(archive, scratch, path.is_dir(), _DEPTH) for archive in archives]
+    yield Source(path, tuple(roots))
+    shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int) -> Path:
+    """Unpack an archive into a folder of its own below ``scratch``, and return that; what is there is kept."""
+    if depth == 0:
+        raise UserError(f"{archive} is an archive in an archive in an archive: unpack it by hand")
+    status = archive.stat()
+    key = f"{archive.resolve()} {status.st_size} {status.st_mtime_ns}"
+    folder = scratch / hashlib.sha256(key.encode()).hexdigest()[:12]
+    try:
+        with zipfile.ZipFile(archive) as opened_archive:
+            members = [member for member in opened_archive.infolist() if _is_wanted(member, archive)]
+            if skip_unpacked:
+                members = [member for member in members if not _lies_beside(member, archive)]
+            missing = [member for member in members if not _is_unpacked(folder / member.filename, member)]
+            _check_room(missing, folder, archive)
+            with tqdm(missing, desc=f"unpacking {archive.name}", unit="file", disable=not missing) as bar:
+                for member in bar:
+                    _extract(opened_archive, member, folder)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+        if isinstance(error, OSError) and error.filename not in (None, str(archive)):
+            raise  # of the disk that is written to
+        raise UserError(f"{archive} cannot be unpacked ({error}): download it again") from None
+    for member in members:
+        if member.filename.lower().endswith(".zip"):
+            _unpack(folder / member.filename, folder, False, depth - 1)
+    return folder
+
+
+def _is_wanted(member: zipfile.ZipInfo, archive: Path) -> bool:
+    """Whether a member holds data.
+
+    Raises:
+        UserError: its path leads out of the archive, it is a link, or it is encrypted.
+    """
+    path = PurePosixPath(member.filename)
+    if path.is_absolute() or ".." in path.parts or "\\" in member.filename or _DRIVE in member.filename:
+        raise UserError(f"{archive} holds {member.filename!r}, a path that leads out of it: get it from its authors")
+    if stat.S_ISLNK(member.external_attr >> 16):
+        raise UserError(f"{archive} holds {member.filename!r}, a symbolic link: get it from its authors")
+    hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
+    if member.is_dir() or hidden or not path.name.lower().endswith(_WANTED):
+        return False
+    if member.flag_bits & 1:
+        raise UserError(f"{archive} is encrypted: unpack it by hand, and give the folder")
+    return True
+
+
+def _lies_beside(member: zipfile.ZipInfo, archive: Path) -> bool:
+    """Whether the user has unpacked the member already, where unpacking programs do."""
+    places = (archive.parent, archive.parent / archive.stem)
+    return any(_is_unpacked(place / member.filename, member) for place in places)
+
+
+def _is_unpacked(path: Path, member: zipfile.ZipInfo) -> bool:
+    return path.is_file() and path.stat().st_size == member.file_size
+
+
+def _check_room(members: list[zipfile.ZipInfo], folder: Path, archive: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
+    if needed > free:
+        raise UserError(
+            f"{archive} unpacks to {needed / 1e9:.1f} GB, {folder.parent} has {free / 1e9:.1f} GB left on its disk: "
+            "make room"
+        )
+
+
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+    """Write one member, whole or not at all; the archive's checksum is checked as it is read to its end.
+
+    It gets the time that the archive says, so that the next run knows it as the same file.
+    """
+    with (
+        archive.open(member) as stream,
+        atomic_path(folder / member.filename) as temporary,
+        temporary.open("wb") as output,
+    ):
+        shutil.copyfileobj(stream, output, _PIECE)
+        output.close()
+        seconds = calendar.timegm(member.date_time)
+        os.utime(temporary, (seconds, seconds))

@@ -1,0 +1,88 @@
+"""MM-WHS 2017 (Zhuang and Shen 2016): 60 cardiac CTs and 60 MRIs of other patients, 20 of each with 7 labels."""
+
+import argparse
+import re
+from pathlib import Path
+
+from mass_nnunet.errors import UserError
+
+from .nifti_case import NiftiCase, paired
+from .source import Source, Target
+
+NAME = "mmwhs"
+LABELS = {
+    "background": 0,
+    "left_ventricle": 1,
+    "right_ventricle": 2,
+    "left_atrium": 3,
+    "right_atrium": 4,
+    "myocardium": 5,
+    "ascending_aorta": 6,
+    "pulmonary_artery": 7,
+}
+_VALUES = {
+    0: "background",
+    500: "left_ventricle",
+    600: "right_ventricle",
+    420: "left_atrium",
+    421: "left_atrium",  # a stray value of a few voxels
+    550: "right_atrium",
+    205: "myocardium",
+    820: "ascending_aorta",
+    850: "pulmonary_artery",
+}
+_TABLE = {value: LABELS[name] for value, name in _VALUES.items()}
+_FILE = re.compile(r"(ct|mr)_(?:train|test)_(\d+)_(image|label)\.nii(\.gz)?")
+_CHANNELS = {"ct": "CT", "mr": "MRI"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet convert mmwhs``."""
+    parser.add_argument(
+        "-d",
+        "--dataset-ids",
+        type=int,
+        nargs=2,
+        required=True,
+        metavar=("CT", "MRI"),
+        help="nnU-Net dataset ids of the CT and of the MRI dataset, such as 805 806",
+    )
+
+
+def targets(source: Source, args: argparse.Namespace) -> list[Target]:
+    """What ``mass_nnunet convert mmwhs`` writes.
+
+    Raises:
+        UserError: there is no scan of one modality.
+    """
+    cases = find_cases(source)
+    result = []
+    for dataset_id, (prefix, channel) in zip(args.dataset_ids, _CHANNELS.items(), strict=True):
+        chosen = [case for case in cases if case.name.startswith(f"mmwhs_{prefix}")]
+        if not chosen:
+            raise UserError(
+                f"{source.path} holds no {channel} of MM-WHS: expected {prefix}_train_1001_image.nii.gz in it"
+            )
+        result.append(Target(dataset_id, f"MMWHS{channel}", channel, LABELS, chosen))
+    return result
+
+
+def find_cases(source: Source) -> list[NiftiCase]:
+    """All scans whose file name is MM-WHS's, at any depth.
+
+    Raises:
+        UserError: there are none, or a label lies there without its image.
+    """
+    found: dict[str, list[tuple[str, Path]]] = {"image": [], "label": []}
+    for folder, _, files in source.walk():
+        for name in files:
+            if match := _FILE.fullmatch(name):
+                found[match[3]].append((f"mmwhs_{match[1]}_{match[2]}", folder / name))
+    if not found["image"]:
+        raise UserError(f"{source.path} holds no MM-WHS scan: expected ct_train_1001_image.nii.gz in it, at any depth")
+    labels = {(path.parent, name): path for name, path in found["label"]}
+    images = {(path.parent, name): path for name, path in found["image"]}
+    return [
+        NiftiCase(name=name, patient=name, image=image, label=labels.get((folder, name)), table=_TABLE)
+        for (folder, name), image in paired(images, labels)
+    ]

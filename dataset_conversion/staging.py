@@ -1,0 +1,133 @@
+"""Cases on their way into a dataset: converted one by one, kept with what was measured, and taken up again."""
+
+import hashlib
+import json
+import shutil
+import zipfile
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from mass_nnunet.errors import UserError
+from mass_nnunet.files import atomic_path
+from mass_nnunet.volume import ORIENTATION, compact, write_volume
+
+from .inspection import Measures, Organ, Preview, measure
+from .source import Case
+
+FILE_ENDING = ".nii.gz"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A converted case.
+
+    Attributes:
+        signature: of the case and its source files; another one means that the case must be converted again.
+        measures: of the scan.
+        preview: a small picture.
+        notes: what was put right when it was read.
+    """
+
+    signature: str
+    measures: Measures
+    preview: Preview
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """The folder of converted cases of one dataset, and how they are converted.
+
+    Attributes:
+        folder: where they lie.
+        labels: the dataset's, name to value.
+        channel: ``CT`` or another modality.
+    """
+
+    folder: Path
+    labels: Mapping[str, int]
+    channel: str
+
+    def image(self, name: str) -> Path:
+        """The converted scan of a case."""
+        return self.folder / f"{name}_0000{FILE_ENDING}"
+
+    def label(self, name: str) -> Path:
+        """Its label map."""
+        return self.folder / f"{name}{FILE_ENDING}"
+
+    def tidy(self, names: Collection[str]) -> None:
+        """Make the folder ready: take back what a killed run has placed in a dataset already, and delete the rest.
+
+        Args:
+            names: of the cases that are wanted.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        dataset = self.folder.with_name("dataset")
+        for placed in dataset.glob(f"*/*{FILE_ENDING}"):
+            placed.replace(self.folder / placed.name)
+        shutil.rmtree(dataset, ignore_errors=True)
+        wanted = {path.name for name in names for path in (self.image(name), self.label(name), self._record(name))}
+        for path in self.folder.iterdir():
+            if path.name not in wanted:
+                path.unlink()
+
+    def convert(self, case: Case) -> Staged | UserError:
+        """Convert a case unless that is done; an error is returned, so that one bad case does not hide the next.
+
+        The record is written last: where it is, the case is whole.
+        """
+        try:
+            signature = self.signature(case)
+            if (known := self._load(case)) is not None and known.signature == signature:
+                return known
+            image, label, notes = case.read()
+            image = sitk.DICOMOrient(compact(image), ORIENTATION)
+            if label is not None:
+                label = sitk.DICOMOrient(label, ORIENTATION)
+            measures, preview = measure(image, label, self.labels, self.channel, case.source)
+            if label is not None:
+                write_volume(label, self.label(case.name))
+            write_volume(image, self.image(case.name))
+            staged = Staged(signature=signature, measures=measures, preview=preview, notes=notes)
+            self._save(case, staged)
+            return staged
+        except UserError as error:
+            return error
+        except OSError as error:
+            place, reason = error.filename or self.folder, error.strerror or error
+            return UserError(f"{place} cannot be read or written ({reason}): check the disk and its permissions")
+
+    def signature(self, case: Case) -> str:
+        """Changes when the case or one of its files does."""
+        files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in case.files()]
+        return hashlib.sha256(repr((case, files, dict(self.labels), self.channel)).encode()).hexdigest()
+
+    def _record(self, name: str) -> Path:
+        return self.folder / f"{name}.npz"
+
+    def _save(self, case: Case, staged: Staged) -> None:
+        text = json.dumps([staged.signature, asdict(staged.measures), staged.preview.aspect, staged.notes])
+        with atomic_path(self._record(case.name)) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, text=text, image=staged.preview.image, label=staged.preview.label)
+
+    def _load(self, case: Case) -> Staged | None:
+        """What a former run has left of a case, None if that is not whole."""
+        needed = [self.image(case.name)] + ([] if case.label is None else [self.label(case.name)])
+        if not all(path.is_file() for path in needed):
+            return None
+        try:
+            with np.load(self._record(case.name)) as record:
+                signature, measures, aspect, notes = json.loads(str(record["text"]))
+                preview = Preview(record["image"], record["label"], aspect)
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return None
+        organs = measures.pop("organs")
+        organs = None if organs is None else {name: Organ(**organ) for name, organ in organs.items()}
+        return Staged(
+            signature=signature, measures=Measures(**measures, organs=organs), preview=preview, notes=tuple(notes)
+        )

@@ -1,0 +1,156 @@
+"""The whole check on datasets as they may come: ours, somebody else's, and damaged ones."""
+
+import json
+import shutil
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from mass_nnunet.cli import main
+from tiny_raw import write_raw_dataset, write_scan
+
+SHAPE, SPACING = (16, 24, 24), (15.0, 15.0, 15.0)
+
+
+@pytest.fixture(autouse=True)
+def dataset(tmp_path, monkeypatch) -> Path:
+    """Four training scans, an unlabelled and a test scan of organs of lifelike volumes."""
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    cases = [f"a{i}" for i in range(4)]
+    return write_raw_dataset(tmp_path, "Dataset801_A", "CT", cases, ["un"], ["ts"], shape=SHAPE, spacing=SPACING)
+
+
+def check(capsys, *ids: int) -> tuple[int, str, list[str]]:
+    """Exit status, what is printed, and the lines of errors."""
+    status = main(["check", "-d", *map(str, ids or (801,)), "-np", "1"])
+    printed = capsys.readouterr()
+    return status, printed.out, [line for line in printed.err.splitlines() if "mass_nnunet check: error: " in line]
+
+
+def record(dataset: Path) -> dict:
+    return json.loads((dataset / "check.json").read_text())
+
+
+def only_error(capsys, text: str, *ids: int) -> None:
+    status, printed, (error,) = check(capsys, *ids)
+    assert status == 2
+    assert text in error
+    assert "training" in printed  # the table is there all the same
+
+
+def test_a_sound_dataset(dataset, capsys):
+    status, printed, errors = check(capsys)
+    assert (status, errors) == (0, [])
+    lines = printed.splitlines()
+    assert lines[0].split()[:4] == ["scans", "patients", "errors", "warnings"]
+    assert [line.split()[:5] for line in lines[1:]] == [
+        *(["training", "4", "4", "0", "0"], ["test", "1", "1", "0", "0"], ["unlabelled", "1", "1", "0", "0"])
+    ]
+    found = record(dataset)
+    assert set(found) == {"a0", "a1", "a2", "a3", "un", "ts"}
+    assert found["ts"]["part"] == "test"
+    assert found["a0"]["measures"]["organs"]["liver"]["volume_ml"] > 500
+    assert found["un"]["measures"]["organs"] is None
+    assert (dataset / "overview.png").stat().st_size > 10_000
+
+
+def test_damaged_cases_are_all_told(dataset, capsys):
+    path = dataset / "imagesTr/a1_0000.nii.gz"
+    path.write_bytes(path.read_bytes()[:-100])
+    label = nibabel.load(dataset / "labelsTr/a2.nii.gz")
+    nibabel.save(nibabel.Nifti1Image(np.asarray(label.dataobj) * 3, label.affine), dataset / "labelsTr/a2.nii.gz")
+    label = sitk.ReadImage(str(dataset / "labelsTr/a3.nii.gz"))
+    label.SetOrigin((50.0, 0.0, 0.0))
+    sitk.WriteImage(label, str(dataset / "labelsTr/a3.nii.gz"))
+    image = sitk.ReadImage(str(dataset / "imagesUn/un_0000.nii.gz"))
+    sitk.WriteImage(sitk.Cast(image, sitk.sitkFloat32) * float("nan"), str(dataset / "imagesUn/un_0000.nii.gz"))
+    status, printed, errors = check(capsys)
+    assert status == 2
+    assert [line.split()[3] for line in errors] == ["a1", "a2", "a3", "un"]
+    for line, text in zip(
+        errors, ("a1_0000.nii.gz cannot be read", "holds the value", "is not on the grid of", "not finite"), strict=True
+    ):
+        assert text in line
+    assert record(dataset)["a1"]["measures"] is None
+    assert "error: a1 " in printed
+
+
+def test_kidneys_that_changed_places(dataset, capsys):
+    label = sitk.ReadImage(str(dataset / "labelsTr/a2.nii.gz"))
+    sitk.WriteImage(sitk.ChangeLabel(label, {2: 3, 3: 2}), str(dataset / "labelsTr/a2.nii.gz"))
+    only_error(capsys, "labelsTr/a2.nii.gz): the right kidney is not to the right of the left kidney")
+
+
+def test_leaks(dataset, capsys):
+    (dataset / "patients.json").write_text(json.dumps({case: case[:1] for case in record_cases(dataset)}))
+    shutil.copy(dataset / "imagesTr/a0_0000.nii.gz", dataset / "imagesTs/ts_0000.nii.gz")
+    status, _, errors = check(capsys)
+    assert status == 2
+    assert "ts" in errors[0] and "is the same image as" in errors[0] and "one to train and one to test on" in errors[0]
+
+
+def record_cases(dataset: Path) -> list[str]:
+    return sorted(path.name.removesuffix("_0000.nii.gz") for path in dataset.glob("images*/*.nii.gz"))
+
+
+def test_datasets_of_a_group_are_compared(dataset, tmp_path, capsys):
+    other = write_raw_dataset(tmp_path, "Dataset802_B", "CT", ["a0", "b1"], seed=5, shape=SHAPE, spacing=SPACING)
+    assert check(capsys, 801, 802)[0] == 0  # a0 is another person there: no patients.json says otherwise
+    shutil.copy(dataset / "imagesTs/ts_0000.nii.gz", other / "imagesTr/b1_0000.nii.gz")
+    only_error(capsys, "is the same image as", 801, 802)
+
+
+def test_a_label_along_other_axes_is_warned_of(dataset, capsys):
+    for part, name in (("imagesTr", "a0_0000"), ("labelsTr", "a0")):
+        image = sitk.ReadImage(str(dataset / part / f"{name}.nii.gz"))
+        if part == "labelsTr":
+            sitk.WriteImage(sitk.DICOMOrient(image, "RPS"), str(dataset / part / f"{name}.nii.gz"))
+    status, printed, _ = check(capsys)
+    assert status == 0
+    assert "warning: a0 " in printed
+    assert "the axes of scan and label run differently" in printed
+
+
+def test_two_channels_are_on_one_grid_and_finite(dataset, tmp_path, capsys):
+    content = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(content | {"channel_names": {"0": "CT", "1": "PET"}}))
+    for path in sorted(dataset.glob("images*/*_0000.nii.gz")):
+        shutil.copy(path, path.with_name(path.name.replace("_0000", "_0001")))
+    assert check(capsys)[0] == 0
+    write_scan(dataset / "imagesTr/a1_0001.nii.gz", np.full(SHAPE, np.inf, np.float32), SPACING)
+    only_error(capsys, "a1_0001.nii.gz holds values that are not finite")
+    write_scan(dataset / "imagesTr/a1_0001.nii.gz", np.zeros((3, 3, 3), np.float32), SPACING)
+    only_error(capsys, "a1_0001.nii.gz (3 x 3 x 3 voxels")
+
+
+def test_what_nnunet_itself_refuses(dataset, capsys):
+    content = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(content | {"numTraining": 7}))
+    only_error(
+        capsys, "does not pass nnU-Net's own check (Did not find the expected number of training cases (7). Found 4"
+    )
+
+
+@pytest.mark.parametrize(
+    ("labels", "text"),
+    [
+        ({"background": 0, "liver": 2}, "without gaps"),
+        ({"background": 0, "liver": [1, 2]}, "labels that are regions"),
+        ({"liver": 0}, "give background 0"),
+    ],
+)
+def test_labels_that_are_not_supported(dataset, capsys, labels, text):
+    content = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(content | {"labels": labels}))
+    status, _, (error,) = check(capsys)
+    assert status == 2
+    assert text in error
+
+
+def test_options(capsys):
+    assert main(["check", "-d", "801", "-np", "0"]) == 2
+    assert main(["check", "-d", "809"]) == 2
+    assert "there is no dataset 809" in capsys.readouterr().err
