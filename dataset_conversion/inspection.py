@@ -100,10 +100,17 @@ def measure(
         spacing=tuple(float(edge) for edge in reversed(image.GetSpacing())),
         origin=tuple(float(value) for value in image.GetOrigin()),
         intensity=dict(zip(names, (low, *map(float, quantiles), high), strict=True)),
-        content=hashlib.sha256(repr((voxels.shape, voxels.dtype.str)).encode() + voxels.tobytes()).hexdigest(),
+        content=_fingerprint(voxels),
         organs=None if label is None else _organs(voxels, label, labels),
     )
     return measures, _preview(voxels, label, measures.spacing, channel)
+
+
+def _fingerprint(voxels: np.ndarray) -> str:
+    """The same for the same voxels in the same order."""
+    digest = hashlib.sha256(repr((voxels.shape, voxels.dtype.str)).encode())
+    digest.update(np.ascontiguousarray(voxels))
+    return digest.hexdigest()
 
 
 def _organs(voxels: np.ndarray, label: sitk.Image, labels: Mapping[str, int]) -> dict[str, Organ]:

@@ -162,16 +162,20 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
     Raises:
         UserError: a value is not in the table.
     """
-    lookup = np.full(max(table) + 1, -1, np.int16)
+    lookup = np.full(max(table) + 2, -1, np.int16)  # one more, for whatever lies outside
     lookup[list(table)] = list(table.values())
-    whole = np.nan_to_num(values, nan=-1, posinf=-1, neginf=-1) if np.issubdtype(values.dtype, np.floating) else values
-    indices = whole.astype(np.int32)
-    known = (indices == values) & (indices >= 0) & (indices < len(lookup))
-    known[known] = lookup[indices[known]] >= 0
-    if not known.all():
-        unknown = values[~known].flat[0]
+    outside = len(lookup) - 1
+    indices = values
+    if not np.issubdtype(values.dtype, np.integer):
+        whole = np.isfinite(values) & (values == np.rint(values))
+        indices = np.where(whole & (np.abs(values) < outside), values, outside).astype(np.int32)
+    elif values.size and (values.min() < 0 or values.max() > outside):
+        indices = np.where((values >= 0) & (values < outside), values, outside)
+    result = lookup[indices]
+    if result.size and result.min() < 0:
+        unknown = values[result < 0].flat[0]
         raise UserError(f"{source} holds the value {unknown:g}, which stands for nothing: correct or remove the file")
-    return lookup[indices].astype(np.uint8)
+    return result.astype(np.uint8)
 
 
 def check_outlined(values: np.ndarray, source: Path) -> None:

@@ -22,6 +22,8 @@ SAME_GRID, SIMILAR_GRID = 0.01, 0.5
 # they are off is checked below, and said in one line where ITK would print several.
 os.environ.setdefault("ITK_NIFTI_SFORM_PERMISSIVE", "ON")
 sitk.ProcessObject.GlobalWarningDisplayOff()
+# Bytes before the voxels in a NIfTI file: the header, and extensions to it.
+_LONGEST_HEADER = 1 << 16
 # Bits a voxel in the file, which SimpleITK reports of NIfTI files only.
 _NIFTI_BITS = "bitpix"
 
@@ -85,6 +87,20 @@ def _check_header(path: Path, image: sitk.Image) -> None:
                 f"{path} has a geometry that programs read differently (axes not at right angles, or qform and sform "
                 "that differ): correct its header"
             )
+
+
+def _check_end(path: Path, image: sitk.Image) -> None:
+    """Check that a NIfTI file just written ends with its length, which gzip puts last, modulo 2**32.
+
+    Raises:
+        OSError: it does not: the disk was full, and SimpleITK has not noticed.
+    """
+    voxels = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
+    with path.open("rb") as stream:
+        stream.seek(-4, os.SEEK_END)
+        written = int.from_bytes(stream.read(), "little")
+    if not 0 < (written - voxels) % (1 << 32) < _LONGEST_HEADER:
+        raise OSError("it ends too early")
 
 
 def read_volume(path: Path) -> sitk.Image:
@@ -183,8 +199,7 @@ def write_volume(image: sitk.Image, path: Path) -> None:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True)
             if temporary.suffix == ".gz":
-                with gzip.open(temporary) as stream:
-                    _length(stream)  # raises unless the stream ends with its checksum
+                _check_end(temporary, image)
         except (RuntimeError, OSError, EOFError, zlib.error) as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"{path} cannot be written ({reason}): make room on the disk") from None

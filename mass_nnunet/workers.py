@@ -1,7 +1,9 @@
 """One function over many scans, in spawned processes, with a progress bar."""
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -19,7 +21,16 @@ Result = TypeVar("Result")
 def _start_worker() -> None:
     # Ctrl-C goes to all processes of a terminal; only the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would wait for work for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def map_cases(
