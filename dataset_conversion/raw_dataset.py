@@ -80,6 +80,11 @@ def write_dataset(target: Target, options: Options) -> str:
     staged = convert_cases(stage, cases, options.processes)
     measures = {name: done.measures for name, done in staged.items()}
     labelled, lacking = usable_labels(cases, measures, target.labels, options.keep_partial)
+    if lacking and not labelled:
+        raise UserError(
+            f"no case has labels of all organs, {next(iter(lacking.values()))} to begin with: "
+            "add labels, or use these with --keep-partial"
+        )
     parts = assign_parts(cases, labelled, options.test_fraction, options.seed)
     checked = across([checked_case(folder.name, target, case, staged, parts, lacking) for case in cases])
     refuse_errors(checked)

@@ -136,6 +136,15 @@ def test_labels_that_lack_an_organ(tmp_path, raw, capsys, keep):
     assert len(files["labelsTr"] + files["labelsTs"]) == 3 + keep
 
 
+def test_no_label_has_every_organ(tmp_path, raw, capsys):
+    boxes = {organ: box for organ, box in BOXES.items() if organ != "right_kidney"}
+    for number in (1, 2):
+        write_btcv_case(tmp_path / "src", number, scan(number), organs(BTCV_VALUES, boxes))
+    line = error_of(capsys, "btcv", tmp_path / "src", "-d", 801)
+    assert re.search(r"no case has labels of all organs, no right_kidney in .*label0001.nii.gz to begin with", line)
+    assert convert("btcv", tmp_path / "src", "-d", 801, "--keep-partial") == 0
+
+
 def test_unlabelled_scan_of_a_test_patient_is_left_out(tmp_path, raw, capsys):
     boxes = {organ: box for organ, box in BOXES.items() if organ != "liver"}
     for number in (1, 2):
