@@ -10,6 +10,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.organs import LABELS
 
 from .nifti_case import NiftiCase, numbered, paired
+from .options import add_ct_and_mri_ids
 from .source import Part, Source, Target
 
 NAME = "amos"
@@ -22,15 +23,7 @@ _FILE = re.compile(r"amos_(\d+)\.nii(\.gz)?")
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet convert amos``."""
-    parser.add_argument(
-        "-d",
-        "--dataset-ids",
-        type=int,
-        nargs=2,
-        required=True,
-        metavar=("CT", "MRI"),
-        help="nnU-Net dataset ids of the CT and of the MRI dataset, such as 803 804",
-    )
+    add_ct_and_mri_ids(parser, "803 804")
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:

@@ -12,6 +12,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.organs import LABELS
 
 from .nifti_case import NiftiCase, numbered, paired
+from .options import add_dataset_id
 from .source import Source, Target
 
 NAME = "btcv"
@@ -23,7 +24,7 @@ _IMAGE, _LABEL = (re.compile(rf"{prefix}(\d+)\.nii(\.gz)?") for prefix in ("img"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet convert btcv``."""
-    parser.add_argument("-d", "--dataset-id", type=int, required=True, metavar="ID", help="nnU-Net dataset id")
+    add_dataset_id(parser)
     parser.add_argument(
         "--labels",
         type=Path,

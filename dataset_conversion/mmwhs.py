@@ -7,6 +7,7 @@ from pathlib import Path
 from mass_nnunet.errors import UserError
 
 from .nifti_case import NiftiCase, paired
+from .options import add_ct_and_mri_ids
 from .source import Source, Target
 
 NAME = "mmwhs"
@@ -38,15 +39,7 @@ _CHANNELS = {"ct": "CT", "mr": "MRI"}
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet convert mmwhs``."""
-    parser.add_argument(
-        "-d",
-        "--dataset-ids",
-        type=int,
-        nargs=2,
-        required=True,
-        metavar=("CT", "MRI"),
-        help="nnU-Net dataset ids of the CT and of the MRI dataset, such as 805 806",
-    )
+    add_ct_and_mri_ids(parser, "805 806")
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:

@@ -9,6 +9,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.organs import BACKGROUND, number_labels
 
 from .nifti_case import NIFTI, NiftiCase, paired
+from .options import add_dataset_id
 from .source import Source, Target, stem, visible_files
 
 NAME = "nifti"
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "label_folder", type=Path, nargs="?", metavar="LABELS", help="folder of label maps named as their scans"
     )
-    parser.add_argument("-d", "--dataset-id", type=int, required=True, metavar="ID", help="nnU-Net dataset id")
+    add_dataset_id(parser)
     parser.add_argument("--modality", choices=tuple(_CHANNELS), required=True, help="CT is in Hounsfield units")
     parser.add_argument(
         "--labels",
