@@ -38,6 +38,10 @@ def opened(path: Path) -> Iterator[Source]:
             leads out of it, or the disk is too small.
     """
     path = Path(path)
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        raise UserError(f"{path} has a name that is not UTF-8: rename it") from None
     if path.is_dir():
         archives = [
             folder / name
@@ -46,7 +50,7 @@ def opened(path: Path) -> Iterator[Source]:
             if name.lower().endswith(".zip")
         ]
         roots = [path]
-    elif path.is_file() and zipfile.is_zipfile(path):
+    elif path.is_file() and path.suffix.lower() == ".zip":
         archives, roots = [path], []
     else:
         raise UserError(f"{path} is neither a folder nor a zip archive: give what the dataset was downloaded as")
@@ -70,6 +74,7 @@ def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int) -> Pa
             if skip_unpacked:
                 members = [member for member in members if not _lies_beside(member, archive)]
             missing = [member for member in members if not _is_unpacked(folder / member.filename, member)]
+            _check_names(members, archive)
             _check_room(missing, folder, archive)
             with tqdm(missing, desc=f"unpacking {archive.name}", unit="file", disable=not missing) as bar:
                 for member in bar:
@@ -111,6 +116,14 @@ def _lies_beside(member: zipfile.ZipInfo, archive: Path) -> bool:
 
 def _is_unpacked(path: Path, member: zipfile.ZipInfo) -> bool:
     return path.is_file() and path.stat().st_size == member.file_size
+
+
+def _check_names(members: list[zipfile.ZipInfo], archive: Path) -> None:
+    names = {member.filename for member in members}
+    for member in members:
+        for parent in PurePosixPath(member.filename).parents:
+            if str(parent) in names:
+                raise UserError(f"{archive} holds {str(parent)!r} as a file and as a folder: get it from its authors")
 
 
 def _check_room(members: list[zipfile.ZipInfo], folder: Path, archive: Path) -> None:

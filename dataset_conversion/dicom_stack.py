@@ -47,7 +47,10 @@ def pair_by_name(slices: Sequence[Path], planes: Sequence[Path]) -> list[tuple[P
     stems = {path.stem for path in slices}
     strangers = [path for path in planes if path.stem not in stems]
     if 0 < len(strangers) < len(planes):
-        raise UserError(f"{strangers[0]} has no DICOM slice of that name in {slices[0].parent}, as the others have")
+        raise UserError(
+            f"{strangers[0]} has no DICOM slice of that name in {slices[0].parent}, as the others have: "
+            "copy the case again"
+        )
     return list(zip(sorted(slices, key=natural_key), sorted(planes, key=natural_key), strict=True))
 
 
@@ -171,7 +174,10 @@ def read_labelled_stack(
     for slice_path, plane_path in pairs:
         piece, plane = read_slice(slice_path), read_plane(plane_path)
         if plane.shape != piece.pixels.shape:
-            raise UserError(f"{plane_path} has {plane.shape} rows and columns, but {slice_path} {piece.pixels.shape}")
+            raise UserError(
+                f"{plane_path} has {plane.shape} rows and columns, but {slice_path} {piece.pixels.shape}: "
+                "copy the case again"
+            )
         slices.append(piece)
         planes.append(decode(plane, plane_path))
     order = order_slices(slices)
@@ -240,4 +246,7 @@ def echo_time(path: Path) -> float:
         reader.ReadImageInformation()
         return float(reader.GetMetaData(_ECHO_TIME))
     except (RuntimeError, ValueError):
-        raise UserError(f"{path} has no echo time in its DICOM header, which tells the T1 phases apart") from None
+        raise UserError(
+            f"{path} has no echo time in its DICOM header, which tells the phases apart: "
+            "sort the folder into InPhase and OutPhase"
+        ) from None

@@ -8,7 +8,7 @@ from pathlib import Path
 from mass_nnunet.errors import UserError
 from mass_nnunet.organs import BACKGROUND, number_labels
 
-from .nifti_case import NIFTI, NiftiCase, paired
+from .nifti_case import NIFTI, NiftiCase, keyed, paired
 from .options import add_dataset_id
 from .source import Source, Target, stem, visible_files
 
@@ -58,20 +58,20 @@ def find_cases(
     Raises:
         UserError: there are none, a name is not fit for nnU-Net, a label map has no scan, or no patient is found.
     """
-    images: dict[str, Path] = {}
-    for path in (path for root in source.roots for path in visible_files(root, *NIFTI)):
-        name = stem(path).removesuffix("_0000")
-        if name in images:
-            raise UserError(f"{path} and {images[name]} are both the scan {name}: remove one of them")
-        images[name] = path
+    files = [path for root in source.roots for path in visible_files(root, *NIFTI)]
+    for path in files:
+        if channel := re.search(r"_000([1-9])$", stem(path)):
+            raise UserError(f"{path} is channel {channel[1]} of its case: leave one channel, a modality has one here")
+    images = keyed(((stem(path).removesuffix("_0000"), path) for path in files), "scan")
     if not images:
         raise UserError(f"{source.path} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the scans")
     for name, path in images.items():
         if not _CASE.fullmatch(name):
-            raise UserError(f"{path}: rename it, a case's name is of letters, digits, '.', '_' and '-' only")
+            shown = path if str(path).isprintable() else repr(str(path))
+            raise UserError(f"{shown}: rename it, a case's name is of letters, digits, '.', '_' and '-' only")
     labels = {}
     if label_folder is not None:
-        labels = {stem(path): path for path in visible_files(label_folder, *NIFTI)}
+        labels = keyed(((stem(path), path) for path in visible_files(label_folder, *NIFTI)), "label map")
         if not labels:
             raise UserError(f"{label_folder} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the label maps")
     return [

@@ -1,7 +1,7 @@
 """A scan that is one NIfTI file, with its labels in another one."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -56,9 +56,27 @@ class NiftiCase(Case):
 
 
 def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:
-    """The NIfTI files of a folder whose name is the pattern's, by its first group: ``{"0001": img0001.nii.gz}``."""
+    """The NIfTI files of a folder whose name is the pattern's, by its first group: ``{"0001": img0001.nii.gz}``.
+
+    Raises:
+        UserError: two files have one key, as x.nii and x.nii.gz.
+    """
     matches = ((pattern.fullmatch(path.name), path) for path in visible_files(folder, *NIFTI))
-    return {match[1]: path for match, path in matches if match}
+    return keyed(((match[1], path) for match, path in matches if match), "number")
+
+
+def keyed(files: Iterable[tuple[str, Path]], what: str) -> dict[str, Path]:
+    """Files by key; ``what`` the key is, for the message.
+
+    Raises:
+        UserError: two files have one key.
+    """
+    result: dict[str, Path] = {}
+    for key, path in files:
+        if key in result:
+            raise UserError(f"{result[key]} and {path} are both the {what} {key}: remove one of them")
+        result[key] = path
+    return result
 
 
 def paired(images: Mapping[Key, Path], labels: Mapping[Key, Path]) -> list[tuple[Key, Path]]:

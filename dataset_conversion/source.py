@@ -109,6 +109,9 @@ class Source(NamedTuple):
 
         A caller may shorten the list of subfolders to keep from going there. A link back to where the walk has been
         is not followed again.
+
+        Raises:
+            UserError: a link leads nowhere.
         """
         seen = set()
         for root in self.roots:
@@ -118,7 +121,11 @@ class Source(NamedTuple):
                 subfolders[:] = [] if real in seen else sorted(s for s in subfolders if _is_visible(s))
                 if real not in seen:
                     seen.add(real)
-                    yield Path(folder), subfolders, sorted(name for name in files if _is_visible(name))
+                    files = sorted(name for name in files if _is_visible(name))
+                    for path in (Path(folder) / name for name in files):
+                        if not path.exists():
+                            raise UserError(f"{path} is a link that leads nowhere: mend or remove it")
+                    yield Path(folder), subfolders, files
 
     def folders(self, name: str) -> list[Path]:
         """Every folder called ``name`` at or below the roots, whatever the archives were unpacked into."""

@@ -77,9 +77,15 @@ class Stage:
                 path.unlink()
 
     def convert(self, case: Case) -> Staged | UserError:
-        """Convert a case unless that is done; an error is returned, so that one bad case does not hide the next.
+        """Convert a case unless that is done.
 
         The record is written last: where it is, the case is whole.
+
+        Returns:
+            The case, or what is wrong with its files: one bad case is not to hide the next.
+
+        Raises:
+            UserError: the case cannot be written.
         """
         try:
             signature = self.signature(case)
@@ -90,17 +96,17 @@ class Stage:
             if label is not None:
                 label = sitk.DICOMOrient(label, ORIENTATION)
             measures, preview = measure(image, label, self.labels, self.channel, case.source)
-            if label is not None:
-                write_volume(label, self.label(case.name))
-            write_volume(image, self.image(case.name))
-            staged = Staged(signature=signature, measures=measures, preview=preview, notes=notes)
-            self._save(case, staged)
-            return staged
         except UserError as error:
             return error
         except OSError as error:
-            place, reason = error.filename or self.folder, error.strerror or error
-            return UserError(f"{place} cannot be read or written ({reason}): check the disk and its permissions")
+            reason = error.strerror or error
+            return UserError(f"{error.filename} cannot be read ({reason}): check the file and its permissions")
+        if label is not None:
+            write_volume(label, self.label(case.name))
+        write_volume(image, self.image(case.name))
+        staged = Staged(signature=signature, measures=measures, preview=preview, notes=notes)
+        self._save(case, staged)
+        return staged
 
     def signature(self, case: Case) -> str:
         """Changes when the case or one of its files does."""

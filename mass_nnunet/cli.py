@@ -1,6 +1,7 @@
 """The command line: ``mass_nnunet COMMAND``. Each command lives in a module with ``add_arguments`` and ``run``."""
 
 import argparse
+import errno
 import importlib
 import sys
 
@@ -47,9 +48,10 @@ def main(argv: list[str] | None = None) -> int:
             print(f"mass_nnunet {args.command}: error: {line}", file=sys.stderr)
         return 2
     except OSError as error:
-        # A full or read-only disk, a missing permission.
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+        remedy = "make room on the disk" if full else "check the disk and its permissions"
         reason = f"{error.filename or ''}: {error.strerror or error}"
-        print(f"mass_nnunet {args.command}: error: {reason}: check the disk and its permissions", file=sys.stderr)
+        print(f"mass_nnunet {args.command}: error: {reason}: {remedy}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"mass_nnunet {args.command}: interrupted; run the same command again to go on", file=sys.stderr)

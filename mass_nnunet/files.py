@@ -22,6 +22,10 @@ def atomic_path(final: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(final)
+    except OSError as error:
+        # A full disk is noticed where nobody knows which file it is.
+        error.filename = error.filename or str(final)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 

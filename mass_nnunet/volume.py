@@ -1,11 +1,9 @@
 """Reading, comparing and writing volumes, with one library for image and label: SimpleITK, LPS coordinates in mm."""
 
-import gzip
 import os
-import zlib
+import re
 from itertools import product
 from pathlib import Path
-from typing import BinaryIO
 
 import nibabel
 import numpy as np
@@ -13,6 +11,7 @@ import SimpleITK as sitk
 
 from .errors import UserError
 from .files import atomic_path
+from .nifti_file import ENDINGS, READ_ERRORS, check_end, check_finite, checked_header, raw_values
 
 # The patient's side at which each axis ends (x, y, z), as in nibabel; nnU-Net's NibabelIOWithReorient reads into it.
 ORIENTATION = "RAS"
@@ -22,10 +21,6 @@ SAME_GRID, SIMILAR_GRID = 0.01, 0.5
 # they are off is checked below, and said in one line where ITK would print several.
 os.environ.setdefault("ITK_NIFTI_SFORM_PERMISSIVE", "ON")
 sitk.ProcessObject.GlobalWarningDisplayOff()
-# Bytes before the voxels in a NIfTI file: the header, and extensions to it.
-_LONGEST_HEADER = 1 << 16
-# Bits a voxel in the file, which SimpleITK reports of NIfTI files only.
-_NIFTI_BITS = "bitpix"
 
 
 def read_image(path: Path) -> sitk.Image:
@@ -35,72 +30,41 @@ def read_image(path: Path) -> sitk.Image:
         UserError: the file is absent, truncated or no image, or its NIfTI header has no valid geometry.
     """
     try:
+        path.open("rb").close()
+    except OSError as error:  # SimpleITK would say that the file does not exist
+        raise UserError(f"{path} cannot be read ({error.strerror}): check the file and its permissions") from None
+    except UnicodeError:
+        raise UserError(f"{path} has a name that is not UTF-8: rename it") from None
+    try:
+        header = checked_header(path) if path.name.endswith(ENDINGS) else None
         image = sitk.ReadImage(str(path))
-        if image.HasMetaDataKey(_NIFTI_BITS):
-            _check_whole(path, image)
-            _check_header(path, image)
-        return image
-    except (RuntimeError, OSError, EOFError, zlib.error) as error:
+    except (RuntimeError, *READ_ERRORS) as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").replace(f' for "{path}"', "")
+        # Which object of ITK's has failed, and what the checksum should be.
+        reason = re.sub(r"\w+ ?\(0x[0-9a-f]+\): | 0x[0-9a-f]+ != 0x[0-9a-f]+", "", reason)
         raise UserError(f"{path} cannot be read ({reason}): copy or download it again") from None
+    if header is not None and image.GetDimension() == 3:
+        _check_geometry(path, image, header.get_best_affine())
+    return image
 
 
-def _check_whole(path: Path, image: sitk.Image) -> None:
-    """Check that a NIfTI file holds all voxels: SimpleITK neither says that it reads, nor that it writes half a file.
+def _check_geometry(path: Path, image: sitk.Image, affine: np.ndarray) -> None:
+    """Check that SimpleITK and nibabel, with which nnU-Net reads, see a file alike: else sides get swapped on the way.
 
-    Raises:
-        OSError, EOFError, zlib.error: it does not.
-    """
-    with _open(path) as stream:
-        length = _length(stream)
-    if length < image.GetNumberOfPixels() * int(image.GetMetaData(_NIFTI_BITS)) // 8:
-        raise OSError("it ends too early")
-
-
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-
-
-def _length(stream: BinaryIO) -> int:
-    """Number of bytes from here to the end, read piece by piece."""
-    return sum(iter(lambda: len(stream.read(1 << 22)), 0))
-
-
-def _check_header(path: Path, image: sitk.Image) -> None:
-    """Check what SimpleITK replaces in silence: a voxel size of zero, and a geometry that nibabel reads otherwise.
-
-    nnU-Net reads with nibabel. Where the two libraries differ, sides get swapped on the way.
+    Args:
+        path: of the file.
+        image: as SimpleITK has read it.
+        affine: nibabel's, from indices to RAS mm.
 
     Raises:
-        UserError: the header has no valid voxel size, or two geometries.
+        UserError: a corner is elsewhere by more than half a voxel.
     """
-    with _open(path) as stream:
-        header = nibabel.Nifti1Header.from_fileobj(stream, check=False)
-    sizes = header["pixdim"][1 : 1 + image.GetDimension()]
-    if not (np.isfinite(sizes) & (sizes > 0)).all():
-        raise UserError(f"{path} has the voxel size {' x '.join(f'{s:g}' for s in sizes)} mm: correct its header")
-    if image.GetDimension() == 3:
-        lps = nibabel.affines.apply_affine(np.diag([-1, -1, 1, 1]) @ header.get_best_affine(), _ends(image))
-        # Not ">": where a number of the header is NaN, so is the distance.
-        if not np.abs(lps - corners(image)).max() <= SIMILAR_GRID * min(image.GetSpacing()):
-            raise UserError(
-                f"{path} has a geometry that programs read differently (axes not at right angles, or qform and sform "
-                "that differ): correct its header"
-            )
-
-
-def _check_end(path: Path, image: sitk.Image) -> None:
-    """Check that a NIfTI file just written ends with its length, which gzip puts last, modulo 2**32.
-
-    Raises:
-        OSError: it does not: the disk was full, and SimpleITK has not noticed.
-    """
-    voxels = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
-    with path.open("rb") as stream:
-        stream.seek(-4, os.SEEK_END)
-        written = int.from_bytes(stream.read(), "little")
-    if not 0 < (written - voxels) % (1 << 32) < _LONGEST_HEADER:
-        raise OSError("it ends too early")
+    lps = nibabel.affines.apply_affine(np.diag([-1, -1, 1, 1]) @ affine, _ends(image))
+    if np.abs(lps - corners(image)).max() > SIMILAR_GRID * min(image.GetSpacing()):
+        raise UserError(
+            f"{path} has a geometry that programs read differently (axes not at right angles, or qform and sform that "
+            "differ): correct its header"
+        )
 
 
 def read_volume(path: Path) -> sitk.Image:
@@ -118,24 +82,10 @@ def read_volume(path: Path) -> sitk.Image:
         )
     if "complex" in image.GetPixelIDTypeAsString():
         raise UserError(f"{path} has complex values: convert it to magnitudes")
-    _check_finite(path, image)
+    if "float" in image.GetPixelIDTypeAsString():
+        is_nifti = path.name.endswith(ENDINGS)
+        check_finite(path, raw_values(path) if is_nifti else sitk.GetArrayViewFromImage(image))
     return image
-
-
-def _check_finite(path: Path, image: sitk.Image) -> None:
-    """Check for NaN and infinity, in whose place SimpleITK reads a 0 from NIfTI files.
-
-    Raises:
-        UserError: there are some.
-    """
-    if "float" not in image.GetPixelIDTypeAsString():
-        return
-    if image.HasMetaDataKey(_NIFTI_BITS):
-        values = np.asanyarray(nibabel.load(path).dataobj.get_unscaled())
-    else:
-        values = sitk.GetArrayViewFromImage(image)
-    if not np.isfinite(values).all():
-        raise UserError(f"{path} holds values that are not finite (NaN or infinity): repair or remove it")
 
 
 def corners(image: sitk.Image) -> np.ndarray:
@@ -199,7 +149,7 @@ def write_volume(image: sitk.Image, path: Path) -> None:
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True)
             if temporary.suffix == ".gz":
-                _check_end(temporary, image)
-        except (RuntimeError, OSError, EOFError, zlib.error) as error:
+                check_end(temporary, image.GetNumberOfPixels() * image.GetSizeOfPixelComponent())
+        except (RuntimeError, OSError) as error:
             reason = str(error).strip().splitlines()[-1]
             raise UserError(f"{path} cannot be written ({reason}): make room on the disk") from None

@@ -122,7 +122,9 @@ def test_damaged_archives_leave_no_file(tmp_path, raw):
         pass
     assert not list(raw.rglob("*.nii.gz"))
     packed.write_bytes(content[:-30])
-    with pytest.raises(UserError, match=r"a.zip is neither a folder nor a zip archive"), opened(packed):
+    with pytest.raises(UserError, match=r"a.zip cannot be unpacked \(File is not a zip file\)"), opened(packed):
+        pass
+    with pytest.raises(UserError, match=r"x.tar is neither a folder nor a zip archive"), opened(tmp_path / "x.tar"):
         pass
     (tmp_path / "in").mkdir()
     (tmp_path / "in/b.zip").write_text("no archive")

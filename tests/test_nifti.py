@@ -83,7 +83,7 @@ def test_bad_folders_and_names(folders, tmp_path):
         find_cases(source(images), None, {}, None)
     (images / "p 1, left.nii.gz").unlink()
     write(scan(), images / "p1_a.nii.gz")
-    with pytest.raises(UserError, match=r"p1_a_0000.nii.gz and .*p1_a.nii.gz are both the scan p1_a"):
+    with pytest.raises(UserError, match=r"p1_a.nii.gz and .*p1_a_0000.nii.gz are both the scan p1_a"):
         find_cases(source(images), None, {}, None)
 
 

@@ -27,9 +27,13 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     (tmp_path / "here").mkdir()
     (tmp_path / "here/data").symlink_to(tmp_path / "disk")
     (tmp_path / "disk/Training/img/up").symlink_to(tmp_path / "disk")
-    (tmp_path / "here/self").symlink_to(tmp_path / "here/self")
     assert source(tmp_path / "here").folders("Training") == [tmp_path / "here/data/Training"]
     assert len(list(source(tmp_path / "here").walk())) == 4
+    for target in ("here/self", "gone"):
+        (tmp_path / "here/self").symlink_to(tmp_path / target)
+        with pytest.raises(UserError, match=r"here/self is a link that leads nowhere: mend or remove it"):
+            source(tmp_path / "here").folders("Training")
+        (tmp_path / "here/self").unlink()
 
 
 def test_hidden_files_are_no_data(tmp_path):
