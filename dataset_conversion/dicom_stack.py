@@ -83,14 +83,27 @@ def read_slice(path: Path) -> Slice:
     Raises:
         UserError: unreadable or truncated, more than one slice or channel, or no position in space.
     """
-    image = read_image(path)
-    if image.GetDimension() != 3 or image.GetSize()[2] != 1 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise UserError(f"{path} is not one gray-value slice (size {image.GetSize()}): give one file a slice")
-    _check_slice(path, image)
-    return Slice(path, image)
+    header = _header(path)
+    # Before the pixels are read: of a geometry that is none, ITK's numerics print a page.
+    if header is not None:
+        if header.GetDimension() != 3 or header.GetSize()[2] != 1 or header.GetNumberOfComponents() != 1:
+            raise UserError(f"{path} is not one gray-value slice (size {header.GetSize()}): give one file a slice")
+        _check_slice(path, header)
+    return Slice(path, read_image(path))
 
 
-def _check_slice(path: Path, image: sitk.Image) -> None:
+def _header(path: Path) -> sitk.ImageFileReader | None:
+    """What a file's header tells, None where it cannot be read."""
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    return reader
+
+
+def _check_slice(path: Path, header: sitk.ImageFileReader) -> None:
     """Check what SimpleITK passes over: pixels that are not there, and a geometry that the header does not tell.
 
     Raises:
@@ -98,7 +111,7 @@ def _check_slice(path: Path, image: sitk.Image) -> None:
     """
 
     def tag(key: str) -> str:
-        return image.GetMetaData(key).strip("\0 ") if image.HasMetaDataKey(key) else ""
+        return header.GetMetaData(key).strip("\0 ") if header.HasMetaDataKey(key) else ""
 
     needed = int(tag(_ROWS)) * int(tag(_COLUMNS)) * int(tag(_BITS)) // 8
     if pixel_bytes(path.read_bytes(), needed) < needed:
@@ -240,12 +253,11 @@ def echo_time(path: Path) -> float:
     Raises:
         UserError: unreadable, or the header has none.
     """
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
+    header = _header(path)
+    text = header.GetMetaData(_ECHO_TIME) if header is not None and header.HasMetaDataKey(_ECHO_TIME) else ""
     try:
-        reader.ReadImageInformation()
-        return float(reader.GetMetaData(_ECHO_TIME))
-    except (RuntimeError, ValueError):
+        return float(text)
+    except ValueError:
         raise UserError(
             f"{path} has no echo time in its DICOM header, which tells the phases apart: "
             "sort the folder into InPhase and OutPhase"
