@@ -59,9 +59,11 @@ def find_cases(
         UserError: there are none, a name is not fit for nnU-Net, a label map has no scan, or no patient is found.
     """
     files = [path for root in source.roots for path in visible_files(root, *NIFTI)]
+    stems = {stem(path) for path in files}
     for path in files:
-        if channel := re.search(r"_000([1-9])$", stem(path)):
-            raise UserError(f"{path} is channel {channel[1]} of its case: leave one channel, a modality has one here")
+        # patient_0001 may be a patient as well; with a patient_0000 beside it, it is that one's second channel.
+        if (match := re.fullmatch(r"(.+)_000([1-9])", stem(path))) and f"{match[1]}_0000" in stems:
+            raise UserError(f"{path} is channel {match[2]} of {match[1]}: leave one channel, a modality has one here")
     images = keyed(((stem(path).removesuffix("_0000"), path) for path in files), "scan")
     if not images:
         raise UserError(f"{source.path} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the scans")

@@ -78,13 +78,14 @@ def mri() -> dict[str, Drawing]:
 
 
 def equals(image: Path, label: Path, drawing: Drawing) -> bool:
-    """Whether what was written is what was drawn, for SimpleITK, and at the same place for nibabel."""
-    volumes = read_volume(image), read_volume(label)
-    to_ras = np.diag([-1, -1, 1, 1])
-    return all(
-        same_content(volume, drawn) and np.allclose(nibabel.load(path).affine, to_ras @ affine(volume), atol=1e-3)
-        for volume, drawn, path in zip(volumes, (drawing.image, drawing.organs), (image, label), strict=True)
-    )
+    """Whether what was written is what was drawn, in RAS, and at the same place for SimpleITK and for nibabel."""
+    for path, drawn in ((image, drawing.image), (label, drawing.organs)):
+        volume, matrix = read_volume(path), nibabel.load(path).affine
+        assert nibabel.aff2axcodes(matrix) == ("R", "A", "S")
+        assert np.allclose(matrix, np.diag([-1, -1, 1, 1]) @ affine(volume), atol=1e-3)
+        if not same_content(volume, drawn):
+            return False
+    return True
 
 
 def converts(case: Case, folder: Path, drawing: Drawing) -> bool:

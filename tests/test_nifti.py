@@ -64,6 +64,15 @@ def test_scans_and_labels_of_one_name(folders):
     assert [case.patient for case in find_cases(source(folders[0]), None, {}, "p[0-9]")] == ["p1", "p1", "p2", "p3"]
 
 
+def test_numbers_at_the_end_of_a_name_are_channels_where_there_is_a_first_one(tmp_path):
+    for name in ("p_0001.nii.gz", "p_0002.nii.gz"):
+        write(scan(int(name[5])), tmp_path / name)
+    assert [case.name for case in find_cases(source(tmp_path), None, {}, None)] == ["p_0001", "p_0002"]
+    write(scan(0), tmp_path / "p_0000.nii.gz")
+    with pytest.raises(UserError, match=r"p_0001.nii.gz is channel 1 of p: leave one channel"):
+        find_cases(source(tmp_path), None, {}, None)
+
+
 def test_bad_folders_and_names(folders, tmp_path):
     images, labels = folders
     with pytest.raises(UserError, match=r"labels holds no NIfTI file .*give the folder of the label maps"):
