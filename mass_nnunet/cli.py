@@ -24,6 +24,7 @@ COMMANDS = {
     "split": ("mass_nnunet.splits_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
     "evaluate": ("mass_nnunet.evaluation_command", "Dice and surface distances of predictions against the truth"),
+    "visualize": ("mass_nnunet.visualize_command", "a page of what a trained model makes of some cases"),
     "demo": ("mass_nnunet.demo.command", "the whole path on a phantom, ending in one HTML report"),
 }
 

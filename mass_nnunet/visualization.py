@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from .drawing import figure_file, grey_window, legend, outline_truth, paint, read_radiological, show, typical_slice
+from .registration import jacobian_determinant
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,7 @@ def plot_registration(
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     lines: int = 16,
 ) -> None:
-    """An atlas, a target, the atlas warped to it with the deformed grid of the atlas, and labels warped against true.
+    """An atlas, a target, the atlas warped to it, the deformed grid, its Jacobian determinant, and the labels.
 
     The arrays are as this project's datasets are preprocessed: axes to the patient's head, front and right (nnU-Net's
     NibabelIOWithReorient). The picture is the target's axial slice that shows most organs, in radiological convention.
@@ -90,21 +92,83 @@ def plot_registration(
     coordinates = [(y + field[1, z])[::-1, ::-1], (x + field[2, z])[::-1, ::-1]]
     step = x.shape[1] / lines
     shape = target.shape[1:]
-    with figure_file(path, 1, 5, (15, 3.0 * shape[0] * aspect / shape[1] + 0.9)) as (figure, grid):
+    determinant = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])[0].numpy()
+    folded = f"{100 * np.mean(determinant <= 0):.2f} % folded"
+    with figure_file(path, 1, 6, (18, 3.0 * shape[0] * aspect / shape[1] + 0.9)) as (figure, grid):
         row = grid[0]
-        panels = ("atlas", "target", "warped atlas", "deformed grid", "warped labels")
-        for axes, title, image in zip(row, panels, (atlas, target, warped, warped, target), strict=True):
+        panels = (
+            "atlas",
+            "target",
+            "warped atlas",
+            "deformed grid",
+            f"Jacobian determinant, {folded}",
+            "warped labels",
+        )
+        for axes, title, image in zip(row, panels, (atlas, target, warped, warped, target, target), strict=True):
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
             axes.set_title(title)
+        # White where the volume stays, blue where it shrinks, red where it grows; black where space is folded.
+        local = determinant[min(z, len(determinant) - 1)][::-1, ::-1]
+        row[4].images[-1].remove()
+        row[4].imshow(local, cmap="coolwarm", vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
+        row[4].imshow(np.where(local <= 0, 0.0, np.nan), cmap="gray", vmin=0, vmax=1, aspect=aspect)
         paint(row[0], atlas_labels[cut], aspect)
         paint(row[1], target_labels[cut], aspect)
         for coordinate, scale in zip(coordinates, (aspect, 1.0), strict=True):
             levels = np.arange(np.floor(coordinate.min()), coordinate.max(), step / scale)
             if coordinate.max() > coordinate.min():
                 row[3].contour(coordinate, levels=levels, colors=["#4fc3f7"], linewidths=0.8)
-        paint(row[4], warped_labels.argmax(0)[cut], aspect)
-        outline_truth(row[4], target_labels[cut])
+        paint(row[5], warped_labels.argmax(0)[cut], aspect)
+        outline_truth(row[5], target_labels[cut])
         legend(figure, truth=True)
+
+
+def plot_branches(
+    image: np.ndarray,
+    truth: np.ndarray | None,
+    predictions: Mapping[str, np.ndarray],
+    path: Path,
+    *,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> None:
+    """One scan: its truth, what each branch of a model predicts, and where these disagree.
+
+    The arrays are as this project's datasets are preprocessed (see :func:`plot_registration`).
+
+    Args:
+        image: intensities (Z, Y, X).
+        truth: labels (Z, Y, X), None where there are none.
+        predictions: labels (Z, Y, X) by branch.
+        path: of the PNG.
+        spacing: mm, in (z, y, x) order.
+    """
+    shown = list(predictions.values())
+    z = typical_slice(shown[0] if truth is None else truth)
+    aspect = spacing[1] / spacing[2]
+    cut = (z, slice(None, None, -1), slice(None, None, -1))
+    titles = ["scan", *(["truth"] if truth is not None else []), *predictions]
+    titles += ["where they disagree"] if len(shown) > 1 else []
+    with figure_file(
+        path, 1, len(titles), (3.0 * len(titles), 3.0 * image.shape[1] * aspect / image.shape[2] + 0.9)
+    ) as (
+        figure,
+        grid,
+    ):
+        panels = dict(zip(titles, grid[0], strict=True))
+        for title, axes in panels.items():
+            show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
+            axes.set_title(title)
+        if truth is not None:
+            paint(panels["truth"], truth[cut], aspect)
+        for branch, labels in predictions.items():
+            paint(panels[branch], labels[cut], aspect)
+            if truth is not None:
+                outline_truth(panels[branch], truth[cut])
+        if len(shown) > 1:
+            differ = np.any([labels != shown[0] for labels in shown[1:]], axis=0)[cut]
+            overlay = np.where(differ[..., None], np.array([0.85, 0.1, 0.1, 0.8]), 0.0)
+            panels["where they disagree"].imshow(overlay, aspect=aspect, interpolation="nearest")
+        legend(figure, truth=truth is not None)
 
 
 def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:

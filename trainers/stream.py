@@ -16,6 +16,7 @@ from torch import Tensor
 from mass_nnunet.data import DistinctLoader, UnlabelledDataset
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.networks import MASSNet
+from mass_nnunet.patch import organ_box
 from mass_nnunet.registration import warp
 from mass_nnunet.splits import Fold, load_fold
 from mass_nnunet.visualization import plot_registration
@@ -110,18 +111,8 @@ class StreamTrainer(ScheduledTrainer):
         folder = self.preprocessed_dataset_folder
         image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
         image, label = image[:], np.maximum(label[:], 0)
-        patch = np.array(self.configuration_manager.patch_size)
-        box = [[start, start + size] for start, size in zip(_patch_start(label[0], patch), patch, strict=True)]
+        box = organ_box(label[0], self.configuration_manager.patch_size)
         return torch.from_numpy(crop_and_pad_nd(image, box, 0)), torch.from_numpy(crop_and_pad_nd(label, box, 0)[0])
-
-
-def _patch_start(label: np.ndarray, patch: np.ndarray) -> list[int]:
-    """First corner of the patch around the organs of a label (Z, Y, X), inside the scan; a smaller scan is centred."""
-    shape = np.array(label.shape)
-    organs = np.argwhere(label > 0)
-    middle = (organs.min(0) + organs.max(0) + 1) // 2 if len(organs) else shape // 2
-    inside = np.clip(middle - patch // 2, 0, np.maximum(shape - patch, 0))
-    return [int(i) for i in np.where(shape > patch, inside, (shape - patch) // 2)]
 
 
 @contextmanager
