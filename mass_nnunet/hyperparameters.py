@@ -13,7 +13,7 @@ DEFAULTS: dict[str, Any] = {
     "unlabelled_per_step": 1,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
-    # Channels of the correspondence head; a multiple of 16 is fastest.
+    # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.
     "correspondence_channels": 16,
     "weights": {
         "atlas": 2.0,
@@ -31,14 +31,14 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def complete(given: dict[str, Any]) -> dict[str, Any]:
-    """``DEFAULTS`` with the values of ``given`` put in; weights one by one.
+def complete(*given: dict[str, Any]) -> dict[str, Any]:
+    """``DEFAULTS`` with the values of each of ``given`` put in, the later ones last; weights one by one.
 
     Raises:
         UserError: an unknown name, which would otherwise be a silent typing error in the plans.
     """
     result = deepcopy(DEFAULTS)
-    for name, value in given.items():
+    for name, value in (item for changes in given for item in changes.items()):
         if name not in result:
             raise UserError(f"unknown hyperparameter {name!r} in the plans: known are {', '.join(DEFAULTS)}")
         if name == "weights":

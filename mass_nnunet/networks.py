@@ -19,16 +19,17 @@ class GroupOutput(NamedTuple):
         scans: the batch itself (S, C, Z, Y, X).
         logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
         fields: (2T, 3, Z', Y', X'), at the field's resolution; first those from the atlas of the target's own
-            modality, then those from the atlas of another one, in the order of the targets.
+            modality, then those from the atlas of another one, in the order of the targets. None, as are the
+            features, where the network has no correspondence head.
         features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency.
         warped_features: (T, C, Z', Y', X'), of the other-modality atlases, warped to the targets.
     """
 
     scans: Tensor
     logits: list[Tensor]
-    fields: Tensor
-    features: Tensor
-    warped_features: Tensor
+    fields: Tensor | None = None
+    features: Tensor | None = None
+    warped_features: Tensor | None = None
 
 
 class MASSNet(nn.Module):
@@ -42,7 +43,7 @@ class MASSNet(nn.Module):
             and a ``decoder`` of dynamic-network-architectures). The first one's decoder is shared.
         layout: how a training batch is composed.
         atlases: the empty bank of atlases; its patch shape is that of the plans.
-        correspondence_channels: width of the correspondence head.
+        correspondence_channels: width of the correspondence head; 0 for none, and then ``inference`` is segmentation.
         modality: index of the modality that this model segments at inference.
         inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean).
     """
@@ -61,10 +62,12 @@ class MASSNet(nn.Module):
         self.encoders = nn.ModuleList(unet.encoder for unet in unets)
         self.decoder = unets[0].decoder
         coarse_to_half = [layer.in_channels for layer in self.decoder.seg_layers][:-1]
-        self.correspondence = CorrespondenceHead(coarse_to_half, correspondence_channels)
+        self.correspondence = (
+            CorrespondenceHead(coarse_to_half, correspondence_channels) if correspondence_channels else None
+        )
         self.atlases = atlases
         self.layout = layout
-        self.inference = inference
+        self.inference = inference if correspondence_channels else "segmentation"
         # The modalities whose scans a batch holds, in this order and in equal shares.
         self.active: tuple[int, ...] = (modality,)
         # Projected features of the atlases, by modality; they hold until the weights change.
@@ -86,7 +89,7 @@ class MASSNet(nn.Module):
         with cpu_autocast(scans.device):
             features = self.decode(scans)
             if self.training:
-                return self._register(scans, features)
+                return GroupOutput(scans, self._segment(features), *self._register(features))
             if self.decoder.deep_supervision:
                 return self._segment(features)
             logits = self.decoder.seg_layers[-1](features[-1]).float()
@@ -103,15 +106,17 @@ class MASSNet(nn.Module):
         heads = zip(self.decoder.seg_layers, features, strict=True)
         return [layer(f).float() for layer, f in heads][::-1]
 
-    def _register(self, scans: Tensor, features: list[Tensor]) -> GroupOutput:
-        """Fields from atlases of the same and of another modality to each target of the batch."""
+    def _register(self, features: list[Tensor]) -> tuple[Tensor, ...]:
+        """Fields from atlases of the same and of another modality to each target of the batch, and the features."""
+        if self.correspondence is None:
+            return ()
         target, same, other = self.layout.pairs(features[0].device)
         projected = self.correspondence.project(features[:-1])
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
         targets = [torch.cat([f[target], f[target]]) for f in projected]
         fields = self.correspondence(atlas, targets)  # (2T, 3, Z', Y', X')
         warped = warp(projected[-1][other], fields[len(target) :])
-        return GroupOutput(scans, self._segment(features), fields, projected[-1][target], warped)
+        return fields, projected[-1][target], warped
 
     def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
         """Log probabilities of the labels propagated from the modality's atlases, or of their mean with the head's."""

@@ -66,6 +66,26 @@ class Objective:
         """
         if not isinstance(output, GroupOutput):
             return self.supervised(output, labels)
+        labelled = self.layout.is_labelled(output.scans.device)
+        terms = {"supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels])}
+        if output.fields is not None:
+            terms |= self._atlas_branch(output, labels)
+        elif self.layout.unlabelled:
+            terms["teaching"] = self._self_teaching(output.logits[0][~labelled])
+        self.terms = dict.fromkeys(TERMS, labels[0].new_zeros(())) | {
+            name: value.detach() for name, value in terms.items()
+        }
+        if output.fields is not None:
+            self.terms["folding"] = folding(output.fields.detach())
+
+        ramp = ramp_up(self.progress)
+        scale = {"supervised": 1.0, **self.weights}
+        for name in ("semantic", "anatomical", "teaching"):
+            scale[name] = scale[name] * ramp
+        return sum(scale[name] * value for name, value in terms.items())
+
+    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor]) -> dict[str, Tensor]:
+        """The terms that concern the warped atlases."""
         scans = output.scans
         target, same, other = self.layout.pairs(scans.device)
         labelled = self.layout.is_labelled(scans.device)
@@ -81,8 +101,7 @@ class Objective:
         warped_same = warp(images[same], output.fields[:count])
 
         truth = shares[target[~taught]].repeat(2, 1, 1, 1, 1)
-        terms = {
-            "supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels]),
+        return {
             "atlas": soft_dice_loss(propagated[~taught.repeat(2)], truth),
             "similarity": local_correlation_loss(warped_same, images[target]),
             "smoothness": diffusion_loss(output.fields),
@@ -90,14 +109,11 @@ class Objective:
             "anatomical": self.anatomical(output.warped_features, output.features),
             "teaching": self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught]),
         }
-        self.terms = {name: value.detach() for name, value in terms.items()}
-        self.terms["folding"] = folding(output.fields.detach())
 
-        ramp = ramp_up(self.progress)
-        scale = {"supervised": 1.0, **self.weights}
-        for name in ("semantic", "anatomical", "teaching"):
-            scale[name] = scale[name] * ramp
-        return sum(scale[name] * value for name, value in terms.items())
+    def _self_teaching(self, logits: Tensor) -> Tensor:
+        """Without an atlas branch: the head's own confident pseudo-labels teach it; logits (B, K, Z, Y, X)."""
+        confidence, pseudo_label = logits.detach().softmax(1).max(1)
+        return confident_label_loss(logits, pseudo_label, confidence > self.confidence)
 
     def _teaching(self, logits: Tensor, from_same: Tensor, from_other: Tensor) -> Tensor:
         """Mutual teaching on unlabelled targets: pseudo-labels teach the head, the head teaches the atlas branch.

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,6 +38,9 @@ class MASSTrainer(StreamTrainer):
     own folders.
     """
 
+    CHANGES: ClassVar[dict[str, Any]] = {}
+    """Hyperparameters that an ablation fixes, whatever the plans say."""
+
     def __init__(
         self,
         plans: dict,
@@ -47,14 +51,15 @@ class MASSTrainer(StreamTrainer):
     ) -> None:
         super().__init__(plans, configuration, fold, dataset_json, device)
         with exit_on_user_error():
-            self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"])
+            self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters["learning_rate"]
         self.streams: list[MASSTrainer] = []
         for term in TERMS:
             self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
 
-    @staticmethod
+    @classmethod
     def build_network_architecture(
+        cls,
         plans_manager: PlansManager,
         configuration_manager: ConfigurationManager,
         num_input_channels: int,
@@ -64,7 +69,7 @@ class MASSTrainer(StreamTrainer):
         """The network of the whole group; the plans say which modality it segments."""
         mass = plans_manager.plans["mass"]
         names = [modality["name"] for modality in mass["modalities"]]
-        hyperparameters = complete(mass["hyperparameters"])
+        hyperparameters = complete(mass["hyperparameters"], cls.CHANGES)
         unets = [
             get_network_from_plans(
                 configuration_manager.network_arch_class_name,
@@ -90,6 +95,11 @@ class MASSTrainer(StreamTrainer):
             modality=names.index(mass["modality"]),
             inference=mass["inference"],
         )
+
+    @classmethod
+    def has_atlas(cls) -> bool:
+        """Whether this trainer, at its default hyperparameters, has the atlas branch and predicts by it if asked."""
+        return complete(cls.CHANGES)["correspondence_channels"] > 0
 
     @property
     def module(self) -> MASSNet:
@@ -176,7 +186,7 @@ class MASSTrainer(StreamTrainer):
                 write_json(folder / "dataset.json", partner.dataset_json)
                 fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
                 shutil.copyfile(fingerprint, folder / fingerprint.name)
-        if self.current_epoch == 0:
+        if self.current_epoch == 0 and self.module.correspondence is not None:
             for modality, stream in enumerate(self.streams):
                 self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
 
@@ -233,7 +243,7 @@ class MASSTrainer(StreamTrainer):
         for modality, stream in enumerate(self.streams):
             self.module.active = (modality,)
             super(MASSTrainer, stream).perform_actual_validation(save_probabilities)
-            if self.local_rank == 0:
+            if self.local_rank == 0 and self.module.correspondence is not None:
                 stream.draw_registration(self.module)
         self.module.active = everything
 
