@@ -37,17 +37,22 @@ class ChaosT2(Case):
         return image, label_like(image, self._labels())
 
 
+def find_cases(source: Path) -> list[ChaosT2]:
+    """All scans of the folder, by patient."""
+    return [
+        ChaosT2(name=f"chaos_{path.name[6:8]}_T2SPIR", patient=f"chaos_{path.name[6:8]}", label=path)
+        for path in sorted(source.glob("label_*.nii.gz"))
+    ]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("source", type=Path)
     parser.add_argument("-d", type=int, default=802, metavar="ID")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of the test patients")
     args = parser.parse_args()
-    cases = [
-        ChaosT2(name=f"chaos_{path.name[6:8]}_T2SPIR", patient=f"chaos_{path.name[6:8]}", label=path)
-        for path in sorted(args.source.glob("label_*.nii.gz"))
-    ]
     folder = dataset_path(args.d, "CHAOS")
+    cases = find_cases(args.source)
     print(write_dataset(folder, cases, channel="MRI", test_fraction=0.25, seed=args.seed, processes=2))
 
 
