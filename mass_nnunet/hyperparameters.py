@@ -19,15 +19,18 @@ DEFAULTS: dict[str, Any] = {
         "atlas": 2.0,
         "similarity": 0.2,
         "smoothness": 0.5,
+        "unfolding": 5.0,
         "semantic": 0.1,
         "anatomical": 0.05,
-        "teaching": 0.5,
+        "teaching": 1.0,
     },
     # How features of two modalities are compared: nce, mse or kl.
     "anatomical": "nce",
     "temperature": 0.1,
     # A voxel's pseudo-label counts where the mean of the branches' probabilities exceeds this.
-    "confidence": 0.75,
+    "confidence": 0.6,
+    # Share of the training at which the unsupervised terms have their whole weight.
+    "ramp": 0.3,
 }
 
 

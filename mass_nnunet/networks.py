@@ -10,6 +10,7 @@ from .atlas import AtlasBank
 from .correspondence import CorrespondenceHead
 from .pairing import Layout
 from .registration import upsample, warp
+from .trust import trusted_mean
 
 
 class GroupOutput(NamedTuple):
@@ -45,7 +46,8 @@ class MASSNet(nn.Module):
         atlases: the empty bank of atlases; its patch shape is that of the plans.
         correspondence_channels: width of the correspondence head; 0 for none, and then ``inference`` is segmentation.
         modality: index of the modality that this model segments at inference.
-        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean).
+        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean, each class
+            weighted by how well either branch learned it).
     """
 
     def __init__(
@@ -127,7 +129,7 @@ class MASSNet(nn.Module):
             propagated.append(self.atlases.fuse(self.active[0], scan, fields))
         probabilities = torch.stack(propagated)
         if self.inference == "fused":
-            probabilities = (probabilities + logits.softmax(1)) / 2
+            probabilities = trusted_mean(logits.softmax(1), probabilities, self.atlases.share[self.active[0]])
         return probabilities.clamp_min(1e-6).log()
 
     def register(self, scan: Tensor) -> Tensor:

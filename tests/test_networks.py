@@ -79,6 +79,15 @@ def test_fused_is_the_mean_of_the_branches():
         torch.testing.assert_close(nets["fused"](scans).softmax(1), mean, atol=1e-4, rtol=1e-4)
 
 
+def test_fused_follows_the_trust_of_the_models_modality():
+    net, alone = with_atlases("fused", modality=1), with_atlases("atlas", modality=1)
+    alone.load_state_dict(net.state_dict())
+    net.atlases.share[:] = torch.tensor([[0.0], [1.0]])
+    scans = torch.randn(1, 1, *PATCH)
+    with torch.no_grad():
+        torch.testing.assert_close(net(scans).softmax(1), alone(scans).softmax(1), atol=1e-4, rtol=1e-4)
+
+
 def test_atlases_are_encoded_once_for_all_tiles_and_again_for_other_weights():
     net = with_atlases("atlas")
     calls = []

@@ -209,6 +209,8 @@ class MASSTrainer(StreamTrainer):
         for term, value in means.items():
             self.logger.log(PREFIX + term, value, self.current_epoch)
         self.print_to_log_file(", ".join(f"{term} {value:.4f}" for term, value in means.items()))
+        if self.loss.trust.atlas is not None:
+            self.module.atlases.share.copy_(self.loss.trust.share())
 
     def on_epoch_end(self) -> None:
         """As in nnU-Net; the terms are drawn beside progress.png, in every results folder."""

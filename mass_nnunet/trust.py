@@ -1,0 +1,52 @@
+"""Which branch is to be believed: how well each has of late segmented labelled scans, by modality and class.
+
+The atlas branch finds all organs after a few hundred steps, while the segmentation head, which draws finer outlines in
+the end, may still miss the small ones; and pseudo-labels that a head makes up alone may teach a class out of existence.
+So the branch that is right about a class teaches it, and a fused prediction leans on it.
+"""
+
+import torch
+from torch import Tensor
+
+MOMENTUM = 0.95
+"""Of the running Dice: it forgets in about twenty steps."""
+
+
+class Trust:
+    """Running Dice of the segmentation head and of the atlas branch on labelled targets, (N, K - 1) each."""
+
+    def __init__(self) -> None:
+        self.head: Tensor | None = None
+        self.atlas: Tensor | None = None
+
+    def update(self, head: Tensor, atlas: Tensor) -> None:
+        """Take in the Dice of one batch, (N, K - 1) each, without gradient."""
+        if self.head is None:
+            self.head, self.atlas = head.detach().clone(), atlas.detach().clone()
+        self.head.lerp_(head.detach(), 1 - MOMENTUM)
+        self.atlas.lerp_(atlas.detach(), 1 - MOMENTUM)
+
+    def share(self) -> Tensor:
+        """Share of the atlas branch in a fused prediction, (N, K): from 0 to 1, 0.5 where both are as good.
+
+        It is atlas^2 / (atlas^2 + head^2); background gets the mean of the organs.
+        """
+        atlas, head = self.atlas.square(), self.head.square()
+        organs = (atlas + 1e-6) / (atlas + head + 2e-6)
+        return torch.cat([organs.mean(1, keepdim=True), organs], dim=1)
+
+
+def trusted_mean(head: Tensor, atlas: Tensor, share: Tensor) -> Tensor:
+    """Mean of two predictions, weighted class by class.
+
+    Args:
+        head: probabilities (B, K, Z, Y, X).
+        atlas: probabilities of the same shape.
+        share: of the atlas, (B, K) or (K,).
+
+    Returns:
+        Probabilities (B, K, Z, Y, X).
+    """
+    share = share.reshape(-1, head.shape[1], 1, 1, 1)
+    mean = head + share * (atlas - head)
+    return mean / mean.sum(1, keepdim=True).clamp_min(1e-6)
