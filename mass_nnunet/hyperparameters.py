@@ -9,12 +9,18 @@ DEFAULTS: dict[str, Any] = {
     # Of AdamW. nnU-Net's SGD with momentum 0.99 throws the displacement fields about: the similarity falls below the
     # identity's in the first hundred steps.
     "learning_rate": 1e-3,
+    # Of the correspondence head: ten times as much can throw the fields out of the image, from where no gradient leads
+    # back.
+    "correspondence_learning_rate": 1e-3,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.
     "correspondence_channels": 16,
+    # Share of that head's gradient that reaches the decoder and the encoders: with all of it the segmentation heads
+    # learn half as fast.
+    "correspondence_gradient": 0.1,
     "weights": {
         "atlas": 2.0,
         "similarity": 0.2,

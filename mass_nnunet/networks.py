@@ -45,6 +45,7 @@ class MASSNet(nn.Module):
         layout: how a training batch is composed.
         atlases: the empty bank of atlases; its patch shape is that of the plans.
         correspondence_channels: width of the correspondence head; 0 for none, and then ``inference`` is segmentation.
+        correspondence_gradient: share of the correspondence head's gradient that reaches the decoder and the encoders.
         modality: index of the modality that this model segments at inference.
         inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean, each class
             weighted by how well either branch learned it).
@@ -57,6 +58,7 @@ class MASSNet(nn.Module):
         layout: Layout,
         atlases: AtlasBank,
         correspondence_channels: int,
+        correspondence_gradient: float = 1.0,
         modality: int,
         inference: str,
     ) -> None:
@@ -67,6 +69,7 @@ class MASSNet(nn.Module):
         self.correspondence = (
             CorrespondenceHead(coarse_to_half, correspondence_channels) if correspondence_channels else None
         )
+        self.correspondence_gradient = correspondence_gradient
         self.atlases = atlases
         self.layout = layout
         self.inference = inference if correspondence_channels else "segmentation"
@@ -113,7 +116,9 @@ class MASSNet(nn.Module):
         if self.correspondence is None:
             return ()
         target, same, other = self.layout.pairs(features[0].device)
-        projected = self.correspondence.project(features[:-1])
+        # In value the features themselves.
+        shared = [torch.lerp(f.detach(), f, self.correspondence_gradient) for f in features[:-1]]
+        projected = self.correspondence.project(shared)
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
         targets = [torch.cat([f[target], f[target]]) for f in projected]
         fields = self.correspondence(atlas, targets)  # (2T, 3, Z', Y', X')

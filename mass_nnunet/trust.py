@@ -10,6 +10,8 @@ from torch import Tensor
 
 MOMENTUM = 0.95
 """Of the running Dice: it forgets in about twenty steps."""
+POWER = 8
+"""Of the Dice in the share: the better branch leads, the mean of two unequal ones would pull the better one down."""
 
 
 class Trust:
@@ -29,10 +31,10 @@ class Trust:
     def share(self) -> Tensor:
         """Share of the atlas branch in a fused prediction, (N, K): from 0 to 1, 0.5 where both are as good.
 
-        It is atlas^2 / (atlas^2 + head^2); background gets the mean of the organs.
+        It is a^p / (a^p + h^p) for Dice a of the atlas branch, h of the head; background gets the mean of the organs.
         """
-        atlas, head = self.atlas.square(), self.head.square()
-        organs = (atlas + 1e-6) / (atlas + head + 2e-6)
+        atlas, head = (dice.clamp_min(1e-2) ** POWER for dice in (self.atlas, self.head))
+        organs = atlas / (atlas + head)
         return torch.cat([organs.mean(1, keepdim=True), organs], dim=1)
 
 

@@ -8,7 +8,6 @@ import numpy as np
 import torch
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
-from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -24,6 +23,7 @@ from mass_nnunet.objective import TERMS, Objective
 from mass_nnunet.pairing import Layout
 from mass_nnunet.visualization import plot_terms
 
+from .schedule import ScaledPolyLR
 from .stream import StreamTrainer
 
 PREFIX = "mass_"
@@ -92,6 +92,7 @@ class MASSTrainer(StreamTrainer):
                 configuration_manager.patch_size,
             ),
             correspondence_channels=hyperparameters["correspondence_channels"],
+            correspondence_gradient=hyperparameters["correspondence_gradient"],
             modality=names.index(mass["modality"]),
             inference=mass["inference"],
         )
@@ -151,10 +152,17 @@ class MASSTrainer(StreamTrainer):
             streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
         return streams
 
-    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, PolyLRScheduler]:
-        """AdamW with nnU-Net's decay of the learning rate."""
-        optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
-        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, ScaledPolyLR]:
+        """AdamW with nnU-Net's decay of the learning rate; the correspondence head has a rate of its own."""
+        registering = {id(p) for p in self.module.correspondence.parameters()} if self.module.correspondence else set()
+        parameters = list(self.network.parameters())
+        scale = self.hyperparameters["correspondence_learning_rate"] / self.initial_lr
+        groups = [
+            {"params": [p for p in parameters if id(p) not in registering], "scale": 1.0},
+            {"params": [p for p in parameters if id(p) in registering], "scale": scale},
+        ]
+        optimizer = torch.optim.AdamW(groups, self.initial_lr, weight_decay=self.weight_decay)
+        return optimizer, ScaledPolyLR(optimizer, self.initial_lr, self.num_epochs)
 
     def _build_loss(self) -> Objective:
         return Objective(
