@@ -30,6 +30,22 @@ def test_training_registers_and_segments_the_whole_batch():
     assert output.fields.dtype == output.logits[0].dtype == torch.float32
 
 
+def test_share_of_the_correspondence_gradient_that_reaches_the_encoders():
+    gradients = []
+    for share in (1.0, 0.25, 0.0):
+        torch.manual_seed(0)
+        net = network(LAYOUT, correspondence_gradient=share).train()
+        net.active = (0, 1)
+        net(batch(LAYOUT)[0]).fields.square().sum().backward()
+        parts = (next(net.encoders[0].parameters()), net.correspondence.residuals[-1].field.weight)
+        gradients.append([None if part.grad is None else part.grad for part in parts])
+    (whole, head), (quarter, same), (nothing, still) = gradients
+    torch.testing.assert_close(quarter, whole / 4, rtol=0.1, atol=1e-2 * whole.abs().max().item())
+    torch.testing.assert_close(same, head)
+    torch.testing.assert_close(still, head)
+    assert nothing.abs().max() == 0
+
+
 @pytest.mark.parametrize("modality", [0, 1])
 def test_segmentation_is_a_plain_unet_of_the_modality(modality):
     net = network(LAYOUT, modality=modality, deep_supervision=False).eval()
