@@ -28,13 +28,13 @@ DEFAULTS: dict[str, Any] = {
         "unfolding": 20.0,
         "semantic": 0.1,
         "anatomical": 0.05,
-        "teaching": 1.0,
+        "teaching": 0.5,
     },
     # How features of two modalities are compared: nce, mse or kl.
     "anatomical": "nce",
     "temperature": 0.1,
     # A voxel's pseudo-label counts where the mean of the branches' probabilities exceeds this.
-    "confidence": 0.6,
+    "confidence": 0.75,
     # Share of the training at which the unsupervised terms have their whole weight.
     "ramp": 0.3,
 }

@@ -24,7 +24,7 @@ from .losses import (
 from .networks import GroupOutput
 from .pairing import Layout
 from .registration import downsample, jacobian_determinant, warp
-from .trust import Trust, trusted_mean
+from .trust import Trust, trusted_mean, without_lost
 
 TERMS = (
     "supervised",
@@ -154,7 +154,7 @@ class Objective:
         head = logits.detach().softmax(1)
         atlas = F.interpolate((from_same + from_other).detach() / 2, head.shape[2:], mode="trilinear")
         share = self.trust.share().repeat_interleave(len(head) // self.layout.modalities, 0)
-        fused = trusted_mean(head, atlas, share)
+        fused = trusted_mean(head, atlas, without_lost(share, head, atlas))
         confidence, pseudo_label = fused.max(1)
         to_head = confident_label_loss(logits, pseudo_label, confidence > self.confidence)
         fused = downsample(fused, from_same.shape[2:])

@@ -169,7 +169,7 @@ def test_the_correspondence_head_has_its_own_learning_rate(root):
 
 def test_trust_goes_into_the_models(root):
     share = train(num_epochs=1).module.atlases.share
-    assert share.shape == (2, 5)
+    assert share.shape == (2, 4)
     assert ((share >= 0) & (share <= 1)).all()
     assert not torch.equal(share, torch.full_like(share, 0.5))
 

@@ -130,10 +130,10 @@ def test_trust_knows_labelled_scans_of_each_modality():
 
 @pytest.mark.parametrize("learned", [True, False])
 def test_who_knows_a_class_teaches_it(learned):
-    """The head finds no class 2, the atlas branch does: a pseudo-label, unless the head is the one that knows it."""
+    """The two find class 2 in different places: where the atlas has it, unless the head is the one that knows it."""
     loss = objective(LAYOUT)
     logits = torch.zeros(2, 3, *PATCH)
-    logits[:, 0] = 10.0
+    logits[:, 0], logits[:, 2, :, :4] = 10.0, 20.0
     logits.requires_grad_()
     propagated = torch.zeros(2, 3, 8, 8, 8)
     propagated[:, 0], propagated[:, 2, 2:6, 2:6, 2:6] = 1, 1
@@ -143,6 +143,19 @@ def test_who_knows_a_class_teaches_it(learned):
     loss._teaching(logits, propagated, propagated).backward()
     pushed = logits.grad[:, 2, 4, 8, 8]  # in the middle of what the atlas calls class 2
     assert (pushed < 0).all() != learned
+
+
+def test_a_lost_class_is_taught_by_the_atlas_however_well_the_head_knows_it_elsewhere():
+    loss = objective(LAYOUT)
+    logits = torch.zeros(2, 3, *PATCH)
+    logits[:, 0] = 10.0
+    logits.requires_grad_()
+    propagated = torch.zeros(2, 3, 8, 8, 8)
+    propagated[:, 0], propagated[:, 2, 2:6, 2:6, 2:6] = 1, 1
+    propagated[:, 0, 2:6, 2:6, 2:6] = 0
+    loss.trust.update(torch.full((2, 2), 0.9), torch.full((2, 2), 0.5))
+    loss._teaching(logits, propagated, propagated).backward()
+    assert (logits.grad[:, 2, 4, 8, 8] < 0).all()
 
 
 def test_validation_is_nnunets_own_loss():
