@@ -8,6 +8,7 @@ import pandas as pd
 from scipy.stats import wilcoxon
 
 REFERENCE = ("MASSTrainer", "segmentation")
+"""Method and inference that all others are compared with."""
 _SETTING = ["data", "rate", "modality"]
 
 
