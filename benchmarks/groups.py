@@ -19,9 +19,10 @@ MODALITIES = ("CT", "MRI")
 
 
 @contextmanager
-def nnunet_folders(root: Path) -> Iterator[None]:
+def nnunet_folders(root: Path, results: str = "results") -> Iterator[None]:
     """Let nnU-Net's variables point below ``root``."""
-    values = {f"nnUNet_{kind}": str(root / kind) for kind in ("raw", "preprocessed", "results")}
+    values = {f"nnUNet_{kind}": str(root / kind) for kind in ("raw", "preprocessed")}
+    values["nnUNet_results"] = str(root / results)
     values["nnUNet_extTrainer"] = str(HOOK_FOLDER)
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
