@@ -19,13 +19,9 @@ TABLE = {
 }
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", type=Path)
-    parser.add_argument("-d", type=int, default=802, metavar="ID")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice of the test patients")
-    args = parser.parse_args()
-    cases = [
+def find_cases(source: Path) -> list[NiftiCase]:
+    """All scans of the folder, by patient."""
+    return [
         NiftiCase(
             name=f"chaos_{label.name[6:8]}_T2SPIR",
             patient=f"chaos_{label.name[6:8]}",
@@ -33,9 +29,18 @@ def main() -> None:
             label=label,
             table=TABLE,
         )
-        for label in sorted(args.source.glob("label_*.nii.gz"))
+        for label in sorted(source.glob("label_*.nii.gz"))
     ]
-    print(write_dataset(Target(args.d, "CHAOS", "MRI", LABELS, cases), Options(test_fraction=0.25, seed=args.seed)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("source", type=Path)
+    parser.add_argument("-d", type=int, default=802, metavar="ID")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice of the test patients")
+    args = parser.parse_args()
+    target = Target(args.d, "CHAOS", "MRI", LABELS, find_cases(args.source))
+    print(write_dataset(target, Options(test_fraction=0.25, seed=args.seed)))
 
 
 if __name__ == "__main__":

@@ -76,6 +76,18 @@ def diffusion_loss(field: Tensor) -> Tensor:
     return sum(field.diff(dim=axis).square().mean() for axis in (2, 3, 4)) / 3
 
 
+def unfolding_loss(determinant: Tensor, margin: float = 0.1) -> Tensor:
+    """Mean of what a Jacobian determinant lacks to ``margin``: 0 for a field that nowhere folds or all but collapses.
+
+    Where a field only folds a few voxels, a larger :func:`diffusion_loss` would stiffen all the others.
+
+    Args:
+        determinant: (B, Z, Y, X), 1 for the identity, at most 0 where space is folded.
+        margin: the least determinant that costs nothing.
+    """
+    return (margin - determinant.float()).clamp_min(0).mean()
+
+
 def channel_contrast_loss(features: Tensor, reference: Tensor, temperature: float = 0.1) -> Tensor:
     """Channel-wise contrastive loss (NCE): channel c of one must resemble channel c of the other and no other channel.
 

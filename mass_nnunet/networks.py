@@ -10,6 +10,7 @@ from .atlas import AtlasBank
 from .correspondence import CorrespondenceHead
 from .pairing import Layout
 from .registration import upsample, warp
+from .trust import trusted_mean
 
 
 class GroupOutput(NamedTuple):
@@ -19,16 +20,17 @@ class GroupOutput(NamedTuple):
         scans: the batch itself (S, C, Z, Y, X).
         logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
         fields: (2T, 3, Z', Y', X'), at the field's resolution; first those from the atlas of the target's own
-            modality, then those from the atlas of another one, in the order of the targets.
+            modality, then those from the atlas of another one, in the order of the targets. None, as are the
+            features, where the network has no correspondence head.
         features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency.
         warped_features: (T, C, Z', Y', X'), of the other-modality atlases, warped to the targets.
     """
 
     scans: Tensor
     logits: list[Tensor]
-    fields: Tensor
-    features: Tensor
-    warped_features: Tensor
+    fields: Tensor | None = None
+    features: Tensor | None = None
+    warped_features: Tensor | None = None
 
 
 class MASSNet(nn.Module):
@@ -42,9 +44,11 @@ class MASSNet(nn.Module):
             and a ``decoder`` of dynamic-network-architectures). The first one's decoder is shared.
         layout: how a training batch is composed.
         atlases: the empty bank of atlases; its patch shape is that of the plans.
-        correspondence_channels: width of the correspondence head.
+        correspondence_channels: width of the correspondence head; 0 for none, and then ``inference`` is segmentation.
+        correspondence_gradient: share of the correspondence head's gradient that reaches the decoder and the encoders.
         modality: index of the modality that this model segments at inference.
-        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean).
+        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean, each class
+            weighted by how well either branch learned it).
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class MASSNet(nn.Module):
         layout: Layout,
         atlases: AtlasBank,
         correspondence_channels: int,
+        correspondence_gradient: float = 1.0,
         modality: int,
         inference: str,
     ) -> None:
@@ -61,10 +66,13 @@ class MASSNet(nn.Module):
         self.encoders = nn.ModuleList(unet.encoder for unet in unets)
         self.decoder = unets[0].decoder
         coarse_to_half = [layer.in_channels for layer in self.decoder.seg_layers][:-1]
-        self.correspondence = CorrespondenceHead(coarse_to_half, correspondence_channels)
+        self.correspondence = (
+            CorrespondenceHead(coarse_to_half, correspondence_channels) if correspondence_channels else None
+        )
+        self.correspondence_gradient = correspondence_gradient
         self.atlases = atlases
         self.layout = layout
-        self.inference = inference
+        self.inference = inference if correspondence_channels else "segmentation"
         # The modalities whose scans a batch holds, in this order and in equal shares.
         self.active: tuple[int, ...] = (modality,)
         # Projected features of the atlases, by modality; they hold until the weights change.
@@ -86,7 +94,7 @@ class MASSNet(nn.Module):
         with cpu_autocast(scans.device):
             features = self.decode(scans)
             if self.training:
-                return self._register(scans, features)
+                return GroupOutput(scans, self._segment(features), *self._register(features))
             if self.decoder.deep_supervision:
                 return self._segment(features)
             logits = self.decoder.seg_layers[-1](features[-1]).float()
@@ -103,15 +111,19 @@ class MASSNet(nn.Module):
         heads = zip(self.decoder.seg_layers, features, strict=True)
         return [layer(f).float() for layer, f in heads][::-1]
 
-    def _register(self, scans: Tensor, features: list[Tensor]) -> GroupOutput:
-        """Fields from atlases of the same and of another modality to each target of the batch."""
+    def _register(self, features: list[Tensor]) -> tuple[Tensor, ...]:
+        """Fields from atlases of the same and of another modality to each target of the batch, and the features."""
+        if self.correspondence is None:
+            return ()
         target, same, other = self.layout.pairs(features[0].device)
-        projected = self.correspondence.project(features[:-1])
+        # In value the features themselves.
+        shared = [torch.lerp(f.detach(), f, self.correspondence_gradient) for f in features[:-1]]
+        projected = self.correspondence.project(shared)
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
         targets = [torch.cat([f[target], f[target]]) for f in projected]
         fields = self.correspondence(atlas, targets)  # (2T, 3, Z', Y', X')
         warped = warp(projected[-1][other], fields[len(target) :])
-        return GroupOutput(scans, self._segment(features), fields, projected[-1][target], warped)
+        return fields, projected[-1][target], warped
 
     def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
         """Log probabilities of the labels propagated from the modality's atlases, or of their mean with the head's."""
@@ -122,7 +134,7 @@ class MASSNet(nn.Module):
             propagated.append(self.atlases.fuse(self.active[0], scan, fields))
         probabilities = torch.stack(propagated)
         if self.inference == "fused":
-            probabilities = (probabilities + logits.softmax(1)) / 2
+            probabilities = trusted_mean(logits.softmax(1), probabilities, self.atlases.share[self.active[0]])
         return probabilities.clamp_min(1e-6).log()
 
     def register(self, scan: Tensor) -> Tensor:

@@ -17,13 +17,26 @@ from .losses import (
     local_correlation_loss,
     one_hot,
     ramp_up,
+    soft_dice,
     soft_dice_loss,
+    unfolding_loss,
 )
 from .networks import GroupOutput
 from .pairing import Layout
-from .registration import downsample, folding, warp
+from .registration import downsample, jacobian_determinant, warp
+from .trust import Trust, trusted_mean, without_lost
 
-TERMS = ("supervised", "atlas", "similarity", "smoothness", "semantic", "anatomical", "teaching", "folding")
+TERMS = (
+    "supervised",
+    "atlas",
+    "similarity",
+    "smoothness",
+    "unfolding",
+    "semantic",
+    "anatomical",
+    "teaching",
+    "folding",
+)
 """What is logged each epoch: the terms before their weights, and the share of folded voxels, which is no term."""
 
 
@@ -47,6 +60,8 @@ class Objective:
         self.classes = classes
         self.weights = hyperparameters["weights"]
         self.confidence = hyperparameters["confidence"]
+        self.ramp = hyperparameters["ramp"]
+        self.trust = Trust()
         self.anatomical = {
             "nce": partial(channel_contrast_loss, temperature=hyperparameters["temperature"]),
             "mse": feature_mse_loss,
@@ -66,6 +81,23 @@ class Objective:
         """
         if not isinstance(output, GroupOutput):
             return self.supervised(output, labels)
+        labelled = self.layout.is_labelled(output.scans.device)
+        terms = {"supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels])}
+        if output.fields is not None:
+            terms |= self._atlas_branch(output, labels)
+        elif self.layout.unlabelled:
+            terms["teaching"] = self._self_teaching(output.logits[0][~labelled])
+        absent = dict.fromkeys(TERMS, labels[0].new_zeros(()))
+        self.terms = absent | {name: value.detach() for name, value in terms.items()}
+
+        ramp = ramp_up(self.progress / self.ramp)
+        scale = {"supervised": 1.0, **self.weights}
+        for name in ("semantic", "anatomical", "teaching"):
+            scale[name] = scale[name] * ramp
+        return sum(scale[name] * value for name, value in terms.items() if name in scale)
+
+    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor]) -> dict[str, Tensor]:
+        """The terms that concern the warped atlases."""
         scans = output.scans
         target, same, other = self.layout.pairs(scans.device)
         labelled = self.layout.is_labelled(scans.device)
@@ -74,33 +106,45 @@ class Objective:
         shape = output.fields.shape[2:]
 
         # Class shares (S, K, Z', Y', X'), of which only those of labelled scans are ever taken.
-        shares = downsample(one_hot(labels[0], self.classes), shape)
+        full = one_hot(labels[0], self.classes)
+        shares = downsample(full, shape)
         propagated = warp(shares[torch.cat([same, other])], output.fields)  # (2T, K, Z', Y', X')
         from_same, from_other = propagated[:count], propagated[count:]
         images = downsample(scans[:, :1], shape)
         warped_same = warp(images[same], output.fields[:count])
 
-        truth = shares[target[~taught]].repeat(2, 1, 1, 1, 1)
+        outlined = target[~taught]
+        dice = soft_dice(propagated[~taught.repeat(2)], shares[outlined].repeat(2, 1, 1, 1, 1))
+        self._watch(soft_dice(output.logits[0][outlined].detach().softmax(1), full[outlined]), dice)
+        determinant = jacobian_determinant(output.fields)
         terms = {
-            "supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels]),
-            "atlas": soft_dice_loss(propagated[~taught.repeat(2)], truth),
+            "atlas": 1 - dice.mean(),
             "similarity": local_correlation_loss(warped_same, images[target]),
             "smoothness": diffusion_loss(output.fields),
+            "unfolding": unfolding_loss(determinant),
             "semantic": soft_dice_loss(from_same, from_other),
             "anatomical": self.anatomical(output.warped_features, output.features),
-            "teaching": self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught]),
+            "folding": (determinant.detach() <= 0).float().mean(),
         }
-        self.terms = {name: value.detach() for name, value in terms.items()}
-        self.terms["folding"] = folding(output.fields.detach())
+        if taught.any():
+            terms["teaching"] = self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught])
+        return terms
 
-        ramp = ramp_up(self.progress)
-        scale = {"supervised": 1.0, **self.weights}
-        for name in ("semantic", "anatomical", "teaching"):
-            scale[name] = scale[name] * ramp
-        return sum(scale[name] * value for name, value in terms.items())
+    def _watch(self, head: Tensor, atlas: Tensor) -> None:
+        """Take the Dice of labelled targets (T', K - 1) and of both their atlases (2T', K - 1) into the trust."""
+        both = atlas.unflatten(0, (2, -1)).mean(0)
+        by_modality = (dice.unflatten(0, (self.layout.modalities, -1)).mean(1) for dice in (head, both))
+        self.trust.update(*by_modality)
+
+    def _self_teaching(self, logits: Tensor) -> Tensor:
+        """Without an atlas branch: the head's own confident pseudo-labels teach it; logits (B, K, Z, Y, X)."""
+        confidence, pseudo_label = logits.detach().softmax(1).max(1)
+        return confident_label_loss(logits, pseudo_label, confidence > self.confidence)
 
     def _teaching(self, logits: Tensor, from_same: Tensor, from_other: Tensor) -> Tensor:
-        """Mutual teaching on unlabelled targets: pseudo-labels teach the head, the head teaches the atlas branch.
+        """Mutual teaching on unlabelled targets: what both see together, each class as the steadier branch has it.
+
+        The head learns the confident pseudo-labels, the atlas branch the probabilities.
 
         Args:
             logits: of the head at full resolution (B, K, Z, Y, X).
@@ -109,8 +153,10 @@ class Objective:
         """
         head = logits.detach().softmax(1)
         atlas = F.interpolate((from_same + from_other).detach() / 2, head.shape[2:], mode="trilinear")
-        confidence, pseudo_label = ((head + 2 * atlas) / 3).max(1)
+        share = self.trust.share().repeat_interleave(len(head) // self.layout.modalities, 0)
+        fused = trusted_mean(head, atlas, without_lost(share, head, atlas))
+        confidence, pseudo_label = fused.max(1)
         to_head = confident_label_loss(logits, pseudo_label, confidence > self.confidence)
-        head = downsample(head, from_same.shape[2:])
-        to_atlas = (soft_dice_loss(from_same, head) + soft_dice_loss(from_other, head)) / 2
+        fused = downsample(fused, from_same.shape[2:])
+        to_atlas = (soft_dice_loss(from_same, fused) + soft_dice_loss(from_other, fused)) / 2
         return to_head + to_atlas

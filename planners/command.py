@@ -6,7 +6,7 @@ from typing import Any
 from nnunetv2.configuration import default_num_processes
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.hyperparameters import DEFAULTS, learning_rate
 from mass_nnunet.raw import RawDataset
 
 from .fingerprint import BodyFingerprintExtractor
@@ -84,7 +84,7 @@ def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str
         "iterations": args.iterations,
         "validation_iterations": max(1, args.iterations // VALIDATION_SHARE),
         "inference": args.inference,
-        "hyperparameters": DEFAULTS,
+        "hyperparameters": DEFAULTS | {"learning_rate": learning_rate(args.features)},
     }
 
 

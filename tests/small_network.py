@@ -37,7 +37,11 @@ def unet(deep_supervision: bool = True) -> nn.Module:
 
 
 def network(
-    layout: Layout | None = None, inference: str = "segmentation", modality: int = 0, deep_supervision: bool = True
+    layout: Layout | None = None,
+    inference: str = "segmentation",
+    modality: int = 0,
+    deep_supervision: bool = True,
+    correspondence_gradient: float = DEFAULTS["correspondence_gradient"],
 ) -> MASSNet:
     """A group's network, in training mode, expecting a whole batch."""
     layout = layout or Layout(2, 2, 1)
@@ -46,6 +50,7 @@ def network(
         layout=layout,
         atlases=AtlasBank(layout.modalities, 2, 1, CLASSES, PATCH),
         correspondence_channels=4,
+        correspondence_gradient=correspondence_gradient,
         modality=modality,
         inference=inference,
     )

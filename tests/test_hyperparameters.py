@@ -1,7 +1,7 @@
 import pytest
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import DEFAULTS, complete
+from mass_nnunet.hyperparameters import DEFAULTS, complete, learning_rate
 
 
 def test_gaps_are_filled_and_the_defaults_stay():
@@ -15,3 +15,12 @@ def test_gaps_are_filled_and_the_defaults_stay():
 def test_a_typing_error_is_named(given):
     with pytest.raises(UserError, match=r"weigths|semantics"):
         complete(given)
+
+
+@pytest.mark.parametrize(("features", "rate"), [(32, 2.5e-3), (16, 5e-3), (8, 1e-2), (4, 1e-2), (64, 1.25e-3)])
+def test_narrow_networks_learn_at_a_higher_rate_up_to_a_limit(features, rate):
+    assert learning_rate(features) == pytest.approx(rate)
+
+
+def test_later_changes_win():
+    assert complete({"confidence": 0.1}, {"confidence": 0.2})["confidence"] == 0.2

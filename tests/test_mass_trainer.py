@@ -152,6 +152,28 @@ def test_goes_on_from_a_checkpoint(root):
         assert len(checkpoint["logging"]["mass_supervised"]) == 3
 
 
+def test_the_correspondence_head_has_its_own_learning_rate(root):
+    mass = trainer("MASSTrainer")
+    mass.hyperparameters |= {"learning_rate": 4e-3, "correspondence_learning_rate": 1e-3}
+    mass.initial_lr, mass.num_epochs = 4e-3, 10
+    mass.initialize()
+    shared, registering = mass.optimizer.param_groups
+    expected = {id(p) for p in mass.module.correspondence.parameters()}
+    assert {id(p) for p in registering["params"]} == expected
+    assert len(shared["params"]) + len(expected) == len(list(mass.network.parameters()))
+    for epoch, decay in ((0, 1.0), (5, 0.5**0.9)):
+        mass.lr_scheduler.step(epoch)
+        assert shared["lr"] == pytest.approx(4e-3 * decay)
+        assert registering["lr"] == pytest.approx(1e-3 * decay)
+
+
+def test_trust_goes_into_the_models(root):
+    share = train(num_epochs=1).module.atlases.share
+    assert share.shape == (2, 4)
+    assert ((share >= 0) & (share <= 1)).all()
+    assert not torch.equal(share, torch.full_like(share, 0.5))
+
+
 def test_no_left_for_right(root):
     mass = trainer("MASSTrainer")
     rotation, _, _, mirrored = mass.configure_rotation_dummyDA_mirroring_and_inital_patch_size()

@@ -30,6 +30,22 @@ def test_training_registers_and_segments_the_whole_batch():
     assert output.fields.dtype == output.logits[0].dtype == torch.float32
 
 
+def test_share_of_the_correspondence_gradient_that_reaches_the_encoders():
+    gradients = []
+    for share in (1.0, 0.25, 0.0):
+        torch.manual_seed(0)
+        net = network(LAYOUT, correspondence_gradient=share).train()
+        net.active = (0, 1)
+        net(batch(LAYOUT)[0]).fields.square().sum().backward()
+        parts = (next(net.encoders[0].parameters()), net.correspondence.residuals[-1].field.weight)
+        gradients.append([None if part.grad is None else part.grad for part in parts])
+    (whole, head), (quarter, same), (nothing, still) = gradients
+    torch.testing.assert_close(quarter, whole / 4, rtol=0.1, atol=1e-2 * whole.abs().max().item())
+    torch.testing.assert_close(same, head)
+    torch.testing.assert_close(still, head)
+    assert nothing.abs().max() == 0
+
+
 @pytest.mark.parametrize("modality", [0, 1])
 def test_segmentation_is_a_plain_unet_of_the_modality(modality):
     net = network(LAYOUT, modality=modality, deep_supervision=False).eval()
@@ -77,6 +93,15 @@ def test_fused_is_the_mean_of_the_branches():
     with torch.no_grad():
         mean = (nets["segmentation"](scans).softmax(1) + nets["atlas"](scans).softmax(1)) / 2
         torch.testing.assert_close(nets["fused"](scans).softmax(1), mean, atol=1e-4, rtol=1e-4)
+
+
+def test_fused_follows_the_trust_of_the_models_modality():
+    net, alone = with_atlases("fused", modality=1), with_atlases("atlas", modality=1)
+    alone.load_state_dict(net.state_dict())
+    net.atlases.share[:] = torch.tensor([[0.0], [1.0]])
+    scans = torch.randn(1, 1, *PATCH)
+    with torch.no_grad():
+        torch.testing.assert_close(net(scans).softmax(1), alone(scans).softmax(1), atol=1e-4, rtol=1e-4)
 
 
 def test_atlases_are_encoded_once_for_all_tiles_and_again_for_other_weights():

@@ -4,7 +4,7 @@ import torch
 from mass_nnunet.hyperparameters import DEFAULTS
 from mass_nnunet.objective import TERMS
 from mass_nnunet.pairing import Layout
-from small_network import batch, network, objective
+from small_network import PATCH, batch, network, objective
 
 LAYOUT = Layout(2, 2, 1)
 OFF = dict.fromkeys(DEFAULTS["weights"], 0.0)
@@ -20,6 +20,8 @@ def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **change
     scans, labels = batch(layout)
     # A head as sure as a trained one, so that there are pseudo-labels.
     net.decoder.seg_layers[-1].weight.data *= 20
+    # Fields so wild that they fold.
+    net.correspondence.residuals[-1].field.weight.data *= 10
     value = loss(net(scans), labels)
     value.backward()
     return net, loss, value
@@ -50,6 +52,7 @@ REGISTERING = {"encoder 0", "encoder 1", "decoder", "correspondence"}
         ("atlas", REGISTERING),
         ("similarity", REGISTERING),
         ("smoothness", REGISTERING),
+        ("unfolding", REGISTERING),
         ("semantic", REGISTERING),
         ("anatomical", REGISTERING),
         ("teaching", REGISTERING | {"head"}),
@@ -107,6 +110,52 @@ def test_labels_of_unlabelled_scans_change_nothing():
     for level in labels:
         level[[2, 5]] = (level[[2, 5]] + 1) % 3
     assert torch.equal(loss(output, labels), before)
+
+
+def test_trust_knows_labelled_scans_of_each_modality():
+    """A head that is right about the CT and about no MRI; labels of unlabelled scans are other ones."""
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    scans, labels = batch(LAYOUT)
+    output = net(scans)
+    right = torch.nn.functional.one_hot(labels[0][:, 0].long(), 3).movedim(-1, 1) * 50.0
+    right[3:] = right[3:].roll(1, dims=1)
+    right[[2, 5]] = 0
+    loss = objective(LAYOUT)
+    loss(output._replace(logits=[right, *output.logits[1:]]), labels)
+    torch.testing.assert_close(loss.trust.head, torch.tensor([[1.0, 1.0], [0.0, 0.0]]), atol=1e-4, rtol=0)
+    assert loss.trust.atlas.shape == (2, 2)
+    assert ((loss.trust.atlas > 0) & (loss.trust.atlas < 1)).all()
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_who_knows_a_class_teaches_it(learned):
+    """The two find class 2 in different places: where the atlas has it, unless the head is the one that knows it."""
+    loss = objective(LAYOUT)
+    logits = torch.zeros(2, 3, *PATCH)
+    logits[:, 0], logits[:, 2, :, :4] = 10.0, 20.0
+    logits.requires_grad_()
+    propagated = torch.zeros(2, 3, 8, 8, 8)
+    propagated[:, 0], propagated[:, 2, 2:6, 2:6, 2:6] = 1, 1
+    propagated[:, 0, 2:6, 2:6, 2:6] = 0
+    head = torch.tensor([[0.9, 0.9 if learned else 0.0]] * 2)
+    loss.trust.update(head, torch.tensor([[0.5, 0.5]] * 2))
+    loss._teaching(logits, propagated, propagated).backward()
+    pushed = logits.grad[:, 2, 4, 8, 8]  # in the middle of what the atlas calls class 2
+    assert (pushed < 0).all() != learned
+
+
+def test_a_lost_class_is_taught_by_the_atlas_however_well_the_head_knows_it_elsewhere():
+    loss = objective(LAYOUT)
+    logits = torch.zeros(2, 3, *PATCH)
+    logits[:, 0] = 10.0
+    logits.requires_grad_()
+    propagated = torch.zeros(2, 3, 8, 8, 8)
+    propagated[:, 0], propagated[:, 2, 2:6, 2:6, 2:6] = 1, 1
+    propagated[:, 0, 2:6, 2:6, 2:6] = 0
+    loss.trust.update(torch.full((2, 2), 0.9), torch.full((2, 2), 0.5))
+    loss._teaching(logits, propagated, propagated).backward()
+    assert (logits.grad[:, 2, 4, 8, 8] < 0).all()
 
 
 def test_validation_is_nnunets_own_loss():

@@ -2,12 +2,12 @@
 
 import shutil
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
-from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -23,6 +23,7 @@ from mass_nnunet.objective import TERMS, Objective
 from mass_nnunet.pairing import Layout
 from mass_nnunet.visualization import plot_terms
 
+from .schedule import ScaledPolyLR
 from .stream import StreamTrainer
 
 PREFIX = "mass_"
@@ -37,6 +38,9 @@ class MASSTrainer(StreamTrainer):
     own folders.
     """
 
+    CHANGES: ClassVar[dict[str, Any]] = {}
+    """Hyperparameters that an ablation fixes, whatever the plans say."""
+
     def __init__(
         self,
         plans: dict,
@@ -47,14 +51,15 @@ class MASSTrainer(StreamTrainer):
     ) -> None:
         super().__init__(plans, configuration, fold, dataset_json, device)
         with exit_on_user_error():
-            self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"])
+            self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters["learning_rate"]
         self.streams: list[MASSTrainer] = []
         for term in TERMS:
             self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
 
-    @staticmethod
+    @classmethod
     def build_network_architecture(
+        cls,
         plans_manager: PlansManager,
         configuration_manager: ConfigurationManager,
         num_input_channels: int,
@@ -64,7 +69,7 @@ class MASSTrainer(StreamTrainer):
         """The network of the whole group; the plans say which modality it segments."""
         mass = plans_manager.plans["mass"]
         names = [modality["name"] for modality in mass["modalities"]]
-        hyperparameters = complete(mass["hyperparameters"])
+        hyperparameters = complete(mass["hyperparameters"], cls.CHANGES)
         unets = [
             get_network_from_plans(
                 configuration_manager.network_arch_class_name,
@@ -87,9 +92,15 @@ class MASSTrainer(StreamTrainer):
                 configuration_manager.patch_size,
             ),
             correspondence_channels=hyperparameters["correspondence_channels"],
+            correspondence_gradient=hyperparameters["correspondence_gradient"],
             modality=names.index(mass["modality"]),
             inference=mass["inference"],
         )
+
+    @classmethod
+    def has_atlas(cls) -> bool:
+        """Whether this trainer, at its default hyperparameters, has the atlas branch and predicts by it if asked."""
+        return complete(cls.CHANGES)["correspondence_channels"] > 0
 
     @property
     def module(self) -> MASSNet:
@@ -141,10 +152,17 @@ class MASSTrainer(StreamTrainer):
             streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
         return streams
 
-    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, PolyLRScheduler]:
-        """AdamW with nnU-Net's decay of the learning rate."""
-        optimizer = torch.optim.AdamW(self.network.parameters(), self.initial_lr, weight_decay=self.weight_decay)
-        return optimizer, PolyLRScheduler(optimizer, self.initial_lr, self.num_epochs)
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, ScaledPolyLR]:
+        """AdamW with nnU-Net's decay of the learning rate; the correspondence head has a rate of its own."""
+        registering = {id(p) for p in self.module.correspondence.parameters()} if self.module.correspondence else set()
+        parameters = list(self.network.parameters())
+        scale = self.hyperparameters["correspondence_learning_rate"] / self.initial_lr
+        groups = [
+            {"params": [p for p in parameters if id(p) not in registering], "scale": 1.0},
+            {"params": [p for p in parameters if id(p) in registering], "scale": scale},
+        ]
+        optimizer = torch.optim.AdamW(groups, self.initial_lr, weight_decay=self.weight_decay)
+        return optimizer, ScaledPolyLR(optimizer, self.initial_lr, self.num_epochs)
 
     def _build_loss(self) -> Objective:
         return Objective(
@@ -176,7 +194,7 @@ class MASSTrainer(StreamTrainer):
                 write_json(folder / "dataset.json", partner.dataset_json)
                 fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
                 shutil.copyfile(fingerprint, folder / fingerprint.name)
-        if self.current_epoch == 0:
+        if self.current_epoch == 0 and self.module.correspondence is not None:
             for modality, stream in enumerate(self.streams):
                 self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
 
@@ -199,6 +217,8 @@ class MASSTrainer(StreamTrainer):
         for term, value in means.items():
             self.logger.log(PREFIX + term, value, self.current_epoch)
         self.print_to_log_file(", ".join(f"{term} {value:.4f}" for term, value in means.items()))
+        if self.loss.trust.atlas is not None:
+            self.module.atlases.share.copy_(self.loss.trust.share())
 
     def on_epoch_end(self) -> None:
         """As in nnU-Net; the terms are drawn beside progress.png, in every results folder."""
@@ -233,7 +253,7 @@ class MASSTrainer(StreamTrainer):
         for modality, stream in enumerate(self.streams):
             self.module.active = (modality,)
             super(MASSTrainer, stream).perform_actual_validation(save_probabilities)
-            if self.local_rank == 0:
+            if self.local_rank == 0 and self.module.correspondence is not None:
                 stream.draw_registration(self.module)
         self.module.active = everything
 

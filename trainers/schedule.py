@@ -1,12 +1,24 @@
 """The schedule in the plans, so that a trial on a laptop and a run on a cluster differ in their plans only."""
 
 import torch
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet.errors import UserError, exit_on_user_error
 
 CHECKPOINTS = 20
 """A training is saved at least this often, so that a killed one loses little."""
+
+
+class ScaledPolyLR(PolyLRScheduler):
+    """nnU-Net's decay of the learning rate, of which each group of parameters takes its own share, ``scale``."""
+
+    def step(self, current_step: int | None = None) -> None:
+        """As in nnU-Net."""
+        super().step(current_step)
+        for group in self.optimizer.param_groups:
+            group["lr"] *= group["scale"]
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
 
 
 class ScheduledTrainer(nnUNetTrainer):

@@ -57,7 +57,7 @@ class StreamTrainer(ScheduledTrainer):
 
         Args:
             labelled: labelled scans in a batch.
-            unlabelled: unlabelled scans in a batch.
+            unlabelled: unlabelled scans in a batch; with 0 there is no loader of them.
         """
         self.dataset_class = infer_dataset_class(self.preprocessed_dataset_folder)
         self.batch_size = labelled
@@ -67,16 +67,19 @@ class StreamTrainer(ScheduledTrainer):
         with exit_on_user_error():
             hidden = UnlabelledDataset(Path(self.preprocessed_dataset_folder), fold.unlabelled or fold.train)
         shared = (training.patch_size, training.final_patch_size, self.label_manager)
-        return [
+        oversampling = training.oversample_foreground_percent
+        loaders = [
             DistinctLoader(
                 training._data,
                 labelled,
                 *shared,
-                oversample_foreground_percent=training.oversample_foreground_percent,
+                oversample_foreground_percent=oversampling,
                 transforms=training.transforms,
-            ),
-            nnUNetDataLoader(hidden, unlabelled, *shared, transforms=training.transforms),
-        ], validation
+            )
+        ]
+        if unlabelled:
+            loaders.append(nnUNetDataLoader(hidden, unlabelled, *shared, transforms=training.transforms))
+        return loaders, validation
 
     def atlas_patches(self, capacity: int) -> tuple[list[Tensor], list[Tensor]]:
         """Images (C, Z, Y, X) and labels (Z, Y, X) of up to ``capacity`` labelled training cases, one patch each.

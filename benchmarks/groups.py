@@ -1,0 +1,99 @@
+"""The groups of datasets that the benchmark trains on: drawn CT and MRI, and drawn CT with real MRI."""
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from chaos_t2 import find_cases
+
+from mass_nnunet.cli import main as mass_nnunet
+from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
+from mass_nnunet.dataset_conversion.source import Part, Target
+from mass_nnunet.env import HOOK_FOLDER
+from mass_nnunet.files import write_json
+from mass_nnunet.organs import LABELS
+
+PHANTOM, REAL_FOLDS = "phantom", 4
+IDS = ("801", "802")
+MODALITIES = ("CT", "MRI")
+
+
+@contextmanager
+def nnunet_folders(root: Path, results: str = "results") -> Iterator[None]:
+    """Let nnU-Net's variables point below ``root``."""
+    values = {f"nnUNet_{kind}": str(root / kind) for kind in ("raw", "preprocessed")}
+    values["nnUNet_results"] = str(root / results)
+    values["nnUNet_extTrainer"] = str(HOOK_FOLDER)
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def prepare(root: Path, args: Namespace) -> list[Path]:
+    """Draw, convert, split and plan what is not there yet; the folders of the groups.
+
+    Of real MRI there are four groups: each tests on another quarter of the patients, so that all are tested once. A
+    group has the same drawn CT each time.
+    """
+    phantom = root / PHANTOM
+    count = args.train_scans + args.val_scans + args.test_scans
+    _run("phantom", root / "drawn", "--ct", count, "--mri", count, "--unlabelled-ct", 0, "--unlabelled-mri", 0)
+    fraction = args.test_scans / count
+    with nnunet_folders(phantom):
+        for source, dataset_id in zip(("btcv", "chaos"), IDS, strict=True):
+            folder = root / "drawn" / source.upper()
+            _run("convert", source, folder, "-d", dataset_id, "--test-fraction", fraction)
+        _split_and_plan(phantom, args, args.val_scans / (args.train_scans + args.val_scans))
+    if args.real is None:
+        return [phantom]
+    groups = [root / f"real_{fold}" for fold in range(REAL_FOLDS)]
+    for fold, group in enumerate(groups):
+        drawn_ct = group / "raw" / "Dataset801_BTCV"
+        drawn_ct.parent.mkdir(parents=True, exist_ok=True)
+        if not drawn_ct.exists():
+            drawn_ct.symlink_to((phantom / "raw" / "Dataset801_BTCV").resolve())
+        with nnunet_folders(group):
+            _write_real(args.real, fold)
+            # One patient to validate on: nnU-Net wants one, and there are few.
+            _split_and_plan(group, args, 0.01)
+    return [phantom, *groups]
+
+
+def _write_real(source: Path, fold: int) -> None:
+    """The real MRIs, every fourth patient from ``fold`` on to test on."""
+    cases = [
+        replace(case, part=Part.TEST if number % REAL_FOLDS == fold else Part.TRAIN)
+        for number, case in enumerate(find_cases(source))
+    ]
+    write_dataset(Target(802, "CHAOS", "MRI", LABELS, cases), Options())
+
+
+def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
+    done = group / "planned.json"
+    if done.exists():
+        return
+    rates = ["--label-rates", *args.label_rates]
+    _run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
+    network = ["--patch-size", *args.patch_size, "--features", args.features]
+    schedule = ["--epochs", args.epochs, "--iterations", args.iterations]
+    _run("plan", "-d", *IDS, *network, *schedule, "-np", args.np)
+    write_json(done, True)
+
+
+def _run(*words: object) -> None:
+    """One command of ``mass_nnunet``.
+
+    Raises:
+        SystemExit: it failed, and said why.
+    """
+    if status := mass_nnunet([str(word) for word in words]):
+        raise SystemExit(status)

@@ -1,0 +1,194 @@
+"""What MASSTrainer costs against what it replaces: ratios of a training step, a prediction and memory, in one run.
+
+    python benchmarks/speed.py work/phantom        # a group that low_label.py prepared, or any with MASSPlans
+
+Batches are random: nothing is loaded or augmented. The methods take turns, so that another load on the machine meets
+all of them; times are medians. On a CPU stock nnU-Net computes in float32, ours in bfloat16 where the processor has it.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from pathlib import Path
+from statistics import median
+
+import torch
+from groups import IDS, nnunet_folders
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from mass_nnunet.objective import Objective
+from mass_nnunet.trainers import MASSTrainer
+
+STOCK, MASS = "SupervisedTrainer", "MASSTrainer"
+METHODS = (MASS, "MASSTrainerNoAtlas", "DualStreamTrainer")
+CONFIGURATION = "3d_fullres"
+SCAN = 1.5
+"""Sides of a scan to predict, in patches."""
+
+
+def make_trainer(name: str, dataset_id: str, device: torch.device) -> nnUNetTrainer:
+    """A trainer before its first step, on fold 0."""
+    trainer = get_trainer_from_args(dataset_id, CONFIGURATION, 0, name, "MASSPlans", False, device)
+    trainer.initialize()
+    trainer.network.train()
+    return trainer
+
+
+def random_batch(scans: int, trainer: nnUNetTrainer, patch: list[int]) -> dict:
+    """Noise (S, 1, Z, Y, X) with labels at the scales of deep supervision."""
+    labels = torch.randint(0, trainer.label_manager.num_segmentation_heads, (scans, 1, *patch))
+    targets = []
+    for scale in trainer._get_deep_supervision_scales():
+        z, y, x = (round(1 / factor) for factor in scale)
+        targets.append(labels[:, :, ::z, ::y, ::x].contiguous())
+    return {"data": torch.randn((scans, 1, *patch)), "target": targets}
+
+
+def step_of(trainer: nnUNetTrainer) -> Callable[[], object]:
+    """One training step of the trainer, on a batch of its own size."""
+    scans = trainer.module.layout.scans if isinstance(trainer, MASSTrainer) else trainer.batch_size
+    batch = random_batch(scans, trainer, trainer.configuration_manager.patch_size)
+    return lambda: trainer.train_step(batch)
+
+
+def take_turns(actions: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
+    """Median seconds of each action; all of them once a round, after one round that does not count."""
+    times: dict[str, list[float]] = {name: [] for name in actions}
+    for _ in range(repeats + 1):
+        for name, action in actions.items():
+            start = time.perf_counter()
+            action()
+            if device.type == "cuda":
+                torch.cuda.synchronize()
+            times[name].append(time.perf_counter() - start)
+    return {name: median(values[1:]) for name, values in times.items()}
+
+
+def training_steps(repeats: int, device: torch.device) -> None:
+    """A step of each method against the two stock steps that it replaces."""
+    trainers = {f"{STOCK} {i}": make_trainer(STOCK, i, device) for i in IDS}
+    trainers |= {name: make_trainer(name, IDS[0], device) for name in METHODS}
+    times = take_turns({name: step_of(trainer) for name, trainer in trainers.items()}, repeats, device)
+    stock = sum(times[f"{STOCK} {i}"] for i in IDS)
+    print(f"training step: two stock steps {stock:.3f} s")
+    for name in METHODS:
+        print(f"  {name:<20} {times[name]:.3f} s, {times[name] / stock:.2f} times")
+
+
+def predictions(repeats: int, device: torch.device) -> None:
+    """A scan through the sliding window: each branch, and stock nnU-Net with and without its mirrored passes."""
+    stock, mass = make_trainer(STOCK, IDS[0], device), make_trainer(MASS, IDS[0], device)
+    scan = torch.randn((1, *(int(size * SCAN) for size in mass.configuration_manager.patch_size)))
+    network = mass.module
+    network.active = (0,)
+    patch, classes = mass.configuration_manager.patch_size, mass.label_manager.num_segmentation_heads
+    capacity = mass.hyperparameters["atlases"]
+    network.atlases.put(0, list(torch.randn(capacity, 1, *patch)), list(torch.randint(0, classes, (capacity, *patch))))
+
+    def predict(trainer: nnUNetTrainer, mirror: bool, inference: str | None = None) -> Callable[[], object]:
+        trainer.configure_rotation_dummyDA_mirroring_and_inital_patch_size()  # decides on the mirroring at inference
+        axes = trainer.inference_allowed_mirroring_axes if mirror else None
+        predictor = nnUNetPredictor(device=device, use_mirroring=mirror, allow_tqdm=False)
+        model = trainer.module if inference else trainer.network
+        predictor.manual_initialization(
+            model, trainer.plans_manager, trainer.configuration_manager, None, trainer.dataset_json, "", axes
+        )
+
+        def action() -> None:
+            trainer.set_deep_supervision_enabled(False)
+            if inference:
+                model.inference = inference
+            predictor.predict_sliding_window_return_logits(scan)
+
+        return action
+
+    actions = {"stock": predict(stock, True), "stock without mirroring": predict(stock, False)}
+    actions |= {name: predict(mass, False, name) for name in ("segmentation", "atlas", "fused")}
+    with torch.no_grad():
+        times = take_turns(actions, repeats, device)
+    print(f"prediction of a scan of {' x '.join(map(str, scan.shape[1:]))} voxels, {capacity} atlases")
+    for name, seconds in times.items():
+        ratios = " and ".join(f"{seconds / times[other]:.2f}" for other in list(actions)[:2])
+        print(f"  {name:<24} {seconds:.3f} s, {ratios} times stock's with and without mirroring")
+
+
+def scaling(repeats: int, device: torch.device) -> None:
+    """Forward and backward pass against the number of modalities and the size of the patch."""
+    trainer = make_trainer(MASS, IDS[0], device)
+    patch = trainer.configuration_manager.patch_size
+    settings = {f"N = {n}": (n, patch) for n in (2, 3, 4)}
+    settings["N = 2, patch of a quarter"] = (2, [patch[0], patch[1] // 2, patch[2] // 2])
+    actions = {name: _pass(trainer, n, list(size), device) for name, (n, size) in settings.items()}
+    times = take_turns(actions, repeats, device)
+    print("forward and backward pass")
+    for name, seconds in times.items():
+        print(f"  {name:<24} {seconds:.3f} s, {seconds / times['N = 2']:.2f} times that of N = 2")
+
+
+def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch.device) -> Callable[[], object]:
+    """Of a network for so many modalities; the trainer gives the loss and the rest of the plans."""
+    plans = deepcopy(trainer.plans_manager.plans)
+    plans["mass"]["modalities"] = [{"name": name, "dataset": ""} for name in "ABCD"[:modalities]]
+    plans["mass"]["modality"] = "A"
+    heads = trainer.label_manager.num_segmentation_heads
+    network = trainer.build_network_architecture(PlansManager(plans), trainer.configuration_manager, 1, heads)
+    network = network.to(device).train()
+    network.active = tuple(range(modalities))
+    loss = Objective(trainer.loss.supervised, network.layout, heads, trainer.hyperparameters)
+    batch = random_batch(network.layout.scans, trainer, patch)
+    scans, labels = batch["data"].to(device), [label.to(device) for label in batch["target"]]
+
+    def action() -> None:
+        network.zero_grad()
+        loss(network(scans), labels).backward()
+
+    return action
+
+
+def peak_memory(device: torch.device, root: Path) -> None:
+    """Of two training steps, each method in a process of its own."""
+    print("peak memory of a training")
+    for name in (STOCK, MASS):
+        words = [sys.executable, __file__, str(root), "--device", str(device), "--peak", name]
+        output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        print(f"  {name:<20} {output.splitlines()[-1]}")
+
+
+def print_peak(name: str, device: torch.device) -> None:
+    """What :func:`peak_memory` starts."""
+    step = step_of(make_trainer(name, IDS[0], device))
+    for _ in range(2):
+        step()
+    if device.type == "cuda":
+        print(f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GB on the GPU")
+    else:
+        print(f"{resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20:.2f} GB with all of Python")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path, help="folder with nnU-Net's raw, preprocessed and results")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--peak", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    device = torch.device(args.device)
+    with nnunet_folders(args.root.resolve()):
+        if args.peak:
+            print_peak(args.peak, device)
+            return
+        training_steps(args.repeats, device)
+        predictions(args.repeats, device)
+        scaling(args.repeats, device)
+        peak_memory(device, args.root)
+
+
+if __name__ == "__main__":
+    main()

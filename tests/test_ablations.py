@@ -1,0 +1,99 @@
+"""Each ablation differs from MASSTrainer in what its name says, and trains what is left."""
+
+import numpy as np
+import pytest
+import torch
+
+from mass_nnunet import trainers
+from mass_nnunet.hyperparameters import complete
+from tiny_group import make_group, trainer, variables
+
+
+@pytest.fixture(scope="module", autouse=True)
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("group")
+    make_group(root)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in variables(root).items():
+            patch.setenv(variable, value)
+        yield root
+
+
+def one_step(name: str):
+    """A trainer after one step late in the training, so that all ramps are up; found as nnUNetv2_train finds it."""
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
+    one = trainer(name)
+    one.initialize()
+    one.network.train()
+    one.loss.progress = 1.0
+    # A head as sure as a trained one, so that there are pseudo-labels.
+    with torch.no_grad():
+        one.module.decoder.seg_layers[-1].weight *= 20
+    batch = next(one.get_dataloaders()[0])
+    return one, one.train_step(batch), batch
+
+
+@pytest.mark.parametrize(
+    ("name", "term"),
+    [
+        ("MASSTrainerNoSC", "semantic"),
+        ("MASSTrainerNoAC", "anatomical"),
+        ("MASSTrainerNoTeaching", "teaching"),
+    ],
+)
+def test_removed_term_has_no_effect_and_the_rest_is_the_same(name, term):
+    whole, result, _ = one_step("MASSTrainer")
+    without, ablated, _ = one_step(name)
+    assert without.loss.weights == whole.loss.weights | {term: 0.0}
+    assert ablated[term] == pytest.approx(result[term])  # the same step
+    removed = whole.loss.weights[term] * result[term]
+    assert removed > 0
+    assert float(ablated["loss"]) == pytest.approx(float(result["loss"]) - removed, abs=1e-4)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("MASSTrainerMSE", "mse"), ("MASSTrainerKL", "kl")])
+def test_exchanged_anatomical_loss(name, kind):
+    whole, result, _ = one_step("MASSTrainer")
+    other, exchanged, _ = one_step(name)
+    assert other.hyperparameters == whole.hyperparameters | {"anatomical": kind}
+    assert exchanged["anatomical"] != pytest.approx(result["anatomical"])
+    assert exchanged["supervised"] == pytest.approx(result["supervised"])
+
+
+@pytest.mark.parametrize(("name", "taught"), [("MASSTrainerNoAtlas", True), ("DualStreamTrainer", False)])
+def test_without_the_atlas_branch_the_heads_learn_alone(name, taught):
+    one, result, batch = one_step(name)
+    assert not any("correspondence" in parameter for parameter, _ in one.module.named_parameters())
+    assert (result["teaching"] > 0) == taught
+    assert all(result[term] == 0 for term in ("atlas", "similarity", "smoothness", "semantic", "anatomical", "folding"))
+    assert len(batch["keys"]) == (6 if taught else 4)
+    for part in (one.module.encoders[0], one.module.encoders[1], one.module.decoder.stages):
+        assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+
+
+def test_without_the_atlas_branch_the_head_predicts_whatever_the_plans_say():
+    one = trainer("DualStreamTrainer")
+    one.plans_manager.plans["mass"]["inference"] = "fused"
+    one.initialize()
+    assert one.module.inference == "segmentation"
+
+
+def test_a_training_without_the_atlas_branch_ends_with_two_models(root):
+    one = trainer("DualStreamTrainer")
+    one.num_epochs = 1
+    one.run_training()
+    one.perform_actual_validation()
+    for dataset in ("Dataset801_CTS", "Dataset802_MRS"):
+        folder = root / "results" / dataset / "DualStreamTrainer__MASSPlans__3d_fullres" / "fold_0"
+        assert (folder / "checkpoint_final.pth").is_file()
+        assert (folder / "validation" / "summary.json").is_file()
+        assert not (folder / "mass_registration.png").exists()
+
+
+def test_all_trainers_share_the_defaults_that_they_do_not_change():
+    for name in trainers.__all__:
+        cls = getattr(trainers, name)
+        if issubclass(cls, trainers.MASSTrainer):
+            assert complete(cls.CHANGES).keys() == complete().keys()
+            assert cls.has_atlas() == (name not in ("DualStreamTrainer", "MASSTrainerNoAtlas"))

@@ -1,0 +1,57 @@
+"""Training on two processes: what nnU-Net does with -num_gpus 2, here with gloo on the CPU."""
+
+from pathlib import Path
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from mass_nnunet.pairing import Layout
+from small_network import batch, network, objective
+
+LAYOUT = Layout(2, 2, 1)
+PROCESSES = 2
+
+
+def make_network() -> torch.nn.Module:
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    return net
+
+
+def backward(net: torch.nn.Module, rank: int) -> None:
+    """One step of one process on its own batch."""
+    loss = objective(LAYOUT)
+    loss.progress = 1.0
+    scans, labels = batch(LAYOUT, seed=rank)
+    loss(net(scans), labels).backward()
+
+
+def gradients(net: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: p.grad for name, p in net.named_parameters()}
+
+
+def work(rank: int, folder: str) -> None:
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=PROCESSES)
+    net = make_network()
+    backward(DistributedDataParallel(net), rank)  # as in nnU-Net, without find_unused_parameters
+    torch.save(gradients(net), Path(folder) / f"{rank}.pt")
+    dist.destroy_process_group()
+
+
+def test_gradients_of_two_processes_are_the_mean_of_each_alone(tmp_path):
+    torch.multiprocessing.spawn(work, (str(tmp_path),), nprocs=PROCESSES)
+    together = [torch.load(tmp_path / f"{rank}.pt") for rank in range(PROCESSES)]
+    alone = []
+    for rank in range(PROCESSES):
+        net = make_network()
+        backward(net, rank)
+        alone.append(gradients(net))
+    for name, gradient in together[0].items():
+        torch.testing.assert_close(gradient, together[1][name], msg=lambda text, name=name: f"{name}: {text}")
+        expected = sum(gradients[name] for gradients in alone) / PROCESSES
+        torch.testing.assert_close(gradient, expected, rtol=1e-2, atol=1e-3 * float(expected.abs().max()) + 1e-7)
+    for part in ("encoders.0", "encoders.1", "decoder.stages", "correspondence"):
+        assert any(g.abs().sum() > 0 for name, g in together[0].items() if name.startswith(part))
