@@ -230,7 +230,10 @@ def order_slices(slices: Sequence[Slice]) -> list[int]:
                 "a slice is missing or misplaced; copy the series again"
             )
         if np.hypot(*shift) > tolerance:
-            raise UserError(f"{upper} is shifted sideways against {lower.name}: a tilted gantry is not supported")
+            raise UserError(
+                f"{upper} is shifted sideways against {lower.name}: a tilted gantry is not "
+                "supported; leave the case out with --exclude"
+            )
     return order
 
 

@@ -86,10 +86,12 @@ def measure(
         source: file or folder that it came from, for the message.
 
     Raises:
-        UserError: all intensities are the same.
+        UserError: all intensities are the same, or one overflows.
     """
     voxels = sitk.GetArrayViewFromImage(image)  # (Z, Y, X)
     low, high = float(voxels.min()), float(voxels.max())
+    if not np.isfinite([low, high]).all():
+        raise UserError(f"{source} holds intensities that are too large for its format: correct its scale factor")
     if low == high:
         raise UserError(f"{source} is empty, all its intensities are {low:g}: copy or download it again")
     sample = voxels.ravel()[:: max(1, voxels.size // _SAMPLES)]

@@ -30,6 +30,8 @@ def read_image(path: Path) -> sitk.Image:
         UserError: the file is absent, truncated or no image, or its NIfTI header has no valid geometry.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no file: remove it, or copy the file that should be there")
         path.open("rb").close()
     except OSError as error:  # SimpleITK would say that the file does not exist
         raise UserError(f"{path} cannot be read ({error.strerror}): check the file and its permissions") from None
@@ -40,8 +42,8 @@ def read_image(path: Path) -> sitk.Image:
         image = sitk.ReadImage(str(path))
     except (RuntimeError, *READ_ERRORS) as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").replace(f' for "{path}"', "")
-        # Which object of ITK's has failed, and what the checksum should be.
-        reason = re.sub(r"\w+ ?\(0x[0-9a-f]+\): | 0x[0-9a-f]+ != 0x[0-9a-f]+", "", reason)
+        # Which object of ITK's has failed, what the checksum should be, and the name of the file once more.
+        reason = re.sub(r"\w+ ?\(0x[0-9a-f]+\): | 0x[0-9a-f]+ != 0x[0-9a-f]+", "", reason).removesuffix(f": {path}")
         raise UserError(f"{path} cannot be read ({reason}): copy or download it again") from None
     if header is not None and image.GetDimension() == 3:
         _check_geometry(path, image, header.get_best_affine())

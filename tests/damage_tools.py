@@ -1,6 +1,7 @@
 """What damages files: called with a path below the source, and what to do there."""
 
 import gzip
+import os
 import re
 import resource
 import shutil
@@ -177,6 +178,12 @@ def make_folder(path: Path) -> None:
     """A folder in the place of a file."""
     path.unlink()
     path.mkdir()
+
+
+def make_pipe(path: Path) -> None:
+    """Who reads it waits for ever."""
+    path.unlink()
+    os.mkfifo(path)
 
 
 def link(path: Path, target: str) -> None:

@@ -17,6 +17,7 @@ from damage_tools import (
     double,
     edit,
     make_folder,
+    make_pipe,
     on,
     on_all,
     one_folder,
@@ -70,6 +71,7 @@ FILES = [
     btcv("NIfTI with a changed byte", on(IMAGE, corrupt), f"src/{IMAGE} {_AGAIN}"),
     btcv("empty file", on(IMAGE, Path.write_bytes, b""), f"src/{IMAGE} {_AGAIN}"),
     btcv("web page named .nii.gz", on(IMAGE, Path.write_text, "<html>"), f"src/{IMAGE} {_AGAIN}"),
+    btcv("named pipe", on(IMAGE, make_pipe), f"src/{IMAGE} is no file: remove it, ..."),
     btcv("folder named .nii.gz", on(IMAGE, make_folder), f"src/{IMAGE} ...: ..."),
     chaos("DICOM cut short", on(SLICE, cut, 500), f"src/{SLICE} {_AGAIN}"),
     chaos("DICOM with half of its pixels, else well-formed", on(SLICE, shorten_pixels, 576), f"src/{SLICE} {_SHORT}"),
@@ -265,5 +267,11 @@ FILES = [
         f"src/{IMAGE} has a geometry ...: {_HEADER}",
     ),
     btcv("no voxels along an axis", on(IMAGE, set_header, 42, 0, form="h"), f"src/{IMAGE} ...: ..."),
+    btcv("voxels that start nowhere", on(IMAGE, set_header, 108, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv(
+        "scale factor of 1e38",
+        on(IMAGE, set_header, 112, 1e38),
+        f"src/{IMAGE} holds intensities that are too large for its format: correct its scale factor",
+    ),
     btcv("voxels that start in the header", on(IMAGE, set_header, 108, 0), f"src/{IMAGE} ...: {_HEADER}"),
 ]
