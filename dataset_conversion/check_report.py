@@ -42,7 +42,8 @@ def write_check(
         labels: of the dataset.
 
     Returns:
-        What is to be printed: a line for each case that has something, then the table.
+        What is to be printed: a line for each case that has something but an error, then the table; errors are told by
+        :func:`refuse_errors`.
     """
     write_json(folder / JSON, {case.name: _as_json(case) for case in checked})
     shown = [case for case in checked if case.part is not None and case.name in previews]
@@ -52,8 +53,9 @@ def write_check(
 
 
 def findings(checked: Sequence[CheckedCase]) -> list[str]:
-    """One line for each case that has something, the worst first."""
-    return [f"{level.value}: {case.line(*Level)}" for level in Level for case in checked if case.worst is level]
+    """One line for each case whose findings are no errors, warnings first."""
+    levels = (Level.WARNING, Level.NOTE)
+    return [f"{level.value}: {case.line(*levels)}" for level in levels for case in checked if case.worst is level]
 
 
 def table(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:
