@@ -184,10 +184,11 @@ def main() -> None:
         if args.peak:
             print_peak(args.peak, device)
             return
+        # First: a process starts with the peak of the one that starts it.
+        peak_memory(device, args.root)
         training_steps(args.repeats, device)
         predictions(args.repeats, device)
         scaling(args.repeats, device)
-        peak_memory(device, args.root)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,7 @@ from mass_nnunet.pairing import Layout
 from mass_nnunet.visualization import plot_terms
 
 from .schedule import ScaledPolyLR
-from .stream import StreamTrainer
+from .stream import StreamTrainer, same_group
 
 PREFIX = "mass_"
 """Of the keys under which the terms of the objective are logged."""
@@ -145,7 +145,7 @@ class MASSTrainer(StreamTrainer):
             remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
             plans_file = folder / f"{plans['plans_name']}.json"
             theirs = read_json(plans_file, remedy)
-            if not _same_group(plans, theirs, self.configuration_name):
+            if not same_group(plans, theirs, self.configuration_name):
                 raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
             theirs["continue_training"] = False
             dataset_json = read_json(folder / "dataset.json", remedy)
@@ -256,14 +256,3 @@ class MASSTrainer(StreamTrainer):
             if self.local_rank == 0 and self.module.correspondence is not None:
                 stream.draw_registration(self.module)
         self.module.active = everything
-
-
-def _same_group(ours: dict, theirs: dict, configuration: str) -> bool:
-    """Whether two plans come from one planning: same modalities, schedule, and network."""
-    shared = ("modalities", "epochs", "iterations", "hyperparameters")
-    network = ("patch_size", "spacing", "batch_size", "architecture")
-    return (
-        "mass" in theirs
-        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
-        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
-    )

@@ -118,6 +118,17 @@ class StreamTrainer(ScheduledTrainer):
         return torch.from_numpy(crop_and_pad_nd(image, box, 0)), torch.from_numpy(crop_and_pad_nd(label, box, 0)[0])
 
 
+def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
+    """Whether two plans come from one planning: same modalities, schedule, and network."""
+    shared = ("modalities", "epochs", "iterations", "hyperparameters")
+    network = ("patch_size", "spacing", "batch_size", "architecture")
+    return (
+        "mass" in theirs
+        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
+        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
+    )
+
+
 @contextmanager
 def _in_this_process() -> Iterator[None]:
     """Let nnU-Net build its loaders without worker processes: the group's loader gets the only ones."""
