@@ -107,7 +107,8 @@ def plot_registration(
         for axes, title, image in zip(row, panels, (atlas, target, warped, warped, target, target), strict=True):
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
             axes.set_title(title)
-        # White where the volume stays, blue where it shrinks, red where it grows; black where space is folded.
+        # The field pulls back, so that above 1 a larger piece of the atlas has become a voxel. White where its volume
+        # stays, blue where it grows, red where it shrinks; black where space is folded.
         local = determinant[min(z, len(determinant) - 1)][::-1, ::-1]
         row[4].images[-1].remove()
         row[4].imshow(local, cmap="coolwarm", vmin=0, vmax=2, aspect=aspect, interpolation="nearest")

@@ -79,7 +79,7 @@ def _section(case: str, found: Explained, pictures: Path) -> str:
             report.picture(
                 registration,
                 "The atlas that matches best, before and after its deformation to the scan. Jacobian determinant: blue "
-                "where tissue shrinks, red where it grows, black where space is folded.",
+                "where the atlas grows (below 1), red where it shrinks (above 1), black where space is folded.",
             )
         )
     return report.section(case, *parts)
