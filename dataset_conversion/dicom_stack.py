@@ -113,9 +113,6 @@ def _check_slice(path: Path, header: sitk.ImageFileReader) -> None:
     def tag(key: str) -> str:
         return header.GetMetaData(key).strip("\0 ") if header.HasMetaDataKey(key) else ""
 
-    needed = int(tag(_ROWS)) * int(tag(_COLUMNS)) * int(tag(_BITS)) // 8
-    if pixel_bytes(path.read_bytes(), needed) < needed:
-        raise UserError(f"{path} cannot be read (it ends too early): copy or download it again")
     geometry = {}
     for what, (key, count) in _GEOMETRY.items():
         try:
@@ -129,6 +126,9 @@ def _check_slice(path: Path, header: sitk.ImageFileReader) -> None:
     row, column = geometry["orientation"].reshape(2, 3)
     if not np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=1e-2):
         raise UserError(f"{path} has an orientation that is none, {tag(_GEOMETRY['orientation'][0])}: export it again")
+    needed = int(tag(_ROWS)) * int(tag(_COLUMNS)) * int(tag(_BITS)) // 8
+    if pixel_bytes(path.read_bytes(), needed) < needed:
+        raise UserError(f"{path} cannot be read (it ends too early): copy or download it again")
 
 
 def pixel_bytes(content: bytes, expected: int) -> int:

@@ -151,6 +151,12 @@ def test_pixels_that_are_missing_from_a_sound_file(tmp_path, missing):
     read_slice(path)
 
 
+def test_another_format_named_dcm(tmp_path):
+    path = write(scan()[:, :, :1], tmp_path / "x.mha").rename(tmp_path / "x.dcm")
+    with pytest.raises(UserError, match=r"x.dcm (has no position in its DICOM header|cannot be read)"):
+        read_slice(path)
+
+
 def test_explicit_value_representations_have_their_length_further_on():
     for kind in (b"OW", b"OB"):
         element = PIXELS + kind + b"\0\0" + (600).to_bytes(4, "little")
