@@ -11,7 +11,7 @@ from pathlib import Path
 from mass_nnunet.errors import UserError
 from mass_nnunet.organs import LABELS
 
-from .nifti_case import NiftiCase, numbered, paired
+from .nifti_case import NiftiCase, keyed, numbered, paired
 from .options import add_dataset_id
 from .source import Source, Target
 
@@ -75,9 +75,8 @@ def with_gibson_labels(cases: list[NiftiCase], folder: Path) -> list[NiftiCase]:
     """
     if not folder.is_dir():
         raise UserError(f"--labels {folder} is not a folder: give the unpacked label_btcv_multiorgan")
-    found = {}
-    for place, _, files in Source(folder, (folder,)).walk():
-        found |= {match[1]: place / name for name in files if (match := _LABEL.fullmatch(name))}
+    files = (place / name for place, _, names in Source(folder, (folder,)).walk() for name in names)
+    found = keyed(((match[1], path) for path in files if (match := _LABEL.fullmatch(path.name))), "label map")
     if not found:
         raise UserError(f"--labels {folder} holds no label0001.nii.gz: give the unpacked label_btcv_multiorgan")
     if strangers := sorted(found.keys() - {case.name.removeprefix("btcv_") for case in cases}):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mass_nnunet.errors import UserError
 
-from .nifti_case import NiftiCase, paired
+from .nifti_case import NiftiCase, keyed, paired
 from .options import add_ct_and_mri_ids
 from .source import Source, Target
 
@@ -70,12 +70,12 @@ def find_cases(source: Source) -> list[NiftiCase]:
     for folder, _, files in source.walk():
         for name in files:
             if match := _FILE.fullmatch(name):
-                found[match[3]].append((f"mmwhs_{match[1]}_{match[2]}", folder / name))
+                # By folder and name: the same scan in two folders is told of as one that lies there twice.
+                found[match[3]].append((str(folder / f"mmwhs_{match[1]}_{match[2]}"), folder / name))
     if not found["image"]:
         raise UserError(f"{source.path} holds no MM-WHS scan: expected ct_train_1001_image.nii.gz in it, at any depth")
-    labels = {(path.parent, name): path for name, path in found["label"]}
-    images = {(path.parent, name): path for name, path in found["image"]}
+    labels, images = (keyed(found[kind], kind) for kind in ("label", "image"))
     return [
-        NiftiCase(name=name, patient=name, image=image, label=labels.get((folder, name)), table=_TABLE)
-        for (folder, name), image in paired(images, labels)
+        NiftiCase(name=Path(key).name, patient=Path(key).name, image=image, label=labels.get(key), table=_TABLE)
+        for key, image in paired(images, labels)
     ]

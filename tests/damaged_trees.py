@@ -98,6 +98,11 @@ TREES = [
         both(on("images/d_0000.nii.gz", put, scan(5)), on("images/d_0001.nii.gz", put, scan(6))),
         "src/images/d_0001.nii.gz ...channel...: ...",
     ),
+    mmwhs(
+        "one heart as .nii and .nii.gz",
+        on("ct_train/ct_train_1002_image.nii.gz", unpack, keep=True),
+        "ct_train_1002_image.nii and ...ct_train_1002_image.nii.gz are both the image ...: remove one of them",
+    ),
     # What is there, and what is not.
     btcv(
         "no such folder",
