@@ -17,7 +17,7 @@ from .overview import plot_overview
 from .source import Part
 
 JSON, PICTURE = "check.json", "overview.png"
-_PARTS = {Part.TRAIN: "training", Part.TEST: "test", Part.UNLABELLED: "unlabelled", None: "left out"}
+_PARTS = {part: part.title for part in Part} | {None: "left out"}
 
 
 def refuse_errors(checked: Sequence[CheckedCase]) -> None:

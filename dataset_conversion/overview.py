@@ -12,7 +12,6 @@ from .source import Part
 _COLUMNS = 8
 _INCHES = 1.9  # of a case
 _MARKS = {Level.ERROR: "#c62828", Level.WARNING: "#b26a00"}
-_TITLES = {Part.TRAIN: "training", Part.TEST: "test", Part.UNLABELLED: "unlabelled"}
 
 
 def plot_overview(
@@ -37,6 +36,6 @@ def plot_overview(
             if case.part is not Part.UNLABELLED:
                 outline(axes, preview.label, labels)
             colour = _MARKS.get(case.worst, "#2b2f36")
-            axes.set_title(f"{case.name}\n{_TITLES[case.part]}", fontsize=7, color=colour)
+            axes.set_title(f"{case.name}\n{case.part.title}", fontsize=7, color=colour)
         if any(case.part is not Part.UNLABELLED for case in cases):
             legend(figure, labels)

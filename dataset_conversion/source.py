@@ -21,6 +21,11 @@ class Part(Enum):
     TEST = "Ts"
     UNLABELLED = "Un"
 
+    @property
+    def title(self) -> str:
+        """For people."""
+        return {"Tr": "training", "Ts": "test", "Un": "unlabelled"}[self.value]
+
 
 class Volumes(NamedTuple):
     """A scan as it was read.

@@ -23,7 +23,7 @@ from .losses import (
 )
 from .networks import GroupOutput
 from .pairing import Layout
-from .registration import downsample, jacobian_determinant, warp
+from .registration import downsample, folding, jacobian_determinant, warp
 from .trust import Trust, trusted_mean, without_lost
 
 TERMS = (
@@ -124,7 +124,7 @@ class Objective:
             "unfolding": unfolding_loss(determinant),
             "semantic": soft_dice_loss(from_same, from_other),
             "anatomical": self.anatomical(output.warped_features, output.features),
-            "folding": (determinant.detach() <= 0).float().mean(),
+            "folding": folding(determinant.detach()),
         }
         if taught.any():
             terms["teaching"] = self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught])

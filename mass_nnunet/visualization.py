@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from .drawing import figure_file, grey_window, legend, outline_truth, paint, read_radiological, show, typical_slice
-from .registration import jacobian_determinant
+from .registration import folding, jacobian_determinant
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,8 @@ def plot_registration(
     coordinates = [(y + field[1, z])[::-1, ::-1], (x + field[2, z])[::-1, ::-1]]
     step = x.shape[1] / lines
     shape = target.shape[1:]
-    determinant = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])[0].numpy()
-    folded = f"{100 * np.mean(determinant <= 0):.2f} % folded"
+    jacobian = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])
+    determinant, folded = jacobian[0].numpy(), f"{100 * folding(jacobian):.2f} % folded"
     with figure_file(path, 1, 6, (18, 3.0 * shape[0] * aspect / shape[1] + 0.9)) as (figure, grid):
         row = grid[0]
         panels = (
