@@ -46,7 +46,8 @@ def prepare(root: Path, args: Namespace) -> list[Path]:
     """
     phantom = root / PHANTOM
     count = args.train_scans + args.val_scans + args.test_scans
-    _run("phantom", root / "drawn", "--ct", count, "--mri", count, "--unlabelled-ct", 0, "--unlabelled-mri", 0)
+    scans = ["--ct", count, "--mri", count, "--unlabelled-ct", 0, "--unlabelled-mri", 0, "--size", *args.size]
+    _run("phantom", root / "drawn", *scans, "-np", args.np)
     fraction = args.test_scans / count
     with nnunet_folders(phantom):
         for source, dataset_id in zip(("btcv", "chaos"), IDS, strict=True):
@@ -68,6 +69,11 @@ def prepare(root: Path, args: Namespace) -> list[Path]:
     return [phantom, *groups]
 
 
+def rates_of(group: Path, args: Namespace) -> tuple[float, ...]:
+    """The label rates that a group is split by."""
+    return tuple(args.label_rates if group.name == PHANTOM else args.real_label_rates)
+
+
 def _write_real(source: Path, fold: int) -> None:
     """The real MRIs, every fourth patient from ``fold`` on to test on."""
     cases = [
@@ -81,7 +87,7 @@ def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
     done = group / "planned.json"
     if done.exists():
         return
-    rates = ["--label-rates", *args.label_rates]
+    rates = ["--label-rates", *rates_of(group, args)]
     _run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
     network = ["--patch-size", *args.patch_size, "--features", args.features]
     schedule = ["--epochs", args.epochs, "--iterations", args.iterations]

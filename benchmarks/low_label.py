@@ -13,10 +13,12 @@ import argparse
 import shutil
 import time
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
+import numpy as np
 import torch
-from groups import IDS, MODALITIES, PHANTOM, nnunet_folders, prepare
+from groups import IDS, MODALITIES, PHANTOM, nnunet_folders, prepare, rates_of
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 from table import write_table
@@ -79,6 +81,7 @@ class Run:
         if (fold / "checkpoint_final.pth").exists():
             return read_json(clock, "delete the fold") if clock.exists() else float("nan")
         torch.manual_seed(self.seed)
+        np.random.seed(self.seed)  # noqa: NPY002, what nnU-Net draws from
         start = time.perf_counter()
         resume = (fold / "checkpoint_latest.pth").exists()
         # nnUNetv2_train, but for the validation at the end, which nothing here reads.
@@ -93,9 +96,10 @@ class Run:
     def _score(self, modality: int, inference: str, device: torch.device, seconds: float) -> None:
         """Predict the test scans as nnUNetv2_predict does, and write their scores."""
         raw = dataset_folder("raw", int(IDS[modality]))
-        predictions = self.group / "predictions"
+        # Of this run alone: another process may be at another method.
+        predictions = self.group / "predictions" / self.scores(modality, inference).stem
         shutil.rmtree(predictions, ignore_errors=True)
-        predictions.mkdir()
+        predictions.mkdir(parents=True)
         predictor = nnUNetPredictor(device=device, allow_tqdm=False)
         predictor.initialize_from_trained_model_folder(str(self._model(IDS[modality])), (self.fold,))
         if not self.alone:
@@ -122,15 +126,13 @@ class Run:
 def runs_of(groups: list[Path], args: argparse.Namespace) -> list[Run]:
     """All trainings, seed by seed, so that an early stop leaves whole comparisons."""
     runs = []
-    for seed in range(args.seeds):
-        for place, rate in enumerate(args.label_rates):
-            for group in groups:
-                for method in args.methods:
-                    trainer = getattr(trainers, method)
-                    atlas = issubclass(trainer, trainers.MASSTrainer) and trainer.has_atlas()
-                    inferences = tuple(args.inference) if atlas else ("segmentation",)
-                    fold = seed * len(args.label_rates) + place
-                    runs.append(Run(group, method, fold, rate, seed, inferences))
+    for seed, group in product(range(args.seeds), groups):
+        rates = rates_of(group, args)
+        for (place, rate), method in product(enumerate(rates), args.methods):
+            trainer = getattr(trainers, method)
+            atlas = issubclass(trainer, trainers.MASSTrainer) and trainer.has_atlas()
+            inferences = tuple(args.inference) if atlas else ("segmentation",)
+            runs.append(Run(group, method, seed * len(rates) + place, rate, seed, inferences))
     return runs
 
 
@@ -141,6 +143,9 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=DEFAULT_METHODS, choices=sorted(trainers.__all__))
     parser.add_argument("--inference", nargs="+", default=("segmentation", "atlas", "fused"))
     parser.add_argument("--label-rates", type=float, nargs="+", default=(0.1, 0.25, 0.5, 1.0))
+    parser.add_argument(
+        "--real-label-rates", type=float, nargs="+", default=(0.15,), help="default: 0.15, 2 of the 11 real MRIs"
+    )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--train-scans", type=int, default=20, help="drawn, of each modality")
     parser.add_argument("--val-scans", type=int, default=2)

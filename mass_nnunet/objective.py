@@ -69,6 +69,9 @@ class Objective:
         }[hyperparameters["anatomical"]]
         # t/T, set by the trainer as the training goes on.
         self.progress = 0.0
+        # Probabilities (B, K, Z, Y, X) of the batch's unlabelled scans, without gradient: set by the trainer before a
+        # step, by a teacher that sees the scans as they are.
+        self.taught: Tensor | None = None
         # The terms of the last batch, without gradient: for the log.
         self.terms: dict[str, Tensor] = {}
 
@@ -85,8 +88,8 @@ class Objective:
         terms = {"supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels])}
         if output.fields is not None:
             terms |= self._atlas_branch(output, labels)
-        elif self.layout.unlabelled:
-            terms["teaching"] = self._self_teaching(output.logits[0][~labelled])
+        elif self.taught is not None:
+            terms["teaching"] = self._learn(output.logits[0][~labelled], self.taught)
         absent = dict.fromkeys(TERMS, labels[0].new_zeros(()))
         self.terms = absent | {name: value.detach() for name, value in terms.items()}
 
@@ -126,7 +129,7 @@ class Objective:
             "anatomical": self.anatomical(output.warped_features, output.features),
             "folding": folding(determinant.detach()),
         }
-        if taught.any():
+        if self.taught is not None:
             terms["teaching"] = self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught])
         return terms
 
@@ -136,13 +139,13 @@ class Objective:
         by_modality = (dice.unflatten(0, (self.layout.modalities, -1)).mean(1) for dice in (head, both))
         self.trust.update(*by_modality)
 
-    def _self_teaching(self, logits: Tensor) -> Tensor:
-        """Without an atlas branch: the head's own confident pseudo-labels teach it; logits (B, K, Z, Y, X)."""
-        confidence, pseudo_label = logits.detach().softmax(1).max(1)
+    def _learn(self, logits: Tensor, probabilities: Tensor) -> Tensor:
+        """What the head has to learn from the confident pseudo-labels; both (B, K, Z, Y, X)."""
+        confidence, pseudo_label = probabilities.max(1)
         return confident_label_loss(logits, pseudo_label, confidence > self.confidence)
 
     def _teaching(self, logits: Tensor, from_same: Tensor, from_other: Tensor) -> Tensor:
-        """Mutual teaching on unlabelled targets: what both see together, each class as the steadier branch has it.
+        """On unlabelled targets both branches learn the mean of teacher and atlases, each class as the steadier has it.
 
         The head learns the confident pseudo-labels, the atlas branch the probabilities.
 
@@ -151,12 +154,9 @@ class Objective:
             from_same: labels propagated from the same modality's atlas (B, K, Z', Y', X').
             from_other: labels propagated from the other modality's atlas.
         """
-        head = logits.detach().softmax(1)
-        atlas = F.interpolate((from_same + from_other).detach() / 2, head.shape[2:], mode="trilinear")
-        share = self.trust.share().repeat_interleave(len(head) // self.layout.modalities, 0)
-        fused = trusted_mean(head, atlas, without_lost(share, head, atlas))
-        confidence, pseudo_label = fused.max(1)
-        to_head = confident_label_loss(logits, pseudo_label, confidence > self.confidence)
+        atlas = F.interpolate((from_same + from_other).detach() / 2, logits.shape[2:], mode="trilinear")
+        share = self.trust.share().repeat_interleave(len(logits) // self.layout.modalities, 0)
+        fused = trusted_mean(self.taught, atlas, without_lost(share, self.taught, atlas))
+        to_head = self._learn(logits, fused)
         fused = downsample(fused, from_same.shape[2:])
-        to_atlas = (soft_dice_loss(from_same, fused) + soft_dice_loss(from_other, fused)) / 2
-        return to_head + to_atlas
+        return to_head + (soft_dice_loss(from_same, fused) + soft_dice_loss(from_other, fused)) / 2

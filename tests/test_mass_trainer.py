@@ -196,6 +196,24 @@ def test_training_batch_is_one_forward_pass(root):
     assert set(result) == {"loss", *TERMS}
 
 
+def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(root):
+    mass = trainer("MASSTrainer")
+    mass.on_train_start()
+    mass.network.train()
+    mass.network.register_forward_pre_hook(lambda _, scans: seen.append(scans[0].clone()))
+    mass.teacher.network.register_forward_pre_hook(lambda _, scans: seen.append(scans[0].clone()))
+    seen, before = [], [p.detach().clone() for p in mass.teacher.network.parameters()]
+    batch = next(mass.dataloader_train)
+    data = batch["data"].clone()
+    mass.train_step(batch)
+    labelled = mass.module.layout.is_labelled(torch.device("cpu"))
+    by_teacher, by_network = seen
+    assert torch.equal(by_teacher, data[~labelled])
+    assert torch.equal(by_network[labelled], data[labelled])
+    assert not any(torch.equal(a, b) for a, b in zip(by_network[~labelled], by_teacher, strict=True))
+    assert any(not torch.equal(p, old) for p, old in zip(mass.teacher.network.parameters(), before, strict=True))
+
+
 @pytest.mark.parametrize(
     ("damage", "text"),
     [

@@ -2,6 +2,7 @@ import pytest
 import torch
 
 from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.losses import one_hot
 from mass_nnunet.objective import TERMS
 from mass_nnunet.pairing import Layout
 from small_network import PATCH, batch, network, objective
@@ -18,13 +19,17 @@ def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **change
     loss = objective(layout, weights=weights, **changes)
     loss.progress = 1.0
     scans, labels = batch(layout)
-    # A head as sure as a trained one, so that there are pseudo-labels.
-    net.decoder.seg_layers[-1].weight.data *= 20
+    loss.taught = sure(torch.randint(0, 3, (layout.modalities * layout.unlabelled, *PATCH)))
     # Fields so wild that they fold.
     net.correspondence.residuals[-1].field.weight.data *= 10
     value = loss(net(scans), labels)
     value.backward()
     return net, loss, value
+
+
+def sure(labels: torch.Tensor) -> torch.Tensor:
+    """What a teacher that is sure of labels (B, Z, Y, X) says."""
+    return 0.9 * one_hot(labels[:, None], 3) + 0.1 / 3
 
 
 def parts_with_gradient(net: torch.nn.Module) -> set[str]:
@@ -128,16 +133,22 @@ def test_trust_knows_labelled_scans_of_each_modality():
     assert ((loss.trust.atlas > 0) & (loss.trust.atlas < 1)).all()
 
 
-@pytest.mark.parametrize("learned", [True, False])
-def test_who_knows_a_class_teaches_it(learned):
-    """The two find class 2 in different places: where the atlas has it, unless the head is the one that knows it."""
+def taught_class_2(found: slice) -> tuple:
+    """An objective whose teacher finds class 2 in a slab, and atlases that have it in the middle."""
     loss = objective(LAYOUT)
-    logits = torch.zeros(2, 3, *PATCH)
-    logits[:, 0], logits[:, 2, :, :4] = 10.0, 20.0
-    logits.requires_grad_()
+    seen = torch.zeros(2, *PATCH, dtype=torch.long)
+    seen[:, :, found] = 2
+    loss.taught = sure(seen)
     propagated = torch.zeros(2, 3, 8, 8, 8)
     propagated[:, 0], propagated[:, 2, 2:6, 2:6, 2:6] = 1, 1
     propagated[:, 0, 2:6, 2:6, 2:6] = 0
+    return loss, torch.zeros(2, 3, *PATCH, requires_grad=True), propagated
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_who_knows_a_class_teaches_it(learned):
+    """The two find class 2 in different places: where the atlas has it, unless the head is the one that knows it."""
+    loss, logits, propagated = taught_class_2(slice(0, 4))
     head = torch.tensor([[0.9, 0.9 if learned else 0.0]] * 2)
     loss.trust.update(head, torch.tensor([[0.5, 0.5]] * 2))
     loss._teaching(logits, propagated, propagated).backward()
@@ -146,16 +157,19 @@ def test_who_knows_a_class_teaches_it(learned):
 
 
 def test_a_lost_class_is_taught_by_the_atlas_however_well_the_head_knows_it_elsewhere():
-    loss = objective(LAYOUT)
-    logits = torch.zeros(2, 3, *PATCH)
-    logits[:, 0] = 10.0
-    logits.requires_grad_()
-    propagated = torch.zeros(2, 3, 8, 8, 8)
-    propagated[:, 0], propagated[:, 2, 2:6, 2:6, 2:6] = 1, 1
-    propagated[:, 0, 2:6, 2:6, 2:6] = 0
+    loss, logits, propagated = taught_class_2(slice(0, 0))
     loss.trust.update(torch.full((2, 2), 0.9), torch.full((2, 2), 0.5))
     loss._teaching(logits, propagated, propagated).backward()
     assert (logits.grad[:, 2, 4, 8, 8] < 0).all()
+
+
+def test_without_a_teacher_nobody_teaches():
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    loss = objective(LAYOUT)
+    loss(net(batch(LAYOUT)[0]), batch(LAYOUT)[1])
+    assert loss.terms["teaching"] == 0
 
 
 def test_validation_is_nnunets_own_loss():

@@ -13,6 +13,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
+from mass_nnunet.appearance import perturbed
 from mass_nnunet.atlas import AtlasBank
 from mass_nnunet.data import GroupLoader
 from mass_nnunet.errors import UserError, exit_on_user_error
@@ -21,6 +22,7 @@ from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks import MASSNet
 from mass_nnunet.objective import TERMS, Objective
 from mass_nnunet.pairing import Layout
+from mass_nnunet.teacher import Teacher
 from mass_nnunet.visualization import plot_terms
 
 from .schedule import ScaledPolyLR
@@ -54,6 +56,7 @@ class MASSTrainer(StreamTrainer):
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters["learning_rate"]
         self.streams: list[MASSTrainer] = []
+        self.teacher: Teacher | None = None
         for term in TERMS:
             self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
 
@@ -194,6 +197,8 @@ class MASSTrainer(StreamTrainer):
                 write_json(folder / "dataset.json", partner.dataset_json)
                 fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
                 shutil.copyfile(fingerprint, folder / fingerprint.name)
+        if self.module.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
+            self.teacher = Teacher(self.module)
         if self.current_epoch == 0 and self.module.correspondence is not None:
             for modality, stream in enumerate(self.streams):
                 self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
@@ -207,8 +212,20 @@ class MASSTrainer(StreamTrainer):
         """As in nnU-Net; the terms of the objective come along with the loss."""
         others = len(self.streams) - 1
         self.module.layout.offset = self.module.layout.offset % others + 1
+        if self.teacher is not None:
+            batch = self._taught(batch)
         result = super().train_step(batch)
+        if self.teacher is not None:
+            self.teacher.update(self.module)
         return result | {term: float(self.loss.terms[term]) for term in TERMS}
+
+    def _taught(self, batch: dict) -> dict:
+        """The teacher segments the unlabelled scans; the network gets them with other intensities."""
+        scans = batch["data"].to(self.device, non_blocking=True)
+        unlabelled = ~self.module.layout.is_labelled(self.device)
+        self.loss.taught = self.teacher(scans[unlabelled])
+        scans[unlabelled] = perturbed(scans[unlabelled])
+        return batch | {"data": scans}
 
     def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
         """As in nnU-Net; each term's mean over the epoch goes into the log."""

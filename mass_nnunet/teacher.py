@@ -1,0 +1,42 @@
+"""The mean teacher: a running average of the network, which segments the unlabelled scans as they are."""
+
+from copy import deepcopy
+
+import torch
+from torch import Tensor
+
+from .networks import MASSNet
+
+MOMENTUM = 0.99
+"""Of the running average: it spans about a hundred steps."""
+WARM_UP = 9
+"""After n steps the average spans about n / WARM_UP of them, until MOMENTUM is reached: first weights fade soon."""
+
+
+class Teacher:
+    """Exponential moving average of a network's weights (Tarvainen and Valpola, Mean teachers, NeurIPS 2017).
+
+    It is no part of the checkpoint: a training that goes on begins with a teacher equal to the network.
+
+    Args:
+        network: without the wrappers of DDP and torch.compile.
+    """
+
+    def __init__(self, network: MASSNet) -> None:
+        self.network = deepcopy(network).eval().requires_grad_(False)
+        self.network.decoder.deep_supervision = False
+        self.network.inference = "segmentation"
+        self.steps = 0
+
+    @torch.no_grad()
+    def __call__(self, scans: Tensor) -> Tensor:
+        """Probabilities (B, K, Z, Y, X) of scans (B, C, Z, Y, X), in equal shares of all modalities."""
+        with torch.autocast(scans.device.type, enabled=scans.device.type == "cuda"):
+            return self.network(scans).float().softmax(1)
+
+    @torch.no_grad()
+    def update(self, network: MASSNet) -> None:
+        """Take in the weights of the network after a step."""
+        self.steps += 1
+        momentum = min(MOMENTUM, self.steps / (self.steps + WARM_UP))
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - momentum)
