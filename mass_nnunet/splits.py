@@ -1,5 +1,6 @@
 """Which cases are labelled, unlabelled or for validation: the folds in ``splits_final.json``."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from .raw import TEST, TRAINING, UNLABELLED, RawDataset
 
 FILE_NAME = "splits_final.json"
 """nnU-Net's; it lies in the dataset's folder in nnUNet_preprocessed."""
+_REMEDY = "make it with `mass_nnunet split`, for all datasets of the group together"
 
 
 @dataclass(frozen=True)
@@ -109,18 +111,37 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
     Raises:
         UserError: there are no splits, they are not ours, or the fold does not exist.
     """
-    path = Path(dataset_folder) / FILE_NAME
-    remedy = "make it with `mass_nnunet split`, for all datasets of the group together"
-    entries = read_json(path, remedy)
+    path, entries = _read_entries(dataset_folder)
     if not isinstance(fold, int) or not 0 <= fold < len(entries):
         known = f"folds 0-{len(entries) - 1}" if entries else "none"
-        raise UserError(f"fold {fold} does not exist in {path}, which has {known}: {remedy}")
+        raise UserError(f"fold {fold} does not exist in {path}, which has {known}: {_REMEDY}")
     try:
         entry = dict(entries[fold])
         cases = {name: tuple(entry[name]) for name in ("train", "val", "unlabelled")}
         return Fold(**cases, label_rate=entry["label_rate"], seed=entry["seed"])
     except KeyError as error:
-        raise UserError(f"fold {fold} in {path} lacks {error}, as in splits that nnU-Net made: {remedy}") from None
+        raise UserError(f"fold {fold} in {path} lacks {error}, as in splits that nnU-Net made: {_REMEDY}") from None
+
+
+def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
+    """Number of the fold with this label rate and seed.
+
+    Args:
+        dataset_folder: the dataset's folder in nnUNet_preprocessed.
+
+    Raises:
+        UserError: there are no splits, or none of them is this one.
+    """
+    path, entries = _read_entries(dataset_folder)
+    for number, entry in enumerate(entries):
+        if entry.get("seed") == seed and math.isclose(entry.get("label_rate", 0), label_rate):
+            return number
+    raise UserError(f"{path} has no fold with label rate {label_rate:g} and seed {seed}: {_REMEDY}")
+
+
+def _read_entries(dataset_folder: Path) -> tuple[Path, list[dict[str, Any]]]:
+    path = Path(dataset_folder) / FILE_NAME
+    return path, read_json(path, _REMEDY)
 
 
 def _check_options(label_rates: Sequence[float], seeds: int, val_fraction: float) -> None:
