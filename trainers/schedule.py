@@ -3,6 +3,7 @@
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 
 from mass_nnunet.errors import UserError, exit_on_user_error
 
@@ -44,3 +45,10 @@ class ScheduledTrainer(nnUNetTrainer):
         self.num_iterations_per_epoch = schedule["iterations"]
         self.num_val_iterations_per_epoch = schedule["validation_iterations"]
         self.save_every = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
+
+    def save_checkpoint(self, filename: str) -> None:
+        """As in nnU-Net, with plain numbers in the place of NumPy's: ``torch.load(weights_only=True)`` reads it."""
+        recursive_fix_for_json_export(self.logger.get_checkpoint())
+        if self._best_ema is not None:
+            self._best_ema = float(self._best_ema)
+        super().save_checkpoint(filename)
