@@ -25,6 +25,7 @@ COMMANDS = {
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
     "evaluate": ("mass_nnunet.evaluation_command", "Dice and surface distances of predictions against the truth"),
     "visualize": ("mass_nnunet.visualize_command", "a page of what a trained model makes of some cases"),
+    "export": ("mass_nnunet.export_command", "share a model: a zip that stock nnU-Net runs without this package"),
     "demo": ("mass_nnunet.demo.command", "the whole path on a phantom, ending in one HTML report"),
 }
 

@@ -106,6 +106,14 @@ class MASSNet(nn.Module):
         skips = [self.encoders[m](share) for m, share in zip(self.active, shares, strict=True)]
         return decoder_features(self.decoder, [torch.cat(level) for level in zip(*skips, strict=True)])
 
+    def plain_weights(self) -> dict[str, Tensor]:
+        """State of the U-Net of the active modality, as its class in the plans loads it: no atlas, no other encoder."""
+        encoder = self.encoders[self.active[0]].state_dict()
+        # The decoder holds the encoder that it was made with, the first modality's; a plain U-Net has one encoder only.
+        shared = {key: value for key, value in self.decoder.state_dict().items() if not key.startswith("encoder.")}
+        parts = {"encoder.": encoder, "decoder.encoder.": encoder, "decoder.": shared}
+        return {prefix + key: value for prefix, part in parts.items() for key, value in part.items()}
+
     def _segment(self, features: list[Tensor]) -> list[Tensor]:
         """Logits of all heads, from fine to coarse."""
         heads = zip(self.decoder.seg_layers, features, strict=True)

@@ -2,8 +2,11 @@ import copy
 
 import pytest
 import torch
+from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
+from torch import nn
 
-from mass_nnunet.networks import GroupOutput, cpu_autocast, decoder_features
+from mass_nnunet.atlas import AtlasBank
+from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast, decoder_features
 from mass_nnunet.pairing import Layout
 from small_network import CLASSES, PATCH, batch, network, unet
 
@@ -124,3 +127,44 @@ def test_state_loads_strictly_into_another_modalitys_model():
     one, other = network(LAYOUT, modality=0), network(LAYOUT, modality=1)
     other.load_state_dict(one.state_dict(), strict=True)
     assert other.active == (1,)
+
+
+def residual_unet() -> nn.Module:
+    """nnU-Net's residual U-Net, of the same size as the plain one."""
+    return ResidualEncoderUNet(
+        1,
+        3,
+        [4, 8, 8],
+        nn.Conv3d,
+        3,
+        [[1, 1, 1], [1, 2, 2], [2, 2, 2]],
+        1,
+        CLASSES,
+        1,
+        conv_bias=True,
+        norm_op=nn.InstanceNorm3d,
+        norm_op_kwargs={"affine": True},
+        nonlin=nn.LeakyReLU,
+    )
+
+
+@pytest.mark.parametrize("modality", [0, 1])
+@pytest.mark.parametrize("make", [lambda: unet(deep_supervision=False), residual_unet])
+def test_each_modality_alone_is_a_plain_unet(make, modality, monkeypatch):
+    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
+    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    net = MASSNet(
+        [make(), make()],
+        layout=LAYOUT,
+        atlases=AtlasBank(2, 2, 1, CLASSES, PATCH),
+        correspondence_channels=4,
+        modality=modality,
+        inference="segmentation",
+    ).eval()
+    plain = make().eval()
+    plain.load_state_dict(net.plain_weights(), strict=True)
+    scans = torch.randn(2, 1, *PATCH)
+    with torch.no_grad():
+        assert torch.equal(plain(scans), net(scans))
+        net.active = (1 - modality,)
+        assert not torch.allclose(plain(scans), net(scans), atol=1e-3)
