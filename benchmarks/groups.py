@@ -18,6 +18,7 @@ from mass_nnunet.organs import LABELS
 
 PHANTOM, REAL_FOLDS = "phantom", 4
 IDS = ("801", "802")
+DATASETS = ("Dataset801_BTCV", "Dataset802_CHAOS")
 MODALITIES = ("CT", "MRI")
 
 
@@ -58,10 +59,10 @@ def prepare(root: Path, args: Namespace) -> list[Path]:
         return [phantom]
     groups = [root / f"real_{fold}" for fold in range(REAL_FOLDS)]
     for fold, group in enumerate(groups):
-        drawn_ct = group / "raw" / "Dataset801_BTCV"
+        drawn_ct = group / "raw" / DATASETS[0]
         drawn_ct.parent.mkdir(parents=True, exist_ok=True)
         if not drawn_ct.exists():
-            drawn_ct.symlink_to((phantom / "raw" / "Dataset801_BTCV").resolve())
+            drawn_ct.symlink_to((phantom / "raw" / DATASETS[0]).resolve())
         with nnunet_folders(group):
             _write_real(args.real, fold)
             # One patient to validate on: nnU-Net wants one, and there are few.

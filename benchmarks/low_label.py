@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from groups import IDS, MODALITIES, PHANTOM, nnunet_folders, prepare, rates_of
+from groups import DATASETS, IDS, MODALITIES, PHANTOM, nnunet_folders, prepare, rates_of
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
 from table import write_table
@@ -27,6 +27,7 @@ from mass_nnunet import trainers
 from mass_nnunet.evaluation import evaluate_folder
 from mass_nnunet.files import atomic_path, read_json, write_json
 from mass_nnunet.paths import dataset_folder
+from mass_nnunet.splits import find_fold
 
 PLANS, CONFIGURATION = "MASSPlans", "3d_fullres"
 DEFAULT_METHODS = ("SupervisedTrainer", "DualStreamTrainer", "MASSTrainerNoAtlas", "MASSTrainer")
@@ -127,12 +128,13 @@ def runs_of(groups: list[Path], args: argparse.Namespace) -> list[Run]:
     """All trainings, seed by seed, so that an early stop leaves whole comparisons."""
     runs = []
     for seed, group in product(range(args.seeds), groups):
-        rates = rates_of(group, args)
-        for (place, rate), method in product(enumerate(rates), args.methods):
+        splits = group / "preprocessed" / DATASETS[-1]
+        for rate, method in product(rates_of(group, args), args.methods):
+            fold = find_fold(splits, rate, seed)
             trainer = getattr(trainers, method)
             atlas = issubclass(trainer, trainers.MASSTrainer) and trainer.has_atlas()
             inferences = tuple(args.inference) if atlas else ("segmentation",)
-            runs.append(Run(group, method, seed * len(rates) + place, rate, seed, inferences))
+            runs.append(Run(group, method, fold, rate, seed, inferences))
     return runs
 
 
@@ -142,7 +144,9 @@ def main() -> None:
     parser.add_argument("--real", type=Path, help="shared/data/chaos_t2_mr; without it only the phantom is run")
     parser.add_argument("--methods", nargs="+", default=DEFAULT_METHODS, choices=sorted(trainers.__all__))
     parser.add_argument("--inference", nargs="+", default=("segmentation", "atlas", "fused"))
-    parser.add_argument("--label-rates", type=float, nargs="+", default=(0.1, 0.25, 0.5, 1.0))
+    parser.add_argument(
+        "--label-rates", type=float, nargs="+", default=(0.1, 0.25, 0.5, 1.0), help="some of them, once they are split"
+    )
     parser.add_argument(
         "--real-label-rates", type=float, nargs="+", default=(0.15,), help="default: 0.15, 2 of the 11 real MRIs"
     )

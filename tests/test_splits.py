@@ -7,7 +7,7 @@ import pytest
 from mass_nnunet.errors import UserError
 from mass_nnunet.files import write_json
 from mass_nnunet.raw import TRAINING, UNLABELLED, RawDataset
-from mass_nnunet.splits import FILE_NAME, Fold, check_overlap, load_fold, make_folds
+from mass_nnunet.splits import FILE_NAME, Fold, check_overlap, find_fold, load_fold, make_folds
 from tiny_raw import write_raw_dataset
 
 RATES = (0.1, 0.25, 0.5, 1.0)
@@ -136,3 +136,11 @@ def test_splits_that_nnunet_made_are_refused(tmp_path):
     write_json(tmp_path / FILE_NAME, [{"train": ["a"], "val": ["b"]}])
     with pytest.raises(UserError, match=r"fold 0 in .* lacks 'unlabelled'"):
         load_fold(tmp_path, 0)
+
+
+def test_a_fold_is_found_by_its_rate_and_seed(tmp_path):
+    folds = [{"label_rate": rate, "seed": seed} for seed in (0, 1) for rate in (0.1, 0.3)]
+    write_json(tmp_path / FILE_NAME, folds)
+    assert [find_fold(tmp_path, rate, seed) for seed in (0, 1) for rate in (0.1, 0.1 + 0.2)] == [0, 1, 2, 3]
+    with pytest.raises(UserError, match=r"no fold with label rate 0.5 and seed 1: make it with `mass_nnunet split`"):
+        find_fold(tmp_path, 0.5, 1)
