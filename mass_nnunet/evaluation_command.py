@@ -1,12 +1,13 @@
 """``mass_nnunet evaluate``: Dice and surface distances of a folder of predictions."""
 
 import argparse
+import math
 from pathlib import Path
 
 import pandas as pd
 
 from .errors import UserError
-from .evaluation import evaluate_folder, summarize
+from .evaluation import NSD, TOLERANCES, evaluate_folder, summarize
 from .files import atomic_path, read_json
 
 METRICS = {
@@ -22,8 +23,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet evaluate``."""
     parser.add_argument("predictions", type=Path, help="folder of predicted label maps")
     parser.add_argument("truth", type=Path, help="folder of true label maps with the same names, such as labelsTs")
+    parser.add_argument(
+        "--tolerance",
+        type=_tolerance,
+        nargs="+",
+        default=TOLERANCES,
+        metavar="MM",
+        help=f"of the normalized surface Dice, one or several (default {TOLERANCES[0]:g})",
+    )
     parser.add_argument("--csv", type=Path, help="also write one row for each case and organ to this file")
     parser.add_argument("-np", "--processes", type=int, default=2, help="processes (default 2)")
+
+
+def _tolerance(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is no distance in mm")
+    return value
 
 
 def find_dataset_json(predictions: Path, truth: Path) -> dict:
@@ -46,9 +62,10 @@ def find_dataset_json(predictions: Path, truth: Path) -> dict:
 def format_table(scores: pd.DataFrame) -> str:
     """One line an organ, mean ± sd of each metric; a column tells how many were missed, where any was."""
     columns = {}
-    for metric, title in METRICS.items():
+    surface = {column: f"NSD {column.removeprefix(NSD)}" for column in scores if column.startswith(NSD)}
+    for metric, title in (METRICS | surface).items():
         summary = summarize(scores, ["organ"], metric)
-        digits = 3 if metric in ("dice", "volume_difference") else 1
+        digits = 1 if title.endswith("(mm)") else 3
         columns[title] = [f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}" for row in summary.itertuples()]
     missed = summarize(scores, ["organ"], "hd95")
     columns["cases"] = missed["cases"].tolist()
@@ -61,7 +78,12 @@ def run(args: argparse.Namespace) -> None:
     """Print the table of means, and write the rows where asked to."""
     dataset = find_dataset_json(args.predictions, args.truth)
     scores = evaluate_folder(
-        args.predictions, args.truth, dataset["labels"], args.processes, dataset.get("file_ending", ".nii.gz")
+        args.predictions,
+        args.truth,
+        dataset["labels"],
+        args.processes,
+        dataset.get("file_ending", ".nii.gz"),
+        sorted(set(args.tolerance)),
     )
     print(format_table(scores))
     print(f"mean Dice over all organs and cases: {scores['dice'].mean():.3f}")

@@ -16,7 +16,7 @@ from mass_nnunet.cli import main
 from mass_nnunet.demo import runner
 from mass_nnunet.demo.settings import TINY, Settings
 from mass_nnunet.demo.steps import MODALITIES, Folders, demo_steps
-from mass_nnunet.evaluation import COLUMNS
+from mass_nnunet.evaluation import score_columns
 
 PYTHON = sys.executable
 # Stands for every command of the demo: it notes how it was called, and leaves what the real one would.
@@ -82,7 +82,7 @@ def fake(tmp_path, monkeypatch):
         for part, name in (("imagesTs", "x_0000.nii.gz"), ("labelsTs", "x.nii.gz")):
             (templates / modality.dataset / part).mkdir(parents=True)
             sitk.WriteImage(sitk.GetImageFromArray(labels), str(templates / modality.dataset / part / name))
-    (templates / "scores.csv").write_text(",".join(COLUMNS) + "\nx,liver,0.912,1,1,0,5,5\n")
+    (templates / "scores.csv").write_text(",".join(score_columns()) + "\nx,liver,0.912,1,1,1,0.9,0,5,5\n")
     log = {key: [1.0, 0.5] for key in ("train_losses", "val_losses", "mean_fg_dice")}
     torch.save({"logging": log}, templates / "checkpoint_final.pth")
     (templates / "mass_terms.png").write_bytes(b"a picture")

@@ -1,42 +1,26 @@
-"""Measures against closed forms, MONAI and google-deepmind/surface-distance; folders; the command."""
+"""Measures against closed forms, MONAI and nnU-Net; folders; the command. Surfaces are tested in test_surface.py."""
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK as sitk
-import surface_distance
-import torch
-from monai.metrics import compute_average_surface_distance, compute_dice, compute_hausdorff_distance
-from scipy.ndimage import gaussian_filter
+from monai.metrics import compute_dice
+from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
+from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
+from masks import SPACING, blob, box, one_hot
 from mass_nnunet.cli import main
 from mass_nnunet.dataset_conversion.dicom_stack import pair_by_name, read_labelled_stack
 from mass_nnunet.errors import UserError
-from mass_nnunet.evaluation import dice, evaluate_case, evaluate_folder, summarize, surface_distances
+from mass_nnunet.evaluation import dice, evaluate_case, evaluate_folder, organ_box, score_columns, summarize
 from mass_nnunet.organs import LABELS
+from mass_nnunet.surface import surface_dice, surface_distances
 from mass_nnunet.volume import write_volume
 from native_trees import SHARED_DATA
-
-SPACING = (3.0, 1.5, 0.8)
-
-
-def blob(seed, shape=(16, 32, 32)):
-    """A mask that does not touch the border: there MONAI sees a surface, and we do not."""
-    smooth = gaussian_filter(np.random.default_rng(seed).normal(size=shape), 3)
-    return np.pad((smooth > np.percentile(smooth, 88))[1:-1, 1:-1, 1:-1], 1)
-
-
-def box(start, stop, shape=(12, 20, 24)):
-    mask = np.zeros(shape, bool)
-    mask[tuple(slice(a, b) for a, b in zip(start, stop, strict=True))] = True
-    return mask
-
-
-def one_hot(mask):
-    return torch.from_numpy(np.stack([~mask, mask])[None].astype(np.float32))
 
 
 def write(path, array, spacing=SPACING, origin=(0.0, 0.0, 0.0)):
@@ -71,49 +55,14 @@ def test_dice_of_boxes_and_of_nothing():
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_dice_and_distances_are_monais(seed):
+def test_dice_is_monais(seed):
     a, b = blob(seed), blob(seed) | blob(seed + 10)
-    hd, hd95, assd = surface_distances(a, b, SPACING)
     assert dice(a, b) == pytest.approx(compute_dice(one_hot(a), one_hot(b), include_background=False).item())
-    options = {"spacing": SPACING}
-    assert hd == pytest.approx(compute_hausdorff_distance(one_hot(a), one_hot(b), **options).item(), rel=1e-5)
-    expected = compute_hausdorff_distance(one_hot(a), one_hot(b), percentile=95, **options).item()
-    assert hd95 == pytest.approx(expected, rel=1e-5)
-    expected = compute_average_surface_distance(one_hot(a), one_hot(b), symmetric=True, **options).item()
-    assert assd == pytest.approx(expected, rel=1e-5)
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_distances_are_within_a_voxel_of_surface_distance(seed):
-    a = blob(seed)
-    b = np.roll(a, (1, 3, 2), (0, 1, 2)) | a
-    found = surface_distance.compute_surface_distances(b, a, SPACING)
-    voxel = float(np.linalg.norm(SPACING))
-    hd, hd95, assd = surface_distances(a, b, SPACING)
-    assert hd == pytest.approx(surface_distance.compute_robust_hausdorff(found, 100), abs=voxel)
-    assert hd95 == pytest.approx(surface_distance.compute_robust_hausdorff(found, 95), abs=voxel)
-    assert assd == pytest.approx(np.mean(surface_distance.compute_average_surface_distance(found)), abs=voxel)
-
-
-def test_distance_of_a_shifted_plane_is_the_shift_in_millimetres():
-    a, b = box((4, 0, 0), (5, 20, 24)), box((7, 0, 0), (8, 20, 24))
-    assert surface_distances(a, b, SPACING) == pytest.approx((9.0, 9.0, 9.0))
-    assert surface_distances(a, a, SPACING) == (0, 0, 0)
-
-
-def test_where_the_image_ends_there_is_no_surface():
-    """Two organs that the field of view cuts off at slice 0: only their upper ends differ, by 3 slices of 3 mm."""
-    a, b = box((0, 0, 0), (5, 20, 24)), box((0, 0, 0), (8, 20, 24))
-    assert surface_distances(a, b, SPACING) == pytest.approx((9.0, 9.0, 9.0))
-    whole = box((0, 0, 0), (12, 20, 24))
-    assert surface_distances(a, whole, SPACING) == (math.inf,) * 3  # no surface at all
-
-
-def test_distances_of_empty_masks():
-    a, nothing = box((2, 2, 2), (6, 8, 8)), np.zeros((12, 20, 24), bool)
-    assert surface_distances(a, nothing, SPACING) == (math.inf,) * 3
-    assert surface_distances(nothing, a, SPACING) == (math.inf,) * 3
-    assert all(math.isnan(value) for value in surface_distances(nothing, nothing, SPACING))
+def test_box_holds_an_organ_and_one_voxel_more_inside_of_the_image():
+    assert organ_box(box((0, 3, 2), (6, 20, 8))) == (slice(0, 7), slice(2, 21), slice(1, 9))
+    assert box((0, 3, 2), (6, 20, 8))[organ_box(np.zeros((12, 20, 24), bool))].size == 0
 
 
 def test_case_tells_what_is_absent(folders):
@@ -122,9 +71,39 @@ def test_case_tells_what_is_absent(folders):
     assert list(rows) == ["spleen", "right_kidney", "left_kidney", "liver"]
     spleen, liver = rows["spleen"], rows["liver"]
     assert (spleen["dice"], spleen["hd95"], spleen["volume_difference"]) == (0, math.inf, -1)
+    assert spleen["nsd_2mm"] == 0
     assert spleen["truth_ml"] == pytest.approx(4 * 6 * 6 * 3.6 / 1000)
-    assert math.isnan(liver["dice"]) and math.isnan(liver["hd95"]) and math.isnan(liver["volume_difference"])
+    assert all(math.isnan(liver[name]) for name in ("dice", "hd95", "nsd_2mm", "volume_difference"))
     assert liver["truth_ml"] == 0 and liver["prediction_ml"] > 0
+
+
+def test_measures_of_a_cropped_organ_are_those_of_the_whole_image(tmp_path):
+    """Organs at the border of the image, where the box must not make up a surface."""
+    masks = [box((0, 3, 2), (6, 20, 8)), box((0, 5, 2), (7, 18, 9))]
+    files = [write(tmp_path / name, mask) for name, mask in zip(("p.nii.gz", "t.nii.gz"), masks, strict=True)]
+    (row,) = evaluate_case(*files, {"background": 0, "liver": 1}, [1, 2.5])
+    assert list(row) == score_columns([1, 2.5])
+    spacing = sitk.ReadImage(str(files[0])).GetSpacing()[::-1]
+    assert [row["hd"], row["hd95"], row["assd"]] == pytest.approx(surface_distances(*masks, spacing))
+    assert [row["nsd_1mm"], row["nsd_2.5mm"]] == pytest.approx(surface_dice(*masks, spacing, [1, 2.5]))
+    assert row["dice"] == dice(*masks)
+
+
+def test_dice_is_that_of_nnunets_summary(folders):
+    """Nnu-Net calls it 0 where only the prediction has the organ; here that is NaN, and told by the volume."""
+    predictions, truth = folders
+    organs = {organ: value for organ, value in LABELS.items() if value}
+    summary = compute_metrics_on_folder(
+        str(truth), str(predictions), None, SimpleITKIO(), ".nii.gz", list(organs.values()), num_processes=1
+    )
+    scores = evaluate_folder(predictions, truth, LABELS).set_index(["case", "organ"])
+    for case in summary["metric_per_case"]:
+        name = Path(case["reference_file"]).name.split(".")[0]
+        for organ, value in organs.items():
+            ours, theirs = scores.loc[(name, organ)], case["metrics"][value]
+            expected = theirs["Dice"] if theirs["n_ref"] else math.nan
+            assert ours["dice"] == pytest.approx(expected, nan_ok=True)
+            assert ours["prediction_ml"] == pytest.approx(theirs["n_pred"] * math.prod(SPACING) / 1000)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +179,23 @@ def test_command_prints_a_table_and_writes_rows(folders, tmp_path, capsys):
     assert main(["evaluate", *map(str, folders), "--csv", str(table), "-np", "1"]) == 0
     printed = capsys.readouterr().out
     assert "0.500 ± 0.707" in printed and "not found" in printed
-    assert len(pd.read_csv(table)) == 8
+    rows = pd.read_csv(table)
+    assert len(rows) == 8 and rows.columns.tolist() == score_columns()
+
+
+def test_command_takes_several_tolerances(folders, tmp_path, capsys):
+    table = tmp_path / "scores.csv"
+    options = ["--tolerance", "3", "0.5", "3", "--csv", str(table), "-np", "1"]
+    assert main(["evaluate", *map(str, folders), *options]) == 0
+    assert "NSD 0.5mm" in capsys.readouterr().out
+    assert pd.read_csv(table).columns.tolist() == score_columns([0.5, 3])
+
+
+@pytest.mark.parametrize("tolerance", ["-1", "nan", "inf", "two"])
+def test_command_refuses_what_is_no_tolerance(folders, tolerance, capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", *map(str, folders), "--tolerance=" + tolerance])
+    assert "--tolerance" in capsys.readouterr().err
 
 
 def test_command_prefers_the_labels_beside_the_predictions(folders, capsys):
