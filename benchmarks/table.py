@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
-from scipy.stats import wilcoxon
+
+from mass_nnunet.statistics import compare
 
 REFERENCE = ("MASSTrainer", "segmentation")
 """Method and inference that all others are compared with."""
@@ -28,25 +28,10 @@ def write_table(files: Sequence[Path], root: Path) -> str:
 
 def _row(setting: tuple, method: tuple, table: pd.DataFrame, group: pd.DataFrame) -> str:
     by_seed = table.groupby("seed")["dice"].mean()
-    difference, p = compare(table, group[(group["method"] == REFERENCE[0]) & (group["inference"] == REFERENCE[1])])
+    named = group.assign(method=group["method"] + " " + group["inference"])
+    difference, p, _ = compare(named, "dice", " ".join(method), " ".join(REFERENCE))
     data, rate, modality = setting
     cells = [data, f"{rate:g}", modality, *method, f"{by_seed.mean():.3f}", f"{by_seed.std():.3f}", len(by_seed)]
     cells += [f"{difference:+.3f}", f"{p:.2g}"]
     cells += [f"{table['training_seconds'].mean():.0f}", f"{table['seconds_per_scan'].mean():.1f}"]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
-
-
-def compare(one: pd.DataFrame, other: pd.DataFrame) -> tuple[float, float]:
-    """Mean difference of the Dice of the scans that both scored, and p of Wilcoxon's signed rank test.
-
-    A scan's Dice is the mean over its organs and the seeds: seeds test on the same scans and are no further scans. NaN
-    where there is nothing to compare.
-    """
-    pairs = []
-    for table in (one, other):
-        pairs.append(table.groupby(["case", "seed"])["dice"].mean())
-    both = pd.concat(pairs, axis=1, join="inner").groupby("case").mean()
-    difference = (both.iloc[:, 0] - both.iloc[:, 1]).to_numpy()
-    if len(difference) == 0 or not np.any(difference):
-        return float(difference.mean()) if len(difference) else float("nan"), float("nan")
-    return float(difference.mean()), float(wilcoxon(difference).pvalue)

@@ -1,4 +1,4 @@
-"""The statistics of benchmarks/table.py, which is a script beside the package."""
+"""The table of benchmarks/table.py, which is a script beside the package; its test is that of statistics.py."""
 
 import importlib.util
 from pathlib import Path
@@ -28,19 +28,6 @@ def scores(method: str, gain: float, seeds: int = 2) -> pd.DataFrame:
     setting = {"data": "phantom", "rate": 0.1, "modality": "CT", "inference": "segmentation"}
     timed = {"training_seconds": 60.0, "seconds_per_scan": 1.0}
     return pd.DataFrame(rows).assign(method=method, **setting, **timed)
-
-
-def test_difference_is_paired_by_scan_and_seeds_are_no_further_scans(table):
-    difference, p = table.compare(scores("A", 0.1), scores("B", 0.0))
-    assert difference == pytest.approx(0.1)
-    assert p == pytest.approx(2 / 2**6)  # all of six differences have one sign
-
-
-def test_nothing_to_compare_is_nan(table):
-    difference, p = table.compare(scores("A", 0.1), scores("A", 0.1))
-    assert difference == 0
-    assert p != p
-    assert all(value != value for value in table.compare(scores("A", 0.1), scores("B", 0.0).iloc[:0]))
 
 
 def test_table(table, tmp_path):
