@@ -33,9 +33,9 @@ def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 
 def organ_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box that holds a boolean ``mask`` (Z, Y, X), and one voxel more where the image has one.
+    """The smallest box that holds a boolean ``mask`` (Z, Y, X), and a voxel more on each side where the image has one.
 
-    There the border of the box is the border of the image, which is no surface (surface.py).
+    Elsewhere the border of the box is that of the image, which is no surface (surface.py).
     """
     box = []
     for axis in range(mask.ndim):

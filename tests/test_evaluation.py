@@ -90,7 +90,7 @@ def test_measures_of_a_cropped_organ_are_those_of_the_whole_image(tmp_path):
 
 
 def test_dice_is_that_of_nnunets_summary(folders):
-    """Nnu-Net calls it 0 where only the prediction has the organ; here that is NaN, and told by the volume."""
+    """There it is 0 where only the prediction has the organ; here it is NaN, and the volume tells."""
     predictions, truth = folders
     organs = {organ: value for organ, value in LABELS.items() if value}
     summary = compute_metrics_on_folder(
