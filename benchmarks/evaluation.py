@@ -46,13 +46,12 @@ def draw(folder: Path, modality: str, cases: int) -> None:
         scan = next(iter(draw_patient(0, case, modality, DRAWN[modality]).scans.values()))
         drawn = sitk.GetImageFromArray(scan.organs)
         drawn.SetSpacing(scan.spacing)
-        size = SIZES[modality][::-1]
-        spacing = [edge * old / new for edge, old, new in zip(scan.spacing, drawn.GetSize(), size, strict=True)]
-        grid = (drawn.GetOrigin(), spacing, drawn.GetDirection())
         bend = sitk.BSplineTransformInitializer(drawn, [6, 6, 6])
         bend.SetParameters(np.random.default_rng(case).normal(0, BEND, len(bend.GetParameters())).tolist())
+        factors = [new // old for new, old in zip(SIZES[modality], DRAWN[modality], strict=True)]
         for part, transform in (("truth", sitk.Transform()), ("predictions", bend)):
-            label = sitk.Resample(drawn, size, transform, sitk.sitkNearestNeighbor, *grid)
+            label = sitk.Resample(drawn, drawn, transform, sitk.sitkNearestNeighbor)
+            label = sitk.Expand(label, factors[::-1], sitk.sitkNearestNeighbor)
             sitk.WriteImage(label, str(folder / part / f"{case}.nii.gz"), True)
     content = json.dumps({"labels": LABELS, "file_ending": ".nii.gz"})
     (folder / "predictions" / "dataset.json").write_text(content)
