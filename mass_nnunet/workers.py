@@ -18,7 +18,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def _start_worker() -> None:
+def start_worker() -> None:
+    """To be called first in a spawned worker: leave Ctrl-C to the parent, end when it was killed, use one thread."""
     # Ctrl-C goes to all processes of a terminal; only the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -47,7 +48,7 @@ def map_cases(
         with tqdm(items, desc=description, unit="case") as bar:
             return [function(item) for item in bar]
     context = multiprocessing.get_context("spawn")
-    executor = ProcessPoolExecutor(min(processes, max(1, len(items))), context, _start_worker)
+    executor = ProcessPoolExecutor(min(processes, max(1, len(items))), context, start_worker)
     try:
         futures = [executor.submit(function, item) for item in items]
         with tqdm(as_completed(futures), total=len(futures), desc=description, unit="case") as bar:

@@ -183,16 +183,6 @@ def test_progress_of_a_training_is_read_from_its_log(fake, tmp_path, capsys, mon
     assert "train_MASSTrainer_CT_MRI" in shown and "1/2" in shown and "Dice of patches 0.50" in shown
 
 
-def test_command_that_does_not_listen_is_killed(monkeypatch):
-    monkeypatch.setattr(runner, "_PATIENCE", 0.2)
-    code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
-    process = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE)
-    process.stdout.readline()
-    runner._stop(process)
-    assert process.returncode == -signal.SIGKILL
-    process.stdout.close()
-
-
 def test_foreign_folder_is_not_touched(fake, tmp_path, capsys):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "scan.nii.gz").touch()

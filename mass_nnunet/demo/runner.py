@@ -1,11 +1,9 @@
 """Run the steps as child processes, with a log each; what is done is not done again."""
 
-import ctypes
 import os
 import re
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -14,6 +12,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from mass_nnunet import child
 from mass_nnunet.errors import UserError
 from mass_nnunet.files import read_json, write_json
 
@@ -22,9 +21,7 @@ from .steps import Step
 _EPOCH = re.compile(r"Epoch (\d+) *$", re.MULTILINE)
 _DICE = re.compile(r"Pseudo dice \[(.*)\]")
 _NUMBER = re.compile(r"(?<![\w.])\d\.\d+")
-_TAIL = 12
 _POLL = 0.5  # seconds
-_PATIENCE = 20  # seconds that an interrupted command has to end by itself
 
 
 class Runner:
@@ -87,23 +84,15 @@ class Runner:
             raise UserError(f"{program} does not exist: install the package into this environment with pip")
         with log.open("ab" if append else "wb") as output:
             position = output.tell()
-            process = subprocess.Popen(
-                [str(program), *command[1:]],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=self.environment,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
-            )
+            process = child.start([str(program), *command[1:]], output, self.environment)
             try:
                 status = _watch(process, log, position, step, title)
             except BaseException:
-                _stop(process)
+                child.stop(process)
                 raise
         if status != 0:
-            lines = re.split(r"[\r\n]+", log.read_text(encoding="utf-8", errors="replace").strip())
-            print("\n".join(f"        | {line}" for line in lines[-_TAIL:]), file=sys.stderr)
-            end = f"failed with exit status {status}" if status > 0 else f"was killed by signal {-status}"
+            print("\n".join(f"        | {line}" for line in child.last_lines(log)), file=sys.stderr)
+            end = child.how_it_ended(status)
             raise UserError(f"step {step.name} {end}: its last lines are above, all are in {log}")
 
 
@@ -139,19 +128,3 @@ def _watch(process: subprocess.Popen, log: Path, position: int, step: Step, titl
                 bar.refresh()
             if status is not None:
                 return status
-
-
-def _stop(process: subprocess.Popen) -> None:
-    """End an interrupted command as Ctrl-C does, so that it ends its own workers; kill it if it does not listen."""
-    process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_PATIENCE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _end_with_parent() -> None:
-    """In the child, on Linux: be interrupted when the demo is killed, else two trainings could write one folder."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)
