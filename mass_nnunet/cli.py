@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": ("mass_nnunet.evaluation_command", "Dice and surface distances of predictions against the truth"),
     "visualize": ("mass_nnunet.visualize_command", "a page of what a trained model makes of some cases"),
     "export": ("mass_nnunet.export_command", "share a model: a zip that stock nnU-Net runs without this package"),
+    "benchmark": ("mass_nnunet.benchmark.command", "every method on the same splits: train, predict and score a grid"),
     "demo": ("mass_nnunet.demo.command", "the whole path on a phantom, ending in one HTML report"),
 }
 

@@ -1,0 +1,135 @@
+"""``mass_nnunet benchmark``: run a grid, and see how far it is."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mass_nnunet.errors import UserError
+
+from .grid import load_grid
+from .job import Job
+from .runner import report_failures, run_local
+from .shell import commands, exports
+from .slurm import CellTask, submit
+from .state import is_open
+from .status import describe
+
+_EPILOG = """\
+A grid is a YAML file:
+
+    datasets: [801, 802]
+    methods: [SupervisedTrainer, DualStreamTrainer, MASSTrainer]
+    label_rates: [0.1, 0.5]
+    seeds: [0, 1, 2]
+    output: benchmark                # beside this file
+    plans: MASSPlans                 # this and those below are the defaults
+    configuration: 3d_fullres
+    device: cuda
+    inference: [segmentation]        # atlas and fused besides, for methods that have an atlas
+
+Its cells are done in any order by as many workers as are started, on any machine that sees the output folder. What is
+done is not done again, and what was interrupted goes on.
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet benchmark``."""
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    for name, act, text in (
+        ("run", _run, "train, predict and score all cells that are not done"),
+        ("status", _status, "what is done, running, failed and waiting, and how long is left"),
+    ):
+        action = actions.add_parser(
+            name, help=text, description=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        action.add_argument("grid", type=Path, metavar="GRID.yaml")
+        action.set_defaults(act=act)
+        if name == "run":
+            _add_run_options(action)
+
+
+def _add_run_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--executor", choices=("local", "slurm"), default="local", help="this machine, or a cluster (default local)"
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="cells at a time: default 1 on this machine, what SLURM gives there"
+    )
+    parser.add_argument(
+        "--slurm",
+        nargs="+",
+        default=[],
+        metavar="KEY=VALUE",
+        help="of submitit, such as timeout_min=1440 gpus_per_node=1 cpus_per_task=8 mem_gb=32 slurm_partition=gpu",
+    )
+    parser.add_argument("--retries", type=int, default=1, help="times that a cell that failed is repeated (default 1)")
+    parser.add_argument("--dry-run", action="store_true", help="only print the commands that the cells stand for")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Do what was asked for."""
+    args.act(args)
+
+
+def _status(args: argparse.Namespace) -> None:
+    print(describe(load_grid(args.grid)))
+
+
+def _run(args: argparse.Namespace) -> None:
+    if args.jobs is not None and args.jobs < 1:
+        raise UserError(f"--jobs {args.jobs} gets nothing done: give 1 or more")
+    if args.retries < 0:
+        raise UserError(f"--retries {args.retries} cannot be: give 0 or more")
+    options = _slurm_options(args.slurm)
+    grid = load_grid(args.grid)
+    # This imports torch; `benchmark status` and --help must not wait for it.
+    from .lookup import make_jobs
+
+    jobs = make_jobs(grid)
+    if args.dry_run:
+        _print_commands(jobs)
+    elif args.executor == "slurm":
+        _submit(jobs, args, options)
+    else:
+        _check_device(grid.device)
+        run_local(jobs, args.jobs or 1, args.retries)
+        print(describe(grid))
+        report_failures(jobs)
+
+
+def _print_commands(jobs: Sequence[Job]) -> None:
+    print("\n".join(exports(jobs[0])))
+    for job in jobs:
+        print("\n" + "\n".join(commands(job)))
+
+
+def _submit(jobs: Sequence[Job], args: argparse.Namespace, options: dict[str, Any]) -> None:
+    tasks = [CellTask(job, args.retries) for job in jobs if is_open(job.folder, args.retries, job.inferences)]
+    if args.jobs is not None:
+        options["slurm_array_parallelism"] = args.jobs
+    if tasks:
+        submitted = submit(tasks, options)
+        print(f"submitted {len(tasks)} jobs, {submitted[0].job_id} and on: see `mass_nnunet benchmark status`")
+    else:
+        print("nothing is left to do")
+
+
+def _slurm_options(words: Sequence[str]) -> dict[str, Any]:
+    options = {}
+    for word in words:
+        key, equals, value = word.partition("=")
+        if not equals:
+            raise UserError(f"--slurm {word} has no value: give it as KEY=VALUE")
+        options[key] = yaml.safe_load(value)
+    return options
+
+
+def _check_device(device: str) -> None:
+    import torch
+
+    available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not available[device]:
+        raise UserError(f"there is no {device} on this machine: set `device: cpu` in the grid, or use another machine")

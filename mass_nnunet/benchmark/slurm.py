@@ -1,0 +1,59 @@
+"""The cells as jobs of a SLURM cluster, through submitit (github facebookincubator/submitit)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mass_nnunet.errors import UserError
+
+from .cell import do_cell
+from .job import Job
+from .runner import Work, report_failures, work
+
+
+class CellTask:
+    """One cell, as submitit calls it on a node."""
+
+    def __init__(self, job: Job, retries: int, do: Work = do_cell) -> None:
+        self.job, self.retries, self.do = job, retries, do
+
+    def __call__(self) -> str:
+        """Do the cell, unless it is done or another worker has it; returns its name.
+
+        Raises:
+            UserError: it failed, so that the cluster lists the job as failed.
+        """
+        work([self.job], self.retries, self.do)
+        report_failures([self.job])
+        return self.job.cell.name
+
+    def checkpoint(self) -> Any:
+        """What submitit queues again when the time is up or the node is wanted: the cell goes on where it was."""
+        from submitit.helpers import DelayedSubmission
+
+        return DelayedSubmission(self)
+
+
+def submit(tasks: Sequence[CellTask], options: Mapping[str, Any], cluster: str = "slurm") -> list[Any]:
+    """Queue the tasks as one array; returns submitit's jobs.
+
+    Args:
+        tasks: at least one.
+        options: of submitit's ``AutoExecutor.update_parameters``, such as ``timeout_min`` and ``slurm_partition``.
+        cluster: ``slurm``; ``local`` starts processes on this machine, for tests.
+
+    Raises:
+        UserError: submitit is not installed, there is no SLURM, or an option is not known.
+    """
+    try:
+        import submitit
+    except ImportError:
+        raise UserError("submitit is not installed: pip install 'mass-nnunet[slurm]'") from None
+    try:
+        executor = submitit.AutoExecutor(tasks[0].job.grid.output / "slurm", cluster=cluster)
+        executor.update_parameters(**options)
+    except (RuntimeError, NameError, TypeError, ValueError) as error:
+        raise UserError(
+            f"--executor slurm: {' '.join(str(error).split())}: correct --slurm, or go to a cluster"
+        ) from None
+    with executor.batch():
+        return [executor.submit(task) for task in tasks]
