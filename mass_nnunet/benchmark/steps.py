@@ -15,6 +15,7 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
@@ -64,6 +65,7 @@ def train(
             torch.backends.cudnn.benchmark = True
         if not goes_on:
             torch.manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002, what nnU-Net draws from
         nnunet = get_trainer_from_args(datasets[0], configuration, fold, trainer, plans, goes_on, torch.device(device))
         maybe_load_checkpoint(nnunet, goes_on, False)
         nnunet.run_training()
