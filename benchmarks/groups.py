@@ -19,7 +19,6 @@ from mass_nnunet.organs import LABELS
 PHANTOM, REAL_FOLDS = "phantom", 4
 IDS = ("801", "802")
 DATASETS = ("Dataset801_BTCV", "Dataset802_CHAOS")
-MODALITIES = ("CT", "MRI")
 
 
 @contextmanager

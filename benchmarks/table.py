@@ -5,16 +5,29 @@ from pathlib import Path
 
 import pandas as pd
 
+from mass_nnunet.benchmark.cell import SCORES
+from mass_nnunet.benchmark.state import DONE, read_record
 from mass_nnunet.statistics import compare
 
+OUTPUT = "benchmark"
+"""Of a group's grid, in the group's folder."""
 REFERENCE = ("MASSTrainer", "segmentation")
 """Method and inference that all others are compared with."""
-_SETTING = ["data", "rate", "modality"]
+_SETTING = ["data", "label_rate", "modality"]
 
 
-def write_table(files: Sequence[Path], root: Path) -> str:
-    """Read the scores, write ``table.md`` and ``scores.csv`` into ``root``, and return the table."""
-    scores = pd.concat([pd.read_csv(file) for file in files])
+def write_table(groups: Sequence[Path], root: Path) -> str:
+    """Read the scores of all groups, write ``table.md`` and ``scores.csv`` into ``root``, and return the table.
+
+    What a group's name has before an underscore says which data it is: real_0 and real_1 are both real.
+    """
+    tables = [
+        read_cell(folder).assign(data=group.name.split("_")[0])
+        for group in groups
+        for folder in sorted((group / OUTPUT / "cells").glob("*"))
+        if read_record(folder).get("state") == DONE
+    ]
+    scores = pd.concat(tables, ignore_index=True)
     scores.to_csv(root / "scores.csv", index=False)
     rows = ["| data | labels | modality | method | inference | Dice | sd | seeds | - MASS | p | s/training | s/scan |"]
     rows.append("|" + "---|" * 12)
@@ -24,6 +37,14 @@ def write_table(files: Sequence[Path], root: Path) -> str:
     text = "\n".join(rows) + "\n"
     (root / "table.md").write_text(text, encoding="utf-8")
     return text
+
+
+def read_cell(folder: Path) -> pd.DataFrame:
+    """The scores of a cell, each with what the training and a prediction cost, in seconds."""
+    scores, record = pd.read_csv(folder / SCORES), read_record(folder)
+    per_scan = record["prediction_seconds_per_scan"]
+    seconds = [per_scan[row.inference][row.modality] for row in scores.itertuples()]
+    return scores.assign(training_seconds=record["training_seconds"], seconds_per_scan=seconds)
 
 
 def _row(setting: tuple, method: tuple, table: pd.DataFrame, group: pd.DataFrame) -> str:

@@ -6,6 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from mass_nnunet.files import write_json
+
 _FILE = Path(__file__).parents[1] / "benchmarks" / "table.py"
 
 
@@ -17,23 +19,28 @@ def table():
     return module
 
 
-def scores(method: str, gain: float, seeds: int = 2) -> pd.DataFrame:
+def write_cell(group: Path, method: str, gain: float, seed: int, state: str = "done") -> None:
     """Six scans with two organs; ``gain`` on every scan, and 0.02 more with the second seed."""
     rows = [
-        {"case": f"scan{i}", "organ": organ, "dice": 0.5 + 0.05 * i + gain + 0.02 * seed, "seed": seed}
+        {"case": f"{group.name}_{i}", "organ": organ, "dice": 0.5 + 0.05 * i + gain + 0.02 * seed, "seed": seed}
         for i in range(6)
         for organ in ("liver", "spleen")
-        for seed in range(seeds)
     ]
-    setting = {"data": "phantom", "rate": 0.1, "modality": "CT", "inference": "segmentation"}
-    timed = {"training_seconds": 60.0, "seconds_per_scan": 1.0}
-    return pd.DataFrame(rows).assign(method=method, **setting, **timed)
+    setting = {"label_rate": 0.1, "modality": "CT", "inference": "segmentation", "method": method}
+    folder = group / "benchmark" / "cells" / f"{method}_0.1_{seed}"
+    folder.mkdir(parents=True)
+    pd.DataFrame(rows).assign(**setting).to_csv(folder / "scores.csv", index=False)
+    record = {"training_seconds": 50.0 + 20 * seed, "prediction_seconds_per_scan": {"segmentation": {"CT": 1.0}}}
+    write_json(folder / "cell.json", {"state": state, **record})
 
 
 def test_table(table, tmp_path):
-    for name, gain in (("MASSTrainer", 0.0), ("DualStreamTrainer", -0.1)):
-        scores(name, gain).to_csv(tmp_path / f"{name}.csv", index=False)
-    text = table.write_table(sorted(tmp_path.glob("*Trainer.csv")), tmp_path)
+    group = tmp_path / "phantom"
+    for seed in range(2):
+        write_cell(group, "MASSTrainer", 0.0, seed)
+        write_cell(group, "DualStreamTrainer", -0.1, seed)
+    write_cell(group, "MASSTrainer", 0.4, 2, state="running")
+    text = table.write_table([group], tmp_path)
     assert text == (tmp_path / "table.md").read_text()
     dual, mass = text.splitlines()[2:]
     expected = (
@@ -41,3 +48,11 @@ def test_table(table, tmp_path):
     )
     assert dual == expected
     assert "| MASSTrainer | segmentation | 0.635 | 0.014 | 2 | +0.000 | nan |" in mass
+
+
+def test_quarters_of_the_real_patients_are_one_data(table, tmp_path):
+    for fold in range(2):
+        write_cell(tmp_path / f"real_{fold}", "MASSTrainer", 0.2 * fold, 0)
+    text = table.write_table([tmp_path / f"real_{fold}" for fold in range(2)], tmp_path)
+    (row,) = text.splitlines()[2:]
+    assert row.startswith("| real | 0.1 | CT | MASSTrainer | segmentation | 0.725 |")
