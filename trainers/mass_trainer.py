@@ -1,64 +1,29 @@
-"""MASSTrainer: the models of all modalities of a group, trained in one run."""
+"""MASSTrainer: modality-collaborative semi-supervised training of all modalities of a group."""
 
-import shutil
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import numpy as np
-import torch
-from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
-from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
-from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
 from mass_nnunet.appearance import perturbed
 from mass_nnunet.atlas import AtlasBank
-from mass_nnunet.data import GroupLoader
-from mass_nnunet.errors import UserError, exit_on_user_error
-from mass_nnunet.files import atomic_path, read_json, write_json
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks import MASSNet
 from mass_nnunet.objective import TERMS, Objective
 from mass_nnunet.pairing import Layout
 from mass_nnunet.teacher import Teacher
-from mass_nnunet.visualization import plot_terms
 
-from .schedule import ScaledPolyLR
-from .stream import StreamTrainer, same_group
-
-PREFIX = "mass_"
-"""Of the keys under which the terms of the objective are logged."""
+from .group_trainer import GroupTrainer
 
 
-class MASSTrainer(StreamTrainer):
-    """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline.
+class MASSTrainer(GroupTrainer):
+    """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
-    Training any dataset of the group trains all of them and fills each one's results folder. The trainers of the
-    others, ``partners``, share this one's network, optimizer and log; they load their own scans and write into their
-    own folders.
-    """
+    TERMS: ClassVar = TERMS
 
-    CHANGES: ClassVar[dict[str, Any]] = {}
-    """Hyperparameters that an ablation fixes, whatever the plans say."""
-
-    def __init__(
-        self,
-        plans: dict,
-        configuration: str,
-        fold: int,
-        dataset_json: dict,
-        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
-        with exit_on_user_error():
-            self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
-        self.initial_lr = self.hyperparameters["learning_rate"]
-        self.streams: list[MASSTrainer] = []
-        self.teacher: Teacher | None = None
-        for term in TERMS:
-            self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
+    teacher: Teacher | None = None
+    """Where unlabelled scans teach."""
 
     @classmethod
     def build_network_architecture(
@@ -106,170 +71,70 @@ class MASSTrainer(StreamTrainer):
         return complete(cls.CHANGES)["correspondence_channels"] > 0
 
     @property
-    def module(self) -> MASSNet:
-        """The network without the wrappers of DDP and torch.compile."""
-        network = getattr(self.network, "module", self.network)
-        return getattr(network, "_orig_mod", network)
-
-    @property
-    def partners(self) -> list["MASSTrainer"]:
-        """The trainers of the group's other datasets."""
-        return [stream for stream in self.streams if stream is not self]
+    def layout(self) -> Layout:
+        """How a training batch is composed: the network's own, for it registers within the batch."""
+        return self.module.layout
 
     def initialize(self) -> None:
-        """Build the network, and a trainer for each other dataset of the group around it."""
-        with exit_on_user_error():
-            self.streams = self._streams()
-        for stream in self.streams:
-            stream.fold_cases()
+        """As in :class:`GroupTrainer`; with several processes each has its share of the batch."""
         super().initialize()
-        self.module.active = tuple(range(len(self.streams)))
-        self.module.layout.labelled = self.batch_size
-        for stream in self.streams:
-            stream.network, stream.optimizer, stream.logger = self.network, self.optimizer, self.logger
-            stream.grad_scaler, stream.disable_checkpointing = self.grad_scaler, self.disable_checkpointing
-            stream.dataset_class, stream.batch_size = self.dataset_class, self.batch_size
-            stream.oversample_foreground_percent = self.oversample_foreground_percent
+        self.layout.labelled = self.batch_size
 
-    def _streams(self) -> list["MASSTrainer"]:
-        """One trainer a modality, in the order of the plans; this one among them.
-
-        Raises:
-            UserError: a partner's plans are missing, or are of another planning.
-        """
-        plans = self.plans_manager.plans
-        streams = []
-        for modality in plans["mass"]["modalities"]:
-            if modality["name"] == plans["mass"]["modality"]:
-                streams.append(self)
-                continue
-            folder = Path(self.preprocessed_dataset_folder_base).parent / modality["dataset"]
-            datasets = " ".join(m["dataset"][7:10] for m in plans["mass"]["modalities"])
-            remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
-            plans_file = folder / f"{plans['plans_name']}.json"
-            theirs = read_json(plans_file, remedy)
-            if not same_group(plans, theirs, self.configuration_name):
-                raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
-            theirs["continue_training"] = False
-            dataset_json = read_json(folder / "dataset.json", remedy)
-            streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
-        return streams
-
-    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, ScaledPolyLR]:
-        """AdamW with nnU-Net's decay of the learning rate; the correspondence head has a rate of its own."""
+    def parameter_groups(self) -> list[dict]:
+        """The correspondence head has a rate of its own."""
         registering = {id(p) for p in self.module.correspondence.parameters()} if self.module.correspondence else set()
         parameters = list(self.network.parameters())
         scale = self.hyperparameters["correspondence_learning_rate"] / self.initial_lr
-        groups = [
+        return [
             {"params": [p for p in parameters if id(p) not in registering], "scale": 1.0},
             {"params": [p for p in parameters if id(p) in registering], "scale": scale},
         ]
-        optimizer = torch.optim.AdamW(groups, self.initial_lr, weight_decay=self.weight_decay)
-        return optimizer, ScaledPolyLR(optimizer, self.initial_lr, self.num_epochs)
 
     def _build_loss(self) -> Objective:
         return Objective(
-            super()._build_loss(), self.module.layout, self.label_manager.num_segmentation_heads, self.hyperparameters
-        )
-
-    def get_dataloaders(self) -> tuple:
-        """Augmented batches of the whole group (:class:`mass_nnunet.data.GroupLoader`), for training and validation."""
-        layout = self.module.layout
-        pairs = [stream.loaders(layout.labelled, layout.unlabelled) for stream in self.streams]
-        training = GroupLoader([loader for loaders, _ in pairs for loader in loaders])
-        validation = GroupLoader([loader for _, loader in pairs])
-        processes = get_allowed_n_proc_DA()
-        if processes == 0:
-            return SingleThreadedAugmenter(training, None), SingleThreadedAugmenter(validation, None)
-        pinned = self.device.type == "cuda"
-        return tuple(
-            NonDetMultiThreadedAugmenter(loader, None, workers, num_cached=max(3, workers // 2), pin_memory=pinned)
-            for loader, workers in ((training, processes), (validation, max(1, processes // 2)))
+            super()._build_loss(), self.layout, self.label_manager.num_segmentation_heads, self.hyperparameters
         )
 
     def on_train_start(self) -> None:
-        """As in nnU-Net; besides, fill the other results folders, and take in the atlases when training begins."""
+        """As in :class:`GroupTrainer`; besides, make the teacher, and take in the atlases when training begins."""
         super().on_train_start()
-        if self.local_rank == 0:
-            for partner in self.partners:
-                folder = Path(partner.output_folder_base)
-                write_json(folder / "plans.json", partner.plans_manager.plans)
-                write_json(folder / "dataset.json", partner.dataset_json)
-                fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
-                shutil.copyfile(fingerprint, folder / fingerprint.name)
-        if self.module.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
+        if self.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
             self.teacher = Teacher(self.module)
         if self.current_epoch == 0 and self.module.correspondence is not None:
             for modality, stream in enumerate(self.streams):
                 self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
 
-    def on_train_epoch_start(self) -> None:
-        """As in nnU-Net; the unsupervised terms ramp up with the share of the training that is done."""
-        super().on_train_epoch_start()
-        self.loss.progress = self.current_epoch / self.num_epochs
-
     def train_step(self, batch: dict) -> dict:
-        """As in nnU-Net; the terms of the objective come along with the loss."""
+        """As in :class:`GroupTrainer`; from step to step another modality lends the atlas."""
         others = len(self.streams) - 1
-        self.module.layout.offset = self.module.layout.offset % others + 1
+        self.layout.offset = self.layout.offset % others + 1
         if self.teacher is not None:
             batch = self._taught(batch)
         result = super().train_step(batch)
         if self.teacher is not None:
             self.teacher.update(self.module)
-        return result | {term: float(self.loss.terms[term]) for term in TERMS}
+        return result
 
     def _taught(self, batch: dict) -> dict:
         """The teacher segments the unlabelled scans; the network gets them with other intensities."""
         scans = batch["data"].to(self.device, non_blocking=True)
-        unlabelled = ~self.module.layout.is_labelled(self.device)
+        unlabelled = ~self.layout.is_labelled(self.device)
         self.loss.taught = self.teacher(scans[unlabelled])
         scans[unlabelled] = perturbed(scans[unlabelled])
         return batch | {"data": scans}
 
     def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
-        """As in nnU-Net; each term's mean over the epoch goes into the log."""
+        """As in :class:`GroupTrainer`; how well either branch learned each class goes into the model."""
         super().on_train_epoch_end(train_outputs)
-        means = {term: float(np.mean([output[term] for output in train_outputs])) for term in TERMS}
-        for term, value in means.items():
-            self.logger.log(PREFIX + term, value, self.current_epoch)
-        self.print_to_log_file(", ".join(f"{term} {value:.4f}" for term, value in means.items()))
         if self.loss.trust.atlas is not None:
             self.module.atlases.share.copy_(self.loss.trust.share())
 
-    def on_epoch_end(self) -> None:
-        """As in nnU-Net; the terms are drawn beside progress.png, in every results folder."""
-        super().on_epoch_end()
-        if self.local_rank == 0:
-            own = Path(self.output_folder)
-            plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png")
-            for partner in self.partners:
-                for name in ("progress.png", "mass_terms.png"):
-                    shutil.copyfile(own / name, Path(partner.output_folder) / name)
-
-    def save_checkpoint(self, filename: str) -> None:
-        """Write nnU-Net's checkpoint into every results folder, each whole or not at all."""
-        for stream in self.streams:
-            stream.current_epoch, stream._best_ema = self.current_epoch, self._best_ema
-            stream.inference_allowed_mirroring_axes = self.inference_allowed_mirroring_axes
-            final = Path(stream.output_folder) / Path(filename).name
-            if self.local_rank == 0 and not self.disable_checkpointing:
-                with atomic_path(final) as temporary:
-                    super(MASSTrainer, stream).save_checkpoint(str(temporary))
-
-    def on_train_end(self) -> None:
-        """As in nnU-Net, for every results folder."""
-        super().on_train_end()
-        if self.local_rank == 0:
-            for partner in self.partners:
-                (Path(partner.output_folder) / "checkpoint_latest.pth").unlink(missing_ok=True)
-
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
-        """nnU-Net's validation of each dataset with its own modality's model; a registration is drawn besides."""
-        everything = self.module.active
-        for modality, stream in enumerate(self.streams):
-            self.module.active = (modality,)
-            super(MASSTrainer, stream).perform_actual_validation(save_probabilities)
-            if self.local_rank == 0 and self.module.correspondence is not None:
+        """As in :class:`GroupTrainer`; besides, a registration is drawn of each modality."""
+        super().perform_actual_validation(save_probabilities)
+        if self.local_rank == 0 and self.module.correspondence is not None:
+            everything = self.module.active
+            for modality, stream in enumerate(self.streams):
+                self.activate([modality])
                 stream.draw_registration(self.module)
-        self.module.active = everything
+            self.activate(everything)
