@@ -24,6 +24,7 @@ from mass_nnunet import trainers
 from mass_nnunet.evaluation import dice
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.paths import dataset_folder
+from mass_nnunet.trainers.group_trainer import GroupTrainer
 
 
 def change(method: str, values: dict[str, Any], weights: dict[str, Any]) -> None:
@@ -73,12 +74,12 @@ def scores_of(trainer: nnUNetTrainer) -> dict[str, list[float]]:
     trainer.set_deep_supervision_enabled(False)
     trainer.network.eval()
     mirroring = trainer.inference_allowed_mirroring_axes
-    if not isinstance(trainer, trainers.MASSTrainer):
+    if not isinstance(trainer, GroupTrainer):
         return {trainer.plans_manager.dataset_name: score(trainer, trainer.network, mirroring)}
     network, scores = trainer.module, {}
-    kinds = ("segmentation", "atlas", "fused") if network.correspondence else ("segmentation",)
+    kinds = ("segmentation", "atlas", "fused") if getattr(network, "correspondence", None) else ("segmentation",)
     for modality, stream in enumerate(trainer.streams):
-        network.active = (modality,)
+        trainer.activate([modality])
         for network.inference in kinds:
             name = f"{stream.plans_manager.dataset_name} {network.inference}"
             scores[name] = score(stream, network, mirroring)
@@ -109,7 +110,7 @@ def main() -> None:
         trainer.num_epochs, trainer.num_iterations_per_epoch = args.epochs, args.iterations
         seconds = train(trainer)
         result = vars(args) | {"root": str(args.root), "step_seconds": round(seconds, 3), "dice": scores_of(trainer)}
-        if isinstance(trainer, trainers.MASSTrainer):
+        if isinstance(trainer, GroupTrainer):
             result["terms"] = {term: float(value) for term, value in trainer.loss.terms.items()}
     line = json.dumps(result)
     print(line)

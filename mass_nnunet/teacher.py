@@ -3,9 +3,7 @@
 from copy import deepcopy
 
 import torch
-from torch import Tensor
-
-from .networks import MASSNet
+from torch import Tensor, nn
 
 MOMENTUM = 0.99
 """Of the running average: it spans about a hundred steps."""
@@ -19,13 +17,16 @@ class Teacher:
     It is no part of the checkpoint: a training that goes on begins with a teacher equal to the network.
 
     Args:
-        network: without the wrappers of DDP and torch.compile.
+        network: without the wrappers of DDP and torch.compile; in evaluation mode it segments.
+        momentum: of the running average.
+        warm_up: after n steps the average spans about n / warm_up of them, until ``momentum`` is reached.
     """
 
-    def __init__(self, network: MASSNet) -> None:
+    def __init__(self, network: nn.Module, *, momentum: float = MOMENTUM, warm_up: int = WARM_UP) -> None:
         self.network = deepcopy(network).eval().requires_grad_(False)
         self.network.decoder.deep_supervision = False
         self.network.inference = "segmentation"
+        self.momentum, self.warm_up = momentum, warm_up
         self.steps = 0
 
     @torch.no_grad()
@@ -35,8 +36,8 @@ class Teacher:
             return self.network(scans).float().softmax(1)
 
     @torch.no_grad()
-    def update(self, network: MASSNet) -> None:
+    def update(self, network: nn.Module) -> None:
         """Take in the weights of the network after a step."""
         self.steps += 1
-        momentum = min(MOMENTUM, self.steps / (self.steps + WARM_UP))
+        momentum = min(self.momentum, self.steps / (self.steps + self.warm_up))
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - momentum)

@@ -9,10 +9,14 @@ from .ablations import (
     MASSTrainerNoSC,
     MASSTrainerNoTeaching,
 )
+from .dtc_trainer import DTCTrainer
 from .mass_trainer import MASSTrainer
+from .mmkd_trainer import MMKDTrainer
 from .supervised_trainer import SupervisedTrainer
+from .tcsm_trainer import TCSMTrainer
 
 __all__ = [
+    "DTCTrainer",
     "DualStreamTrainer",
     "MASSTrainer",
     "MASSTrainerKL",
@@ -21,5 +25,7 @@ __all__ = [
     "MASSTrainerNoAtlas",
     "MASSTrainerNoSC",
     "MASSTrainerNoTeaching",
+    "MMKDTrainer",
     "SupervisedTrainer",
+    "TCSMTrainer",
 ]

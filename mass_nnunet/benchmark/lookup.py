@@ -13,6 +13,7 @@ from mass_nnunet.files import read_json
 from mass_nnunet.paths import dataset_folder
 from mass_nnunet.raw import TEST, RawDataset
 from mass_nnunet.splits import find_fold, load_fold
+from mass_nnunet.trainers.group_trainer import GroupTrainer, SingleTrainer
 
 from .grid import Cell, Grid
 from .job import Job, Tested
@@ -31,9 +32,10 @@ def make_jobs(grid: Grid) -> list[Job]:
     jobs = []
     for cell in grid.cells:
         kind = classes[cell.method]
-        together = issubclass(kind, trainers.MASSTrainer)
+        together = issubclass(kind, GroupTrainer) and not issubclass(kind, SingleTrainer)
+        atlas = issubclass(kind, trainers.MASSTrainer) and kind.has_atlas()
         fold, inputs = _fold(tests, plans, cell)
-        job = Job(grid, cell, fold, together, together and kind.has_atlas(), tests, inputs)
+        job = Job(grid, cell, fold, together, atlas, tests, inputs)
         if read_record(job.folder).get("inputs", inputs) != inputs:
             raise UserError(
                 f"{job.folder} was begun with other plans or another split: name another output in the grid, "

@@ -1,0 +1,53 @@
+"""What the methods share; MASSTrainer's own tests cover the rest."""
+
+import json
+
+import pytest
+import torch
+
+from method_checks import model_folder, trained
+from tiny_group import CT, MRI, make_group, trainer, variables
+
+
+@pytest.fixture(scope="module", autouse=True)
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("group")
+    make_group(root)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in variables(root).items():
+            patch.setenv(variable, value)
+        yield root
+
+
+@pytest.mark.parametrize(("name", "filled"), [("TCSMTrainer", [CT]), ("MMKDTrainer", [CT, MRI])])
+def test_results_folders_of_a_single_and_of_a_group_method(root, name, filled):
+    one = trained(name)
+    assert [stream.plans_manager.dataset_name for stream in one.streams] == filled
+    for dataset in (CT, MRI):
+        folder = model_folder(root, dataset, name)
+        assert folder.exists() == (dataset in filled)
+        if dataset in filled:
+            assert json.loads((folder / "plans.json").read_text())["dataset_name"] == dataset
+            assert {"checkpoint_final.pth", "progress.png", "mass_terms.png"} <= {
+                path.name for path in (folder / "fold_0").iterdir()
+            }
+            checkpoint = torch.load(folder / "fold_0" / "checkpoint_final.pth", weights_only=False)
+            assert checkpoint["trainer_name"] == name
+            assert all(len(checkpoint["logging"]["mass_" + term]) == 1 for term in one.TERMS)
+
+
+@pytest.mark.parametrize("name", ["TCSMTrainer", "DTCTrainer", "MMKDTrainer"])
+def test_optimizer_augmentation_and_schedule_are_those_of_mass(name):
+    mass, one = trainer("MASSTrainer"), trainer(name)
+    for each in (mass, one):
+        each.initialize()
+    assert type(one.optimizer) is type(mass.optimizer)
+    assert type(one.lr_scheduler) is type(mass.lr_scheduler)
+    assert one.optimizer.defaults == mass.optimizer.defaults
+    assert (
+        one.configure_rotation_dummyDA_mirroring_and_inital_patch_size()[0]
+        == (mass.configure_rotation_dummyDA_mirroring_and_inital_patch_size()[0])
+    )
+    assert one.inference_allowed_mirroring_axes is None
+    for attribute in ("num_epochs", "num_iterations_per_epoch", "batch_size", "initial_lr"):
+        assert getattr(one, attribute) == getattr(mass, attribute)

@@ -1,0 +1,59 @@
+"""MMKDTrainer: unpaired multi-modal knowledge distillation."""
+
+from itertools import combinations
+from typing import ClassVar
+
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import Tensor
+
+from mass_nnunet.distillation import distillation_loss
+from mass_nnunet.method_objective import MethodObjective
+from mass_nnunet.shared_kernels import SharedKernelNet
+
+from .group_trainer import GroupTrainer
+
+
+class MMKDTrainer(GroupTrainer):
+    """Unpaired multi-modal segmentation via knowledge distillation (Dou et al. 2020, IEEE TMI); supervised only.
+
+    All modalities share every convolution and have normalizations of their own. L = nnU-Net's loss on the labelled
+    scans of all modalities + 0.5 L_kd, the symmetric divergence between the modalities' mean predictions of each class,
+    softened with T = 2 (:func:`distillation.distillation_loss`).
+
+    What is other here: the normalization is nnU-Net's, of each scan, so that a modality's own are scale and shift; a
+    step sees all modalities at once; of more than two modalities L_kd is the mean over all pairs.
+    """
+
+    CHANGES: ClassVar = {"unlabelled_per_step": 0}
+    TERMS: ClassVar = ("supervised", "distillation")
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> SharedKernelNet:
+        """The network of the whole group; the plans say which modality it segments."""
+        mass = plans_manager.plans["mass"]
+        names = [modality["name"] for modality in mass["modalities"]]
+        settings = (configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision)
+        unets = [super(MMKDTrainer, cls).build_network_architecture(plans_manager, *settings) for _ in names]
+        return SharedKernelNet(unets, names.index(mass["modality"]))
+
+    def set_deep_supervision_enabled(self, enabled: bool) -> None:
+        """As in nnU-Net, for each modality."""
+        self.module.set_deep_supervision(enabled)
+
+    def _build_loss(self) -> MethodObjective:
+        weights = {"supervised": 1.0, "distillation": 0.5}
+        return MethodObjective(super()._build_loss(), self.terms, self.layout, weights)
+
+    def terms(self, logits: list[Tensor], labels: list[Tensor]) -> dict[str, Tensor]:
+        """The terms of a batch, of logits and labels from fine to coarse."""
+        count = len(self.streams)
+        modalities = zip(logits[0].chunk(count), labels[0].chunk(count), strict=True)
+        losses = [distillation_loss(*one, *other) for one, other in combinations(modalities, 2)]
+        return {"supervised": self.loss.on_labelled(logits, labels), "distillation": sum(losses) / len(losses)}
