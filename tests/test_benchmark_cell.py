@@ -16,7 +16,7 @@ from mass_nnunet.benchmark.lookup import make_jobs
 from mass_nnunet.benchmark.process import identify
 from mass_nnunet.benchmark.state import read_record
 from mass_nnunet.cli import main
-from mass_nnunet.evaluation import COLUMNS
+from mass_nnunet.evaluation import score_columns
 from planned_grid import write_planned
 from tiny_group import CT, MRI, make_group, variables
 
@@ -153,7 +153,7 @@ def test_a_grid_with_one_real_cell(tmp_path, monkeypatch, capsys):
     assert set(record["prediction_seconds_per_scan"]["segmentation"]) == {"CT", "MRI"}
     assert record["peak_memory_mb"] > 50
     scores = pd.read_csv(folder / "scores.csv")
-    assert list(scores)[9:] == [column for column in COLUMNS if column not in cell.SETTING]
+    assert list(scores)[9:] == [column for column in score_columns() if column not in cell.SETTING]
     assert scores.groupby("dataset").size().to_dict() == {CT: 4, MRI: 4}
     assert scores["dice"].between(0, 1).all()
     assert (folder / "predictions" / f"{MRI}_segmentation" / "mrtest.nii.gz").is_file()
