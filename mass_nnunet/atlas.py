@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from .losses import local_correlation, one_hot
+from .losses import one_hot
 from .registration import warp
+from .similarity import local_correlation
 
 # Softmax over atlases of their local correlation, which runs from 0 to 1.
 TEMPERATURE = 0.1

@@ -11,10 +11,10 @@ from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from .errors import UserError
-from .losses import local_correlation
 from .networks import MASSNet
 from .patch import organ_box
 from .registration import warp
+from .similarity import local_correlation
 
 BRANCHES = ("segmentation", "atlas", "fused")
 

@@ -24,12 +24,17 @@ DEFAULTS: dict[str, Any] = {
     "weights": {
         "atlas": 2.0,
         "similarity": 0.2,
+        "inter_modal": 0.2,
         "smoothness": 0.5,
         "unfolding": 20.0,
         "semantic": 0.1,
         "anatomical": 0.05,
         "teaching": 0.5,
     },
+    # How images of one modality are compared: lncc, mse, nmi or mind (see similarity.py).
+    "similarity": "lncc",
+    # The same for images of two modalities: nmi or mind, which do not need equal contrasts; None for not at all.
+    "inter_modal_similarity": None,
     # How features of two modalities are compared: nce, mse or kl.
     "anatomical": "nce",
     "temperature": 0.1,
@@ -38,6 +43,14 @@ DEFAULTS: dict[str, Any] = {
     # Share of the training at which the unsupervised terms have their whole weight.
     "ramp": 0.3,
 }
+
+
+CHOICES: dict[str, tuple[str | None, ...]] = {
+    "similarity": ("lncc", "mse", "nmi", "mind"),
+    "inter_modal_similarity": (None, "lncc", "mse", "nmi", "mind"),
+    "anatomical": ("nce", "mse", "kl"),
+}
+"""What those that name a loss may be."""
 
 
 def learning_rate(features: int) -> float:
@@ -53,12 +66,15 @@ def complete(*given: dict[str, Any]) -> dict[str, Any]:
     """``DEFAULTS`` with the values of each of ``given`` put in, the later ones last; weights one by one.
 
     Raises:
-        UserError: an unknown name, which would otherwise be a silent typing error in the plans.
+        UserError: an unknown name or choice, which would otherwise be a silent typing error in the plans.
     """
     result = deepcopy(DEFAULTS)
     for name, value in (item for changes in given for item in changes.items()):
         if name not in result:
             raise UserError(f"unknown hyperparameter {name!r} in the plans: known are {', '.join(DEFAULTS)}")
+        if name in CHOICES and value not in CHOICES[name]:
+            known = ", ".join(map(str, CHOICES[name]))
+            raise UserError(f"{name} is {value!r} in the plans: it may be {known}")
         if name == "weights":
             if unknown := set(value) - set(DEFAULTS["weights"]):
                 known = ", ".join(DEFAULTS["weights"])

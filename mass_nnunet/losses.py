@@ -34,42 +34,6 @@ def soft_dice_loss(prediction: Tensor, reference: Tensor) -> Tensor:
     return 1 - soft_dice(prediction, reference).mean()
 
 
-def local_correlation(image: Tensor, reference: Tensor, window: int = 9) -> Tensor:
-    """Squared normalized cross correlation in a cubic window around each voxel (Avants et al. 2008; VoxelMorph).
-
-    It does not change with the brightness or the contrast of either image.
-
-    Args:
-        image: (B, 1, Z, Y, X).
-        reference: of the same shape.
-        window: side in voxels, odd; it is cut off at the border, and no wider than the image.
-
-    Returns:
-        (B, 1, Z, Y, X), from 0 to 1.
-    """
-    a, b = image.float(), reference.float()
-
-    def mean(volume: Tensor) -> Tensor:
-        # One axis after the other: the same box mean at a fraction of the cost.
-        for axis in range(3):
-            kernel = [1, 1, 1]
-            size = volume.shape[2 + axis]
-            kernel[axis] = min(window, size - 1 + size % 2)
-            volume = F.avg_pool3d(volume, kernel, 1, [k // 2 for k in kernel], count_include_pad=False)
-        return volume
-
-    mean_a, mean_b = mean(a), mean(b)
-    variance_a = (mean(a * a) - mean_a * mean_a).clamp_min(0)
-    variance_b = (mean(b * b) - mean_b * mean_b).clamp_min(0)
-    covariance = mean(a * b) - mean_a * mean_b
-    return covariance * covariance / (variance_a * variance_b + EPSILON)
-
-
-def local_correlation_loss(image: Tensor, reference: Tensor, window: int = 9) -> Tensor:
-    """1 - the mean :func:`local_correlation`."""
-    return 1 - local_correlation(image, reference, window).mean()
-
-
 def diffusion_loss(field: Tensor) -> Tensor:
     """Mean squared spatial gradient of a displacement field (B, 3, Z, Y, X) in voxels, the mean of the three axes."""
     field = field.float()

@@ -14,7 +14,6 @@ from .losses import (
     diffusion_loss,
     feature_kl_loss,
     feature_mse_loss,
-    local_correlation_loss,
     one_hot,
     ramp_up,
     soft_dice,
@@ -24,12 +23,14 @@ from .losses import (
 from .networks import GroupOutput
 from .pairing import Layout
 from .registration import downsample, folding, jacobian_determinant, warp
+from .similarity import SIMILARITIES
 from .trust import Trust, trusted_mean, without_lost
 
 TERMS = (
     "supervised",
     "atlas",
     "similarity",
+    "inter_modal",
     "smoothness",
     "unfolding",
     "semantic",
@@ -62,6 +63,8 @@ class Objective:
         self.confidence = hyperparameters["confidence"]
         self.ramp = hyperparameters["ramp"]
         self.trust = Trust()
+        self.similarity = SIMILARITIES[hyperparameters["similarity"]]
+        self.inter_modal = SIMILARITIES.get(hyperparameters["inter_modal_similarity"])
         self.anatomical = {
             "nce": partial(channel_contrast_loss, temperature=hyperparameters["temperature"]),
             "mse": feature_mse_loss,
@@ -122,13 +125,15 @@ class Objective:
         determinant = jacobian_determinant(output.fields)
         terms = {
             "atlas": 1 - dice.mean(),
-            "similarity": local_correlation_loss(warped_same, images[target]),
+            "similarity": self.similarity(warped_same, images[target]),
             "smoothness": diffusion_loss(output.fields),
             "unfolding": unfolding_loss(determinant),
             "semantic": soft_dice_loss(from_same, from_other),
             "anatomical": self.anatomical(output.warped_features, output.features),
             "folding": folding(determinant.detach()),
         }
+        if self.inter_modal:
+            terms["inter_modal"] = self.inter_modal(warp(images[other], output.fields[count:]), images[target])
         if self.taught is not None:
             terms["teaching"] = self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught])
         return terms

@@ -22,5 +22,11 @@ def test_narrow_networks_learn_at_a_higher_rate_up_to_a_limit(features, rate):
     assert learning_rate(features) == pytest.approx(rate)
 
 
+@pytest.mark.parametrize("given", [{"similarity": "ncc"}, {"inter_modal_similarity": "none"}, {"anatomical": "l1"}])
+def test_an_unknown_choice_is_named_with_those_that_there_are(given):
+    with pytest.raises(UserError, match=f"{next(iter(given))} is .* it may be .*m"):
+        complete(given)
+
+
 def test_later_changes_win():
     assert complete({"confidence": 0.1}, {"confidence": 0.2})["confidence"] == 0.2

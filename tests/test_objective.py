@@ -82,6 +82,22 @@ def test_other_anatomical_losses_train_the_same_parts(kind):
     assert parts_with_gradient(net) == REGISTERING | {"head"}
 
 
+@pytest.mark.parametrize("name", ["nmi", "mind"])
+def test_images_of_two_modalities_are_compared_if_asked(name):
+    net, loss, value = trained_step(OFF | {"inter_modal": 1.0}, inter_modal_similarity=name)
+    torch.testing.assert_close(value.detach(), loss.terms["supervised"] + loss.terms["inter_modal"])
+    assert any(p.grad.abs().sum() > 0 for p in net.correspondence.parameters())
+    _, without, _ = trained_step(OFF)
+    assert without.terms["inter_modal"] == 0
+
+
+def test_the_similarity_is_the_chosen_one():
+    values = {
+        name: float(trained_step(OFF, similarity=name)[1].terms["similarity"]) for name in ("lncc", "mse", "mind")
+    }
+    assert len(set(values.values())) == 3
+
+
 def test_total_is_the_weighted_sum_of_the_terms():
     _, loss, value = trained_step(DEFAULTS["weights"])
     assert set(loss.terms) == set(TERMS)
