@@ -16,10 +16,10 @@ PATCH = (8, 16, 16)
 CLASSES = 3
 
 
-def unet(deep_supervision: bool = True) -> nn.Module:
+def unet(deep_supervision: bool = True, channels: int = 1) -> nn.Module:
     """nnU-Net's plain U-Net with three scales; the first halving leaves z as it is."""
     return PlainConvUNet(
-        1,
+        channels,
         3,
         [4, 8, 8],
         nn.Conv3d,
