@@ -11,9 +11,6 @@ from .pairing import Layout
 from .registration import folding, jacobian_determinant, warp
 from .similarity import SIMILARITIES
 
-TERMS = ("similarity", "smoothness", "image_cycle", "anatomy_cycle", "folding")
-"""What is logged each epoch: the terms before their weights, and the share of folded voxels, which is no term."""
-
 
 class RegistrationObjective:
     """The weighted sum of the terms for one training batch of one modality.
@@ -34,7 +31,7 @@ class RegistrationObjective:
         self.classes = classes
         self.similarity = SIMILARITIES[similarity]
         self.weights = weights
-        # The terms of the last batch, without gradient: for the log.
+        # For the log: the terms of the last batch without weight and gradient, and the share of folded voxels.
         self.terms: dict[str, Tensor] = {}
 
     def __call__(self, output: PairOutput | list[Tensor], labels: list[Tensor]) -> Tensor:
@@ -58,6 +55,5 @@ class RegistrationObjective:
             back = warp(warp(outlined, output.fields), output.backward)
             terms["image_cycle"] = F.l1_loss(warp(output.warped, output.backward), output.scans[atlas])
             terms["anatomy_cycle"] = soft_dice_loss(back, outlined)
-        absent = dict.fromkeys(TERMS, labels[0].new_zeros(()))
-        self.terms = absent | {name: value.detach() for name, value in terms.items()}
+        self.terms = {name: value.detach() for name, value in terms.items()}
         return sum(weight * terms[name] for name, weight in self.weights.items())

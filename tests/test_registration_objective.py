@@ -3,7 +3,7 @@ import torch
 
 from mass_nnunet.losses import diffusion_loss, one_hot
 from mass_nnunet.pair_network import PairOutput
-from mass_nnunet.registration_objective import TERMS, RegistrationObjective
+from mass_nnunet.registration_objective import RegistrationObjective
 from mass_nnunet.similarity import SIMILARITIES
 from small_network import CLASSES, PATCH
 from test_pair_network import LAYOUT, pair_net
@@ -53,7 +53,7 @@ def test_every_similarity_trains_the_network(similarity):
 
 def test_total_is_the_weighted_sum_of_the_terms():
     _, loss, value, _ = trained_step(WEIGHTS, backward=True)
-    assert set(loss.terms) == set(TERMS)
+    assert set(loss.terms) == {*WEIGHTS, "folding"}
     torch.testing.assert_close(value.detach(), sum(WEIGHTS[name] * loss.terms[name] for name in WEIGHTS))
 
 
@@ -64,6 +64,12 @@ def test_labels_of_targets_change_nothing():
     assert torch.equal(loss(net(scans), [other]), value)
     other[1] = (labels[1] + 1) % CLASSES
     assert not torch.equal(loss(net(scans), [other]), value)
+
+
+def test_without_a_cycle_no_label_counts():
+    net, loss, value, (scans, labels) = trained_step({"similarity": 1.0, "smoothness": 1.0}, backward=False)
+    assert set(loss.terms) == {"similarity", "smoothness", "folding"}
+    assert torch.equal(loss(net(scans), [(labels + 1) % CLASSES]), value)
 
 
 def shift(voxels: float, *, folded: bool = False) -> torch.Tensor:

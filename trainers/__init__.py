@@ -10,14 +10,18 @@ from .ablations import (
     MASSTrainerNoTeaching,
 )
 from .dtc_trainer import DTCTrainer
+from .mass_release_trainer import MASSReleaseTrainer
 from .mass_trainer import MASSTrainer
 from .mmkd_trainer import MMKDTrainer
+from .registration_trainers import LTNetTrainer, VoxelMorphTrainer
 from .supervised_trainer import SupervisedTrainer
 from .tcsm_trainer import TCSMTrainer
 
 __all__ = [
     "DTCTrainer",
     "DualStreamTrainer",
+    "LTNetTrainer",
+    "MASSReleaseTrainer",
     "MASSTrainer",
     "MASSTrainerKL",
     "MASSTrainerMSE",
@@ -28,4 +32,5 @@ __all__ = [
     "MMKDTrainer",
     "SupervisedTrainer",
     "TCSMTrainer",
+    "VoxelMorphTrainer",
 ]

@@ -1,0 +1,98 @@
+"""MASSReleaseTrainer: the objective of MASS as the authors' released code computes it, with its dead terms."""
+
+from typing import Any, ClassVar
+
+import torch
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import Tensor, nn
+
+from mass_nnunet.losses import one_hot, soft_dice, soft_dice_loss
+from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast
+from mass_nnunet.objective import Objective
+from mass_nnunet.registration import upsample, warp
+
+from .mass_trainer import MASSTrainer
+
+
+class ReleaseObjective(Objective):
+    """Terms of labels have a value but no gradient: labels are warped as integers, and compared detached.
+
+    What is left to learn from are the similarity, the smoothness and the anatomical consistency, which see no label.
+    """
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        # There is no segmentation head in the released code. Of weight 0, and not left out, as DDP wants a gradient.
+        self.weights = self.weights | {"supervised": 0.0}
+
+    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor]) -> dict[str, Tensor]:
+        terms = super()._atlas_branch(output, labels)
+        target, same, other = self.layout.pairs(output.scans.device)
+        outlined = self.layout.is_labelled(output.scans.device)[target]
+        with torch.no_grad():
+            integers = labels[0][torch.cat([same, other])].float()
+            # Between 0 and 4 lie 1, 2 and 3: at its border a warped liver wears a rim of other organs.
+            warped = warp(integers, upsample(output.fields, integers.shape[2:])).round()
+            propagated = one_hot(warped, self.classes)
+            truth = one_hot(labels[0][target[outlined]], self.classes).repeat(2, 1, 1, 1, 1)
+            terms["atlas"] = 1 - soft_dice(propagated[outlined.repeat(2)], truth).mean()
+            terms["semantic"] = soft_dice_loss(*propagated.chunk(2))
+        return terms
+
+
+class MASSReleaseTrainer(MASSTrainer):
+    """MASS (Chen et al. 2022) with the objective that the authors' released code computes, to see what it trains.
+
+    As in their code: labels are warped as integers and compared as detached arrays, so that the Dice consistency of the
+    labels that two atlases propagate has a value but no gradient. For the anatomical consistency, a contrast of
+    channels, the warped image of the other-modality atlas goes through the encoder of the *target's* modality, not
+    through its own. Up to five atlases a modality, fused by a softmax over their local correlation, predict.
+
+    Not as in their code, so that the objective alone makes the difference to MASSTrainer: network, labelled cases,
+    schedule, augmentation, batch, the atlas of a step (any labelled scan of the batch, rather than one of five), AdamW
+    with a decaying rate rather than Adam at 3e-4, and a checkpoint that is not picked on the test scans.
+
+    What is our reading, as it was written from a description of their code and not from the code: the Dice of labelled
+    targets is as dead as the consistency, as it comes from the same warped integers, so that no label teaches anything;
+    integers are warped linearly and rounded; similarity (LNCC, same modality) and smoothness have VoxelMorph's weights,
+    1, and the consistencies MASSTrainer's, with its ramp; the features compared are those of the shared decoder; no
+    segmentation head, no mutual teaching and no penalty on folding.
+    """
+
+    CHANGES: ClassVar = {
+        "correspondence_gradient": 1.0,
+        "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0},
+    }
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """MASSTrainer's network, whose atlas branch predicts, whatever the plans say."""
+        network = super().build_network_architecture(
+            plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision
+        )
+        network.inference = "atlas"
+        network.register_forward_hook(through_the_wrong_encoder)
+        return network
+
+    def _build_loss(self) -> ReleaseObjective:
+        classes = self.label_manager.num_segmentation_heads
+        return ReleaseObjective(super()._build_loss().supervised, self.layout, classes, self.hyperparameters)
+
+
+def through_the_wrong_encoder(network: MASSNet, _: tuple, output: GroupOutput | Tensor | list) -> GroupOutput | None:
+    """A forward hook: the warped features become those of the warped image, encoded as one of the target's modality."""
+    if not isinstance(output, GroupOutput):
+        return None
+    target, _, other = network.layout.pairs(output.scans.device)
+    fields = upsample(output.fields[len(target) :], output.scans.shape[2:])
+    # Targets are in the order of the modalities and in equal shares, so that each meets the encoder of its own.
+    with cpu_autocast(output.scans.device):
+        features = network.decode(warp(output.scans[other], fields))
+        return output._replace(warped_features=network.correspondence.project(features[:-1])[-1])
