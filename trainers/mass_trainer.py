@@ -15,6 +15,7 @@ from mass_nnunet.pairing import Layout
 from mass_nnunet.teacher import Teacher
 
 from .group_trainer import GroupTrainer
+from .schedule import two_rates
 
 
 class MASSTrainer(GroupTrainer):
@@ -82,13 +83,9 @@ class MASSTrainer(GroupTrainer):
 
     def parameter_groups(self) -> list[dict]:
         """The correspondence head has a rate of its own."""
-        registering = {id(p) for p in self.module.correspondence.parameters()} if self.module.correspondence else set()
-        parameters = list(self.network.parameters())
+        registering = [self.module.correspondence] if self.module.correspondence else []
         scale = self.hyperparameters["correspondence_learning_rate"] / self.initial_lr
-        return [
-            {"params": [p for p in parameters if id(p) not in registering], "scale": 1.0},
-            {"params": [p for p in parameters if id(p) in registering], "scale": scale},
-        ]
+        return two_rates(self.network, registering, scale)
 
     def _build_loss(self) -> Objective:
         return Objective(

@@ -13,6 +13,7 @@ from mass_nnunet.pairing import Layout
 from mass_nnunet.registration_objective import RegistrationObjective
 
 from .group_trainer import SingleTrainer
+from .schedule import two_rates
 
 
 class VoxelMorphTrainer(SingleTrainer):
@@ -25,8 +26,8 @@ class VoxelMorphTrainer(SingleTrainer):
 
     Not as in the paper: the U-Net is that of the plans; the atlas of a step is any labelled scan of the batch, which is
     augmented like the rest, as in MASSTrainer, and at prediction up to five are fused (:meth:`AtlasBank.fuse`);
-    schedule, optimizer, augmentation, sampling and cases are MASSTrainer's, with the rate of its correspondence head,
-    as this network does nothing else. Nothing is aligned affinely before, and fields may fold, which is logged.
+    schedule, optimizer, augmentation, sampling and cases are MASSTrainer's. Nothing is aligned affinely before, and
+    fields may fold, which is logged.
     """
 
     WEIGHTS: ClassVar[dict[str, float]] = {"similarity": 1.0, "smoothness": 1.0}
@@ -77,10 +78,15 @@ class VoxelMorphTrainer(SingleTrainer):
         return self.module.layout
 
     def initialize(self) -> None:
-        """As in :class:`SingleTrainer`; the rate is that of MASSTrainer's correspondence head."""
-        self.initial_lr = self.hyperparameters["correspondence_learning_rate"]
+        """As in :class:`SingleTrainer`; with several processes each has its share of the batch."""
         super().initialize()
         self.layout.labelled = self.batch_size
+
+    def parameter_groups(self) -> list[dict]:
+        """The last convolution, to the field, has the rate of MASSTrainer's correspondence head."""
+        to_field = [pair.decoder.seg_layers for pair in (self.module.pair, self.module.backward_pair) if pair]
+        scale = self.hyperparameters["correspondence_learning_rate"] / self.initial_lr
+        return two_rates(self.network, to_field, scale)
 
     def _build_loss(self) -> RegistrationObjective:
         classes, similarity = self.label_manager.num_segmentation_heads, self.hyperparameters["similarity"]

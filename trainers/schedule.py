@@ -1,9 +1,12 @@
 """The schedule in the plans, so that a trial on a laptop and a run on a cluster differ in their plans only."""
 
+from collections.abc import Iterable
+
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+from torch import nn
 
 from mass_nnunet.errors import UserError, exit_on_user_error
 
@@ -20,6 +23,16 @@ class ScaledPolyLR(PolyLRScheduler):
         for group in self.optimizer.param_groups:
             group["lr"] *= group["scale"]
         self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+
+def two_rates(network: nn.Module, parts: Iterable[nn.Module], scale: float) -> list[dict]:
+    """Parameter groups for :class:`ScaledPolyLR`: all parameters at the whole rate, those of ``parts`` at a share."""
+    own = {id(p) for part in parts for p in part.parameters()}
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if id(p) not in own], "scale": 1.0},
+        {"params": [p for p in parameters if id(p) in own], "scale": scale},
+    ]
 
 
 class ScheduledTrainer(nnUNetTrainer):
