@@ -98,4 +98,5 @@ def test_all_trainers_share_the_defaults_that_they_do_not_change():
         cls = getattr(trainers, name)
         if issubclass(cls, trainers.MASSTrainer):
             assert complete(cls.CHANGES).keys() == complete().keys()
-            assert cls.has_atlas() == (name not in ("DualStreamTrainer", "MASSTrainerNoAtlas"))
+            without_a_choice = ("DualStreamTrainer", "MASSReleaseTrainer", "MASSTrainerNoAtlas")
+            assert cls.chooses_inference() == (name not in without_a_choice)

@@ -81,6 +81,11 @@ class MASSReleaseTrainer(MASSTrainer):
         network.register_forward_hook(through_the_wrong_encoder)
         return network
 
+    @classmethod
+    def chooses_inference(cls) -> bool:
+        """The head is not trained."""
+        return False
+
     def _build_loss(self) -> ReleaseObjective:
         classes = self.label_manager.num_segmentation_heads
         return ReleaseObjective(super()._build_loss().supervised, self.layout, classes, self.hyperparameters)

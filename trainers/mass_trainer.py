@@ -67,8 +67,8 @@ class MASSTrainer(GroupTrainer):
         )
 
     @classmethod
-    def has_atlas(cls) -> bool:
-        """Whether this trainer, at its default hyperparameters, has the atlas branch and predicts by it if asked."""
+    def chooses_inference(cls) -> bool:
+        """Whether a model of it, at the default hyperparameters, predicts by head, atlases or both as it is asked to."""
         return complete(cls.CHANGES)["correspondence_channels"] > 0
 
     @property

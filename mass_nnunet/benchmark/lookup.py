@@ -33,7 +33,7 @@ def make_jobs(grid: Grid) -> list[Job]:
     for cell in grid.cells:
         kind = classes[cell.method]
         together = issubclass(kind, GroupTrainer) and not issubclass(kind, SingleTrainer)
-        atlas = issubclass(kind, trainers.MASSTrainer) and kind.has_atlas()
+        atlas = issubclass(kind, trainers.MASSTrainer) and kind.chooses_inference()
         fold, inputs = _fold(tests, plans, cell)
         job = Job(grid, cell, fold, together, atlas, tests, inputs)
         if read_record(job.folder).get("inputs", inputs) != inputs:
