@@ -68,7 +68,7 @@ class MASSTrainer(GroupTrainer):
 
     @classmethod
     def chooses_inference(cls) -> bool:
-        """Whether a model of it, at the default hyperparameters, predicts by head, atlases or both as it is asked to."""
+        """Whether a model of it, at the default hyperparameters, predicts by head, atlases or both as it is asked."""
         return complete(cls.CHANGES)["correspondence_channels"] > 0
 
     @property
