@@ -47,7 +47,7 @@ def test_a_group_method_trains_once_and_others_each_dataset(grid):
 
 def test_unknown_trainer(grid):
     text = refused(replace(grid, methods=("MASTrainer",)))
-    assert "'MASTrainer', which is no trainer: there are DualStreamTrainer, " in text
+    assert "'MASTrainer', which is no trainer: there are DTCTrainer, " in text
 
 
 def test_split_that_is_not_there(grid, tmp_path):

@@ -218,3 +218,17 @@ class SingleTrainer(GroupTrainer):
 
     def activate(self, modalities: Iterable[int]) -> None:
         """The network knows one modality only."""
+
+
+class RegisteringTrainer(StreamTrainer):
+    """Beside one of the above: a method whose network registers scans of a batch, and so has to know its layout."""
+
+    @property
+    def layout(self) -> Layout:
+        """How a training batch is composed: the network's own."""
+        return self.module.layout
+
+    def initialize(self) -> None:
+        """As without; with several processes each has its share of the batch."""
+        super().initialize()
+        self.layout.labelled = self.batch_size

@@ -14,11 +14,11 @@ from mass_nnunet.objective import TERMS, Objective
 from mass_nnunet.pairing import Layout
 from mass_nnunet.teacher import Teacher
 
-from .group_trainer import GroupTrainer
+from .group_trainer import GroupTrainer, RegisteringTrainer
 from .schedule import two_rates
 
 
-class MASSTrainer(GroupTrainer):
+class MASSTrainer(RegisteringTrainer, GroupTrainer):
     """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
     TERMS: ClassVar = TERMS
@@ -70,16 +70,6 @@ class MASSTrainer(GroupTrainer):
     def chooses_inference(cls) -> bool:
         """Whether a model of it, at the default hyperparameters, predicts by head, atlases or both as it is asked."""
         return complete(cls.CHANGES)["correspondence_channels"] > 0
-
-    @property
-    def layout(self) -> Layout:
-        """How a training batch is composed: the network's own, for it registers within the batch."""
-        return self.module.layout
-
-    def initialize(self) -> None:
-        """As in :class:`GroupTrainer`; with several processes each has its share of the batch."""
-        super().initialize()
-        self.layout.labelled = self.batch_size
 
     def parameter_groups(self) -> list[dict]:
         """The correspondence head has a rate of its own."""

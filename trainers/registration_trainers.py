@@ -12,11 +12,11 @@ from mass_nnunet.pair_network import PairNet
 from mass_nnunet.pairing import Layout
 from mass_nnunet.registration_objective import RegistrationObjective
 
-from .group_trainer import SingleTrainer
+from .group_trainer import RegisteringTrainer, SingleTrainer
 from .schedule import two_rates
 
 
-class VoxelMorphTrainer(SingleTrainer):
+class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
     """Atlas registration alone: VoxelMorph (Balakrishnan et al., IEEE TMI 2019; eqs. 5 to 7), one modality.
 
     As in the paper: a U-Net on the concatenated pair gives a field at full resolution; the loss is 1 - LNCC (window 9)
@@ -71,16 +71,6 @@ class VoxelMorphTrainer(SingleTrainer):
             ),
             backward=unets[1] if cls.BACKWARD else None,
         )
-
-    @property
-    def layout(self) -> Layout:
-        """How a training batch is composed: the network's own, for it registers within the batch."""
-        return self.module.layout
-
-    def initialize(self) -> None:
-        """As in :class:`SingleTrainer`; with several processes each has its share of the batch."""
-        super().initialize()
-        self.layout.labelled = self.batch_size
 
     def parameter_groups(self) -> list[dict]:
         """The last convolution, to the field, has the rate of MASSTrainer's correspondence head."""
