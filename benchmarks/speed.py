@@ -38,6 +38,8 @@ def make_trainer(name: str, dataset_id: str, device: torch.device) -> nnUNetTrai
     trainer = get_trainer_from_args(dataset_id, CONFIGURATION, 0, name, "MASSPlans", False, device)
     trainer.initialize()
     trainer.network.train()
+    if isinstance(trainer, MASSTrainer):
+        trainer.appoint_teacher()
     return trainer
 
 
@@ -142,6 +144,8 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
     network = network.to(device).train()
     network.active = tuple(range(modalities))
     loss = Objective(trainer.loss.supervised, network.layout, heads, trainer.hyperparameters)
+    shape = (modalities * network.layout.unlabelled, heads, *patch)
+    loss.taught = torch.randn(shape, device=device).softmax(1)
     batch = random_batch(network.layout.scans, trainer, patch)
     scans, labels = batch["data"].to(device), [label.to(device) for label in batch["target"]]
 

@@ -85,11 +85,15 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     def on_train_start(self) -> None:
         """As in :class:`GroupTrainer`; besides, make the teacher, and take in the atlases when training begins."""
         super().on_train_start()
-        if self.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
-            self.teacher = Teacher(self.module)
+        self.appoint_teacher()
         if self.current_epoch == 0 and self.module.correspondence is not None:
             for modality, stream in enumerate(self.streams):
                 self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
+
+    def appoint_teacher(self) -> None:
+        """Where unlabelled scans teach, make the network as it is now their teacher."""
+        if self.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
+            self.teacher = Teacher(self.module)
 
     def train_step(self, batch: dict) -> dict:
         """As in :class:`GroupTrainer`; from step to step another modality lends the atlas."""
