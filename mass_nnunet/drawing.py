@@ -10,7 +10,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from .files import atomic_path
-from .organs import BACKGROUND, LABELS, ORGANS
+from .organs import BACKGROUND, LABELS
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -33,6 +33,11 @@ _STYLE = {
     "axes.titlesize": 10,
     "xtick.color": _INK,
     "ytick.color": _INK,
+    "svg.hashsalt": "mass_nnunet",  # the same figure is the same file
+}
+_SAVING = {
+    ".jpg": {"pil_kwargs": {"quality": 85, "subsampling": 0}},  # thin lines of colour would fade
+    ".svg": {"metadata": {"Date": None}},
 }
 
 
@@ -40,7 +45,10 @@ _STYLE = {
 def figure_file(
     path: Path, rows: int, columns: int, size: tuple[float, float]
 ) -> Iterator[tuple["Figure", np.ndarray]]:
-    """A grid of axes (rows, columns) that is written to ``path`` when the block ends well; ``size`` in inches."""
+    """A grid of axes (rows, columns) that is written to ``path`` when the block ends well; ``size`` in inches.
+
+    The path ends in ``.png``, ``.jpg`` or ``.svg``.
+    """
     # Not pyplot, whose global state and backend belong to whoever calls, such as nnU-Net's trainer.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -51,7 +59,7 @@ def figure_file(
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
         yield figure, figure.subplots(rows, columns, squeeze=False)
-        figure.savefig(temporary, format="png", dpi=110)
+        figure.savefig(temporary, dpi=110, **_SAVING.get(path.suffix, {}))
 
 
 def read_radiological(file: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
@@ -99,14 +107,14 @@ def organ_colours(labels: Mapping[str, int]) -> dict[str, str]:
     return dict(zip((name for name in labels if name != BACKGROUND), cycle(COLOURS), strict=False))
 
 
-def paint(axes: "Axes", labels: np.ndarray, aspect: float) -> None:
-    """Fill and outline the organs of a label slice (Y, X)."""
+def paint(axes: "Axes", labels: np.ndarray, aspect: float, values: Mapping[str, int] = LABELS) -> None:
+    """Fill and outline the organs of a label slice (Y, X), whose ``values`` are given by name."""
     from matplotlib.colors import to_rgba
 
     overlay = np.zeros((*labels.shape, 4))
-    for organ, colour in organ_colours(LABELS).items():
-        overlay[labels == LABELS[organ]] = to_rgba(colour, 0.35)
-    outline(axes, labels, LABELS, 1.3)
+    for organ, colour in organ_colours(values).items():
+        overlay[labels == values[organ]] = to_rgba(colour, 0.35)
+    outline(axes, labels, values, 1.3)
     axes.imshow(overlay, aspect=aspect, interpolation="nearest")
 
 
@@ -140,7 +148,7 @@ def _halo() -> list:
     return [Stroke(linewidth=2.4, foreground="black"), Normal()]
 
 
-def outline_truth(axes: "Axes", labels: np.ndarray) -> None:
+def outline_truth(axes: "Axes", labels: np.ndarray, values: Mapping[str, int] = LABELS) -> None:
     """Outline the organs of a label slice (Y, X) in white."""
-    for organ in ORGANS:
-        _outline(axes, labels == LABELS[organ], "white", 1.0, _halo())
+    for organ in organ_colours(values):
+        _outline(axes, labels == values[organ], "white", 1.0, _halo())

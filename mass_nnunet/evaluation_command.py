@@ -59,12 +59,17 @@ def find_dataset_json(predictions: Path, truth: Path) -> dict:
     )
 
 
+def metric_title(column: str) -> str:
+    """How a measure among the scores is called; those in mm say so at the end."""
+    return METRICS.get(column) or f"NSD {column.removeprefix(NSD)}"
+
+
 def format_table(scores: pd.DataFrame) -> str:
     """One line an organ, mean ± sd of each metric; a column tells how many were missed, where any was."""
     columns = {}
-    surface = {column: f"NSD {column.removeprefix(NSD)}" for column in scores if column.startswith(NSD)}
-    for metric, title in (METRICS | surface).items():
+    for metric in [*METRICS, *(column for column in scores if column.startswith(NSD))]:
         summary = summarize(scores, ["organ"], metric)
+        title = metric_title(metric)
         digits = 1 if title.endswith("(mm)") else 3
         columns[title] = [f"{row.mean:.{digits}f} ± {row.sd:.{digits}f}" for row in summary.itertuples()]
     missed = summarize(scores, ["organ"], "hd95")

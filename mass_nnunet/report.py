@@ -23,6 +23,7 @@ body { margin: 0; background: var(--wash); color: var(--ink);
 main { max-width: 1120px; margin: 0 auto; padding: 40px 44px 64px; background: var(--paper); }
 h1 { font-size: 27px; line-height: 1.25; margin: 0 0 6px; }
 h2 { font-size: 19px; margin: 42px 0 10px; padding-top: 14px; border-top: 1px solid var(--line); }
+h3 { font-size: 16px; margin: 26px 0 4px; }
 p { margin: 8px 0; max-width: 82ch; }
 .lead { color: var(--soft); font-size: 16px; }
 .note, figcaption { color: var(--soft); font-size: 13.5px; }
@@ -31,15 +32,28 @@ table { border-collapse: collapse; margin: 12px 0; font-variant-numeric: tabular
 th, td { padding: 6px 16px 6px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; font-size: 13.5px; }
 th.text, td.text { text-align: left; }
-td small { color: var(--soft); }
+td small { color: var(--soft); font-weight: 400; }
+sup { line-height: 0; }
 td.best { font-weight: 700; color: var(--accent); }
 tr.group td { border-top: 2px solid var(--line); }
+tr.title td { padding-top: 16px; font-weight: 600; white-space: normal; }
+details { margin: 12px 0; }
+summary { cursor: pointer; color: var(--accent); font-weight: 600; }
+nav { margin: 14px 0 0; font-size: 14px; line-height: 1.9; }
+nav a { margin-right: 16px; white-space: nowrap; }
+a { color: var(--accent); }
+i.key { display: inline-block; width: 11px; height: 11px; border: 2px solid; border-radius: 3px; margin-right: 8px; }
+ul { padding-left: 22px; } li { max-width: 82ch; }
+.warning { border-left: 4px solid #c4501b; background: #fdf3ee; padding: 10px 14px; max-width: none; }
+.cases { font-size: 12.5px; color: var(--soft); overflow-wrap: anywhere; max-width: none; }
 figure { margin: 14px 0; }
 img { max-width: 100%; height: auto; display: block; }
 pre { background: var(--wash); border: 1px solid var(--line); border-radius: 6px; padding: 12px 14px;
       overflow-x: auto; font: 12.5px/1.6 ui-monospace, "DejaVu Sans Mono", monospace; }
-@media (max-width: 700px) { main { padding: 24px 18px; } }
+@media print { main { max-width: none; padding: 0; } figure, tr { break-inside: avoid; } }
+@media (max-width: 700px) { main { padding: 24px 18px; } figure { overflow-x: auto; } figure img { min-width: 640px; } }
 """
+_IMAGE_KINDS = {".png": "png", ".jpg": "jpeg", ".svg": "svg+xml"}
 _PACKAGES = ("mass-nnunet", "nnunetv2", "torch", "numpy", "SimpleITK")
 
 
@@ -89,27 +103,30 @@ def code(lines: Sequence[str]) -> str:
 
 
 def picture(path: Path, caption: str) -> str:
-    """A PNG inside of the page."""
+    """A PNG, JPEG or SVG file inside of the page."""
+    kind = _IMAGE_KINDS[Path(path).suffix]
     content = base64.b64encode(Path(path).read_bytes()).decode()
     return (
-        f'<figure><img alt="{escape(caption)}" src="data:image/png;base64,{content}">'
+        f'<figure><img alt="{escape(caption)}" src="data:image/{kind};base64,{content}">'
         f"<figcaption>{escape(caption)}</figcaption></figure>"
     )
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]], text_columns: int = 1) -> str:
     """A table of text; the first ``text_columns`` are aligned to the left, the others hold numbers."""
-    cells = [[_cell("td", escape(str(value)), i < text_columns) for i, value in enumerate(row)] for row in rows]
-    return _table(header, [f"<tr>{''.join(row)}</tr>" for row in cells], text_columns)
+    cells = [[cell("td", escape(str(value)), i < text_columns) for i, value in enumerate(row)] for row in rows]
+    return rows_table(header, [f"<tr>{''.join(row)}</tr>" for row in cells], text_columns)
 
 
-def _cell(tag: str, html: str, text: bool = False, kind: str = "") -> str:
+def cell(tag: str, html: str, text: bool = False, kind: str = "") -> str:
+    """A ``td`` or ``th`` around HTML, with ``text`` aligned to the left; ``kind`` is a class of the style."""
     kinds = " ".join(name for name in ("text" if text else "", kind) if name)
     return f'<{tag} class="{kinds}">{html}</{tag}>' if kinds else f"<{tag}>{html}</{tag}>"
 
 
-def _table(header: Sequence[str], rows: Sequence[str], text_columns: int) -> str:
-    head = "".join(_cell("th", escape(name), i < text_columns) for i, name in enumerate(header))
+def rows_table(header: Sequence[str], rows: Sequence[str], text_columns: int) -> str:
+    """A table of rows that are HTML; those of the ``header`` are text."""
+    head = "".join(cell("th", escape(name), i < text_columns) for i, name in enumerate(header))
     return f'<div class="scroll"><table>\n<tr>{head}</tr>\n' + "\n".join(rows) + "\n</table></div>"
 
 
@@ -133,18 +150,18 @@ def score_table(scores: pd.DataFrame, metric: Metric) -> str:
             "mean": {m: _score(_over_organs(by_method[m]), metric.digits) for m in methods}
         }
         for number, method in enumerate(methods):
-            cells = [_cell("td", escape(modality) if number == 0 else "", True), _cell("td", escape(method), True)]
+            cells = [cell("td", escape(modality) if number == 0 else "", True), cell("td", escape(method), True)]
             for column in columns.values():
                 html, value = column[method]
                 values = [v for _, v in column.values()]
                 found = [v for v in values if np.isfinite(v)]
                 # Where all are alike, none is best.
                 is_best = any(v != value for v in values) and value in found and value == metric.best(found)
-                cells.append(_cell("td", html, kind="best" if is_best else ""))
+                cells.append(cell("td", html, kind="best" if is_best else ""))
             group = ' class="group"' if number == 0 and rows else ""
             rows.append(f"<tr{group}>{''.join(cells)}</tr>")
     header = ["modality", "method", *(organ.replace("_", " ") for organ in organs), "mean"]
-    return _table(header, rows, text_columns=2)
+    return rows_table(header, rows, text_columns=2)
 
 
 def _over_organs(summary: pd.DataFrame) -> pd.Series:

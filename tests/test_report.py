@@ -14,7 +14,7 @@ from mass_nnunet import report
 class Balanced(HTMLParser):
     """Fails on tags that do not match, and collects those it saw."""
 
-    VOID = ("meta", "img")
+    VOID = ("meta", "img", "br")
 
     def __init__(self):
         super().__init__()
