@@ -1,6 +1,6 @@
 import pytest
 
-from mass_nnunet.benchmark.grid import Cell, load_grid
+from mass_nnunet.benchmark.grid import Cell, load_grid, save_grid
 from mass_nnunet.errors import UserError
 
 WHOLE = """\
@@ -23,6 +23,14 @@ def test_defaults_and_output_beside_the_file(tmp_path):
     assert grid.output == tmp_path / "out"
     assert (grid.plans, grid.configuration, grid.device) == ("MASSPlans", "3d_fullres", "cuda")
     assert grid.inference == ("segmentation",)
+
+
+def test_the_output_folder_tells_its_grid(tmp_path):
+    grid = load_grid(write(tmp_path, WHOLE + "inference: [atlas]\ndevice: cpu\n"))
+    with pytest.raises(UserError, match="is a folder in which no grid was run: name the YAML file of the grid"):
+        load_grid(tmp_path)
+    save_grid(grid)
+    assert load_grid(grid.output) == grid
 
 
 def test_cells_come_seed_by_seed(tmp_path):

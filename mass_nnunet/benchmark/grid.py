@@ -1,7 +1,7 @@
 """The grid: which methods are compared, on which datasets, label rates and seeds; read from YAML."""
 
 from collections.abc import Callable
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -9,9 +9,12 @@ from typing import Any
 import yaml
 
 from mass_nnunet.errors import UserError
+from mass_nnunet.files import atomic_path
 
 DEVICES = ("cuda", "cpu", "mps")
 INFERENCES = ("segmentation", "atlas", "fused")
+GRID_FILE = "last_grid.yaml"
+"""In the output folder, where the user may keep a ``grid.yaml``: the grid of the last ``run``."""
 
 
 @dataclass(frozen=True)
@@ -57,12 +60,16 @@ class Grid:
 
 
 def load_grid(path: Path) -> Grid:
-    """Read a grid.
+    """Read a grid: its file, or an output folder, in which :func:`save_grid` left it.
 
     Raises:
         UserError: the file is absent or no YAML, has an unknown key, lacks one, or has a value that cannot be.
     """
     path = Path(path)
+    if path.is_dir():
+        if not (path / GRID_FILE).exists():
+            raise UserError(f"{path} is a folder in which no grid was run: name the YAML file of the grid")
+        path = path / GRID_FILE
     content = _read(path)
     known = [field.name for field in fields(Grid)]
     if unknown := [str(key) for key in content if key not in known]:
@@ -82,6 +89,13 @@ def load_grid(path: Path) -> Grid:
     values["label_rates"] = tuple(float(rate) for rate in content["label_rates"])
     values["output"] = (path.resolve().parent / Path(content["output"]).expanduser()).resolve()
     return Grid(**values)
+
+
+def save_grid(grid: Grid) -> None:
+    """Write the grid into its output folder, so that the folder tells what it should hold."""
+    content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
+    with atomic_path(grid.output / GRID_FILE) as temporary:
+        temporary.write_text(yaml.safe_dump(content | {"output": "."}, sort_keys=False), encoding="utf-8")
 
 
 _EXAMPLES = {
@@ -115,8 +129,6 @@ def _read(path: Path) -> dict[Any, Any]:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: name the YAML file of the grid") from None
-    except IsADirectoryError:
-        raise UserError(f"{path} is a folder: name the YAML file of the grid") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f"line {mark.line + 1}: {error.problem}" if mark else " ".join(str(error).split())
