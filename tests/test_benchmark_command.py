@@ -33,6 +33,8 @@ def test_run_and_status(grid, file, monkeypatch, capsys):
     assert "8 cells: 8 done" in capsys.readouterr().out
     assert main(["benchmark", "status", file]) == 0
     assert capsys.readouterr().out.splitlines()[2] == "MASSTrainer        2 done  2 done"
+    assert main(["benchmark", "status", str(grid.output)]) == 0
+    assert "8 cells: 8 done" in capsys.readouterr().out
 
 
 def test_failed_cells_make_the_command_fail(grid, file, monkeypatch, capsys):

@@ -1,4 +1,4 @@
-"""``mass_nnunet benchmark``: run a grid, and see how far it is."""
+"""``mass_nnunet benchmark``: run a grid, see how far it is, and report what came of it."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import yaml
 
 from mass_nnunet.errors import UserError
 
-from .grid import load_grid
+from .grid import load_grid, save_grid
 from .job import Job
 from .runner import report_failures, run_local
 from .shell import commands, exports
@@ -41,14 +41,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name, act, text in (
         ("run", _run, "train, predict and score all cells that are not done"),
         ("status", _status, "what is done, running, failed and waiting, and how long is left"),
+        ("report", _report, "write one HTML page of the results, and its tables and figures beside it"),
     ):
         action = actions.add_parser(
             name, help=text, description=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        action.add_argument("grid", type=Path, metavar="GRID.yaml")
+        action.add_argument("grid", type=Path, metavar="GRID.yaml", help="the grid, or its output folder once it ran")
         action.set_defaults(act=act)
         if name == "run":
             _add_run_options(action)
+        if name == "report":
+            action.add_argument(
+                "-o", "--output", type=Path, metavar="FILE.html", help="default report.html in the output folder"
+            )
+            action.add_argument(
+                "--reference",
+                metavar="METHOD",
+                help="that all others are tested against; default the best of each column",
+            )
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
@@ -91,13 +101,27 @@ def _run(args: argparse.Namespace) -> None:
     jobs = make_jobs(grid)
     if args.dry_run:
         _print_commands(jobs)
-    elif args.executor == "slurm":
+        return
+    save_grid(grid)
+    if args.executor == "slurm":
         _submit(jobs, args, options)
     else:
         _check_device(grid.device)
         run_local(jobs, args.jobs or 1, args.retries)
         print(describe(grid))
         report_failures(jobs)
+
+
+def _report(args: argparse.Namespace) -> None:
+    grid = load_grid(args.grid)
+    path = args.output or grid.output / "report.html"
+    if path.suffix != ".html":
+        raise UserError(f"-o {path} is no HTML file: give a name that ends with .html")
+    from .report import write_report
+
+    results = write_report(grid, path, args.reference)
+    done, cells = len(results.done), len(results.states)
+    print(f"wrote {path} from {done} of {cells} cells ({path.stat().st_size / 2**20:.1f} MiB)")
 
 
 def _print_commands(jobs: Sequence[Job]) -> None:

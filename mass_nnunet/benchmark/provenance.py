@@ -1,0 +1,148 @@
+"""Where the numbers of a report come from: cells, cost, machines, versions, plans and splits."""
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from mass_nnunet import report
+from mass_nnunet.files import read_json
+from mass_nnunet.paths import dataset_folder
+from mass_nnunet.raw import TEST
+from mass_nnunet.splits import Fold, load_fold
+
+from .formats import Entry, Table
+from .job import Job
+from .results import Results
+from .state import DONE, FAILED
+
+
+def missing_cells(results: Results) -> str:
+    """HTML of what is not in the report, and why; empty when all cells are done."""
+    others = [cell for cell, its_state in results.states.items() if its_state != DONE]
+    if not others:
+        return ""
+    items = []
+    for cell in others:
+        record = results.records[cell]
+        why = f": {record['error']}" if results.states[cell] == FAILED else ""
+        items.append(f"<li>{escape(f'{cell.title}: {results.states[cell]}{why}')}</li>")
+    count, all_cells = len(others), len(results.states)
+    text = (
+        f"{count} of the {all_cells} cells of the grid {'is' if count == 1 else 'are'} not in this report: a method "
+        "with fewer seeds or patients is marked in the tables, and pairs are compared on what both have."
+    )
+    return (
+        f'<div class="warning">{report.paragraph(text)}<details{" open" if count < 6 else ""}>'
+        f"<summary>Cells that are missing</summary><ul>{''.join(items)}</ul></details></div>"
+    )
+
+
+def cost_table(results: Results) -> Table:
+    """Means over the cells of a method and their range: training, memory, and the prediction of a scan."""
+    predictions = {
+        (inference, modality): None
+        for cell in results.done
+        for inference, times in results.records[cell].get("prediction_seconds_per_scan", {}).items()
+        for modality in times
+    }
+    rows = []
+    for method in results.grid.methods:
+        records = [results.records[cell] for cell in results.done if cell.method == method]
+        if not records:
+            continue
+        training = _cost([record.get("training_seconds") for record in records], _duration)
+        memory = [
+            _cost([record.get(key) for record in records], lambda value: f"{value / 1024:.1f}")
+            for key in ("peak_memory_mb", "peak_gpu_memory_mb")
+        ]
+        times = [record.get("prediction_seconds_per_scan", {}) for record in records]
+        scans = [
+            _cost([part.get(inference, {}).get(modality) for part in times], lambda value: f"{value:.2g}")
+            for inference, modality in predictions
+        ]
+        rows.append([Entry(method), Entry(str(len(records))), training, *memory, *scans])
+    several = len({inference for inference, _ in predictions}) > 1
+    heads = [f"s/scan, {m}{f', {inference}' if several else ''}" for inference, m in predictions]
+    header = ["method", "cells", "training", "memory (GiB)", "GPU memory (GiB)", *heads]
+    return Table(header, [("", rows)], "Cost of a cell: mean (smallest to largest) over label rates and seeds")
+
+
+def _cost(values: Sequence[float | None], show: Any) -> Entry:
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    if not known:
+        return Entry("–")
+    low, high = show(min(known)), show(max(known))
+    return Entry(show(float(np.mean(known))), f"({low} to {high})" if low != high else "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+
+
+def environments(results: Results) -> str:
+    """Tables of versions and machines, one for each different environment that cells were done in."""
+    found: dict[tuple, list[dict]] = defaultdict(list)
+    for cell in results.done:
+        record = results.records[cell]
+        found[tuple(record.get("versions", {}).items())].append(record)
+    parts = []
+    for versions, records in found.items():
+        hosts = sorted({record["host"] for record in records if "host" in record})
+        times = [record[key] for record in records for key in ("start", "end") if key in record]
+        days = " to ".join(dict.fromkeys(_day(moment) for moment in (min(times), max(times)))) if times else "–"
+        rows = [("cells", len(records)), ("machines", ", ".join(hosts) or "–"), ("done", days), *versions]
+        parts.append(report.table(["environment", ""], rows, text_columns=2))
+    return "\n".join(parts)
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(moment))
+
+
+def plans(jobs: Sequence[Job]) -> str:
+    """HTML: what the plans of each dataset say, in short."""
+    grid = jobs[0].grid
+    rows = []
+    for tested in jobs[0].tested:
+        content = read_json(dataset_folder("preprocessed", tested.dataset.id) / f"{grid.plans}.json", "plan again")
+        configuration, mass = content["configurations"][grid.configuration], content["mass"]
+        patch, spacing = (configuration.get(key, []) for key in ("patch_size", "spacing"))
+        shape = [" × ".join(f"{value:.3g}" for value in values) for values in (patch, spacing)]
+        row = [tested.dataset.name, tested.modality, *shape]
+        rows.append([*row, *(mass.get(key, "–") for key in ("epochs", "iterations")), len(tested.dataset.cases(TEST))])
+    header = ["dataset", "modality", "patch (z, y, x)", "spacing (mm)", "epochs", "iterations", "test scans"]
+    return report.table(header, rows, text_columns=2)
+
+
+def splits(jobs: Sequence[Job]) -> str:
+    """HTML: the folds in numbers, and the cases of each in a fold-out."""
+    rows, lists = [], []
+    for rate, seed in dict.fromkeys((job.cell.label_rate, job.cell.seed) for job in jobs):
+        job = next(job for job in jobs if (job.cell.label_rate, job.cell.seed) == (rate, seed))
+        for tested in job.tested:
+            fold = load_fold(dataset_folder("preprocessed", tested.dataset.id), job.fold)
+            counts = [len(getattr(fold, part)) for part in ("train", "unlabelled", "val")]
+            title = [tested.dataset.name, f"{100 * rate:g} %", seed, job.fold]
+            rows.append([*title, *counts])
+            lists.append(_cases(f"{tested.dataset.name}, {100 * rate:g} % of the labels, seed {seed}", fold))
+    tests = [
+        f'<p class="cases"><b>{escape(tested.dataset.name)}, test, the same for all:</b> '
+        f"{escape(', '.join(tested.dataset.cases(TEST)))}</p>"
+        for tested in jobs[0].tested
+    ]
+    header = ["dataset", "labels", "seed", "fold", "labelled scans", "unlabelled", "validation"]
+    body = "\n".join([*tests, *lists])
+    return f"{report.table(header, rows)}\n<details><summary>The cases of each fold</summary>\n{body}\n</details>"
+
+
+def _cases(title: str, fold: Fold) -> str:
+    parts = (("labelled", fold.train), ("validation", fold.val), ("unlabelled", fold.unlabelled))
+    text = "; ".join(f"{name}: {', '.join(cases) or 'none'}" for name, cases in parts)
+    return f'<p class="cases"><b>{escape(title)}:</b> {escape(text)}</p>'

@@ -1,0 +1,39 @@
+import pytest
+
+from mass_nnunet.benchmark import provenance
+from mass_nnunet.benchmark.formats import to_csv
+from mass_nnunet.benchmark.results import load_results
+from mass_nnunet.benchmark.state import read_record, write_record
+from scored_grid import write_scored
+
+
+@pytest.fixture
+def grid(tmp_path):
+    return write_scored(tmp_path / "out", ("A", "B"), (0.1,), 2, 2)
+
+
+def change(grid, number, **changes):
+    folder = grid.output / "cells" / grid.cells[number].name
+    write_record(folder, read_record(folder) | changes)
+
+
+def test_cost_is_the_mean_over_cells_and_its_range(grid):
+    change(grid, 1, peak_memory_mb=None, peak_gpu_memory_mb=4096.0)
+    lines = to_csv(provenance.cost_table(load_results(grid))).splitlines()
+    assert lines[0] == 'method,cells,training,training note,memory (GiB),GPU memory (GiB),"s/scan, CT","s/scan, MRI"'
+    assert lines[1] == "A,2,12 min,(11 min to 12 min),2.0,–,1.5,1.5"
+    assert lines[2] == "B,2,12 min,(11 min to 12 min),2.0,4.0,1.5,1.5"
+
+
+def test_each_environment_is_told_once(grid):
+    assert provenance.environments(load_results(grid)).count("<table>") == 1
+    change(grid, 3, versions={"Python": "3.13.1"}, host="other")
+    html = provenance.environments(load_results(grid))
+    assert html.count("<table>") == 2 and "3.12.0" in html and "3.13.1" in html and "other" in html
+
+
+def test_nothing_is_said_of_missing_cells_where_none_is(grid):
+    assert provenance.missing_cells(load_results(grid)) == ""
+    change(grid, 2, state="failed", error="no <luck>")
+    html = provenance.missing_cells(load_results(grid))
+    assert "1 of the 4 cells of the grid is not in this report" in html and "failed: no &lt;luck&gt;" in html
