@@ -88,5 +88,5 @@ def test_measure_without_a_better_end_is_described_only(scores):
 
 
 def test_p_as_text():
-    assert p_text(0.0412, 8) == "0.041" and p_text(1e-5, 8) == "< 0.001"
+    assert p_text(0.0412, 8) == "0.041" and p_text(0.1, 8) == "0.10" and p_text(1e-5, 8) == "< 0.001"
     assert p_text(np.nan, 8) == "no difference" and p_text(np.nan, 0) == "no common patients"

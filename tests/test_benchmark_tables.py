@@ -39,6 +39,13 @@ def test_fewer_seeds_or_patients_are_noted(results):
     assert groups[0][1][0][-1] == tables.NOTHING
 
 
+def test_an_organ_that_was_never_found_is_told_and_marked(results):
+    scores = results.scores.copy()
+    scores.loc[(scores["method"] == "A") & (scores["organ"] == "liver"), "hd95"] = np.inf
+    table = tables.score_table(results, compare_methods(scores, "hd95"), "hd95")
+    assert table.groups[0][1][0][1] == tables.Entry("–", "18 missed", is_marked=True)
+
+
 def test_tests_in_words(results):
     table = tables.comparison_table(results, compare_methods(results.scores, "dice", "B"), "dice")
     words = [entry.text for entry in table.groups[0][1][0]]

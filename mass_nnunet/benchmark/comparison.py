@@ -98,7 +98,7 @@ def _reference(table: pd.DataFrame, key: tuple[Hashable, ...], by: list[str], me
 def p_text(p_holm: float, tested: float) -> str:
     """The corrected p-value as it is printed, or why there is none."""
     if np.isfinite(p_holm):
-        return f"{p_holm:.2g}" if p_holm >= 0.001 else "< 0.001"
+        return f"{p_holm:#.2g}" if p_holm >= 0.001 else "< 0.001"
     if not tested:
         return "no common patients"
     if tested < MIN_PATIENTS:

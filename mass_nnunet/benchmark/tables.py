@@ -87,13 +87,13 @@ def _score(indexed: pd.DataFrame, key: tuple, measure: str) -> Entry:
         return NOTHING
     row = indexed.loc[key]
     missed = f"{row['missed']:.0f} missed" if row["missed"] else ""
+    is_marked = bool(row["p_holm"] < LEVEL)  # not where there was no test: NaN
     if not np.isfinite(row["mean"]):
-        return Entry("–", missed)
+        return Entry("–", missed, is_marked=is_marked)
     places = digits(measure)
     interval = f"[{row['low']:.{places}f}, {row['high']:.{places}f}]" if np.isfinite(row["low"]) else ""
     note = ", ".join(part for part in (interval, missed) if part)
-    # NaN, where there was no test, is not below.
-    return Entry(f"{row['mean']:.{places}f}", note, bool(row["is_best"]), bool(row["p_holm"] < LEVEL))
+    return Entry(f"{row['mean']:.{places}f}", note, bool(row["is_best"]), is_marked)
 
 
 def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
@@ -106,7 +106,7 @@ def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> T
         entries = []
         for _, row in rows.dropna(subset="other").iterrows():
             difference = f"{row['difference']:+.{digits(measure)}f}" if np.isfinite(row["difference"]) else "–"
-            p = f"{row['p']:.2g}" if np.isfinite(row["p"]) else "–"
+            p = f"{row['p']:#.2g}" if np.isfinite(row["p"]) else "–"
             corrected = Entry(p_text(row["p_holm"], row["tested"]), is_marked=bool(row["p_holm"] < LEVEL))
             words = [row["method"], row["other"], difference, f"{row['tested']:.0f}", p]
             entries.append([*(Entry(word) for word in words), corrected])
