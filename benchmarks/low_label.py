@@ -6,10 +6,12 @@
 
 The trainings are cells of `mass_nnunet benchmark` (mass_nnunet/benchmark/): started again with the same options it goes
 on where it stopped, and several may be started at a time. The data, the models and the scores lie in the folder; the
-table is printed after each seed of each group and written to table.md.
+table is printed after each seed of each group and written to table.md, and a group becomes a page by
+`mass_nnunet benchmark report work/phantom/benchmark`.
 """
 
 import argparse
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -17,7 +19,7 @@ from groups import IDS, PHANTOM, nnunet_folders, prepare, rates_of
 from table import OUTPUT, write_table
 
 from mass_nnunet import trainers
-from mass_nnunet.benchmark.grid import Grid
+from mass_nnunet.benchmark.grid import Grid, save_grid
 from mass_nnunet.benchmark.lookup import make_jobs
 from mass_nnunet.benchmark.runner import report_failures, run_local
 from mass_nnunet.errors import exit_on_user_error
@@ -25,13 +27,13 @@ from mass_nnunet.errors import exit_on_user_error
 DEFAULT_METHODS = ("SupervisedTrainer", "DualStreamTrainer", "MASSTrainerNoAtlas", "MASSTrainer")
 
 
-def grid_of(group: Path, args: argparse.Namespace, seed: int) -> Grid:
-    """What is run of a group with one seed, and tested: the drawn CT beside real MRI was tested with the phantom."""
+def grid_of(group: Path, args: argparse.Namespace) -> Grid:
+    """What is run of a group, and tested: the drawn CT beside real MRI was tested with the phantom."""
     return Grid(
         datasets=tuple(int(ident) for ident in (IDS if group.name == PHANTOM else IDS[1:])),
         methods=tuple(args.methods),
         label_rates=rates_of(group, args),
-        seeds=(seed,),
+        seeds=tuple(range(args.seeds)),
         output=group / OUTPUT,
         device=args.device,
         inference=tuple(args.inference),
@@ -65,10 +67,13 @@ def main() -> None:
     args = parser.parse_args()
     with exit_on_user_error():
         groups = prepare(args.root.resolve(), args)
+        grids = [grid_of(group, args) for group in groups]
+        for grid in grids:
+            save_grid(grid)
         # Seed by seed, so that an early stop leaves whole comparisons.
-        for seed, group in product(range(args.seeds), groups):
+        for seed, (group, grid) in product(range(args.seeds), zip(groups, grids, strict=True)):
             with nnunet_folders(group):
-                jobs = make_jobs(grid_of(group, args, seed))
+                jobs = make_jobs(replace(grid, seeds=(seed,)))
                 run_local(jobs, args.jobs, retries=1)
                 report_failures(jobs)
             print(write_table(groups, args.root))
