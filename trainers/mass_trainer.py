@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
@@ -40,13 +40,12 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         names = [modality["name"] for modality in mass["modalities"]]
         hyperparameters = complete(mass["hyperparameters"], cls.CHANGES)
         unets = [
-            get_network_from_plans(
-                configuration_manager.network_arch_class_name,
-                configuration_manager.network_arch_init_kwargs,
-                configuration_manager.network_arch_init_kwargs_req_import,
+            nnUNetTrainer.build_network_architecture(
+                plans_manager,
+                configuration_manager,
                 num_input_channels,
                 num_output_channels,
-                deep_supervision=enable_deep_supervision,
+                enable_deep_supervision,
             )
             for _ in names
         ]
