@@ -12,6 +12,9 @@ DEFAULTS: dict[str, Any] = {
     # Of the correspondence head: ten times as much can throw the fields out of the image, from where no gradient leads
     # back.
     "correspondence_learning_rate": 1e-3,
+    # False: encoders of their own and a decoder in common, as in the paper. True: all convolutions in common, and
+    # normalizations of their own.
+    "shared_encoder": False,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.

@@ -1,4 +1,4 @@
-"""The network: an encoder for each modality, one shared decoder with segmentation heads, and a correspondence head."""
+"""The network: a U-Net for each modality, which share most of their weights, and a correspondence head."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .atlas import AtlasBank
 from .correspondence import CorrespondenceHead
+from .group_network import GroupNet, join
 from .pairing import Layout
 from .registration import upsample, warp
 from .trust import trusted_mean
@@ -33,19 +34,19 @@ class GroupOutput(NamedTuple):
     warped_features: Tensor | None = None
 
 
-class MASSNet(nn.Module):
-    """N encoders, a shared decoder, a correspondence head and the atlases, in one module with one state.
+class MASSNet(GroupNet):
+    """The U-Nets of N modalities, a correspondence head and the atlases, in one module with one state.
 
     Training mode takes the scans of the whole group (``active`` says of which modalities, in equal shares) and
     registers atlases to targets within the batch. Evaluation mode segments.
 
     Args:
         unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet: anything with an ``encoder``
-            and a ``decoder`` of dynamic-network-architectures). The first one's decoder is shared.
+            and a ``decoder`` of dynamic-network-architectures), which share what they share: their heads at least.
         layout: how a training batch is composed.
         atlases: the empty bank of atlases; its patch shape is that of the plans.
         correspondence_channels: width of the correspondence head; 0 for none, and then ``inference`` is segmentation.
-        correspondence_gradient: share of the correspondence head's gradient that reaches the decoder and the encoders.
+        correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
         modality: index of the modality that this model segments at inference.
         inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean, each class
             weighted by how well either branch learned it).
@@ -62,10 +63,8 @@ class MASSNet(nn.Module):
         modality: int,
         inference: str,
     ) -> None:
-        super().__init__()
-        self.encoders = nn.ModuleList(unet.encoder for unet in unets)
-        self.decoder = unets[0].decoder
-        coarse_to_half = [layer.in_channels for layer in self.decoder.seg_layers][:-1]
+        super().__init__(unets, modality)
+        coarse_to_half = [layer.in_channels for layer in self.heads][:-1]
         self.correspondence = (
             CorrespondenceHead(coarse_to_half, correspondence_channels) if correspondence_channels else None
         )
@@ -73,11 +72,14 @@ class MASSNet(nn.Module):
         self.atlases = atlases
         self.layout = layout
         self.inference = inference if correspondence_channels else "segmentation"
-        # The modalities whose scans a batch holds, in this order and in equal shares.
-        self.active: tuple[int, ...] = (modality,)
         # Projected features of the atlases, by modality; they hold until the weights change.
         self._atlas_features: dict[int, list[Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
+
+    @property
+    def heads(self) -> nn.ModuleList:
+        """The segmentation heads, from coarse to fine, of all modalities alike."""
+        return self.unets[0].decoder.seg_layers
 
     def train(self, mode: bool = True) -> "MASSNet":
         """As in torch; what was computed with older weights is forgotten."""
@@ -89,35 +91,24 @@ class MASSNet(nn.Module):
 
         Returns:
             In training mode a :class:`GroupOutput`. In evaluation mode logits (S, K, Z, Y, X), or a list of them from
-            fine to coarse where ``decoder.deep_supervision`` is set.
+            fine to coarse with deep supervision.
         """
         with cpu_autocast(scans.device):
             features = self.decode(scans)
             if self.training:
                 return GroupOutput(scans, self._segment(features), *self._register(features))
-            if self.decoder.deep_supervision:
+            if self.unets[0].decoder.deep_supervision:
                 return self._segment(features)
-            logits = self.decoder.seg_layers[-1](features[-1]).float()
+            logits = self.heads[-1](features[-1]).float()
             return logits if self.inference == "segmentation" else self._propagate(scans, features, logits)
 
     def decode(self, scans: Tensor) -> list[Tensor]:
-        """Features of the shared decoder, from coarse to fine; each scan goes through the encoder of its modality."""
-        shares = scans.chunk(len(self.active))
-        skips = [self.encoders[m](share) for m, share in zip(self.active, shares, strict=True)]
-        return decoder_features(self.decoder, [torch.cat(level) for level in zip(*skips, strict=True)])
-
-    def plain_weights(self) -> dict[str, Tensor]:
-        """State of the U-Net of the active modality, as its class in the plans loads it: no atlas, no other encoder."""
-        encoder = self.encoders[self.active[0]].state_dict()
-        # The decoder holds the encoder that it was made with, the first modality's; a plain U-Net has one encoder only.
-        shared = {key: value for key, value in self.decoder.state_dict().items() if not key.startswith("encoder.")}
-        parts = {"encoder.": encoder, "decoder.encoder.": encoder, "decoder.": shared}
-        return {prefix + key: value for prefix, part in parts.items() for key, value in part.items()}
+        """Features of the decoders, from coarse to fine; each scan goes through its modality's U-Net."""
+        return join([decoder_features(unet.decoder, unet.encoder(share)) for unet, share in self._shares(scans)])
 
     def _segment(self, features: list[Tensor]) -> list[Tensor]:
         """Logits of all heads, from fine to coarse."""
-        heads = zip(self.decoder.seg_layers, features, strict=True)
-        return [layer(f).float() for layer, f in heads][::-1]
+        return [head(f).float() for head, f in zip(self.heads, features, strict=True)][::-1]
 
     def _register(self, features: list[Tensor]) -> tuple[Tensor, ...]:
         """Fields from atlases of the same and of another modality to each target of the batch, and the features."""

@@ -77,23 +77,18 @@ class PairNet(nn.Module):
         self.layout = layout
         self.atlases = atlases
 
-    @property
-    def decoder(self) -> nn.Module:
-        """Where nnU-Net switches deep supervision; here it only says that a list is expected."""
-        return self.pair.decoder
-
     def forward(self, scans: Tensor) -> PairOutput | Tensor | list[Tensor]:
         """Register within a batch (S, C, Z, Y, X) in training mode, segment the scans in evaluation mode.
 
         Returns:
             In training mode a :class:`PairOutput`. In evaluation mode log probabilities (S, K, Z, Y, X), from which
-            nnU-Net's softmax gives them back; a list of one where ``decoder.deep_supervision`` is set.
+            nnU-Net's softmax gives them back; a list of one where deep supervision is on.
         """
         if self.training:
             return self._register_batch(scans)
         propagated = torch.stack([self.atlases.fuse(0, scan, self.register(scan[None])) for scan in scans])
         logits = propagated.clamp_min(1e-6).log()
-        return [logits] if self.decoder.deep_supervision else logits
+        return [logits] if self.pair.decoder.deep_supervision else logits
 
     def _register_batch(self, scans: Tensor) -> PairOutput:
         target, atlas, _ = self.layout.pairs(scans.device)

@@ -5,6 +5,8 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from .group_network import set_deep_supervision
+
 MOMENTUM = 0.99
 """Of the running average: it spans about a hundred steps."""
 WARM_UP = 9
@@ -24,7 +26,7 @@ class Teacher:
 
     def __init__(self, network: nn.Module, *, momentum: float = MOMENTUM, warm_up: int = WARM_UP) -> None:
         self.network = deepcopy(network).eval().requires_grad_(False)
-        self.network.decoder.deep_supervision = False
+        set_deep_supervision(self.network, False)
         self.network.inference = "segmentation"
         self.momentum, self.warm_up = momentum, warm_up
         self.steps = 0

@@ -1,5 +1,7 @@
 """A network small enough for tests, with everything that the real one has."""
 
+from collections.abc import Callable
+
 import torch
 from dynamic_network_architectures.architectures.unet import PlainConvUNet
 from nnunetv2.training.loss.compound_losses import DC_and_CE_loss
@@ -7,6 +9,7 @@ from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from torch import Tensor, nn
 
 from mass_nnunet.atlas import AtlasBank
+from mass_nnunet.group_network import share_decoder
 from mass_nnunet.hyperparameters import DEFAULTS
 from mass_nnunet.networks import MASSNet
 from mass_nnunet.objective import Objective
@@ -42,11 +45,14 @@ def network(
     modality: int = 0,
     deep_supervision: bool = True,
     correspondence_gradient: float = DEFAULTS["correspondence_gradient"],
+    share: Callable[[list[nn.Module]], None] = share_decoder,
 ) -> MASSNet:
     """A group's network, in training mode, expecting a whole batch."""
     layout = layout or Layout(2, 2, 1)
-    net = MASSNet(
-        [unet(deep_supervision) for _ in range(layout.modalities)],
+    unets = [unet(deep_supervision) for _ in range(layout.modalities)]
+    share(unets)
+    return MASSNet(
+        unets,
         layout=layout,
         atlases=AtlasBank(layout.modalities, 2, 1, CLASSES, PATCH),
         correspondence_channels=4,
@@ -54,7 +60,6 @@ def network(
         modality=modality,
         inference=inference,
     )
-    return net
 
 
 def objective(layout: Layout, **changes: object) -> Objective:

@@ -27,7 +27,7 @@ def one_step(name: str):
     one.initialize()
     # A head as sure as a trained one, so that there are pseudo-labels.
     with torch.no_grad():
-        one.module.decoder.seg_layers[-1].weight *= 20
+        one.module.unets[0].decoder.seg_layers[-1].weight *= 20
     one.on_train_start()
     one.network.train()
     one.loss.progress = 1.0
@@ -70,8 +70,20 @@ def test_without_the_atlas_branch_the_heads_learn_alone(name, taught):
     assert (result["teaching"] > 0) == taught
     assert all(result[term] == 0 for term in ("atlas", "similarity", "smoothness", "semantic", "anatomical", "folding"))
     assert len(batch["keys"]) == (6 if taught else 4)
-    for part in (one.module.encoders[0], one.module.encoders[1], one.module.decoder.stages):
+    for part in (one.module.unets[0].encoder, one.module.unets[1].encoder, one.module.unets[0].decoder.stages):
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_the_encoder_is_shared_if_asked_for(shared, monkeypatch):
+    monkeypatch.setattr(trainers.MASSTrainer, "CHANGES", {"shared_encoder": shared})
+    one = trainer("MASSTrainer")
+    one.initialize()
+    first, second = (unet.encoder.stages[0][0].convs[0] for unet in one.module.unets)
+    assert (first.conv.weight is second.conv.weight) == shared
+    assert first.norm.weight is not second.norm.weight
+    heads, others = (unet.decoder.seg_layers[0] for unet in one.module.unets)
+    assert heads.weight is others.weight
 
 
 def test_without_the_atlas_branch_the_head_predicts_whatever_the_plans_say():

@@ -53,5 +53,5 @@ def test_gradients_of_two_processes_are_the_mean_of_each_alone(tmp_path):
         torch.testing.assert_close(gradient, together[1][name], msg=lambda text, name=name: f"{name}: {text}")
         expected = sum(gradients[name] for gradients in alone) / PROCESSES
         torch.testing.assert_close(gradient, expected, rtol=1e-2, atol=1e-3 * float(expected.abs().max()) + 1e-7)
-    for part in ("encoders.0", "encoders.1", "decoder.stages", "correspondence"):
+    for part in ("unets.0.encoder", "unets.1.encoder", "unets.0.decoder.stages", "correspondence"):
         assert any(g.abs().sum() > 0 for name, g in together[0].items() if name.startswith(part))

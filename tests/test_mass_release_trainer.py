@@ -36,10 +36,10 @@ def trained_step(release: bool, **weights: float):
 
 def trained_parts(net: torch.nn.Module) -> set[str]:
     parts = {
-        "encoder 0": net.encoders[0],
-        "encoder 1": net.encoders[1],
-        "decoder": net.decoder.stages,
-        "head": net.decoder.seg_layers,
+        "encoder 0": net.unets[0].encoder,
+        "encoder 1": net.unets[1].encoder,
+        "decoder": net.unets[0].decoder.stages,
+        "head": net.unets[0].decoder.seg_layers,
         "correspondence": net.correspondence,
     }
     return {name for name, part in parts.items() if any(p.grad is not None and p.grad.any() for p in part.parameters())}

@@ -71,7 +71,13 @@ def test_all_parts_learn(root):
     mass.num_epochs = 1
     mass.run_training()
     # nnU-Net gives the coarsest head no weight; a bias in front of an instance normalization has no effect.
-    for part in ("encoders.0", "encoders.1", "decoder.stages", "decoder.seg_layers.1", "correspondence"):
+    for part in (
+        "unets.0.encoder",
+        "unets.1.encoder",
+        "unets.0.decoder.stages",
+        "unets.0.decoder.seg_layers.1",
+        "correspondence",
+    ):
         changed = [n for n, p in mass.module.named_parameters() if n.startswith(part) and not torch.equal(p, before[n])]
         assert changed, part
 

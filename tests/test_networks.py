@@ -6,6 +6,7 @@ from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
 from torch import nn
 
 from mass_nnunet.atlas import AtlasBank
+from mass_nnunet.group_network import share_convolutions, share_decoder
 from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast, decoder_features
 from mass_nnunet.pairing import Layout
 from small_network import CLASSES, PATCH, batch, network, unet
@@ -40,7 +41,7 @@ def test_share_of_the_correspondence_gradient_that_reaches_the_encoders():
         net = network(LAYOUT, correspondence_gradient=share).train()
         net.active = (0, 1)
         net(batch(LAYOUT)[0]).fields.square().sum().backward()
-        parts = (next(net.encoders[0].parameters()), net.correspondence.residuals[-1].field.weight)
+        parts = (next(net.unets[0].encoder.parameters()), net.correspondence.residuals[-1].field.weight)
         gradients.append([None if part.grad is None else part.grad for part in parts])
     (whole, head), (quarter, same), (nothing, still) = gradients
     torch.testing.assert_close(quarter, whole / 4, rtol=0.1, atol=1e-2 * whole.abs().max().item())
@@ -53,7 +54,7 @@ def test_share_of_the_correspondence_gradient_that_reaches_the_encoders():
 def test_segmentation_is_a_plain_unet_of_the_modality(modality):
     net = network(LAYOUT, modality=modality, deep_supervision=False).eval()
     plain = unet(deep_supervision=False)
-    plain.encoder, plain.decoder = net.encoders[modality], net.decoder
+    plain.load_state_dict(net.unets[modality].state_dict())
     scans = torch.randn(2, 1, *PATCH)
     with torch.no_grad(), cpu_autocast(scans.device):
         expected = plain(scans).float()
@@ -68,7 +69,7 @@ def test_decoder_features_lead_to_the_decoders_own_output():
     torch.testing.assert_close(plain.decoder.seg_layers[-1](features[-1]), plain(scans))
 
 
-def test_each_scan_goes_through_its_own_encoder():
+def test_each_scan_goes_through_its_own_unet():
     net = network(LAYOUT, deep_supervision=False).eval()
     scans = torch.randn(2, 1, *PATCH)
     with torch.no_grad():
@@ -110,14 +111,14 @@ def test_fused_follows_the_trust_of_the_models_modality():
 def test_atlases_are_encoded_once_for_all_tiles_and_again_for_other_weights():
     net = with_atlases("atlas")
     calls = []
-    net.encoders[0].register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
+    net.unets[0].encoder.register_forward_hook(lambda _, inputs, __: calls.append(len(inputs[0])))
     with torch.no_grad():
         for _ in range(3):
             net(torch.randn(1, 1, *PATCH))
         assert sorted(calls) == [1, 1, 1, 2]  # three tiles, and two atlases once
         first = net(scans := torch.randn(1, 1, *PATCH))
         state = copy.deepcopy(net.state_dict())
-        state["encoders.0.stages.0.0.convs.0.conv.weight"] *= -1
+        state["unets.0.encoder.stages.0.0.convs.0.conv.weight"] *= -1
         net.load_state_dict(state)
         assert not torch.equal(net(scans), first)
     assert calls.count(2) == 2
@@ -150,11 +151,18 @@ def residual_unet() -> nn.Module:
 
 @pytest.mark.parametrize("modality", [0, 1])
 @pytest.mark.parametrize("make", [lambda: unet(deep_supervision=False), residual_unet])
-def test_each_modality_alone_is_a_plain_unet(make, modality, monkeypatch):
+@pytest.mark.parametrize("share", [share_convolutions, share_decoder])
+def test_each_modality_alone_is_a_plain_unet(share, make, modality, monkeypatch):
     monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
     monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    unets = [make(), make()]
+    share(unets)
+    with torch.no_grad():
+        for module in unets[1].modules():
+            if isinstance(module, nn.InstanceNorm3d):
+                nn.init.normal_(module.weight)
     net = MASSNet(
-        [make(), make()],
+        unets,
         layout=LAYOUT,
         atlases=AtlasBank(2, 2, 1, CLASSES, PATCH),
         correspondence_channels=4,

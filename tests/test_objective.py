@@ -34,10 +34,10 @@ def sure(labels: torch.Tensor) -> torch.Tensor:
 
 def parts_with_gradient(net: torch.nn.Module) -> set[str]:
     parts = {
-        "encoder 0": net.encoders[0],
-        "encoder 1": net.encoders[1],
-        "decoder": net.decoder.stages,
-        "head": net.decoder.seg_layers[-1],
+        "encoder 0": net.unets[0].encoder,
+        "encoder 1": net.unets[1].encoder,
+        "decoder": net.unets[0].decoder.stages,
+        "head": net.unets[0].decoder.seg_layers[-1],
         "correspondence": net.correspondence,
     }
     return {
@@ -202,4 +202,4 @@ def test_three_modalities():
     net, loss, value = trained_step(DEFAULTS["weights"], layout=layout)
     assert torch.isfinite(value)
     assert all(torch.isfinite(loss.terms[t]) for t in TERMS)
-    assert any(p.grad.abs().sum() > 0 for p in net.encoders[2].parameters())
+    assert any(p.grad.abs().sum() > 0 for p in net.unets[2].encoder.parameters())

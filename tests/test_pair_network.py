@@ -25,7 +25,7 @@ def pair_net(*, backward: bool = False, atlases: int = 2, deep_supervision: bool
 @pytest.mark.parametrize("backward", [False, True])
 def test_training_registers_the_last_labelled_scan_to_the_others(backward):
     net = pair_net(backward=backward).train()
-    torch.nn.init.normal_(net.decoder.seg_layers[0].weight, std=0.1)
+    torch.nn.init.normal_(net.pair.decoder.seg_layers[0].weight, std=0.1)
     scans = torch.randn(3, 1, *PATCH)
     output = net(scans)
     assert isinstance(output, PairOutput)
@@ -74,7 +74,7 @@ def test_learns_to_undo_a_shift():
 def test_evaluation_propagates_the_labels_of_the_atlases():
     """With a field of nothing, and one atlas, they are the atlas's own."""
     net = pair_net(atlases=1).eval()
-    torch.nn.init.zeros_(net.decoder.seg_layers[0].weight)
+    torch.nn.init.zeros_(net.pair.decoder.seg_layers[0].weight)
     with torch.no_grad():
         logits = net(torch.randn(2, 1, *PATCH))
     assert logits.shape == (2, CLASSES, *PATCH)
@@ -83,7 +83,7 @@ def test_evaluation_propagates_the_labels_of_the_atlases():
 
 def test_evaluation_registers_each_scan_for_itself():
     net = pair_net().eval()
-    torch.nn.init.normal_(net.decoder.seg_layers[0].weight, std=0.1)
+    torch.nn.init.normal_(net.pair.decoder.seg_layers[0].weight, std=0.1)
     scans = torch.randn(2, 1, *PATCH)
     with torch.no_grad():
         together = net(scans)
@@ -93,7 +93,7 @@ def test_evaluation_registers_each_scan_for_itself():
 
 def test_nnunet_gets_a_list_if_it_expects_one():
     net = pair_net().eval()
-    net.decoder.deep_supervision = True
+    net.pair.decoder.deep_supervision = True
     with torch.no_grad():
         (logits,) = net(torch.randn(1, 1, *PATCH))
     assert logits.shape == (1, CLASSES, *PATCH)

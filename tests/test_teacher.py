@@ -1,5 +1,6 @@
 import torch
 
+from mass_nnunet.group_network import set_deep_supervision
 from mass_nnunet.pairing import Layout
 from mass_nnunet.teacher import MOMENTUM, WARM_UP, Teacher
 from small_network import CLASSES, PATCH, network
@@ -21,7 +22,7 @@ def test_begins_as_the_network_and_segments_as_it():
     assert not probabilities.requires_grad
     assert net.training
     net.eval()
-    net.decoder.deep_supervision = False
+    set_deep_supervision(net, False)
     torch.testing.assert_close(probabilities, net(scans).softmax(1))
 
 

@@ -16,6 +16,7 @@ from torch import nn
 from mass_nnunet.data import GroupLoader
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.files import atomic_path, read_json, write_json
+from mass_nnunet.group_network import set_deep_supervision
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.pairing import Layout
 from mass_nnunet.visualization import plot_terms
@@ -117,6 +118,10 @@ class GroupTrainer(StreamTrainer):
             dataset_json = read_json(folder / "dataset.json", remedy)
             streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
         return streams
+
+    def set_deep_supervision_enabled(self, enabled: bool) -> None:
+        """As in nnU-Net, for the U-Nets of all modalities."""
+        set_deep_supervision(self.module, enabled)
 
     def configure_optimizers(self) -> tuple[torch.optim.Optimizer, ScaledPolyLR]:
         """AdamW with nnU-Net's decay of the learning rate."""

@@ -8,6 +8,7 @@ from torch import nn
 
 from mass_nnunet.appearance import perturbed
 from mass_nnunet.atlas import AtlasBank
+from mass_nnunet.group_network import share_convolutions, share_decoder
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks import MASSNet
 from mass_nnunet.objective import TERMS, Objective
@@ -49,6 +50,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             )
             for _ in names
         ]
+        (share_convolutions if hyperparameters["shared_encoder"] else share_decoder)(unets)
         return MASSNet(
             unets,
             layout=Layout(len(names), configuration_manager.batch_size, hyperparameters["unlabelled_per_step"]),

@@ -7,8 +7,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import Tensor
 
 from mass_nnunet.distillation import distillation_loss
+from mass_nnunet.group_network import GroupNet, share_convolutions
 from mass_nnunet.method_objective import MethodObjective
-from mass_nnunet.shared_kernels import SharedKernelNet
 
 from .group_trainer import GroupTrainer
 
@@ -35,17 +35,14 @@ class MMKDTrainer(GroupTrainer):
         num_input_channels: int,
         num_output_channels: int,
         enable_deep_supervision: bool = True,
-    ) -> SharedKernelNet:
+    ) -> GroupNet:
         """The network of the whole group; the plans say which modality it segments."""
         mass = plans_manager.plans["mass"]
         names = [modality["name"] for modality in mass["modalities"]]
         settings = (configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision)
         unets = [super(MMKDTrainer, cls).build_network_architecture(plans_manager, *settings) for _ in names]
-        return SharedKernelNet(unets, names.index(mass["modality"]))
-
-    def set_deep_supervision_enabled(self, enabled: bool) -> None:
-        """As in nnU-Net, for each modality."""
-        self.module.set_deep_supervision(enabled)
+        share_convolutions(unets)
+        return GroupNet(unets, names.index(mass["modality"]))
 
     def _build_loss(self) -> MethodObjective:
         weights = {"supervised": 1.0, "distillation": 0.5}

@@ -13,7 +13,6 @@ from mass_nnunet.pairing import Layout
 from mass_nnunet.registration_objective import RegistrationObjective
 
 from .group_trainer import RegisteringTrainer, SingleTrainer
-from .schedule import two_rates
 
 
 class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
@@ -70,12 +69,6 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
             ),
             backward=unets[1] if cls.BACKWARD else None,
         )
-
-    def parameter_groups(self) -> list[dict]:
-        """The last convolution, to the field, has the rate of MASSTrainer's correspondence head."""
-        to_field = [pair.decoder.seg_layers for pair in (self.module.pair, self.module.backward_pair) if pair]
-        scale = self.hyperparameters["correspondence_learning_rate"] / self.initial_lr
-        return two_rates(self.network, to_field, scale)
 
     def _build_loss(self) -> RegistrationObjective:
         classes, similarity = self.label_manager.num_segmentation_heads, self.hyperparameters["similarity"]
