@@ -64,9 +64,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("-np", type=int, default=2, help="processes that draw and preprocess")
+    parser.add_argument("--prepare-only", action="store_true", help="draw, convert, split and plan, and no more")
     args = parser.parse_args()
     with exit_on_user_error():
         groups = prepare(args.root.resolve(), args)
+        if args.prepare_only:
+            return
         grids = [grid_of(group, args) for group in groups]
         for grid in grids:
             save_grid(grid)

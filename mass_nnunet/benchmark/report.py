@@ -106,7 +106,8 @@ def _provenance(page: Page) -> str:
         parts.append(report.paragraph(f"Plans and splits are not shown: {page.no_jobs}.", "warning"))
     grid = page.results.grid
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(grid).items()}
-    text = yaml.safe_dump(options | {"output": str(grid.output)}, sort_keys=False, default_flow_style=None)
+    # Not the whole path: it tells more of the machine than a reader of the page should know.
+    text = yaml.safe_dump(options | {"output": grid.output.name}, sort_keys=False, default_flow_style=None)
     commands = [f"mass_nnunet benchmark {action} grid.yaml" for action in ("run", "report")]
     code = report.code(["# grid.yaml", *text.splitlines(), "", "# commands", *commands])
     return "\n".join([*parts, report.paragraph("The grid, as it was read:"), code])
