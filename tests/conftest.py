@@ -1,7 +1,31 @@
 """Tests run on the CPU, with few threads, and never in the user's nnU-Net folders."""
 
 import os
+import shutil
+
+import pytest
 
 for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results", "nnUNet_extTrainer"):
     os.environ.pop(variable, None)
 os.environ.update(nnUNet_n_proc_DA="0", nnUNet_def_n_proc="1")
+
+
+@pytest.fixture(scope="session")
+def planned(tmp_path_factory):
+    """The group of :mod:`tiny_group`, which no test changes."""
+    from tiny_group import make_group  # it imports nnU-Net, which most tests do without
+
+    root = tmp_path_factory.mktemp("planned")
+    make_group(root)
+    return root
+
+
+@pytest.fixture
+def root(planned, tmp_path, monkeypatch):
+    """A copy of the planned group, as nnU-Net's folders."""
+    from tiny_group import variables
+
+    shutil.copytree(planned, tmp_path / "group")
+    for variable, value in variables(tmp_path / "group").items():
+        monkeypatch.setenv(variable, value)
+    return tmp_path / "group"

@@ -6,17 +6,9 @@ import torch
 
 from mass_nnunet import trainers
 from mass_nnunet.hyperparameters import complete
-from tiny_group import make_group, trainer, variables
+from tiny_group import trainer
 
-
-@pytest.fixture(scope="module", autouse=True)
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("group")
-    make_group(root)
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
-        yield root
+pytestmark = pytest.mark.usefixtures("root")
 
 
 def one_step(name: str):

@@ -4,15 +4,7 @@ import torch
 
 from mass_nnunet.distances import signed_distance
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, trained
-from tiny_group import CT, MRI, make_group, variables
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    make_group(tmp_path)
-    for variable, value in variables(tmp_path).items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path
+from tiny_group import CT, MRI
 
 
 def test_a_step_and_what_each_term_teaches(root):

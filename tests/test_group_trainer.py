@@ -6,17 +6,9 @@ import pytest
 import torch
 
 from method_checks import model_folder, trained
-from tiny_group import CT, MRI, make_group, trainer, variables
+from tiny_group import CT, MRI, trainer
 
-
-@pytest.fixture(scope="module", autouse=True)
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("group")
-    make_group(root)
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
-        yield root
+pytestmark = pytest.mark.usefixtures("root")
 
 
 @pytest.mark.parametrize(("name", "filled"), [("TCSMTrainer", [CT]), ("MMKDTrainer", [CT, MRI])])

@@ -12,7 +12,7 @@ from mass_nnunet.pairing import Layout
 from mass_nnunet.registration import upsample, warp
 from mass_nnunet.trainers.mass_release_trainer import ReleaseObjective, through_the_wrong_encoder
 from small_network import CLASSES, batch, network, objective
-from tiny_group import CT, MRI, make_group, trainer, variables
+from tiny_group import CT, MRI, trainer
 
 LAYOUT = Layout(2, 2, 1)
 OFF = dict.fromkeys(DEFAULTS["weights"], 0.0)
@@ -102,16 +102,6 @@ def test_the_warped_atlas_goes_through_the_encoder_of_the_target():
         with torch.no_grad(), cpu_autocast(scans.device):
             features = net.correspondence.project(net.decode(warped[at])[:-1])[-1]
         torch.testing.assert_close(output.warped_features[at].float(), features.float(), atol=0.05, rtol=0.05)
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    root = tmp_path_factory.mktemp("group")
-    make_group(root)
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
-        yield root
 
 
 def test_trains_two_models_that_predict_by_their_atlases(root):

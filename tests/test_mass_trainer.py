@@ -11,23 +11,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet.networks import GroupOutput
 from mass_nnunet.objective import TERMS
-from tiny_group import CT, MODEL, MRI, entry, make_group, trainer, variables
-
-
-@pytest.fixture(scope="module")
-def planned(tmp_path_factory):
-    root = tmp_path_factory.mktemp("group")
-    make_group(root)
-    return root
-
-
-@pytest.fixture
-def root(planned, tmp_path, monkeypatch):
-    """A copy of the group, as nnU-Net's folders."""
-    shutil.copytree(planned, tmp_path / "group")
-    for variable, value in variables(tmp_path / "group").items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path / "group"
+from tiny_group import CT, MODEL, MRI, entry, trainer
 
 
 def train(dataset: str = "801", **settings: int) -> nnUNetTrainer:

@@ -4,15 +4,7 @@ from torch import nn
 
 from mass_nnunet.distillation import distillation_loss
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, trained
-from tiny_group import CT, MRI, entry, make_group, variables
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    make_group(tmp_path)
-    for variable, value in variables(tmp_path).items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path
+from tiny_group import CT, MRI, entry
 
 
 def normalizations(unet: nn.Module) -> nn.Module:

@@ -11,28 +11,12 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet.pair_network import PairOutput
-from tiny_group import CT, MRI, entry, make_group, trainer, variables
+from tiny_group import CT, MRI, entry, trainer
 
 METHODS = {
     "VoxelMorphTrainer": ("similarity", "smoothness"),
     "LTNetTrainer": ("similarity", "smoothness", "image_cycle", "anatomy_cycle"),
 }
-
-
-@pytest.fixture(scope="module")
-def planned(tmp_path_factory):
-    root = tmp_path_factory.mktemp("group")
-    make_group(root)
-    return root
-
-
-@pytest.fixture
-def root(planned, tmp_path, monkeypatch):
-    """A copy of the group, as nnU-Net's folders."""
-    shutil.copytree(planned, tmp_path / "group")
-    for variable, value in variables(tmp_path / "group").items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path / "group"
 
 
 def train(name: str, dataset: str = "801") -> nnUNetTrainer:

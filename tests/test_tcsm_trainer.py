@@ -3,15 +3,7 @@ import torch
 
 from mass_nnunet.transformations import transform
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, model_folder, predicted, started, trained
-from tiny_group import CT, MRI, make_group, trainer, variables
-
-
-@pytest.fixture
-def root(tmp_path, monkeypatch):
-    make_group(tmp_path)
-    for variable, value in variables(tmp_path).items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path
+from tiny_group import CT, MRI, trainer
 
 
 def test_a_step_and_what_it_teaches(root):
