@@ -19,6 +19,7 @@ from .env import HOOK_FOLDER
 from .errors import UserError
 from .export import FINAL, TRAINER, as_bytes, check_trained, plain_checkpoint, public_dataset, public_plans, write_zip
 from .files import read_json
+from .group_network import GroupNet
 from .model_card import FILE_NAME, Facts, model_card
 from .networks import MASSNet
 from .organs import BACKGROUND
@@ -92,9 +93,9 @@ def _facts(
     network = predictor.network
     with contextlib.redirect_stdout(io.StringIO()):
         trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
-    joint = isinstance(network, MASSNet)
+    joint = isinstance(network, GroupNet)
     trained_on = [entry["dataset"] for entry in plans["mass"]["modalities"]] if joint else [plans["dataset_name"]]
-    inference = network.inference if joint else "segmentation"
+    inference = network.inference if isinstance(network, MASSNet) else "segmentation"
     validation, note = {}, "There are no scores of the validation scans."
     if inference != "segmentation":
         # They would be those of another prediction than this model's.

@@ -39,13 +39,14 @@ def written(tmp_path_factory):
 
 
 def test_page_is_balanced_and_loads_nothing(written):
-    _, html = written
+    grid, html = written
     parser = Balanced()
     parser.feed(html)
     assert not parser.open
     assert not re.search(r"https?:|<script|<link|@import|url\(", html)
     assert all(source.startswith("data:image/") for source in re.findall(r'src="([^"]*)"', html))
     assert "<img" in html
+    assert str(grid.output) not in html  # a page that is passed on tells nothing of the machine
 
 
 def test_links_are_files_beside_the_page_and_anchors_in_it(written):

@@ -1,8 +1,13 @@
+import io
+import zipfile
+
 import pytest
 import torch
 from torch import nn
 
+from mass_nnunet.cli import main
 from mass_nnunet.distillation import distillation_loss
+from mass_nnunet.model_card import FILE_NAME
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, trained
 from tiny_group import CT, MRI, entry
 
@@ -51,3 +56,17 @@ def test_one_training_two_models_and_hidden_labels_change_nothing(root):
     damage_hidden(root)
     for key, value in trained("MMKDTrainer", "802").module.state_dict().items():
         assert torch.equal(value, expected[key]), key
+
+
+def test_an_exported_model_is_a_plain_unet_that_was_trained_on_all_modalities(root):
+    one = trained("MMKDTrainer", "802")
+    model = root / "model.zip"
+    assert main(["export", "-d", "802", "-tr", "MMKDTrainer", str(model)]) == 0
+    with zipfile.ZipFile(model) as file:
+        card = next(file.read(name).decode() for name in file.namelist() if name.endswith(FILE_NAME))
+        weights = next(file.read(name) for name in file.namelist() if name.endswith(".pth"))
+    assert CT in card
+    assert MRI in card
+    plain = torch.load(io.BytesIO(weights), weights_only=True)["network_weights"]
+    for key, value in one.module.unets[1].state_dict().items():
+        torch.testing.assert_close(plain[key], value)
