@@ -34,7 +34,9 @@ if (folder / "sleep").exists():
 if (folder / "fail").exists():
     sys.exit("out of luck")
 if step == "train":
-    cost = {"seconds": 10.0 * len(arguments["datasets"]), "peak_memory_mb": 300.0, "peak_gpu_memory_mb": None}
+    seconds, mri = 10.0 * len(arguments["datasets"]), arguments["datasets"] == ["Dataset802_MRS"]
+    course = [[seconds / 4, 0.5], [seconds / 2, 0.4], [seconds, 0.9 if mri else 0.7]]
+    cost = {"seconds": seconds, "validation": course, "peak_memory_mb": 300.0, "peak_gpu_memory_mb": None}
 else:
     cost = {"seconds": 3.0, "scans": 2}
     rows = "case,patient,organ,dice\\n007,08,liver,0.5\\n007,08,spleen,\\n"
@@ -80,6 +82,7 @@ def test_supervised_cell(jobs):
         "inferences": ["segmentation"],
         "seconds": 26.0,
         "training_seconds": 20.0,
+        "validation": [(5.0, 0.5), (20.0, pytest.approx(0.8))],
         "prediction_seconds_per_scan": {"segmentation": {"CT": 1.5, "MRI": 1.5}},
         "peak_memory_mb": 300.0,
         "peak_gpu_memory_mb": None,

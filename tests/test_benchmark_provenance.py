@@ -1,3 +1,6 @@
+import csv
+import io
+
 import pytest
 
 from mass_nnunet.benchmark import provenance
@@ -19,10 +22,27 @@ def change(grid, number, **changes):
 
 def test_cost_is_the_mean_over_cells_and_its_range(grid):
     change(grid, 1, peak_memory_mb=None, peak_gpu_memory_mb=4096.0)
-    lines = to_csv(provenance.cost_table(load_results(grid))).splitlines()
-    assert lines[0] == 'method,cells,training,training note,memory (GiB),GPU memory (GiB),"s/scan, CT","s/scan, MRI"'
-    assert lines[1] == "A,2,12 min,(11 min to 12 min),2.0,–,1.5,1.5"
-    assert lines[2] == "B,2,12 min,(11 min to 12 min),2.0,4.0,1.5,1.5"
+    rows = list(csv.DictReader(io.StringIO(to_csv(provenance.cost_table(load_results(grid))))))
+    assert [row["method"] for row in rows] == ["A", "B"]
+    for row in rows:
+        assert (row["cells"], row["memory (GiB)"]) == ("2", "2.0")
+        assert (row["training"], row["training note"]) == ("12 min", "(11 min to 12 min)")
+        assert (row["s/scan, CT"], row["s/scan, MRI"]) == ("1.5", "1.5")
+    assert [row["GPU memory (GiB)"] for row in rows] == ["–", "4.0"]
+
+
+def test_time_to_a_dice_is_that_of_the_first_epoch_that_has_it(grid):
+    (row, _) = csv.DictReader(io.StringIO(to_csv(provenance.cost_table(load_results(grid)))))
+    assert row["to Dice 0.6"] == "500 s" and "to Dice 0.6 note" not in row
+    assert (row["to Dice 0.8"], row["to Dice 0.8 note"]) == ("10 min", "1 of 2 never")
+
+
+def test_time_to_a_dice_is_not_made_up_for_cells_that_do_not_tell_it(grid):
+    for cell in grid.cells:
+        folder = grid.output / "cells" / cell.name
+        write_record(folder, {key: value for key, value in read_record(folder).items() if key != "validation"})
+    (row, _) = csv.DictReader(io.StringIO(to_csv(provenance.cost_table(load_results(grid)))))
+    assert row["to Dice 0.6"] == row["to Dice 0.8"] == "–"
 
 
 def test_each_environment_is_told_once(grid):

@@ -77,6 +77,7 @@ def test_training_that_was_cut_off_goes_on(root, epochs):
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
     assert len(each) == 3
     assert cost["seconds"] == pytest.approx(each.sum())
+    assert np.array(cost["validation"]) == pytest.approx(np.stack([each.cumsum(), log["mean_fg_dice"]], 1))
     assert cost["peak_memory_mb"] > 50
     assert cost["peak_gpu_memory_mb"] is None
     # It was killed after the training and before its cost was written: nothing is trained again.

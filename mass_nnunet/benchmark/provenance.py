@@ -3,6 +3,7 @@
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from html import escape
 from typing import Any
 
@@ -18,6 +19,9 @@ from .formats import Entry, Table
 from .job import Job
 from .results import Results
 from .state import DONE, FAILED
+
+LEVELS = (0.6, 0.8)
+"""Dice on validation patches; the time until a training reaches it is what its user waits for."""
 
 
 def missing_cells(results: Results) -> str:
@@ -55,6 +59,8 @@ def cost_table(results: Results) -> Table:
         if not records:
             continue
         training = _cost([record.get("training_seconds") for record in records], _duration)
+        courses = [record["validation"] for record in records if "validation" in record]
+        reached = [_reached(courses, level) for level in LEVELS]
         memory = [
             _cost([record.get(key) for record in records], lambda value: f"{value / 1024:.1f}")
             for key in ("peak_memory_mb", "peak_gpu_memory_mb")
@@ -64,11 +70,19 @@ def cost_table(results: Results) -> Table:
             _cost([part.get(inference, {}).get(modality) for part in times], lambda value: f"{value:.2g}")
             for inference, modality in predictions
         ]
-        rows.append([Entry(method), Entry(str(len(records))), training, *memory, *scans])
+        rows.append([Entry(method), Entry(str(len(records))), training, *reached, *memory, *scans])
     several = len({inference for inference, _ in predictions}) > 1
     heads = [f"s/scan, {m}{f', {inference}' if several else ''}" for inference, m in predictions]
-    header = ["method", "cells", "training", "memory (GiB)", "GPU memory (GiB)", *heads]
+    levels = [f"to Dice {level:g}" for level in LEVELS]
+    header = ["method", "cells", "training", *levels, "memory (GiB)", "GPU memory (GiB)", *heads]
     return Table(header, [("", rows)], "Cost of a cell: mean (smallest to largest) over label rates and seeds")
+
+
+def _reached(courses: Sequence[Sequence[tuple[float, float]]], level: float) -> Entry:
+    """How long it took until the validation Dice of an epoch was ``level``, over the cells in which it ever was."""
+    times = [next((seconds for seconds, dice in course if dice >= level), None) for course in courses]
+    entry, missed = _cost(times, _duration), times.count(None)
+    return replace(entry, note=f"{entry.note} {missed} of {len(times)} never".strip()) if missed else entry
 
 
 def _cost(values: Sequence[float | None], show: Any) -> Entry:
