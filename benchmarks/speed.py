@@ -11,7 +11,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from statistics import median
@@ -53,11 +53,19 @@ def random_batch(scans: int, trainer: nnUNetTrainer, patch: list[int]) -> dict:
     return {"data": torch.randn((scans, 1, *patch)), "target": targets}
 
 
-def step_of(trainer: nnUNetTrainer) -> Callable[[], object]:
-    """One training step of the trainer, on a batch of its own size."""
-    scans = trainer.module.layout.scans if isinstance(trainer, MASSTrainer) else trainer.batch_size
-    batch = random_batch(scans, trainer, trainer.configuration_manager.patch_size)
-    return lambda: trainer.train_step(batch)
+def cycle_of(trainer: nnUNetTrainer) -> list[dict]:
+    """Batches of the trainer's own sizes, until the first size comes again."""
+    sizes = [trainer.batch_size]
+    if isinstance(trainer, MASSTrainer):
+        layout = trainer.module.layout
+        between = trainer.hyperparameters["unlabelled_every"] - 1 if layout.unlabelled else 0
+        sizes = [layout.scans, *[layout.modalities * layout.labelled] * between]
+    return [random_batch(scans, trainer, trainer.configuration_manager.patch_size) for scans in sizes]
+
+
+def steps_of(trainer: nnUNetTrainer, cycle: Sequence[dict]) -> Callable[[], object]:
+    """A training step on each batch."""
+    return lambda: [trainer.train_step(batch) for batch in cycle]
 
 
 def take_turns(actions: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
@@ -74,10 +82,12 @@ def take_turns(actions: dict[str, Callable[[], object]], repeats: int, device: t
 
 
 def training_steps(repeats: int, device: torch.device) -> None:
-    """A step of each method against the two stock steps that it replaces."""
+    """A step of each method, the mean over a cycle, against the two stock steps that it replaces."""
     trainers = {f"{STOCK} {i}": make_trainer(STOCK, i, device) for i in IDS}
     trainers |= {name: make_trainer(name, IDS[0], device) for name in METHODS}
-    times = take_turns({name: step_of(trainer) for name, trainer in trainers.items()}, repeats, device)
+    cycles = {name: cycle_of(trainer) for name, trainer in trainers.items()}
+    actions = {name: steps_of(trainer, cycles[name]) for name, trainer in trainers.items()}
+    times = {name: seconds / len(cycles[name]) for name, seconds in take_turns(actions, repeats, device).items()}
     stock = sum(times[f"{STOCK} {i}"] for i in IDS)
     print(f"training step: two stock steps {stock:.3f} s")
     for name in METHODS:
@@ -157,7 +167,7 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
 
 
 def peak_memory(device: torch.device, root: Path) -> None:
-    """Of two training steps, each method in a process of its own."""
+    """Of two training steps of each kind, each method in a process of its own."""
     print("peak memory of a training")
     for name in (STOCK, MASS):
         words = [sys.executable, __file__, str(root), "--device", str(device), "--peak", name]
@@ -167,9 +177,10 @@ def peak_memory(device: torch.device, root: Path) -> None:
 
 def print_peak(name: str, device: torch.device) -> None:
     """What :func:`peak_memory` starts."""
-    step = step_of(make_trainer(name, IDS[0], device))
+    trainer = make_trainer(name, IDS[0], device)
+    steps = steps_of(trainer, cycle_of(trainer))
     for _ in range(2):
-        step()
+        steps()
     if device.type == "cuda":
         print(f"{torch.cuda.max_memory_allocated() / 2**30:.2f} GB on the GPU")
     else:

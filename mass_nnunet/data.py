@@ -61,17 +61,24 @@ class GroupLoader:
     """Stacks the batches of several loaders, in their order: what :class:`pairing.Layout` describes.
 
     Deep supervision targets are stacked scale by scale.
+
+    Args:
+        loaders: of the parts of a batch.
+        every: of each loader, how many batches there are from one that it adds to to the next; all add to the first.
     """
 
-    def __init__(self, loaders: Sequence[nnUNetDataLoader]) -> None:
+    def __init__(self, loaders: Sequence[nnUNetDataLoader], every: Sequence[int] | None = None) -> None:
         self.loaders = loaders
+        self.every = every or [1] * len(loaders)
+        self.batches = 0
 
     def __iter__(self) -> "GroupLoader":
         return self
 
     def __next__(self) -> dict:
         """``data`` (S, C, Z, Y, X), ``target`` a list of (S, 1, Z_s, Y_s, X_s), ``keys`` of the S scans."""
-        batches = [next(loader) for loader in self.loaders]
+        batches = [next(loader) for loader, n in zip(self.loaders, self.every, strict=True) if self.batches % n == 0]
+        self.batches += 1
         return {
             "data": torch.cat([batch["data"] for batch in batches]),
             "target": [torch.cat(scale) for scale in zip(*(batch["target"] for batch in batches), strict=True)],

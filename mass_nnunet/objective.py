@@ -75,8 +75,8 @@ class Objective:
         # Probabilities (B, K, Z, Y, X) of the batch's unlabelled scans, without gradient: set by the trainer before a
         # step, by a teacher that sees the scans as they are.
         self.taught: Tensor | None = None
-        # The terms of the last batch, without gradient: for the log.
-        self.terms: dict[str, Tensor] = {}
+        # Each term as it last was, without gradient: for the log. Not every batch has all of them.
+        self.terms = dict.fromkeys(TERMS, torch.zeros(()))
 
     def __call__(self, output: GroupOutput | list[Tensor], labels: list[Tensor]) -> Tensor:
         """The objective of a training batch, or nnU-Net's own loss of a validation batch.
@@ -93,8 +93,7 @@ class Objective:
             terms |= self._atlas_branch(output, labels)
         elif self.taught is not None:
             terms["teaching"] = self._learn(output.logits[0][~labelled], self.taught)
-        absent = dict.fromkeys(TERMS, labels[0].new_zeros(()))
-        self.terms = absent | {name: value.detach() for name, value in terms.items()}
+        self.terms = self.terms | {name: value.detach() for name, value in terms.items()}
 
         ramp = ramp_up(self.progress / self.ramp)
         scale = {"supervised": 1.0, **self.weights}

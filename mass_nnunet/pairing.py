@@ -21,6 +21,7 @@ class Layout:
 
     modalities: int
     labelled: int
+    # The trainer sets it from batch to batch: not all have such scans.
     unlabelled: int
     # Which other modality lends the atlas: m + offset. The trainer turns it, so that with N > 2 all pairs are met.
     offset: int = 1

@@ -12,8 +12,10 @@ LOST = 0.5
 """A head that finds less than this share of the volume that the atlases propagate has lost the organ."""
 MOMENTUM = 0.95
 """Of the running Dice: it forgets in about twenty steps."""
-POWER = 8
+POWER = 32
 """Of the Dice in the share: the better branch leads, the mean of two unequal ones would pull the better one down."""
+FLOOR = 1e-2
+"""A Dice below it counts as it."""
 
 
 class Trust:
@@ -35,8 +37,9 @@ class Trust:
 
         It is a^p / (a^p + h^p) for Dice a of the atlas branch and h of the head.
         """
-        atlas, head = (dice.clamp_min(1e-2) ** POWER for dice in (self.atlas, self.head))
-        return atlas / (atlas + head)
+        # Not by the powers themselves: in float32 they underflow.
+        atlas, head = (dice.clamp_min(FLOOR).log() for dice in (self.atlas, self.head))
+        return (POWER * (atlas - head)).sigmoid()
 
 
 def without_lost(share: Tensor, head: Tensor, atlas: Tensor) -> Tensor:

@@ -62,6 +62,13 @@ def test_batches_are_stacked_in_order():
     assert [loader.thread for loader in loaders] == [4, 4, 4]
 
 
+def test_a_loader_may_add_to_every_third_batch_only():
+    group = GroupLoader([Constant(1, 2), Constant(2, 1), Constant(3, 2)], [1, 3, 1])
+    seen = [next(group)["keys"] for _ in range(5)]
+    without = ["1", "1", "3", "3"]
+    assert seen == [["1", "1", "2", "3", "3"], without, without, ["1", "1", "2", "3", "3"], without]
+
+
 @pytest.mark.parametrize(("cases", "distinct"), [(5, 3), (2, None)])
 def test_a_batch_has_distinct_scans_where_there_are_enough(cases, distinct):
     loader = DistinctLoader.__new__(DistinctLoader)

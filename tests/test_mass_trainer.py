@@ -74,6 +74,9 @@ def test_only_the_cases_of_the_fold_are_loaded(root):
     for _ in range(30):
         keys = np.array(next(training)["keys"])
         mask = mass.module.layout.is_labelled(torch.device("cpu")).numpy()
+        if len(keys) < len(mask):  # every second batch
+            labelled |= set(keys)
+            continue
         labelled |= set(keys[mask])
         unlabelled |= set(keys[~mask])
         validated |= set(next(validation)["keys"])
@@ -203,6 +206,28 @@ def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(r
     assert torch.equal(by_network[labelled], data[labelled])
     assert not any(torch.equal(a, b) for a, b in zip(by_network[~labelled], by_teacher, strict=True))
     assert any(not torch.equal(p, old) for p, old in zip(mass.teacher.network.parameters(), before, strict=True))
+
+
+def test_every_second_step_has_labelled_scans_alone_and_trains_the_same_parts(root):
+    """DDP waits for the gradients of all parameters in every step."""
+    mass = trainer("MASSTrainer")
+    mass.on_train_start()
+    mass.network.train()
+    taught, trained = [], []
+    mass.teacher.network.register_forward_pre_hook(lambda *_: taught.append(step))
+    losses = []
+    for step in range(4):
+        batch = next(mass.dataloader_train)
+        assert len(batch["data"]) == (4 if step % 2 else 6)
+        losses.append(mass.train_step(batch))
+        trained.append({name for name, p in mass.module.named_parameters() if p.grad is not None})
+        mass.network.zero_grad()
+    assert taught == [0, 2]
+    assert trained[0] == trained[1]
+    assert len(trained[0]) >= len(list(mass.module.parameters())) - 2  # the coarsest head has no weight in nnU-Net
+    # What is logged of a term is what it last was.
+    assert losses[1]["teaching"] == losses[0]["teaching"] != losses[2]["teaching"]
+    assert losses[1]["atlas"] != losses[0]["atlas"]
 
 
 @pytest.mark.parametrize(

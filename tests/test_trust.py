@@ -4,14 +4,21 @@ import torch
 from mass_nnunet.trust import MOMENTUM, Trust, trusted_mean, without_lost
 
 HEAD = torch.tensor([[0.9, 0.0], [0.6, 0.8]])  # two modalities, two organs
-ATLAS = torch.tensor([[0.9, 0.7], [0.3, 0.4]])
+ATLAS = torch.tensor([[0.9, 0.7], [0.58, 0.82]])
 
 
 def test_the_better_branch_leads():
     trust = Trust()
     trust.update(HEAD, ATLAS)
-    expected = torch.tensor([[0.5, 1.0], [1 / 257, 1 / 257]])  # 2^8 = 256
-    torch.testing.assert_close(trust.share(), expected, atol=1e-4, rtol=0)
+    expected = torch.tensor([[0.5, 1.0], [1 / (1 + (0.6 / 0.58) ** 32), 1 / (1 + (0.8 / 0.82) ** 32)]])
+    torch.testing.assert_close(trust.share(), expected)
+
+
+def test_the_better_of_two_bad_branches_leads():
+    """0.02^32 is no number of float32."""
+    trust = Trust()
+    trust.update(torch.full((2, 2), 0.02), torch.full((2, 2), 0.021))
+    torch.testing.assert_close(trust.share(), torch.full((2, 2), 1 / (1 + (0.02 / 0.021) ** 32)))
 
 
 def test_nobody_knows_the_class_yet():

@@ -2,12 +2,14 @@
 
 from typing import ClassVar
 
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
 from mass_nnunet.appearance import perturbed
 from mass_nnunet.atlas import AtlasBank
+from mass_nnunet.data import GroupLoader
 from mass_nnunet.group_network import share_convolutions, share_decoder
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks import MASSNet
@@ -83,6 +85,11 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             super()._build_loss(), self.layout, self.label_manager.num_segmentation_heads, self.hyperparameters
         )
 
+    def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
+        """As in :class:`GroupTrainer`, with unlabelled scans in every ``unlabelled_every``-th batch only."""
+        of_modality = [1, self.hyperparameters["unlabelled_every"]][: 1 + bool(self.layout.unlabelled)]
+        return GroupLoader(loaders, of_modality * len(self.streams))
+
     def on_train_start(self) -> None:
         """As in :class:`GroupTrainer`; besides, make the teacher, and take in the atlases when training begins."""
         super().on_train_start()
@@ -97,10 +104,15 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             self.teacher = Teacher(self.module)
 
     def train_step(self, batch: dict) -> dict:
-        """As in :class:`GroupTrainer`; from step to step another modality lends the atlas."""
-        others = len(self.streams) - 1
-        self.layout.offset = self.layout.offset % others + 1
-        if self.teacher is not None:
+        """As in :class:`GroupTrainer`; from step to step another modality lends the atlas.
+
+        Whether there are unlabelled scans is seen from the batch: workers do not load in step.
+        """
+        modalities = len(self.streams)
+        self.layout.offset = self.layout.offset % (modalities - 1) + 1
+        self.layout.unlabelled = len(batch["data"]) // modalities - self.layout.labelled
+        self.loss.taught = None
+        if self.teacher is not None and self.layout.unlabelled:
             batch = self._taught(batch)
         result = super().train_step(batch)
         if self.teacher is not None:
