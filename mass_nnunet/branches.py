@@ -3,42 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+from .best_atlas import Registration, register_best
 from .errors import UserError
 from .networks import MASSNet
-from .patch import organ_box
-from .registration import warp
-from .similarity import local_correlation
 
 BRANCHES = ("segmentation", "atlas", "fused")
-
-
-class Registration(NamedTuple):
-    """The atlas that matches a scan best, and its deformation; arrays on the grid of one patch.
-
-    Attributes:
-        atlas: intensities (Z, Y, X).
-        target: of the scan.
-        warped: the atlas on the scan's grid.
-        field: displacements (3, Z, Y, X), components z, y, x, in voxels.
-        atlas_labels: (Z, Y, X).
-        warped_labels: probabilities (K, Z, Y, X).
-        target_labels: (Z, Y, X), true ones where they are known, else predicted ones.
-    """
-
-    atlas: np.ndarray
-    target: np.ndarray
-    warped: np.ndarray
-    field: np.ndarray
-    atlas_labels: np.ndarray
-    warped_labels: np.ndarray
-    target_labels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -103,25 +77,5 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
             logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
             predictions[branch] = logits.float().argmax(0).cpu().numpy()
         reference = predictions["segmentation"] if known is None else known
-        registration = _register(network, scan, reference, configuration.patch_size) if has_atlases else None
+        registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None
     return Explained(data[0], known, predictions, registration, tuple(configuration.spacing))
-
-
-def _register(network: MASSNet, scan: torch.Tensor, labels: np.ndarray, patch: Sequence[int]) -> Registration:
-    """Deform the atlases to the patch around the organs of a scan (C, Z, Y, X), and take the most similar one."""
-    box = organ_box(labels, patch)
-    target = crop_and_pad_nd(scan, box, 0)[None].to(next(network.parameters()).device)
-    fields = network.register(target)  # (A, 3, Z, Y, X)
-    modality = network.active[0]
-    atlases, atlas_labels = network.atlases.images_of(modality), network.atlases.labels_of(modality)
-    warped = warp(atlases, fields)
-    similarity = local_correlation(warped[:, :1], target[:, :1].expand(len(warped), -1, -1, -1, -1)).mean((1, 2, 3, 4))
-    best = int(similarity.argmax())
-    propagated = warp(atlas_labels[best : best + 1], fields[best : best + 1])[0]
-    return Registration(
-        *(volume[0].float().cpu().numpy() for volume in (atlases[best], target[0], warped[best])),
-        fields[best].float().cpu().numpy(),
-        atlas_labels[best].argmax(0).cpu().numpy(),
-        propagated.float().cpu().numpy(),
-        crop_and_pad_nd(labels[None], box, 0)[0],
-    )

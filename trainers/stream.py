@@ -13,11 +13,12 @@ from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import Tensor
 
+from mass_nnunet.best_atlas import register_best
 from mass_nnunet.data import DistinctLoader, UnlabelledDataset
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.networks import MASSNet
+from mass_nnunet.pair_network import PairNet
 from mass_nnunet.patch import organ_box
-from mass_nnunet.registration import warp
 from mass_nnunet.splits import Fold, load_fold
 from mass_nnunet.visualization import plot_registration
 
@@ -91,31 +92,26 @@ class StreamTrainer(ScheduledTrainer):
         images, labels = zip(*(self._organ_patch(str(case)) for case in sorted(drawn)), strict=True)
         return list(images), list(labels)
 
-    def draw_registration(self, network: MASSNet) -> None:
-        """Draw the first atlas, warped to the first validation case, into the results folder."""
-        image, label = self._organ_patch(sorted(self.fold_cases().val)[0])
-        modality = network.active[0]
+    def draw_registration(self, network: MASSNet | PairNet) -> None:
+        """Draw the atlas that matches the first validation case best, warped to it, into the results folder."""
+        image, label = self._load(sorted(self.fold_cases().val)[0])
+        scan = torch.from_numpy(image).to(self.device)
         with torch.no_grad():
-            field = network.register(image[None].to(self.device))[:1]
-            atlas, labels = (x[:1] for x in (network.atlases.images_of(modality), network.atlases.labels_of(modality)))
-            warped, propagated = warp(atlas, field), warp(labels, field)
-        plot_registration(
-            *(volume[0, 0].cpu().numpy() for volume in (atlas, image[None], warped)),
-            field[0].cpu().numpy(),
-            labels[0].argmax(0).cpu().numpy(),
-            propagated[0].cpu().numpy(),
-            label.numpy(),
-            Path(self.output_folder) / "mass_registration.png",
-            spacing=tuple(self.configuration_manager.spacing),
-        )
+            registration = register_best(network, scan, label[0], self.configuration_manager.patch_size)
+        path = Path(self.output_folder) / "mass_registration.png"
+        plot_registration(*registration, path, spacing=tuple(self.configuration_manager.spacing))
 
     def _organ_patch(self, case: str) -> tuple[Tensor, Tensor]:
         """Image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case, one patch around the middle of the organs."""
-        folder = self.preprocessed_dataset_folder
-        image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
-        image, label = image[:], np.maximum(label[:], 0)
+        image, label = self._load(case)
         box = organ_box(label[0], self.configuration_manager.patch_size)
         return torch.from_numpy(crop_and_pad_nd(image, box, 0)), torch.from_numpy(crop_and_pad_nd(label, box, 0)[0])
+
+    def _load(self, case: str) -> tuple[np.ndarray, np.ndarray]:
+        """Image (C, Z, Y, X) and label (1, Z, Y, X) of a preprocessed case."""
+        folder = self.preprocessed_dataset_folder
+        image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
+        return image[:], np.maximum(label[:], 0)
 
 
 def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
