@@ -13,6 +13,9 @@ from .pairing import Layout
 from .registration import upsample, warp
 from .trust import trusted_mean
 
+NATIVE_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+"""Of this machine's processor; asked once, as the question would break a compiled graph in two."""
+
 
 class GroupOutput(NamedTuple):
     """What a training step yields for a batch of S scans, T of them targets (see :class:`pairing.Layout`).
@@ -170,5 +173,4 @@ def decoder_features(decoder: nn.Module, skips: Sequence[Tensor]) -> list[Tensor
 
 def cpu_autocast(device: torch.device) -> torch.autocast:
     """bfloat16 on processors that compute it natively (nnU-Net itself does so on CUDA only); else a null context."""
-    native = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-    return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and native)
+    return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and NATIVE_BFLOAT16)
