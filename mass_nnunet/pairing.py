@@ -1,6 +1,6 @@
 """How a training batch is composed, and which of its scans is the atlas of which."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -21,15 +21,25 @@ class Layout:
 
     modalities: int
     labelled: int
-    # The trainer sets it from batch to batch: not all have such scans.
     unlabelled: int
-    # Which other modality lends the atlas: m + offset. The trainer turns it, so that with N > 2 all pairs are met.
+    # Which other modality lends the atlas: m + offset.
     offset: int = 1
+    # The offset of the last batch with so many unlabelled scans.
+    _last: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def scans(self) -> int:
         """S, scans in a batch."""
         return self.modalities * (self.labelled + self.unlabelled)
+
+    def turn(self, scans: int) -> None:
+        """Become the layout of the next batch, of S scans: not all have unlabelled ones.
+
+        Another modality lends the atlas than in the last batch of this kind, so that with N > 2 all pairs are met.
+        """
+        self.unlabelled = scans // self.modalities - self.labelled
+        self.offset = self._last.get(self.unlabelled, 0) % (self.modalities - 1) + 1
+        self._last[self.unlabelled] = self.offset
 
     def pairs(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
         """Indices into the batch, (T,) each: targets, their atlases of the same modality and those of another one."""

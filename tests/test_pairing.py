@@ -35,3 +35,20 @@ def test_atlases_are_labelled_and_of_the_right_modality():
 def test_pairs_grow_linearly_with_the_modalities():
     counts = [len(Layout(n, 2, 1).pairs(CPU)[0]) for n in (2, 3, 4)]
     assert counts == [4, 6, 8]
+
+
+def test_each_modality_lends_to_every_other_with_unlabelled_scans_and_without():
+    layout = Layout(3, 2, 1)
+    lenders = {0: [], 1: []}
+    for scans in (9, 6, 9, 6, 9, 9, 6):
+        layout.turn(scans)
+        assert layout.scans == scans
+        lenders[layout.unlabelled].append(layout.offset)
+    assert lenders == {1: [1, 2, 1, 2], 0: [1, 2, 1]}
+
+
+def test_of_two_modalities_the_other_one_lends():
+    layout = Layout(2, 2, 1)
+    for scans in (6, 4, 6):
+        layout.turn(scans)
+        assert layout.offset == 1

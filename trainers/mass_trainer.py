@@ -104,13 +104,9 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             self.teacher = Teacher(self.module)
 
     def train_step(self, batch: dict) -> dict:
-        """As in :class:`GroupTrainer`; from step to step another modality lends the atlas.
-
-        Whether there are unlabelled scans is seen from the batch: workers do not load in step.
-        """
-        modalities = len(self.streams)
-        self.layout.offset = self.layout.offset % (modalities - 1) + 1
-        self.layout.unlabelled = len(batch["data"]) // modalities - self.layout.labelled
+        """As in :class:`GroupTrainer`; a teacher segments the unlabelled scans, where the batch has any."""
+        # Seen from the batch, and not counted, as several workers load.
+        self.layout.turn(len(batch["data"]))
         self.loss.taught = None
         if self.teacher is not None and self.layout.unlabelled:
             batch = self._taught(batch)
