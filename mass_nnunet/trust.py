@@ -12,7 +12,7 @@ LOST = 0.5
 """A head that finds less than this share of the volume that the atlases propagate has lost the organ."""
 MOMENTUM = 0.95
 """Of the running Dice: it forgets in about twenty steps."""
-POWER = 32
+POWER = 8
 """Of the Dice in the share: the better branch leads, the mean of two unequal ones would pull the better one down."""
 FLOOR = 1e-2
 """A Dice below it counts as it."""

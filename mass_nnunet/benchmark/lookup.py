@@ -10,6 +10,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from mass_nnunet import trainers
 from mass_nnunet.errors import UserError
 from mass_nnunet.files import read_json
+from mass_nnunet.hyperparameters import complete
 from mass_nnunet.paths import dataset_folder
 from mass_nnunet.raw import TEST, RawDataset
 from mass_nnunet.splits import find_fold, load_fold
@@ -87,6 +88,15 @@ def _check_test(dataset: RawDataset) -> None:
             raise UserError(f"{label} does not exist: a test scan needs its true labels")
 
 
+def _rounded(content: Any) -> Any:
+    """JSON with five digits of each number: the last ones of a mean depend on the number of threads that summed up."""
+    if isinstance(content, dict):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_rounded(value) for value in content]
+    return float(f"{content:.5g}") if isinstance(content, float) else content
+
+
 def _fold(tests: Sequence[Tested], plans: Sequence[dict[str, Any]], cell: Cell) -> tuple[int, str]:
     """The fold of a cell, the same number in all datasets, and the digest of what the cell depends on."""
     numbers, inputs = {}, []
@@ -94,7 +104,8 @@ def _fold(tests: Sequence[Tested], plans: Sequence[dict[str, Any]], cell: Cell) 
         folder = dataset_folder("preprocessed", tested.dataset.id)
         number = find_fold(folder, cell.label_rate, cell.seed)
         numbers[tested.dataset.name] = number
-        inputs.append([content, load_fold(folder, number).as_entry()])
+        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"])}
+        inputs.append([_rounded(content | {"mass": mass}), load_fold(folder, number).as_entry()])
     if len(set(numbers.values())) > 1:
         raise UserError(
             f"label rate {cell.label_rate:g} and seed {cell.seed} are not the same fold in all datasets ({numbers}): "
