@@ -17,7 +17,7 @@ DEFAULTS: dict[str, Any] = {
     "shared_encoder": False,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
-    # Steps from one with unlabelled scans to the next. With 2 a training is a quarter to a third shorter, and as good on
+    # Steps from one with unlabelled scans to the next. With 2 a training is a quarter shorter, and as good on
     # the phantom, but not on real MRI (docs/method.md).
     "unlabelled_every": 1,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.

@@ -32,5 +32,6 @@ def write_planned(root: Path, monkeypatch) -> Grid:
 
 def write_plans(root: Path, name: str, modality: str, **changes) -> None:
     group = [{"name": "CT", "dataset": CT}, {"name": "MRI", "dataset": MRI}]
-    content = {"mass": {"modalities": group, "modality": modality}, "configurations": {"3d_fullres": {}}}
+    mass = {"modalities": group, "modality": modality, "hyperparameters": {}}
+    content = {"mass": mass, "configurations": {"3d_fullres": {}}, "mean": -9.7732204545}
     write_json(root / "preprocessed" / name / "MASSPlans.json", content | changes)
