@@ -107,7 +107,12 @@ class MASSNet(GroupNet):
 
     def decode(self, scans: Tensor) -> list[Tensor]:
         """Features of the decoders, from coarse to fine; each scan goes through its modality's U-Net."""
-        return join([decoder_features(unet.decoder, unet.encoder(share)) for unet, share in self._shares(scans)])
+        shares = self._shares(scans)
+        skips = [unet.encoder(share) for unet, share in shares]
+        decoders = [unet.decoder for unet, _ in shares]
+        if all(decoder.stages is decoders[0].stages for decoder in decoders):
+            return decoder_features(decoders[0], join(skips))  # one pass, of all scans
+        return join([decoder_features(*pair) for pair in zip(decoders, skips, strict=True)])
 
     def _segment(self, features: list[Tensor]) -> list[Tensor]:
         """Logits of all heads, from fine to coarse."""
