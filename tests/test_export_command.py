@@ -106,8 +106,7 @@ def test_stock_nnunet_predicts_what_the_segmentation_branch_does(
     done = python(alone, stock_prediction.__file__, str(installed[name]), str(scan), str(tmp_path / "stock"))
     assert done.returncode == 0, done.stderr
     # On processors that have it, MASSNet computes in bfloat16, stock nnU-Net in float32.
-    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr("mass_nnunet.networks.NATIVE_BFLOAT16", False)
     predictor = load_model(root / "results" / name / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
     predictor.network.inference = "segmentation"
     stock_prediction.predict(predictor, scan, tmp_path / "ours")

@@ -69,8 +69,12 @@ def test_decoder_features_lead_to_the_decoders_own_output():
     torch.testing.assert_close(plain.decoder.seg_layers[-1](features[-1]), plain(scans))
 
 
-def test_each_scan_goes_through_its_own_unet():
-    net = network(LAYOUT, deep_supervision=False).eval()
+@pytest.mark.parametrize("share", [share_convolutions, share_decoder])
+def test_each_scan_goes_through_its_own_unet(share):
+    net = network(LAYOUT, deep_supervision=False, share=share).eval()
+    with torch.no_grad():
+        for norm in (module for module in net.modules() if isinstance(module, nn.InstanceNorm3d)):
+            nn.init.normal_(norm.weight)
     scans = torch.randn(2, 1, *PATCH)
     with torch.no_grad():
         net.active = (0, 1)
@@ -153,8 +157,7 @@ def residual_unet() -> nn.Module:
 @pytest.mark.parametrize("make", [lambda: unet(deep_supervision=False), residual_unet])
 @pytest.mark.parametrize("share", [share_convolutions, share_decoder])
 def test_each_modality_alone_is_a_plain_unet(share, make, modality, monkeypatch):
-    monkeypatch.setattr("torch.cpu._is_avx512_bf16_supported", lambda: False)
-    monkeypatch.setattr("torch.cpu._is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr("mass_nnunet.networks.NATIVE_BFLOAT16", False)
     unets = [make(), make()]
     share(unets)
     with torch.no_grad():
