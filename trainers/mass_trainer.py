@@ -87,8 +87,8 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
         """As in :class:`GroupTrainer`, with unlabelled scans in every ``unlabelled_every``-th batch only."""
-        of_modality = [1, self.hyperparameters["unlabelled_every"]][: 1 + bool(self.layout.unlabelled)]
-        return GroupLoader(loaders, of_modality * len(self.streams))
+        every = [1, self.hyperparameters["unlabelled_every"]] if self.layout.unlabelled else [1]
+        return GroupLoader(loaders, every * len(self.streams))
 
     def on_train_start(self) -> None:
         """As in :class:`GroupTrainer`; besides, make the teacher, and take in the atlases when training begins."""
