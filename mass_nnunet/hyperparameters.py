@@ -58,6 +58,9 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
 }
 """What those that name a loss may be."""
 
+LEAST = {"unlabelled_per_step": 0, "unlabelled_every": 1, "atlases": 1, "correspondence_channels": 0}
+"""The smallest that those that count may be."""
+
 
 def learning_rate(features: int) -> float:
     """AdamW's rate for a network whose first stage has so many channels; narrow ones need a higher one.
@@ -72,7 +75,8 @@ def complete(*given: dict[str, Any]) -> dict[str, Any]:
     """``DEFAULTS`` with the values of each of ``given`` put in, the later ones last; weights one by one.
 
     Raises:
-        UserError: an unknown name or choice, which would otherwise be a silent typing error in the plans.
+        UserError: an unknown name or choice, which would otherwise be a silent typing error in the plans, or a count
+            that cannot be.
     """
     result = deepcopy(DEFAULTS)
     for name, value in (item for changes in given for item in changes.items()):
@@ -81,6 +85,8 @@ def complete(*given: dict[str, Any]) -> dict[str, Any]:
         if name in CHOICES and value not in CHOICES[name]:
             known = ", ".join(map(str, CHOICES[name]))
             raise UserError(f"{name} is {value!r} in the plans: it may be {known}")
+        if name in LEAST and not (isinstance(value, int) and value >= LEAST[name]):
+            raise UserError(f"{name} is {value!r} in the plans: it may be a whole number from {LEAST[name]}")
         if name == "weights":
             if unknown := set(value) - set(DEFAULTS["weights"]):
                 known = ", ".join(DEFAULTS["weights"])

@@ -28,5 +28,11 @@ def test_an_unknown_choice_is_named_with_those_that_there_are(given):
         complete(given)
 
 
+@pytest.mark.parametrize("given", [{"unlabelled_every": 0}, {"atlases": 2.5}, {"unlabelled_per_step": -1}])
+def test_a_count_that_cannot_be_is_named(given):
+    with pytest.raises(UserError, match=f"{next(iter(given))} is .*: it may be a whole number from"):
+        complete(given)
+
+
 def test_later_changes_win():
     assert complete({"confidence": 0.1}, {"confidence": 0.2})["confidence"] == 0.2
