@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .registration import upsample, warp
@@ -35,8 +36,13 @@ class ResidualField(nn.Module):
         nn.init.zeros_(self.field.bias)
 
     def forward(self, atlas: Tensor, target: Tensor) -> Tensor:
-        """Both (B, C, Z, Y, X); returns a float32 field (B, 3, Z, Y, X)."""
-        field = self.field(self.layers(torch.cat([atlas, target], dim=1))).float()
+        """(B, C, Z, Y, X) and (T, C, Z, Y, X), T a divisor of B; returns a float32 field (B, 3, Z, Y, X)."""
+        first = self.layers[0]
+        of_atlas, of_target = first.weight.chunk(2, dim=1)
+        # The convolution of a pair is the sum of one of each, so that a target is convolved once for all its atlases.
+        convolved = F.conv3d(target, of_target, padding=first.padding).repeat(len(atlas) // len(target), 1, 1, 1, 1)
+        pairs = F.conv3d(atlas, of_atlas, first.bias, padding=first.padding) + convolved
+        field = self.field(self.layers[1:](pairs)).float()
         return REACH * torch.tanh(field / REACH)
 
 
@@ -65,10 +71,10 @@ class CorrespondenceHead(nn.Module):
 
         Args:
             atlas: projected features from coarse to fine, each (B, C, Z_s, Y_s, X_s).
-            target: of the same shapes.
+            target: the same of T scans, T a divisor of B: the first T atlases have these targets, so have the next T.
         """
         shape = target[0].shape[2:]
-        field = torch.zeros((len(target[0]), 3, *shape), device=target[0].device)
+        field = torch.zeros((len(atlas[0]), 3, *shape), device=target[0].device)
         for a, t, residual in zip(atlas, target, self.residuals, strict=True):
             field = upsample(field, t.shape[2:])
             field = field + residual(warp(a, field).to(t.dtype), t)

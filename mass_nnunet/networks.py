@@ -127,8 +127,7 @@ class MASSNet(GroupNet):
         shared = [torch.lerp(f.detach(), f, self.correspondence_gradient) for f in features[:-1]]
         projected = self.correspondence.project(shared)
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
-        targets = [torch.cat([f[target], f[target]]) for f in projected]
-        fields = self.correspondence(atlas, targets)  # (2T, 3, Z', Y', X')
+        fields = self.correspondence(atlas, [f[target] for f in projected])  # (2T, 3, Z', Y', X')
         warped = warp(projected[-1][other], fields[len(target) :])
         return fields, projected[-1][target], warped
 
@@ -156,9 +155,7 @@ class MASSNet(GroupNet):
         if modality not in self._atlas_features:
             features = self.decode(self.atlases.images_of(modality))
             self._atlas_features[modality] = self.correspondence.project(features[:-1])
-        atlas = self._atlas_features[modality]
-        repeated = [f.expand(len(atlas[0]), -1, -1, -1, -1) for f in target]
-        return upsample(self.correspondence(atlas, repeated), shape)
+        return upsample(self.correspondence(self._atlas_features[modality], target), shape)
 
 
 def decoder_features(decoder: nn.Module, skips: Sequence[Tensor]) -> list[Tensor]:

@@ -1,6 +1,6 @@
 import torch
 
-from mass_nnunet.correspondence import REACH, CorrespondenceHead
+from mass_nnunet.correspondence import REACH, CorrespondenceHead, ResidualField
 from mass_nnunet.registration import warp
 from mass_nnunet.similarity import local_correlation_loss
 
@@ -18,6 +18,22 @@ def test_starts_close_to_the_identity_at_the_finest_scale():
     field = head(head.project(features(0)), head.project(features(1)))
     assert field.shape == (2, 3, 8, 16, 16)
     assert field.abs().mean() < 0.25  # voxels
+
+
+def test_a_target_of_several_atlases_is_as_good_as_repeated():
+    torch.manual_seed(0)
+    head = CorrespondenceHead([8, 8, 4], 16)
+    atlases, targets = head.project(features(0, count=6)), head.project(features(1))
+    repeated = [torch.cat([f, f, f]) for f in targets]
+    assert torch.allclose(head(atlases, targets), head(atlases, repeated), atol=1e-5)
+
+
+def test_a_residual_is_that_of_the_concatenated_pair():
+    torch.manual_seed(0)
+    residual = ResidualField(16)
+    atlas, target = torch.randn(2, 16, 4, 6, 6), torch.randn(2, 16, 4, 6, 6)
+    expected = residual.field(residual.layers(torch.cat([atlas, target], dim=1)))
+    assert torch.allclose(residual(atlas, target), REACH * torch.tanh(expected / REACH), atol=1e-5)
 
 
 def test_gradient_reaches_every_parameter():

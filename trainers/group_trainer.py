@@ -88,6 +88,9 @@ class GroupTrainer(StreamTrainer):
         for stream in self.streams:
             stream.fold_cases()
         super().initialize()
+        if self.device.type == "cpu":
+            # oneDNN convolves in two thirds of the time where the channels of a voxel lie together.
+            self.network.to(memory_format=torch.channels_last_3d)
         self.activate(range(len(self.streams)))
         for stream in self.streams:
             stream.network, stream.optimizer, stream.logger = self.network, self.optimizer, self.logger
