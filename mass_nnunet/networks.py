@@ -24,9 +24,10 @@ class GroupOutput(NamedTuple):
         scans: the batch itself (S, C, Z, Y, X).
         logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
         fields: (2T, 3, Z', Y', X'), at the field's resolution; first those from the atlas of the target's own
-            modality, then those from the atlas of another one, in the order of the targets. None, as are the
-            features, where the network has no correspondence head.
-        features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency.
+            modality, then those from the atlas of another one, in the order of the targets. None where the network
+            has no correspondence head.
+        features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency. None, as are the warped ones,
+            where they are not compared.
         warped_features: (T, C, Z', Y', X'), of the other-modality atlases, warped to the targets.
     """
 
@@ -50,6 +51,7 @@ class MASSNet(GroupNet):
         atlases: the empty bank of atlases; its patch shape is that of the plans.
         correspondence_channels: width of the correspondence head; 0 for none, and then ``inference`` is segmentation.
         correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
+        compares_features: whether training yields features for the anatomical consistency.
         modality: index of the modality that this model segments at inference.
         inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean, each class
             weighted by how well either branch learned it).
@@ -63,6 +65,7 @@ class MASSNet(GroupNet):
         atlases: AtlasBank,
         correspondence_channels: int,
         correspondence_gradient: float = 1.0,
+        compares_features: bool = True,
         modality: int,
         inference: str,
     ) -> None:
@@ -72,6 +75,7 @@ class MASSNet(GroupNet):
             CorrespondenceHead(coarse_to_half, correspondence_channels) if correspondence_channels else None
         )
         self.correspondence_gradient = correspondence_gradient
+        self.compares_features = compares_features
         self.atlases = atlases
         self.layout = layout
         self.inference = inference if correspondence_channels else "segmentation"
@@ -119,7 +123,7 @@ class MASSNet(GroupNet):
         return [head(f).float() for head, f in zip(self.heads, features, strict=True)][::-1]
 
     def _register(self, features: list[Tensor]) -> tuple[Tensor, ...]:
-        """Fields from atlases of the same and of another modality to each target of the batch, and the features."""
+        """What a GroupOutput has after the logits: fields from both atlases to each target, and features."""
         if self.correspondence is None:
             return ()
         target, same, other = self.layout.pairs(features[0].device)
@@ -128,6 +132,8 @@ class MASSNet(GroupNet):
         projected = self.correspondence.project(shared)
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
         fields = self.correspondence(atlas, [f[target] for f in projected])  # (2T, 3, Z', Y', X')
+        if not self.compares_features:
+            return (fields,)
         warped = warp(projected[-1][other], fields[len(target) :])
         return fields, projected[-1][target], warped
 

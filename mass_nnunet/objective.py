@@ -128,9 +128,10 @@ class Objective:
             "smoothness": diffusion_loss(output.fields),
             "unfolding": unfolding_loss(determinant),
             "semantic": soft_dice_loss(from_same, from_other),
-            "anatomical": self.anatomical(output.warped_features, output.features),
             "folding": folding(determinant.detach()),
         }
+        if output.features is not None:
+            terms["anatomical"] = self.anatomical(output.warped_features, output.features)
         if self.inter_modal:
             terms["inter_modal"] = self.inter_modal(warp(images[other], output.fields[count:]), images[target])
         if self.taught is not None:

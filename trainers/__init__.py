@@ -8,6 +8,7 @@ from .ablations import (
     MASSTrainerNoAtlas,
     MASSTrainerNoSC,
     MASSTrainerNoTeaching,
+    MASSTrainerSCAC,
 )
 from .dtc_trainer import DTCTrainer
 from .mass_release_trainer import MASSReleaseTrainer
@@ -29,6 +30,7 @@ __all__ = [
     "MASSTrainerNoAtlas",
     "MASSTrainerNoSC",
     "MASSTrainerNoTeaching",
+    "MASSTrainerSCAC",
     "MMKDTrainer",
     "SupervisedTrainer",
     "TCSMTrainer",

@@ -1,8 +1,11 @@
-"""MASSTrainer with a part taken away or exchanged: the rows of an ablation table, each trained like the whole."""
+"""MASSTrainer with a part taken away, added or exchanged: the rows of an ablation table, trained like the whole."""
 
 from typing import ClassVar
 
 from .mass_trainer import MASSTrainer
+
+CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
+"""Weights of the paper's consistencies, in the trainers that have them."""
 
 
 class DualStreamTrainer(MASSTrainer):
@@ -23,25 +26,31 @@ class MASSTrainerNoTeaching(MASSTrainer):
     CHANGES: ClassVar = {"weights": {"teaching": 0.0}}
 
 
-class MASSTrainerNoSC(MASSTrainer):
-    """No semantic consistency."""
+class MASSTrainerSCAC(MASSTrainer):
+    """With the two consistencies of the paper: semantic and anatomical, by NCE."""
 
-    CHANGES: ClassVar = {"weights": {"semantic": 0.0}}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES}
+
+
+class MASSTrainerNoSC(MASSTrainer):
+    """MASSTrainerSCAC without semantic consistency: the anatomical one alone."""
+
+    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"semantic": 0.0}}
 
 
 class MASSTrainerNoAC(MASSTrainer):
-    """No anatomical consistency."""
+    """MASSTrainerSCAC without anatomical consistency: the semantic one alone."""
 
-    CHANGES: ClassVar = {"weights": {"anatomical": 0.0}}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"anatomical": 0.0}}
 
 
 class MASSTrainerMSE(MASSTrainer):
-    """Anatomical consistency as a squared difference."""
+    """MASSTrainerSCAC, with anatomical consistency as a squared difference."""
 
-    CHANGES: ClassVar = {"anatomical": "mse"}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "mse"}
 
 
 class MASSTrainerKL(MASSTrainer):
-    """Anatomical consistency as a Kullback-Leibler divergence."""
+    """MASSTrainerSCAC, with anatomical consistency as a Kullback-Leibler divergence."""
 
-    CHANGES: ClassVar = {"anatomical": "kl"}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "kl"}

@@ -11,6 +11,7 @@ from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast
 from mass_nnunet.objective import Objective
 from mass_nnunet.registration import upsample, warp
 
+from .ablations import CONSISTENCIES
 from .mass_trainer import MASSTrainer
 
 
@@ -55,13 +56,13 @@ class MASSReleaseTrainer(MASSTrainer):
     What is our reading, as it was written from a description of their code and not from the code: the Dice of labelled
     targets is as dead as the consistency, as it comes from the same warped integers, so that no label teaches anything;
     integers are warped linearly and rounded; similarity (LNCC, same modality) and smoothness have VoxelMorph's weights,
-    1, and the consistencies MASSTrainer's, with its ramp; the features compared are those of the shared decoder; no
+    1, and the consistencies MASSTrainerSCAC's, with its ramp; the features compared are those of the shared decoder; no
     segmentation head, no mutual teaching and no penalty on folding.
     """
 
     CHANGES: ClassVar = {
         "correspondence_gradient": 1.0,
-        "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0},
+        "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0} | CONSISTENCIES,
     }
 
     @classmethod

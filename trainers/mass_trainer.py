@@ -65,6 +65,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             ),
             correspondence_channels=hyperparameters["correspondence_channels"],
             correspondence_gradient=hyperparameters["correspondence_gradient"],
+            compares_features=hyperparameters["weights"]["anatomical"] > 0,
             modality=names.index(mass["modality"]),
             inference=mass["inference"],
         )
