@@ -7,6 +7,7 @@ from mass_nnunet.benchmark.lookup import make_jobs
 from mass_nnunet.benchmark.state import write_record
 from mass_nnunet.errors import UserError
 from mass_nnunet.files import read_json, write_json
+from mass_nnunet.trainers import MASSTrainerNoAtlas
 from planned_grid import write_planned, write_plans
 from tiny_group import CT, MRI
 from tiny_raw import write_raw_dataset
@@ -94,7 +95,7 @@ def test_cell_that_was_begun_with_other_plans(grid, tmp_path):
     write_record(job.folder, {"inputs": job.inputs})
     assert make_jobs(grid)
     write_plans(tmp_path, CT, "CT", other="key")
-    assert refused(grid).startswith(f"{job.folder} was begun with other plans or another split")
+    assert refused(grid).startswith(f"{job.folder} was begun with other plans, hyperparameters or another split")
 
 
 @pytest.mark.parametrize(
@@ -112,3 +113,11 @@ def test_a_cell_stays_done_where_plans_are_the_same_in_effect(grid, tmp_path, ch
     plans = read_json(file, "")
     write_json(file, plans | change | {"mass": plans["mass"] | change.get("mass", {})})
     assert (make_jobs(grid)[0].inputs == before) == is_the_same
+
+
+def test_what_a_method_fixes_is_part_of_a_cell(grid, monkeypatch):
+    ablation = replace(grid, methods=("MASSTrainerNoAtlas",))
+    before = make_jobs(ablation)[0].inputs
+    assert before != make_jobs(replace(grid, methods=("MASSTrainer",)))[0].inputs
+    monkeypatch.setattr(MASSTrainerNoAtlas, "CHANGES", MASSTrainerNoAtlas.CHANGES | {"confidence": 0.5})
+    assert make_jobs(ablation)[0].inputs != before

@@ -26,7 +26,7 @@ def make_jobs(grid: Grid) -> list[Job]:
 
     Raises:
         UserError: a dataset, its test scans or their labels, plans, a fold, or a trainer is not there, or a cell was
-            begun with other plans or splits.
+            begun with other plans, hyperparameters or splits.
     """
     classes = {method: _trainer(method) for method in grid.methods}
     tests, plans = _look_up(grid)
@@ -35,12 +35,12 @@ def make_jobs(grid: Grid) -> list[Job]:
         kind = classes[cell.method]
         together = issubclass(kind, GroupTrainer) and not issubclass(kind, SingleTrainer)
         atlas = issubclass(kind, trainers.MASSTrainer) and kind.chooses_inference()
-        fold, inputs = _fold(tests, plans, cell)
+        fold, inputs = _fold(tests, plans, cell, getattr(kind, "CHANGES", {}))
         job = Job(grid, cell, fold, together, atlas, tests, inputs)
         if read_record(job.folder).get("inputs", inputs) != inputs:
             raise UserError(
-                f"{job.folder} was begun with other plans or another split: name another output in the grid, "
-                f"or remove {grid.output}"
+                f"{job.folder} was begun with other plans, hyperparameters or another split: name another output in "
+                f"the grid, or remove {grid.output}"
             )
         jobs.append(job)
     return jobs
@@ -97,14 +97,19 @@ def _rounded(content: Any) -> Any:
     return float(f"{content:.5g}") if isinstance(content, float) else content
 
 
-def _fold(tests: Sequence[Tested], plans: Sequence[dict[str, Any]], cell: Cell) -> tuple[int, str]:
-    """The fold of a cell, the same number in all datasets, and the digest of what the cell depends on."""
+def _fold(
+    tests: Sequence[Tested], plans: Sequence[dict[str, Any]], cell: Cell, changes: dict[str, Any]
+) -> tuple[int, str]:
+    """The fold of a cell, the same number in all datasets, and the digest of what the cell depends on.
+
+    That is the plans, with the hyperparameters as the method's ``changes`` leave them, and the split.
+    """
     numbers, inputs = {}, []
     for tested, content in zip(tests, plans, strict=True):
         folder = dataset_folder("preprocessed", tested.dataset.id)
         number = find_fold(folder, cell.label_rate, cell.seed)
         numbers[tested.dataset.name] = number
-        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"])}
+        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"], changes)}
         inputs.append([_rounded(content | {"mass": mass}), load_fold(folder, number).as_entry()])
     if len(set(numbers.values())) > 1:
         raise UserError(
