@@ -17,8 +17,8 @@ DEFAULTS: dict[str, Any] = {
     "shared_encoder": False,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
-    # Steps from one with unlabelled scans to the next. With 1 a training takes a third longer, and is no better
-    # (docs/method.md).
+    # Of MASSTrainer: steps from one with unlabelled scans to the next. With 1 a training takes a third longer, and
+    # is no better (docs/method.md).
     "unlabelled_every": 2,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
