@@ -15,7 +15,8 @@ import SimpleITK as sitk
 from mass_nnunet.errors import UserError
 from mass_nnunet.organs import LABELS
 
-from .dicom_stack import echo_time, pair_by_name, read_labelled_stack, read_stack
+from .dicom_slice import echo_time
+from .dicom_stack import pair_by_name, read_labelled_stack, read_stack
 from .source import Case, Source, Target, Volumes, check_outlined, map_labels, visible_files
 
 NAME = "chaos"

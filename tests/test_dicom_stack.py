@@ -4,14 +4,12 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from mass_nnunet.dataset_conversion.dicom_slice import echo_time, pixel_bytes, read_slice
 from mass_nnunet.dataset_conversion.dicom_stack import (
-    echo_time,
     natural_key,
     pair_by_name,
-    pixel_bytes,
     read_labelled_stack,
     read_plane,
-    read_slice,
     read_stack,
 )
 from mass_nnunet.errors import UserError
