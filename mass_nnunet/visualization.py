@@ -190,8 +190,11 @@ def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -
 
 
 def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str = "mass_", columns: int = 4) -> None:
-    """Every term of the objective by epoch, one small plot each, from nnU-Net's log; its other entries are left out."""
-    terms = {key.removeprefix(prefix): values for key, values in log.items() if key.startswith(prefix)}
+    """Every term of the objective by epoch, one small plot each, from nnU-Net's log; its other entries are left out.
+
+    So is a term that is switched off: it was 0 in every epoch.
+    """
+    terms = {key.removeprefix(prefix): values for key, values in log.items() if key.startswith(prefix) and any(values)}
     columns = min(columns, len(terms))
     rows = -(-len(terms) // columns)
     with figure_file(path, rows, columns, (2.9 * columns, 2.1 * rows)) as (_, grid):

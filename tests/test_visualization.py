@@ -108,7 +108,7 @@ def test_pictures_do_not_depend_on_the_style_that_a_caller_has_set(tmp_path):
 
 def test_curves_and_terms_are_drawn_from_nnunets_log(tmp_path):
     log = {"train_losses": [1.0, 0.5], "val_losses": [1.1, 0.7], "mean_fg_dice": [0.1, 0.4], "lrs": [0.1, 0.05]}
-    log |= {f"mass_{term}": [1.0, 0.2] for term in "abcde"}
+    log |= {f"mass_{term}": [1.0, 0.2] for term in "abcde"} | {f"mass_{term}": [0.0, 0.0] for term in "fghi"}  # off
     plot_curves({"one": log, "two": log}, tmp_path / "curves.png")
     plot_terms(log, tmp_path / "terms.png")
     plot_terms({"mass_a": [1.0], "lrs": [0.1]}, tmp_path / "first.png")  # after the first epoch
