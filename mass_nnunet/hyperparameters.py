@@ -17,9 +17,9 @@ DEFAULTS: dict[str, Any] = {
     "shared_encoder": False,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
-    # Of MASSTrainer: steps from one with unlabelled scans to the next. With 1 a training takes a third longer, and
-    # is no better (docs/method.md).
-    "unlabelled_every": 2,
+    # Of MASSTrainer: steps from one with unlabelled scans and atlases to the next; those between have labelled scans
+    # and segment. Fewer steps between them cost time and gained no Dice (docs/method.md).
+    "unlabelled_every": 4,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.

@@ -29,6 +29,8 @@ class GroupOutput(NamedTuple):
         features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency. None, as are the warped ones,
             where they are not compared.
         warped_features: (T, C, Z', Y', X'), of the other-modality atlases, warped to the targets.
+        idle: where the batch is not registered, a zero for the loss, through which the correspondence head has a
+            gradient all the same: of zeros. DDP waits for every parameter's.
     """
 
     scans: Tensor
@@ -36,6 +38,7 @@ class GroupOutput(NamedTuple):
     fields: Tensor | None = None
     features: Tensor | None = None
     warped_features: Tensor | None = None
+    idle: Tensor | None = None
 
 
 class MASSNet(GroupNet):
@@ -103,7 +106,7 @@ class MASSNet(GroupNet):
         with cpu_autocast(scans.device):
             features = self.decode(scans)
             if self.training:
-                return GroupOutput(scans, self._segment(features), *self._register(features))
+                return GroupOutput(scans, self._segment(features), **self._register(features))
             if self.unets[0].decoder.deep_supervision:
                 return self._segment(features)
             logits = self.heads[-1](features[-1]).float()
@@ -122,10 +125,12 @@ class MASSNet(GroupNet):
         """Logits of all heads, from fine to coarse."""
         return [head(f).float() for head, f in zip(self.heads, features, strict=True)][::-1]
 
-    def _register(self, features: list[Tensor]) -> tuple[Tensor, ...]:
-        """What a GroupOutput has after the logits: fields from both atlases to each target, and features."""
+    def _register(self, features: list[Tensor]) -> dict[str, Tensor]:
+        """What a GroupOutput has beside the logits: fields from both atlases to each target, and features."""
         if self.correspondence is None:
-            return ()
+            return {}
+        if not self.layout.whole:
+            return {"idle": sum(0 * parameter.sum() for parameter in self.correspondence.parameters())}
         target, same, other = self.layout.pairs(features[0].device)
         # In value the features themselves.
         shared = [torch.lerp(f.detach(), f, self.correspondence_gradient) for f in features[:-1]]
@@ -133,9 +138,9 @@ class MASSNet(GroupNet):
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
         fields = self.correspondence(atlas, [f[target] for f in projected])  # (2T, 3, Z', Y', X')
         if not self.compares_features:
-            return (fields,)
+            return {"fields": fields}
         warped = warp(projected[-1][other], fields[len(target) :])
-        return fields, projected[-1][target], warped
+        return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
 
     def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
         """Log probabilities of the labels propagated from the modality's atlases, or of their mean with the head's."""

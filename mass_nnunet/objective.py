@@ -99,7 +99,8 @@ class Objective:
         scale = {"supervised": 1.0, **self.weights}
         for name in ("semantic", "anatomical", "teaching"):
             scale[name] = scale[name] * ramp
-        return sum(scale[name] * value for name, value in terms.items() if name in scale)
+        total = sum(scale[name] * value for name, value in terms.items() if name in scale)
+        return total if output.idle is None else total + output.idle
 
     def _atlas_branch(self, output: GroupOutput, labels: list[Tensor]) -> dict[str, Tensor]:
         """The terms that concern the warped atlases."""

@@ -16,7 +16,7 @@ class Layout:
     Args:
         modalities: N.
         labelled: L, scans with labels of each modality.
-        unlabelled: U, scans without.
+        unlabelled: U, scans without; :meth:`turn` may make it a batch that has none.
     """
 
     modalities: int
@@ -26,6 +26,15 @@ class Layout:
     offset: int = 1
     # The offset of the last batch with so many unlabelled scans.
     _last: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # U of a whole batch.
+        self._most = self.unlabelled
+
+    @property
+    def whole(self) -> bool:
+        """Whether the batch has all scans that one may have, and not the labelled ones alone."""
+        return self.unlabelled == self._most
 
     @property
     def scans(self) -> int:

@@ -43,3 +43,16 @@ def test_optimizer_augmentation_and_schedule_are_those_of_mass(name):
     assert one.inference_allowed_mirroring_axes is None
     for attribute in ("num_epochs", "num_iterations_per_epoch", "batch_size", "initial_lr"):
         assert getattr(one, attribute) == getattr(mass, attribute)
+
+
+def test_on_a_cpu_cubic_kernels_and_no_others_have_the_channels_of_a_voxel_together():
+    mass = trainer("MASSTrainer")
+    mass.initialize()
+    kernels = {"cubic": [], "flat": []}
+    for name, p in mass.module.named_parameters():
+        if p.ndim == 5 and p.shape[1] > 1 and max(p.shape[2:]) > 1 and "transpconvs" not in name:
+            kernels["cubic" if min(p.shape[2:]) > 1 else "flat"].append(p)
+    assert kernels["cubic"]
+    assert kernels["flat"]
+    assert all(p.is_contiguous(memory_format=torch.channels_last_3d) for p in kernels["cubic"])
+    assert all(p.is_contiguous() for p in kernels["flat"])

@@ -34,6 +34,24 @@ def test_training_registers_and_segments_the_whole_batch():
     assert output.fields.dtype == output.logits[0].dtype == torch.float32
 
 
+def test_labelled_scans_alone_are_segmented_and_not_registered():
+    layout = Layout(2, 2, 1)
+    net = network(layout).train()
+    net.active = (0, 1)
+    scans, _ = batch(layout)
+    everything = net(scans)
+    labelled = layout.is_labelled(scans.device)
+    layout.turn(4)
+    output = net(scans[labelled])
+    assert output.fields is output.features is output.warped_features is None
+    for alone, among in zip(output.logits, everything.logits, strict=True):
+        torch.testing.assert_close(alone, among[labelled])
+    assert everything.idle is None
+    assert output.idle == 0
+    output.idle.backward()
+    assert all(p.grad is not None and not p.grad.any() for p in net.correspondence.parameters())
+
+
 def test_share_of_the_correspondence_gradient_that_reaches_the_encoders():
     gradients = []
     for share in (1.0, 0.25, 0.0):

@@ -43,6 +43,7 @@ def test_each_modality_lends_to_every_other_with_unlabelled_scans_and_without():
     for scans in (9, 6, 9, 6, 9, 9, 6):
         layout.turn(scans)
         assert layout.scans == scans
+        assert layout.whole == (scans == 9)
         lenders[layout.unlabelled].append(layout.offset)
     assert lenders == {1: [1, 2, 1, 2], 0: [1, 2, 1]}
 
@@ -52,3 +53,9 @@ def test_of_two_modalities_the_other_one_lends():
     for scans in (6, 4, 6):
         layout.turn(scans)
         assert layout.offset == 1
+
+
+def test_without_any_unlabelled_scans_every_batch_is_whole():
+    layout = Layout(2, 2, 0)
+    layout.turn(4)
+    assert layout.whole

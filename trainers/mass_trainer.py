@@ -87,7 +87,10 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         )
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
-        """As in :class:`GroupTrainer`, with unlabelled scans in every ``unlabelled_every``-th batch only."""
+        """As in :class:`GroupTrainer`, with unlabelled scans in every ``unlabelled_every``-th batch only.
+
+        Only those batches are registered, too (:attr:`pairing.Layout.whole`).
+        """
         every = [1, self.hyperparameters["unlabelled_every"]] if self.layout.unlabelled else [1]
         return GroupLoader(loaders, every * len(self.streams))
 
