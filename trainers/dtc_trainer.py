@@ -3,13 +3,13 @@
 from typing import ClassVar
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import Tensor
 
 from mass_nnunet.distances import DistanceLoader, distance_loss, dual_task_loss
 from mass_nnunet.dual_task import DualTaskNet, DualTaskOutput
 from mass_nnunet.method_objective import MethodObjective
 
+from .blueprint import Blueprint
 from .group_trainer import SingleTrainer
 
 
@@ -29,19 +29,9 @@ class DTCTrainer(SingleTrainer):
     TERMS: ClassVar = ("supervised", "distance", "consistency")
 
     @classmethod
-    def build_network_architecture(
-        cls,
-        plans_manager: PlansManager,
-        configuration_manager: ConfigurationManager,
-        num_input_channels: int,
-        num_output_channels: int,
-        enable_deep_supervision: bool = True,
-    ) -> DualTaskNet:
+    def network_of(cls, blueprint: Blueprint) -> DualTaskNet:
         """nnU-Net's network with a second head."""
-        unet = super().build_network_architecture(
-            plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision
-        )
-        return DualTaskNet(unet)
+        return DualTaskNet(blueprint.unet())
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> DistanceLoader:
         """As in :class:`SingleTrainer`; the last of the labels are signed distances."""

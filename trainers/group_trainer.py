@@ -11,6 +11,7 @@ from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMu
 from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
 from mass_nnunet.data import GroupLoader
@@ -21,6 +22,7 @@ from mass_nnunet.hyperparameters import complete
 from mass_nnunet.pairing import Layout
 from mass_nnunet.visualization import plot_terms
 
+from .blueprint import Blueprint
 from .schedule import ScaledPolyLR
 from .stream import StreamTrainer, same_group
 
@@ -35,8 +37,9 @@ class GroupTrainer(StreamTrainer):
     others, ``partners``, share this one's network, optimizer and log; they load their own scans and write into their
     own folders.
 
-    A method builds its network, whose ``active`` says of which modalities a batch holds scans, in this order and in
-    equal shares, and its loss (``_build_loss``), which has ``progress``, t/T, and ``terms``, those of the last batch.
+    A method builds its network (``network_of``), whose ``active`` says of which modalities a batch holds scans, in this
+    order and in equal shares, and its loss (``_build_loss``), which has ``progress``, t/T, and ``terms``, those of the
+    last batch.
     """
 
     CHANGES: ClassVar[dict[str, Any]] = {}
@@ -80,6 +83,25 @@ class GroupTrainer(StreamTrainer):
     def activate(self, modalities: Iterable[int]) -> None:
         """Tell the network of which modalities a batch holds scans."""
         self.module.active = tuple(modalities)
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """nnU-Net's hook, by the names that it goes by: the method's network (:meth:`network_of`)."""
+        hyperparameters = complete(plans_manager.plans["mass"]["hyperparameters"], cls.CHANGES)
+        measures = (num_input_channels, num_output_channels, enable_deep_supervision)
+        return cls.network_of(Blueprint(plans_manager, configuration_manager, *measures, hyperparameters))
+
+    @classmethod
+    def network_of(cls, blueprint: Blueprint) -> nn.Module:
+        """The network of the method: nnU-Net's own."""
+        return blueprint.unet()
 
     def initialize(self) -> None:
         """Build the network, and a trainer for each other dataset of the group around it."""

@@ -3,8 +3,7 @@
 from typing import Any, ClassVar
 
 import torch
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-from torch import Tensor, nn
+from torch import Tensor
 
 from mass_nnunet.losses import one_hot, soft_dice, soft_dice_loss
 from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast
@@ -12,6 +11,7 @@ from mass_nnunet.objective import Objective
 from mass_nnunet.registration import upsample, warp
 
 from .ablations import CONSISTENCIES
+from .blueprint import Blueprint
 from .mass_trainer import MASSTrainer
 
 
@@ -68,18 +68,9 @@ class MASSReleaseTrainer(MASSTrainer):
     }
 
     @classmethod
-    def build_network_architecture(
-        cls,
-        plans_manager: PlansManager,
-        configuration_manager: ConfigurationManager,
-        num_input_channels: int,
-        num_output_channels: int,
-        enable_deep_supervision: bool = True,
-    ) -> nn.Module:
+    def network_of(cls, blueprint: Blueprint) -> MASSNet:
         """MASSTrainer's network, whose atlas branch predicts, whatever the plans say."""
-        network = super().build_network_architecture(
-            plans_manager, configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision
-        )
+        network = super().network_of(blueprint)
         network.inference = "atlas"
         network.register_forward_hook(through_the_wrong_encoder)
         return network

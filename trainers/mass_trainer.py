@@ -3,20 +3,16 @@
 from typing import ClassVar
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-from torch import nn
 
 from mass_nnunet.appearance import perturbed
-from mass_nnunet.atlas import AtlasBank
 from mass_nnunet.data import GroupLoader
 from mass_nnunet.group_network import share_convolutions, share_decoder
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks import MASSNet
 from mass_nnunet.objective import TERMS, Objective
-from mass_nnunet.pairing import Layout
 from mass_nnunet.teacher import Teacher
 
+from .blueprint import Blueprint
 from .group_trainer import GroupTrainer, RegisteringTrainer
 from .schedule import two_rates
 
@@ -30,44 +26,20 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     """Where unlabelled scans teach."""
 
     @classmethod
-    def build_network_architecture(
-        cls,
-        plans_manager: PlansManager,
-        configuration_manager: ConfigurationManager,
-        num_input_channels: int,
-        num_output_channels: int,
-        enable_deep_supervision: bool = True,
-    ) -> nn.Module:
+    def network_of(cls, blueprint: Blueprint) -> MASSNet:
         """The network of the whole group; the plans say which modality it segments."""
-        mass = plans_manager.plans["mass"]
-        names = [modality["name"] for modality in mass["modalities"]]
-        hyperparameters = complete(mass["hyperparameters"], cls.CHANGES)
-        unets = [
-            nnUNetTrainer.build_network_architecture(
-                plans_manager,
-                configuration_manager,
-                num_input_channels,
-                num_output_channels,
-                enable_deep_supervision,
-            )
-            for _ in names
-        ]
+        hyperparameters, group = blueprint.hyperparameters, blueprint.modalities
+        unets = [blueprint.unet() for _ in range(group)]
         (share_convolutions if hyperparameters["shared_encoder"] else share_decoder)(unets)
         return MASSNet(
             unets,
-            layout=Layout(len(names), configuration_manager.batch_size, hyperparameters["unlabelled_per_step"]),
-            atlases=AtlasBank(
-                len(names),
-                hyperparameters["atlases"],
-                num_input_channels,
-                num_output_channels,
-                configuration_manager.patch_size,
-            ),
+            layout=blueprint.layout(group),
+            atlases=blueprint.atlases(group),
             correspondence_channels=hyperparameters["correspondence_channels"],
             correspondence_gradient=hyperparameters["correspondence_gradient"],
             compares_features=hyperparameters["weights"]["anatomical"] > 0,
-            modality=names.index(mass["modality"]),
-            inference=mass["inference"],
+            modality=blueprint.modality,
+            inference=blueprint.inference,
         )
 
     @classmethod

@@ -3,13 +3,13 @@
 from itertools import combinations
 from typing import ClassVar
 
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import Tensor
 
 from mass_nnunet.distillation import distillation_loss
 from mass_nnunet.group_network import GroupNet, share_convolutions
 from mass_nnunet.method_objective import MethodObjective
 
+from .blueprint import Blueprint
 from .group_trainer import GroupTrainer
 
 
@@ -28,21 +28,11 @@ class MMKDTrainer(GroupTrainer):
     TERMS: ClassVar = ("supervised", "distillation")
 
     @classmethod
-    def build_network_architecture(
-        cls,
-        plans_manager: PlansManager,
-        configuration_manager: ConfigurationManager,
-        num_input_channels: int,
-        num_output_channels: int,
-        enable_deep_supervision: bool = True,
-    ) -> GroupNet:
+    def network_of(cls, blueprint: Blueprint) -> GroupNet:
         """The network of the whole group; the plans say which modality it segments."""
-        mass = plans_manager.plans["mass"]
-        names = [modality["name"] for modality in mass["modalities"]]
-        settings = (configuration_manager, num_input_channels, num_output_channels, enable_deep_supervision)
-        unets = [super(MMKDTrainer, cls).build_network_architecture(plans_manager, *settings) for _ in names]
+        unets = [blueprint.unet() for _ in range(blueprint.modalities)]
         share_convolutions(unets)
-        return GroupNet(unets, names.index(mass["modality"]))
+        return GroupNet(unets, blueprint.modality)
 
     def _build_loss(self) -> MethodObjective:
         weights = {"supervised": 1.0, "distillation": 0.5}

@@ -2,16 +2,10 @@
 
 from typing import ClassVar
 
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-from torch import nn
-
-from mass_nnunet.atlas import AtlasBank
-from mass_nnunet.hyperparameters import complete
 from mass_nnunet.pair_network import PairNet
-from mass_nnunet.pairing import Layout
 from mass_nnunet.registration_objective import RegistrationObjective
 
+from .blueprint import Blueprint
 from .group_trainer import RegisteringTrainer, SingleTrainer
 
 
@@ -37,37 +31,13 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
     """Whether the network also has fields from the warped atlas back to the atlas."""
 
     @classmethod
-    def build_network_architecture(
-        cls,
-        plans_manager: PlansManager,
-        configuration_manager: ConfigurationManager,
-        num_input_channels: int,
-        num_output_channels: int,
-        enable_deep_supervision: bool = True,
-    ) -> nn.Module:
+    def network_of(cls, blueprint: Blueprint) -> PairNet:
         """The network of one modality, with room for its atlases."""
-        hyperparameters = complete(plans_manager.plans["mass"]["hyperparameters"], cls.CHANGES)
-        unets = [
-            nnUNetTrainer.build_network_architecture(
-                plans_manager,
-                configuration_manager,
-                2 * num_input_channels,
-                num_output_channels,
-                enable_deep_supervision,
-            )
-            for _ in range(1 + cls.BACKWARD)
-        ]
         return PairNet(
-            unets[0],
-            layout=Layout(1, configuration_manager.batch_size, hyperparameters["unlabelled_per_step"]),
-            atlases=AtlasBank(
-                1,
-                hyperparameters["atlases"],
-                num_input_channels,
-                num_output_channels,
-                configuration_manager.patch_size,
-            ),
-            backward=unets[1] if cls.BACKWARD else None,
+            blueprint.unet(images=2),
+            layout=blueprint.layout(1),
+            atlases=blueprint.atlases(1),
+            backward=blueprint.unet(images=2) if cls.BACKWARD else None,
         )
 
     def _build_loss(self) -> RegistrationObjective:
