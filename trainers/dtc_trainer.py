@@ -10,7 +10,7 @@ from mass_nnunet.dual_task import DualTaskNet, DualTaskOutput
 from mass_nnunet.method_objective import MethodObjective
 
 from .blueprint import Blueprint
-from .group_trainer import SingleTrainer
+from .single_trainer import SingleTrainer
 
 
 class DTCTrainer(SingleTrainer):

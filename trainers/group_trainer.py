@@ -242,16 +242,6 @@ class GroupTrainer(StreamTrainer):
         self.activate(range(len(self.streams)))
 
 
-class SingleTrainer(GroupTrainer):
-    """A method of one modality: it trains its own dataset alone, a group of one, by a network of one modality."""
-
-    def _streams(self) -> list[GroupTrainer]:
-        return [self]
-
-    def activate(self, modalities: Iterable[int]) -> None:
-        """The network knows one modality only."""
-
-
 class RegisteringTrainer(StreamTrainer):
     """Beside one of the above: a method whose network registers scans of a batch, and so has to know its layout."""
 

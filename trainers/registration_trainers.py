@@ -6,7 +6,8 @@ from mass_nnunet.pair_network import PairNet
 from mass_nnunet.registration_objective import RegistrationObjective
 
 from .blueprint import Blueprint
-from .group_trainer import RegisteringTrainer, SingleTrainer
+from .group_trainer import RegisteringTrainer
+from .single_trainer import SingleTrainer
 
 
 class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):

@@ -8,7 +8,7 @@ from mass_nnunet.method_objective import MethodObjective
 from mass_nnunet.teacher import Teacher
 from mass_nnunet.transformations import draw_transformations, transform
 
-from .group_trainer import SingleTrainer
+from .single_trainer import SingleTrainer
 
 MOMENTUM = 0.999
 """Of the teacher's running average."""
