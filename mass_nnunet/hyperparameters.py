@@ -17,8 +17,8 @@ DEFAULTS: dict[str, Any] = {
     "shared_encoder": False,
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
-    # Of MASSTrainer: steps from one with unlabelled scans and atlases to the next; those between have labelled scans
-    # and segment. Fewer steps between them cost time and gained no Dice (docs/method.md).
+    # Of MASSTrainer: steps from one with unlabelled scans to the next. Those between have labelled scans alone, and
+    # register none after the ramp. Fewer steps between cost time and gained no Dice (docs/method.md).
     "unlabelled_every": 4,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
@@ -47,7 +47,8 @@ DEFAULTS: dict[str, Any] = {
     "temperature": 0.1,
     # A voxel's pseudo-label counts where the mean of the branches' probabilities exceeds this.
     "confidence": 0.75,
-    # Share of the training at which the unsupervised terms have their whole weight.
+    # Share of the training at which the unsupervised terms have their whole weight. Until then each step registers
+    # atlases, so that they have learned something when they begin to teach.
     "ramp": 0.3,
 }
 

@@ -129,7 +129,7 @@ class MASSNet(GroupNet):
         """What a GroupOutput has beside the logits: fields from both atlases to each target, and features."""
         if self.correspondence is None:
             return {}
-        if not self.layout.whole:
+        if not self.layout.registered:
             return {"idle": sum(0 * parameter.sum() for parameter in self.correspondence.parameters())}
         target, same, other = self.layout.pairs(features[0].device)
         # In value the features themselves.

@@ -28,25 +28,27 @@ class Layout:
     _last: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # U of a whole batch.
+        # U of a batch that has all.
         self._most = self.unlabelled
-
-    @property
-    def whole(self) -> bool:
-        """Whether the batch has all scans that one may have, and not the labelled ones alone."""
-        return self.unlabelled == self._most
+        # Whether the batch's atlases are to be registered.
+        self.registered = True
 
     @property
     def scans(self) -> int:
         """S, scans in a batch."""
         return self.modalities * (self.labelled + self.unlabelled)
 
-    def turn(self, scans: int) -> None:
+    def turn(self, scans: int, *, sparing: bool = False) -> None:
         """Become the layout of the next batch, of S scans: not all have unlabelled ones.
 
         Another modality lends the atlas than in the last batch of this kind, so that with N > 2 all pairs are met.
+
+        Args:
+            scans: S.
+            sparing: a batch without unlabelled scans, where others have some, is not to be registered.
         """
         self.unlabelled = scans // self.modalities - self.labelled
+        self.registered = not sparing or self.unlabelled == self._most
         self.offset = self._last.get(self.unlabelled, 0) % (self.modalities - 1) + 1
         self._last[self.unlabelled] = self.offset
 

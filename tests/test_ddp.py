@@ -28,7 +28,7 @@ def backward(net: torch.nn.Module, layout: Layout, rank: int, *, whole: bool) ->
     if not whole:
         labelled = LAYOUT.is_labelled(scans.device)
         scans, labels = scans[labelled], [scale[labelled] for scale in labels]
-    layout.turn(len(scans))
+    layout.turn(len(scans), sparing=True)
     loss(net(scans), labels).backward()
 
 

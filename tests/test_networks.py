@@ -34,14 +34,14 @@ def test_training_registers_and_segments_the_whole_batch():
     assert output.fields.dtype == output.logits[0].dtype == torch.float32
 
 
-def test_labelled_scans_alone_are_segmented_and_not_registered():
+def test_where_registration_is_spared_the_scans_are_segmented():
     layout = Layout(2, 2, 1)
     net = network(layout).train()
     net.active = (0, 1)
     scans, _ = batch(layout)
     everything = net(scans)
     labelled = layout.is_labelled(scans.device)
-    layout.turn(4)
+    layout.turn(4, sparing=True)
     output = net(scans[labelled])
     assert output.fields is output.features is output.warped_features is None
     for alone, among in zip(output.logits, everything.logits, strict=True):

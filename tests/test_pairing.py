@@ -1,3 +1,4 @@
+import pytest
 import torch
 
 from mass_nnunet.pairing import Layout
@@ -43,7 +44,6 @@ def test_each_modality_lends_to_every_other_with_unlabelled_scans_and_without():
     for scans in (9, 6, 9, 6, 9, 9, 6):
         layout.turn(scans)
         assert layout.scans == scans
-        assert layout.whole == (scans == 9)
         lenders[layout.unlabelled].append(layout.offset)
     assert lenders == {1: [1, 2, 1, 2], 0: [1, 2, 1]}
 
@@ -55,7 +55,16 @@ def test_of_two_modalities_the_other_one_lends():
         assert layout.offset == 1
 
 
-def test_without_any_unlabelled_scans_every_batch_is_whole():
-    layout = Layout(2, 2, 0)
-    layout.turn(4)
-    assert layout.whole
+@pytest.mark.parametrize(
+    ("unlabelled", "scans", "sparing", "registered"),
+    [
+        (1, 6, True, True),
+        (1, 4, True, False),
+        (1, 4, False, True),
+        (0, 4, True, True),  # where no batch has unlabelled scans
+    ],
+)
+def test_which_batches_are_registered(unlabelled, scans, sparing, registered):
+    layout = Layout(2, 2, unlabelled)
+    layout.turn(scans, sparing=sparing)
+    assert layout.registered == registered

@@ -59,10 +59,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         )
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
-        """As in :class:`GroupTrainer`, with unlabelled scans in every ``unlabelled_every``-th batch only.
-
-        Only those batches are registered, too (:attr:`pairing.Layout.whole`).
-        """
+        """As in :class:`GroupTrainer`, with unlabelled scans in every ``unlabelled_every``-th batch only."""
         every = [1, self.hyperparameters["unlabelled_every"]] if self.layout.unlabelled else [1]
         return GroupLoader(loaders, every * len(self.streams))
 
@@ -82,7 +79,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     def train_step(self, batch: dict) -> dict:
         """As in :class:`GroupTrainer`; a teacher segments the unlabelled scans, where the batch has any."""
         # Seen from the batch, and not counted, as several workers load.
-        self.layout.turn(len(batch["data"]))
+        self.layout.turn(len(batch["data"]), sparing=self.loss.progress >= self.hyperparameters["ramp"])
         self.loss.taught = None
         if self.teacher is not None and self.layout.unlabelled:
             batch = self._taught(batch)
