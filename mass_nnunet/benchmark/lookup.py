@@ -14,7 +14,8 @@ from mass_nnunet.hyperparameters import complete
 from mass_nnunet.paths import dataset_folder
 from mass_nnunet.raw import TEST, RawDataset
 from mass_nnunet.splits import find_fold, load_fold
-from mass_nnunet.trainers.group_trainer import GroupTrainer, SingleTrainer
+from mass_nnunet.trainers.group_trainer import GroupTrainer
+from mass_nnunet.trainers.single_trainer import SingleTrainer
 
 from .grid import Cell, Grid
 from .job import Job, Tested
