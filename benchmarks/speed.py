@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import torch
 from groups import IDS, nnunet_folders
@@ -63,14 +64,28 @@ def cycle_of(trainer: nnUNetTrainer) -> list[dict]:
     return [random_batch(scans, trainer, trainer.configuration_manager.patch_size) for scans in sizes]
 
 
-def steps_of(trainer: nnUNetTrainer, cycle: Sequence[dict]) -> Callable[[], object]:
-    """A training step on each batch."""
-    return lambda: [trainer.train_step(batch) for batch in cycle]
+def phases_of(trainer: nnUNetTrainer) -> dict[float, float]:
+    """Times t/T in a training that stand for all of it, and for what share each: until the ramp ends MASS does more."""
+    if not isinstance(trainer, MASSTrainer) or trainer.module.correspondence is None:
+        return {1.0: 1.0}
+    ramp = trainer.hyperparameters["ramp"]
+    return {0.0: ramp, 1.0: 1 - ramp}
 
 
-def take_turns(actions: dict[str, Callable[[], object]], repeats: int, device: torch.device) -> dict[str, float]:
+def steps_of(trainer: nnUNetTrainer, cycle: Sequence[dict], progress: float) -> Callable[[], object]:
+    """A training step on each batch, at the time ``progress``."""
+
+    def action() -> None:
+        trainer.loss.progress = progress
+        for batch in cycle:
+            trainer.train_step(batch)
+
+    return action
+
+
+def take_turns(actions: dict[Any, Callable[[], object]], repeats: int, device: torch.device) -> dict[Any, float]:
     """Median seconds of each action; all of them once a round, after one round that does not count."""
-    times: dict[str, list[float]] = {name: [] for name in actions}
+    times: dict[Any, list[float]] = {name: [] for name in actions}
     for _ in range(repeats + 1):
         for name, action in actions.items():
             start = time.perf_counter()
@@ -82,12 +97,15 @@ def take_turns(actions: dict[str, Callable[[], object]], repeats: int, device: t
 
 
 def training_steps(repeats: int, device: torch.device) -> None:
-    """A step of each method, the mean over a cycle, against the two stock steps that it replaces."""
+    """A step of each method, the mean over a training, against the two stock steps that it replaces."""
     trainers = {f"{STOCK} {i}": make_trainer(STOCK, i, device) for i in IDS}
     trainers |= {name: make_trainer(name, IDS[0], device) for name in METHODS}
     cycles = {name: cycle_of(trainer) for name, trainer in trainers.items()}
-    actions = {name: steps_of(trainer, cycles[name]) for name, trainer in trainers.items()}
-    times = {name: seconds / len(cycles[name]) for name, seconds in take_turns(actions, repeats, device).items()}
+    phases = {(name, t): share for name, trainer in trainers.items() for t, share in phases_of(trainer).items()}
+    actions = {(name, t): steps_of(trainers[name], cycles[name], t) for name, t in phases}
+    times = dict.fromkeys(trainers, 0.0)
+    for (name, t), seconds in take_turns(actions, repeats, device).items():
+        times[name] += phases[name, t] * seconds / len(cycles[name])
     stock = sum(times[f"{STOCK} {i}"] for i in IDS)
     print(f"training step: two stock steps {stock:.3f} s")
     for name in METHODS:
@@ -178,7 +196,7 @@ def peak_memory(device: torch.device, root: Path) -> None:
 def print_peak(name: str, device: torch.device) -> None:
     """What :func:`peak_memory` starts."""
     trainer = make_trainer(name, IDS[0], device)
-    steps = steps_of(trainer, cycle_of(trainer))
+    steps = steps_of(trainer, cycle_of(trainer), 0.0)
     for _ in range(2):
         steps()
     if device.type == "cuda":

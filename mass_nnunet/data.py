@@ -86,6 +86,7 @@ class GroupLoader:
         }
 
     def set_thread_id(self, thread_id: int) -> None:
-        """Called by batchgenerators in each worker."""
+        """Called by batchgenerators in each worker; each begins at another place of the cycle that ``every`` makes."""
+        self.batches = thread_id
         for loader in self.loaders:
             loader.set_thread_id(thread_id)

@@ -69,6 +69,15 @@ def test_a_loader_may_add_to_every_third_batch_only():
     assert seen == [["1", "1", "2", "3", "3"], without, without, ["1", "1", "2", "3", "3"], without]
 
 
+def test_workers_do_not_all_add_to_their_first_batch():
+    firsts = []
+    for worker in range(4):
+        group = GroupLoader([Constant(1, 1), Constant(2, 1)], [1, 4])
+        group.set_thread_id(worker)
+        firsts.append(next(group)["keys"])
+    assert firsts == [["1", "2"], ["1"], ["1"], ["1"]]
+
+
 @pytest.mark.parametrize(("cases", "distinct"), [(5, 3), (2, None)])
 def test_a_batch_has_distinct_scans_where_there_are_enough(cases, distinct):
     loader = DistinctLoader.__new__(DistinctLoader)
