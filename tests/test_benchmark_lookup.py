@@ -7,6 +7,7 @@ from mass_nnunet.benchmark.lookup import make_jobs
 from mass_nnunet.benchmark.state import write_record
 from mass_nnunet.errors import UserError
 from mass_nnunet.files import read_json, write_json
+from mass_nnunet.hyperparameters import DEFAULTS
 from mass_nnunet.trainers import MASSTrainerNoAtlas
 from planned_grid import write_planned, write_plans
 from tiny_group import CT, MRI
@@ -103,8 +104,8 @@ def test_cell_that_was_begun_with_other_plans(grid, tmp_path):
     [
         ({"mean": -9.7732227}, True),  # the last digits of a mean depend on the number of threads
         ({"mean": -9.774}, False),
-        ({"mass": {"hyperparameters": {"unlabelled_every": 2, "weights": {}}}}, True),  # the defaults
-        ({"mass": {"hyperparameters": {"unlabelled_every": 1}}}, False),
+        ({"mass": {"hyperparameters": {"ramp": DEFAULTS["ramp"], "weights": {}}}}, True),
+        ({"mass": {"hyperparameters": {"ramp": 0.9}}}, False),
     ],
 )
 def test_a_cell_stays_done_where_plans_are_the_same_in_effect(grid, tmp_path, change, is_the_same):
