@@ -84,7 +84,8 @@ def installed(exported, alone):
 
 
 def python(changes: dict[str, str], *words: str) -> subprocess.CompletedProcess:
-    environment = os.environ | {"OMP_NUM_THREADS": "1"} | changes
+    # As many threads as here: they change the last digits of a convolution.
+    environment = os.environ | {"OMP_NUM_THREADS": str(torch.get_num_threads())} | changes
     # Not in the repository, where Python finds this package without it being installed.
     where = changes["PYTHONPATH"]
     return subprocess.run([sys.executable, *words], env=environment, cwd=where, capture_output=True, text=True)
