@@ -18,7 +18,7 @@ DEFAULTS: dict[str, Any] = {
     # Unlabelled scans a step and modality; the labelled ones are the plans' batch size, as in stock nnU-Net.
     "unlabelled_per_step": 1,
     # Of MASSTrainer: steps from one with unlabelled scans to the next. Those between have labelled scans alone, and
-    # register none after the ramp. Fewer steps between cost time and gained no Dice (docs/method.md).
+    # register none after the ramp. Fewer between cost time and gained no Dice beyond chance (docs/method.md).
     "unlabelled_every": 4,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
