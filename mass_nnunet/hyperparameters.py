@@ -25,8 +25,8 @@ DEFAULTS: dict[str, Any] = {
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.
     "correspondence_channels": 16,
     # Share of that head's gradient that reaches the decoder and the encoders: with all of it the segmentation heads
-    # learn half as fast.
-    "correspondence_gradient": 0.1,
+    # learn half as fast, and a tenth of it gained nothing (docs/method.md).
+    "correspondence_gradient": 0.0,
     "weights": {
         "atlas": 2.0,
         "similarity": 0.2,

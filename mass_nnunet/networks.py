@@ -133,7 +133,9 @@ class MASSNet(GroupNet):
             return {"idle": sum(0 * parameter.sum() for parameter in self.correspondence.parameters())}
         target, same, other = self.layout.pairs(features[0].device)
         # In value the features themselves.
-        shared = [torch.lerp(f.detach(), f, self.correspondence_gradient) for f in features[:-1]]
+        shared = [f.detach() for f in features[:-1]]
+        if self.correspondence_gradient:
+            shared = [torch.lerp(s, f, self.correspondence_gradient) for s, f in zip(shared, features, strict=False)]
         projected = self.correspondence.project(shared)
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
         fields = self.correspondence(atlas, [f[target] for f in projected])  # (2T, 3, Z', Y', X')

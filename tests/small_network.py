@@ -44,7 +44,7 @@ def network(
     inference: str = "segmentation",
     modality: int = 0,
     deep_supervision: bool = True,
-    correspondence_gradient: float = DEFAULTS["correspondence_gradient"],
+    correspondence_gradient: float = 0.1,
     share: Callable[[list[nn.Module]], None] = share_decoder,
 ) -> MASSNet:
     """A group's network, in training mode, expecting a whole batch."""

@@ -65,7 +65,7 @@ def test_share_of_the_correspondence_gradient_that_reaches_the_encoders():
     torch.testing.assert_close(quarter, whole / 4, rtol=0.1, atol=1e-2 * whole.abs().max().item())
     torch.testing.assert_close(same, head)
     torch.testing.assert_close(still, head)
-    assert nothing.abs().max() == 0
+    assert nothing is None
 
 
 @pytest.mark.parametrize("modality", [0, 1])

@@ -7,6 +7,9 @@ from .mass_trainer import MASSTrainer
 CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
 """Weights of the paper's consistencies, in the trainers that have them."""
 
+GRADIENT = {"correspondence_gradient": 0.1}
+"""With the consistencies: without any gradient they would not reach the features that the modalities share."""
+
 
 class DualStreamTrainer(MASSTrainer):
     """The two encoders and the shared decoder, supervised only: the control with MASSTrainer's own optimizer."""
@@ -29,28 +32,28 @@ class MASSTrainerNoTeaching(MASSTrainer):
 class MASSTrainerSCAC(MASSTrainer):
     """With the two consistencies of the paper: semantic and anatomical, by NCE."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES, **GRADIENT}
 
 
 class MASSTrainerNoSC(MASSTrainer):
     """MASSTrainerSCAC without semantic consistency: the anatomical one alone."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"semantic": 0.0}}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"semantic": 0.0}, **GRADIENT}
 
 
 class MASSTrainerNoAC(MASSTrainer):
     """MASSTrainerSCAC without anatomical consistency: the semantic one alone."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"anatomical": 0.0}}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"anatomical": 0.0}, **GRADIENT}
 
 
 class MASSTrainerMSE(MASSTrainer):
     """MASSTrainerSCAC, with anatomical consistency as a squared difference."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "mse"}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "mse", **GRADIENT}
 
 
 class MASSTrainerKL(MASSTrainer):
     """MASSTrainerSCAC, with anatomical consistency as a Kullback-Leibler divergence."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "kl"}
+    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "kl", **GRADIENT}
