@@ -33,7 +33,8 @@ DEFAULTS: dict[str, Any] = {
         "inter_modal": 0.2,
         "smoothness": 0.5,
         "unfolding": 20.0,
-        # The consistencies of the paper: they cost Dice here (docs/method.md). MASSTrainerSCAC has them.
+        # The consistencies of the paper: they cost Dice in trials (docs/method.md). MASSTrainerSCAC has them, and the
+        # `correspondence_gradient` without which they reach the correspondence head alone.
         "semantic": 0.0,
         "anatomical": 0.0,
         "teaching": 0.5,

@@ -30,7 +30,7 @@ class MASSTrainerNoTeaching(MASSTrainer):
 
 
 class MASSTrainerSCAC(MASSTrainer):
-    """With the two consistencies of the paper: semantic and anatomical, by NCE."""
+    """With the two consistencies of the paper, semantic and anatomical by NCE, and the gradient that they need."""
 
     CHANGES: ClassVar = {"weights": CONSISTENCIES, **GRADIENT}
 
