@@ -132,10 +132,9 @@ class MASSNet(GroupNet):
         if not self.layout.registered:
             return {"idle": sum(0 * parameter.sum() for parameter in self.correspondence.parameters())}
         target, same, other = self.layout.pairs(features[0].device)
+        share = self.correspondence_gradient
         # In value the features themselves.
-        shared = [f.detach() for f in features[:-1]]
-        if self.correspondence_gradient:
-            shared = [torch.lerp(s, f, self.correspondence_gradient) for s, f in zip(shared, features, strict=False)]
+        shared = [torch.lerp(f.detach(), f, share) if share else f.detach() for f in features[:-1]]
         projected = self.correspondence.project(shared)
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
         fields = self.correspondence(atlas, [f[target] for f in projected])  # (2T, 3, Z', Y', X')

@@ -111,3 +111,13 @@ def test_all_trainers_share_the_defaults_that_they_do_not_change():
             assert complete(cls.CHANGES).keys() == complete().keys()
             without_a_choice = ("DualStreamTrainer", "MASSReleaseTrainer", "MASSTrainerNoAtlas")
             assert cls.chooses_inference() == (name not in without_a_choice)
+
+
+@pytest.mark.parametrize("suffix", ["SCAC", "NoSC", "NoAC", "MSE", "KL"])
+def test_consistencies_reach_the_shared_decoder(suffix):
+    """Without the gradient that comes with them they would change nothing that predicts."""
+    one = trainer(f"MASSTrainer{suffix}")
+    one.initialize()
+    one.network.train()
+    one.network(torch.randn(one.layout.scans, 1, *one.configuration_manager.patch_size)).fields.sum().backward()
+    assert next(one.module.unets[0].decoder.stages.parameters()).grad.any()

@@ -7,8 +7,8 @@ from .mass_trainer import MASSTrainer
 CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
 """Weights of the paper's consistencies, in the trainers that have them."""
 
-GRADIENT = {"correspondence_gradient": 0.1}
-"""With the consistencies: without any gradient they would not reach the features that the modalities share."""
+SCAC = {"weights": CONSISTENCIES, "correspondence_gradient": 0.1}
+"""With the gradient without which they would not reach the features that the modalities share."""
 
 
 class DualStreamTrainer(MASSTrainer):
@@ -32,28 +32,28 @@ class MASSTrainerNoTeaching(MASSTrainer):
 class MASSTrainerSCAC(MASSTrainer):
     """With the two consistencies of the paper, semantic and anatomical by NCE, and the gradient that they need."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES, **GRADIENT}
+    CHANGES: ClassVar = SCAC
 
 
 class MASSTrainerNoSC(MASSTrainer):
     """MASSTrainerSCAC without semantic consistency: the anatomical one alone."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"semantic": 0.0}, **GRADIENT}
+    CHANGES: ClassVar = SCAC | {"weights": CONSISTENCIES | {"semantic": 0.0}}
 
 
 class MASSTrainerNoAC(MASSTrainer):
     """MASSTrainerSCAC without anatomical consistency: the semantic one alone."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES | {"anatomical": 0.0}, **GRADIENT}
+    CHANGES: ClassVar = SCAC | {"weights": CONSISTENCIES | {"anatomical": 0.0}}
 
 
 class MASSTrainerMSE(MASSTrainer):
     """MASSTrainerSCAC, with anatomical consistency as a squared difference."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "mse", **GRADIENT}
+    CHANGES: ClassVar = SCAC | {"anatomical": "mse"}
 
 
 class MASSTrainerKL(MASSTrainer):
     """MASSTrainerSCAC, with anatomical consistency as a Kullback-Leibler divergence."""
 
-    CHANGES: ClassVar = {"weights": CONSISTENCIES, "anatomical": "kl", **GRADIENT}
+    CHANGES: ClassVar = SCAC | {"anatomical": "kl"}
