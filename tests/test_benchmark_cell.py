@@ -36,7 +36,8 @@ if (folder / "fail").exists():
 if step == "train":
     seconds, mri = 10.0 * len(arguments["datasets"]), arguments["datasets"] == ["Dataset802_MRS"]
     course = [[seconds / 4, 0.5], [seconds / 2, 0.4], [seconds, 0.9 if mri else 0.7]]
-    cost = {"seconds": seconds, "validation": course, "peak_memory_mb": 300.0, "peak_gpu_memory_mb": None}
+    cost = {"seconds": seconds, "validation": course, "device": "cpu" if mri else "a GPU"}
+    cost |= {"peak_memory_mb": 300.0, "peak_gpu_memory_mb": None}
 else:
     cost = {"seconds": 3.0, "scans": 2}
     rows = "case,patient,organ,dice\\n007,08,liver,0.5\\n007,08,spleen,\\n"
@@ -82,6 +83,7 @@ def test_supervised_cell(jobs):
         "inferences": ["segmentation"],
         "seconds": 26.0,
         "training_seconds": 20.0,
+        "trained_on": "a GPU and cpu",
         "validation": [(5.0, 0.5), (20.0, pytest.approx(0.8))],
         "prediction_seconds_per_scan": {"segmentation": {"CT": 1.5, "MRI": 1.5}},
         "peak_memory_mb": 300.0,

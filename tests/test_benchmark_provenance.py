@@ -50,6 +50,9 @@ def test_each_environment_is_told_once(grid):
     change(grid, 3, versions={"Python": "3.13.1"}, host="other")
     html = provenance.environments(load_results(grid))
     assert html.count("<table>") == 2 and "3.12.0" in html and "3.13.1" in html and "other" in html
+    change(grid, 2, trained_on="a GPU")
+    html = provenance.environments(load_results(grid))
+    assert html.count("<table>") == 3 and "a GPU" in html
 
 
 def test_nothing_is_said_of_missing_cells_where_none_is(grid):

@@ -80,6 +80,7 @@ def test_training_that_was_cut_off_goes_on(root, epochs):
     assert np.array(cost["validation"]) == pytest.approx(np.stack([each.cumsum(), log["mean_fg_dice"]], 1))
     assert cost["peak_memory_mb"] > 50
     assert cost["peak_gpu_memory_mb"] is None
+    assert cost["device"].startswith("cpu")
     # It was killed after the training and before its cost was written: nothing is trained again.
     again = train(root)
     assert begun == [0, 1, 2]

@@ -73,6 +73,7 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
         "inferences": list(job.inferences),
         "seconds": training + predicting,
         "training_seconds": training,
+        "trained_on": " and ".join(sorted({cost["device"] for cost in trained})),
         "validation": _records([cost["validation"] for cost in trained]),
         "prediction_seconds_per_scan": per_scan,
         **{

@@ -105,13 +105,14 @@ def environments(results: Results) -> str:
     found: dict[tuple, list[dict]] = defaultdict(list)
     for cell in results.done:
         record = results.records[cell]
-        found[tuple(record.get("versions", {}).items())].append(record)
+        environment = {"trained on": record.get("trained_on", "–"), **record.get("versions", {})}
+        found[tuple(environment.items())].append(record)
     parts = []
-    for versions, records in found.items():
+    for environment, records in found.items():
         hosts = sorted({record["host"] for record in records if "host" in record})
         times = [record[key] for record in records for key in ("start", "end") if key in record]
         days = " to ".join(dict.fromkeys(_day(moment) for moment in (min(times), max(times)))) if times else "–"
-        rows = [("cells", len(records)), ("machines", ", ".join(hosts) or "–"), ("done", days), *versions]
+        rows = [("cells", len(records)), ("machines", ", ".join(hosts) or "–"), ("done", days), *environment]
         parts.append(report.table(["environment", ""], rows, text_columns=2))
     return "\n".join(parts)
 

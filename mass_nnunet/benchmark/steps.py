@@ -24,6 +24,7 @@ from nnunetv2.utilities.file_path_utilities import get_output_folder
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.evaluation import evaluate_folder
 from mass_nnunet.files import atomic_path, write_json
+from mass_nnunet.networks import NATIVE_BFLOAT16
 from mass_nnunet.raw import TEST, RawDataset
 
 FINAL, LATEST = "checkpoint_final.pth", "checkpoint_latest.pth"
@@ -54,10 +55,11 @@ def train(
         device: ``cuda``, ``cpu`` or ``mps``.
         cost: file to be written. ``seconds`` is the sum over the epochs that led to the final model, ``validation``
             pairs of the seconds until the end of an epoch and the Dice of its validation patches (nnU-Net's pseudo
-            Dice); ``peak_memory_mb`` of this process, ``peak_gpu_memory_mb`` of its tensors, where it trained.
+            Dice); ``peak_memory_mb`` of this process, ``peak_gpu_memory_mb`` of its tensors, where it trained;
+            ``device``, what it trained on.
     """
     folders = [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name in datasets]
-    content = {"peak_memory_mb": None, "peak_gpu_memory_mb": None}
+    content = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
     if not _keep_whole(folders, FINAL):
         goes_on = _keep_whole(folders[:1], LATEST)
         if device == "cuda":
@@ -125,6 +127,13 @@ def predict(
     with atomic_path(Path(scores)) as temporary:
         table.to_csv(temporary, index=False)
     write_json(Path(cost), {"seconds": seconds, "scans": len(raw.cases(TEST))})
+
+
+def _describe(device: str) -> str:
+    """The name of a GPU; of a processor whether our trainers compute in bfloat16 on it."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{device}, bfloat16" if device == "cpu" and NATIVE_BFLOAT16 else device
 
 
 def _keep_whole(folders: Sequence[Path], name: str) -> bool:
