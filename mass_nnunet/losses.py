@@ -64,7 +64,8 @@ def channel_contrast_loss(features: Tensor, reference: Tensor, temperature: floa
         temperature: of the softmax over channels.
     """
     a, b = (F.normalize(_centred_channels(x), dim=2) for x in (features, reference))
-    logits = a @ b.transpose(1, 2) / temperature  # (B, C, C)
+    with torch.autocast(a.device.type, enabled=False):  # small differences of cosines decide
+        logits = a @ b.transpose(1, 2) / temperature  # (B, C, C)
     diagonal = torch.arange(logits.shape[1], device=logits.device).expand(logits.shape[0], -1)
     return (F.cross_entropy(logits, diagonal) + F.cross_entropy(logits.transpose(1, 2), diagonal)) / 2
 

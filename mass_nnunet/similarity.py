@@ -79,7 +79,8 @@ def mutual_information_loss(image: Tensor, reference: Tensor, bins: int = 32, wi
         width: deviation of the window, in bins.
     """
     a, b = (_bin_shares(x, bins, width) for x in (image, reference))
-    joint = a @ b.transpose(1, 2) / a.shape[2]  # (B, bins, bins)
+    with torch.autocast(a.device.type, enabled=False):  # half precision overflows beyond 65504 voxels in a bin
+        joint = a @ b.transpose(1, 2) / a.shape[2]  # (B, bins, bins)
     nmi = (_entropy(joint.sum(2)) + _entropy(joint.sum(1))) / _entropy(joint.flatten(1)).clamp_min(EPSILON)
     return 2 - nmi.mean()
 

@@ -96,6 +96,14 @@ def test_feature_kl_against_torch_distributions():
     torch.testing.assert_close(losses.feature_kl_loss(a, b), expected, rtol=1e-3, atol=1e-4)
 
 
+@pytest.mark.parametrize("loss", [losses.channel_contrast_loss, losses.feature_mse_loss, losses.feature_kl_loss])
+def test_features_are_compared_in_full_precision_within_autocast(loss):
+    a, b = torch.randn(1, 4, *SHAPE), torch.randn(1, 4, *SHAPE)
+    with torch.autocast("cpu", torch.float16):  # as nnU-Net computes losses on CUDA
+        within = loss(a, b)
+    assert within.item() == loss(a, b).item()
+
+
 def test_pseudo_labels_count_only_where_they_are_confident():
     logits = torch.randn(1, 3, *SHAPE, requires_grad=True)
     label = torch.randint(0, 3, (1, *SHAPE))

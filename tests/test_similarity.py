@@ -141,6 +141,15 @@ def test_other_contrasts_are_registered_too(name):
     assert values == sorted(values)
 
 
+@pytest.mark.parametrize("name", SIMILARITIES)
+def test_computed_in_full_precision_within_autocast(name):
+    image = torch.zeros(1, 1, 16, 80, 80)  # more dark voxels than half precision can count
+    image[..., :20] = torch.rand((16, 80, 20), generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.float16):  # as nnU-Net computes losses on CUDA
+        within = SIMILARITIES[name](image, image.flip(3))
+    assert within.item() == SIMILARITIES[name](image, image.flip(3)).item()
+
+
 def test_every_similarity_may_be_chosen():
     assert CHOICES["similarity"] == tuple(SIMILARITIES)
     assert CHOICES["inter_modal_similarity"] == (None, *SIMILARITIES)
