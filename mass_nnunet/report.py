@@ -32,6 +32,7 @@ table { border-collapse: collapse; margin: 12px 0; font-variant-numeric: tabular
 th, td { padding: 6px 16px 6px 0; text-align: right; white-space: nowrap; border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-weight: 600; font-size: 13.5px; }
 th.text, td.text { text-align: left; }
+td.text:last-child { white-space: normal; }
 td small { color: var(--soft); font-weight: 400; }
 sup { line-height: 0; }
 td.best { font-weight: 700; color: var(--accent); }

@@ -31,6 +31,16 @@ def test_cost_is_the_mean_over_cells_and_its_range(grid):
     assert lines[2] == "B,2,12 min,(11 min to 12 min),500 s,10 min,1 of 2 never,2.0,4.0,1.5,1.5"
 
 
+def test_what_ran_on_different_devices_is_not_mixed(grid):
+    change(grid, 0, trained_on="a GPU", training_seconds=60.0)
+    lines = to_csv(provenance.cost_table(load_results(grid))).splitlines()
+    assert [line.split(",")[:4] for line in lines[1:]] == [
+        ["a GPU", "A", "1", "60 s"],
+        ["–", "A", "1", "12 min"],
+        ["–", "B", "2", "12 min"],
+    ]
+
+
 def test_time_to_a_dice_is_that_of_the_first_epoch_that_has_it(grid):
     (row, _) = csv.DictReader(io.StringIO(to_csv(provenance.cost_table(load_results(grid)))))
     assert row["to Dice 0.6"] == "500 s" and "to Dice 0.6 note" not in row

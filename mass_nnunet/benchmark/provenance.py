@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from html import escape
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -46,16 +47,20 @@ def missing_cells(results: Results) -> str:
 
 
 def cost_table(results: Results) -> Table:
-    """Means over the cells of a method and their range: training, memory, and the prediction of a scan."""
+    """Means over the cells of a method and their range: training, memory, and the prediction of a scan.
+
+    What was trained on different devices is not comparable, and is in different groups of rows.
+    """
     predictions = {
         (inference, modality): None
         for cell in results.done
         for inference, times in results.records[cell].get("prediction_seconds_per_scan", {}).items()
         for modality in times
     }
-    rows = []
-    for method in results.grid.methods:
-        records = [results.records[cell] for cell in results.done if cell.method == method]
+    groups: dict[str, list[list[Entry]]] = {_device(results.records[cell]): [] for cell in results.done}
+    for device, method in product(groups, results.grid.methods):
+        done = [results.records[cell] for cell in results.done if cell.method == method]
+        records = [record for record in done if _device(record) == device]
         if not records:
             continue
         training = _cost([record.get("training_seconds") for record in records], _duration)
@@ -70,12 +75,17 @@ def cost_table(results: Results) -> Table:
             _cost([part.get(inference, {}).get(modality) for part in times], lambda value: f"{value:.2g}")
             for inference, modality in predictions
         ]
-        rows.append([Entry(method), Entry(str(len(records))), training, *reached, *memory, *scans])
+        groups[device].append([Entry(method), Entry(str(len(records))), training, *reached, *memory, *scans])
     several = len({inference for inference, _ in predictions}) > 1
     heads = [f"s/scan, {m}{f', {inference}' if several else ''}" for inference, m in predictions]
     levels = [f"to Dice {level:g}" for level in LEVELS]
     header = ["method", "cells", "training", *levels, "memory (GiB)", "GPU memory (GiB)", *heads]
-    return Table(header, [("", rows)], "Cost of a cell: mean (smallest to largest) over label rates and seeds")
+    titled = [(device if len(groups) > 1 else "", rows) for device, rows in groups.items()]
+    return Table(header, titled, "Cost of a cell: mean (smallest to largest) over label rates and seeds")
+
+
+def _device(record: dict[str, Any]) -> str:
+    return record.get("trained_on", "–")
 
 
 def _reached(courses: Sequence[Sequence[tuple[float, float]]], level: float) -> Entry:
@@ -105,7 +115,7 @@ def environments(results: Results) -> str:
     found: dict[tuple, list[dict]] = defaultdict(list)
     for cell in results.done:
         record = results.records[cell]
-        environment = {"trained on": record.get("trained_on", "–"), **record.get("versions", {})}
+        environment = {"trained on": _device(record), **record.get("versions", {})}
         found[tuple(environment.items())].append(record)
     parts = []
     for environment, records in found.items():
