@@ -86,6 +86,10 @@ def test_test_scans_and_their_labels(grid, tmp_path):
     label = tmp_path / "raw" / MRI / "labelsTs" / "MRIt.nii.gz"
     label.unlink()
     assert refused(grid).startswith(f"{label} does not exist")
+    label.touch()
+    training = tmp_path / "raw" / MRI / "imagesTr"
+    training.rename(training.with_name("moved"))  # and said now, not when hours of training are over
+    assert refused(grid).startswith(f"{training} holds no *_0000.nii.gz")
     shutil.rmtree(tmp_path / "raw" / MRI)
     write_raw_dataset(tmp_path / "raw", MRI, "MRI", ["MRI0"])
     assert "imagesTs holds no scan to test on" in refused(grid)

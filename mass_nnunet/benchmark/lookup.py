@@ -78,7 +78,7 @@ def _look_up(grid: Grid) -> tuple[tuple[Tested, ...], list[dict[str, Any]]]:
 
 
 def _check_test(dataset: RawDataset) -> None:
-    """All test scans have all channels and a label."""
+    """All test scans have all channels, a label and a patient."""
     cases = dataset.cases(TEST)
     if not cases:
         raise UserError(f"{dataset.folder / TEST} holds no scan to test on: convert it again with --test-fraction")
@@ -87,6 +87,7 @@ def _check_test(dataset: RawDataset) -> None:
         label = dataset.folder / "labelsTs" / f"{case}{dataset.content['file_ending']}"
         if not label.is_file():
             raise UserError(f"{label} does not exist: a test scan needs its true labels")
+    dataset.patients()
 
 
 def _rounded(content: Any) -> Any:
