@@ -128,9 +128,10 @@ class Objective:
             "similarity": self.similarity(warped_same, images[target]),
             "smoothness": diffusion_loss(output.fields),
             "unfolding": unfolding_loss(determinant),
-            "semantic": soft_dice_loss(from_same, from_other),
             "folding": folding(determinant.detach()),
         }
+        if self.weights["semantic"]:
+            terms["semantic"] = soft_dice_loss(from_same, from_other)
         if output.features is not None:
             terms["anatomical"] = self.anatomical(output.warped_features, output.features)
         if self.inter_modal:

@@ -42,7 +42,7 @@ def test_removed_terms_have_no_effect_and_the_rest_is_the_same(name, terms):
     assert without.loss.weights == whole.loss.weights | dict.fromkeys(terms, 0.0)
     assert ablated["atlas"] == pytest.approx(result["atlas"])  # the same step
     removed = sum(whole.loss.weights[term] * result[term] for term in terms)
-    assert all(result[term] > 0 for term in terms)
+    assert all(result[term] > 0 and ablated[term] == 0 for term in terms)
     assert float(ablated["loss"]) == pytest.approx(float(result["loss"]) - removed, abs=1e-4)
 
 
