@@ -60,7 +60,7 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
                 if single:
                     axes.errorbar(means, np.full(len(means), number), xerr=bars, **look | {"linestyle": "none"})
                 else:
-                    shift = (number - (len(methods) - 1) / 2) * min(0.07, 0.6 / len(methods))
+                    shift = (number - (len(methods) - 1) / 2) * min(0.07, 0.3 / len(methods))
                     axes.errorbar([rates.index(rate) + shift for rate in rows["label_rate"]], means, yerr=bars, **look)
             axes.set_title(modality, loc="left")
             if single:
