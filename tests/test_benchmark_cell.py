@@ -163,3 +163,11 @@ def test_a_grid_with_one_real_cell(tmp_path, monkeypatch, capsys):
     assert scores["dice"].between(0, 1).all()
     assert (folder / "predictions" / f"{MRI}_segmentation" / "mrtest.nii.gz").is_file()
     assert not (tmp_path / "results").exists()
+
+
+def test_a_training_of_an_older_version_does_not_tell_its_device(jobs):
+    job = jobs[1]
+    cost = {"seconds": 10.0, "validation": [[10.0, 0.5]], "peak_memory_mb": None, "peak_gpu_memory_mb": None}
+    (job.folder / "train_801_802.json").write_text(json.dumps(cost))
+    assert cell.do_cell(job, HELD)["trained_on"] == "–"
+    assert [step for step, _, _ in calls(job)] == ["predict", "predict"]

@@ -74,7 +74,7 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
         "seconds": training + predicting,
         "training_seconds": training,
         # A training that was done by an older version does not tell.
-        "trained_on": " and ".join(sorted({cost.get("device", "unknown") for cost in trained})),
+        "trained_on": " and ".join(sorted({cost.get("device", "–") for cost in trained})),
         "validation": _records([cost["validation"] for cost in trained]),
         "prediction_seconds_per_scan": per_scan,
         **{

@@ -59,8 +59,11 @@ def cost_table(results: Results) -> Table:
     }
     groups: dict[str, list[list[Entry]]] = {_device(results.records[cell]): [] for cell in results.done}
     for device, method in product(groups, results.grid.methods):
-        done = [results.records[cell] for cell in results.done if cell.method == method]
-        records = [record for record in done if _device(record) == device]
+        records = [
+            record
+            for cell in results.done
+            if cell.method == method and _device(record := results.records[cell]) == device
+        ]
         if not records:
             continue
         training = _cost([record.get("training_seconds") for record in records], _duration)
@@ -85,6 +88,7 @@ def cost_table(results: Results) -> Table:
 
 
 def _device(record: dict[str, Any]) -> str:
+    """What a cell was trained on; those of older versions do not tell."""
     return record.get("trained_on", "–")
 
 
