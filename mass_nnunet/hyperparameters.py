@@ -20,6 +20,8 @@ DEFAULTS: dict[str, Any] = {
     # Of MASSTrainer: steps from one with unlabelled scans to the next. Those between have labelled scans alone, and
     # register none after the ramp. Fewer between cost time and gained no Dice beyond chance (docs/method.md).
     "unlabelled_every": 4,
+    # Deviations of the scan that each organ of a labelled scan gains or loses at most (see appearance.py); 0 for none.
+    "organ_contrast": 1.5,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.

@@ -8,6 +8,9 @@ from mass_nnunet import trainers
 from mass_nnunet.hyperparameters import complete
 from tiny_group import trainer
 
+SUPERVISED = ("DualStreamTrainer", "DualStreamTrainerOrganContrast")
+"""Those that learn from labels alone."""
+
 pytestmark = pytest.mark.usefixtures("root")
 
 
@@ -62,7 +65,7 @@ def test_exchanged_anatomical_loss(name, kind):
     assert exchanged["supervised"] == pytest.approx(result["supervised"])
 
 
-@pytest.mark.parametrize(("name", "taught"), [("MASSTrainerNoAtlas", True), ("DualStreamTrainer", False)])
+@pytest.mark.parametrize(("name", "taught"), [("MASSTrainerNoAtlas", True), *((name, False) for name in SUPERVISED)])
 def test_without_the_atlas_branch_the_heads_learn_alone(name, taught):
     one, result, batch = one_step(name)
     assert not any("correspondence" in parameter for parameter, _ in one.module.named_parameters())
@@ -109,7 +112,7 @@ def test_all_trainers_share_the_defaults_that_they_do_not_change():
         cls = getattr(trainers, name)
         if issubclass(cls, trainers.MASSTrainer):
             assert complete(cls.CHANGES).keys() == complete().keys()
-            without_a_choice = ("DualStreamTrainer", "MASSReleaseTrainer", "MASSTrainerNoAtlas")
+            without_a_choice = {"MASSReleaseTrainer", "MASSTrainerNoAtlas", *SUPERVISED}
             assert cls.chooses_inference() == (name not in without_a_choice)
 
 

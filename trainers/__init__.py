@@ -2,10 +2,12 @@
 
 from .ablations import (
     DualStreamTrainer,
+    DualStreamTrainerOrganContrast,
     MASSTrainerKL,
     MASSTrainerMSE,
     MASSTrainerNoAC,
     MASSTrainerNoAtlas,
+    MASSTrainerNoOrganContrast,
     MASSTrainerNoSC,
     MASSTrainerNoTeaching,
     MASSTrainerSCAC,
@@ -21,6 +23,7 @@ from .tcsm_trainer import TCSMTrainer
 __all__ = [
     "DTCTrainer",
     "DualStreamTrainer",
+    "DualStreamTrainerOrganContrast",
     "LTNetTrainer",
     "MASSReleaseTrainer",
     "MASSTrainer",
@@ -28,6 +31,7 @@ __all__ = [
     "MASSTrainerMSE",
     "MASSTrainerNoAC",
     "MASSTrainerNoAtlas",
+    "MASSTrainerNoOrganContrast",
     "MASSTrainerNoSC",
     "MASSTrainerNoTeaching",
     "MASSTrainerSCAC",

@@ -11,10 +11,26 @@ SCAC = {"weights": CONSISTENCIES, "correspondence_gradient": 0.1}
 """With the gradient without which they would not reach the features that the modalities share."""
 
 
-class DualStreamTrainer(MASSTrainer):
-    """The two encoders and the shared decoder, supervised only: the control with MASSTrainer's own optimizer."""
+SUPERVISED = {"correspondence_channels": 0, "unlabelled_per_step": 0, "weights": {"teaching": 0.0}}
+"""Without what learns from unlabelled scans or atlases."""
 
-    CHANGES: ClassVar = {"correspondence_channels": 0, "unlabelled_per_step": 0, "weights": {"teaching": 0.0}}
+
+class DualStreamTrainer(MASSTrainer):
+    """The two encoders and the shared decoder, supervised only, with nnU-Net's augmentation: the control."""
+
+    CHANGES: ClassVar = SUPERVISED | {"organ_contrast": 0.0}
+
+
+class DualStreamTrainerOrganContrast(MASSTrainer):
+    """DualStreamTrainer with MASSTrainer's own augmentation, which changes the contrast of organs."""
+
+    CHANGES: ClassVar = SUPERVISED
+
+
+class MASSTrainerNoOrganContrast(MASSTrainer):
+    """The organs of labelled scans keep their contrast: nnU-Net's augmentation alone."""
+
+    CHANGES: ClassVar = {"organ_contrast": 0.0}
 
 
 class MASSTrainerNoAtlas(MASSTrainer):

@@ -63,6 +63,8 @@ class MASSReleaseTrainer(MASSTrainer):
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,
+        # Organs with another contrast would tell where the labels are.
+        "organ_contrast": 0.0,
         "correspondence_gradient": 1.0,
         "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0} | CONSISTENCIES,
     }

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
-from mass_nnunet.appearance import perturbed
+from mass_nnunet.appearance import perturbed, with_other_organs
 from mass_nnunet.data import GroupLoader
 from mass_nnunet.group_network import share_convolutions, share_decoder
 from mass_nnunet.hyperparameters import complete
@@ -77,24 +77,27 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             self.teacher = Teacher(self.module)
 
     def train_step(self, batch: dict) -> dict:
-        """As in :class:`GroupTrainer`; a teacher segments the unlabelled scans, where the batch has any."""
+        """As in :class:`GroupTrainer`, of scans with other intensities than they have."""
         # Seen from the batch, and not counted, as several workers load.
         self.layout.turn(len(batch["data"]), sparing=self.loss.progress >= self.hyperparameters["ramp"])
-        self.loss.taught = None
-        if self.teacher is not None and self.layout.unlabelled:
-            batch = self._taught(batch)
-        result = super().train_step(batch)
+        result = super().train_step(batch | self._varied(batch))
         if self.teacher is not None:
             self.teacher.update(self.module)
         return result
 
-    def _taught(self, batch: dict) -> dict:
-        """The teacher segments the unlabelled scans; the network gets them with other intensities."""
+    def _varied(self, batch: dict) -> dict:
+        """``data`` and ``target`` of the batch; a teacher has segmented the unlabelled scans as they were."""
         scans = batch["data"].to(self.device, non_blocking=True)
-        unlabelled = ~self.layout.is_labelled(self.device)
-        self.loss.taught = self.teacher(scans[unlabelled])
-        scans[unlabelled] = perturbed(scans[unlabelled])
-        return batch | {"data": scans}
+        target = [scale.to(self.device, non_blocking=True) for scale in batch["target"]]
+        labelled = self.layout.is_labelled(self.device)
+        if most := self.hyperparameters["organ_contrast"]:
+            classes = self.label_manager.num_segmentation_heads
+            scans[labelled] = with_other_organs(scans[labelled], target[0][labelled], classes, most)
+        self.loss.taught = None
+        if self.teacher is not None and self.layout.unlabelled:
+            self.loss.taught = self.teacher(scans[~labelled])
+            scans[~labelled] = perturbed(scans[~labelled])
+        return {"data": scans, "target": target}
 
     def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
         """As in :class:`GroupTrainer`; how well either branch learned each class goes into the model."""
