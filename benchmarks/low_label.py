@@ -24,7 +24,13 @@ from mass_nnunet.benchmark.lookup import make_jobs
 from mass_nnunet.benchmark.runner import report_failures, run_local
 from mass_nnunet.errors import exit_on_user_error
 
-DEFAULT_METHODS = ("SupervisedTrainer", "DualStreamTrainer", "MASSTrainerNoAtlas", "MASSTrainer")
+DEFAULT_METHODS = (
+    "SupervisedTrainer",
+    "DualStreamTrainer",
+    "DualStreamTrainerOrganContrast",
+    "MASSTrainerNoAtlas",
+    "MASSTrainer",
+)
 
 
 def grid_of(group: Path, args: argparse.Namespace) -> Grid:

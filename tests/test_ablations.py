@@ -36,7 +36,7 @@ def one_step(name: str):
     [
         ("MASSTrainerNoSC", {"semantic"}),
         ("MASSTrainerNoAC", {"anatomical"}),
-        ("MASSTrainer", {"semantic", "anatomical"}),
+        ("MASSTrainerNoOrganContrast", {"semantic", "anatomical"}),
     ],
 )
 def test_removed_terms_have_no_effect_and_the_rest_is_the_same(name, terms):

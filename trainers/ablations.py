@@ -7,9 +7,9 @@ from .mass_trainer import MASSTrainer
 CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
 """Weights of the paper's consistencies, in the trainers that have them."""
 
-SCAC = {"weights": CONSISTENCIES, "correspondence_gradient": 0.1}
-"""With the gradient without which they would not reach the features that the modalities share."""
-
+SCAC = {"weights": CONSISTENCIES, "correspondence_gradient": 0.1, "organ_contrast": 0.0}
+"""With the gradient without which they would not reach the features that the modalities share, and, as in the paper,
+without organs of another contrast: MASSTrainerNoOrganContrast is what they are compared with."""
 
 SUPERVISED = {"correspondence_channels": 0, "unlabelled_per_step": 0, "weights": {"teaching": 0.0}}
 """Without what learns from unlabelled scans or atlases."""
@@ -46,7 +46,7 @@ class MASSTrainerNoTeaching(MASSTrainer):
 
 
 class MASSTrainerSCAC(MASSTrainer):
-    """With the two consistencies of the paper, semantic and anatomical by NCE, and the gradient that they need."""
+    """MASSTrainerNoOrganContrast with the paper's consistencies, semantic and anatomical (NCE), and their gradient."""
 
     CHANGES: ClassVar = SCAC
 
