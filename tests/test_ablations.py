@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 
-from mass_nnunet import trainers
+from mass_nnunet import appearance, trainers
 from mass_nnunet.hyperparameters import complete
 from tiny_group import trainer
 
@@ -74,6 +75,33 @@ def test_without_the_atlas_branch_the_heads_learn_alone(name, taught):
     assert len(batch["keys"]) == (6 if taught else 4)
     for part in (one.module.unets[0].encoder, one.module.unets[1].encoder, one.module.unets[0].decoder.stages):
         assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        ("MASSTrainer", True),
+        ("DualStreamTrainerOrganContrast", True),
+        ("DualStreamTrainer", False),
+        ("MASSTrainerNoOrganContrast", False),
+        ("MASSReleaseTrainer", False),
+    ],
+)
+def test_organs_of_labelled_scans_have_another_contrast(name, changed, monkeypatch):
+    monkeypatch.setattr(appearance, "SHARE", 1.0)
+    mass = trainer(name)
+    mass.on_train_start()
+    mass.network.train()
+    mass.network.register_forward_pre_hook(lambda _, scans: seen.append(scans[0].clone()))
+    seen, batch = [], next(mass.dataloader_train)
+    data = batch["data"].clone()
+    mass.train_step(batch)
+    labelled = mass.layout.is_labelled(mass.device)
+    near = F.max_pool3d((batch["target"][0][labelled] > 0).float(), (1, 3, 3), 1, (0, 1, 1)) > 0
+    difference = (seen[0] - data)[labelled]
+    assert near.any()
+    assert bool(difference[near].any()) == changed
+    assert not difference[~near].any()
 
 
 @pytest.mark.parametrize("shared", [False, True])

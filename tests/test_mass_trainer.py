@@ -8,10 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-from mass_nnunet import appearance
 from mass_nnunet.networks import GroupOutput
 from mass_nnunet.objective import TERMS
 from tiny_group import CT, MODEL, MRI, entry, trainer
@@ -208,33 +206,6 @@ def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(r
     assert torch.equal(by_network[labelled], data[labelled])
     assert not any(torch.equal(a, b) for a, b in zip(by_network[~labelled], by_teacher, strict=True))
     assert any(not torch.equal(p, old) for p, old in zip(mass.teacher.network.parameters(), before, strict=True))
-
-
-@pytest.mark.parametrize(
-    ("name", "changed"),
-    [
-        ("MASSTrainer", True),
-        ("DualStreamTrainerOrganContrast", True),
-        ("DualStreamTrainer", False),
-        ("MASSTrainerNoOrganContrast", False),
-        ("MASSReleaseTrainer", False),
-    ],
-)
-def test_organs_of_labelled_scans_have_another_contrast(root, name, changed, monkeypatch):
-    monkeypatch.setattr(appearance, "SHARE", 1.0)
-    mass = trainer(name)
-    mass.on_train_start()
-    mass.network.train()
-    mass.network.register_forward_pre_hook(lambda _, scans: seen.append(scans[0].clone()))
-    seen, batch = [], next(mass.dataloader_train)
-    data = batch["data"].clone()
-    mass.train_step(batch)
-    labelled = mass.layout.is_labelled(mass.device)
-    near = F.max_pool3d((batch["target"][0][labelled] > 0).float(), (1, 3, 3), 1, (0, 1, 1)) > 0
-    difference = (seen[0] - data)[labelled]
-    assert near.any()
-    assert bool(difference[near].any()) == changed
-    assert not difference[~near].any()
 
 
 def test_steps_with_labelled_scans_alone_train_the_same_parts(root):
