@@ -23,15 +23,20 @@ def box_mean(volume: Tensor, window: int) -> Tensor:
 
     Args:
         volume: (B, C, Z, Y, X).
-        window: side in voxels, odd; it is cut off at the border, and no wider than the image.
+        window: side in voxels, odd; it is cut off at the border.
     """
-    # One axis after the other: the same mean at a fraction of the cost.
-    for axis in range(3):
-        kernel = [1, 1, 1]
-        size = volume.shape[2 + axis]
-        kernel[axis] = min(window, size - 1 + size % 2)
-        volume = F.avg_pool3d(volume, kernel, 1, [k // 2 for k in kernel], count_include_pad=False)
-    return volume
+    # One axis after the other, each as a product with a banded matrix: on a CPU several times as fast as pooling.
+    with torch.autocast(volume.device.type, enabled=False):
+        means = [_window_mean(size, window, volume.device) for size in volume.shape[2:]]
+        in_plane = means[1] @ volume.float() @ means[2].T
+        return (means[0] @ in_plane.flatten(3)).view_as(volume)
+
+
+def _window_mean(size: int, window: int, device: torch.device) -> Tensor:
+    """The matrix (size, size) that takes the mean over a window around each voxel of an axis."""
+    index = torch.arange(size, device=device)
+    inside = ((index[:, None] - index).abs() <= window // 2).float()
+    return inside / inside.sum(1, keepdim=True)
 
 
 def local_correlation(image: Tensor, reference: Tensor, window: int = 9) -> Tensor:
