@@ -22,9 +22,6 @@ class AtlasBank(nn.Module):
         channels: of an image, C.
         classes: K, with background.
         patch: (Z, Y, X).
-
-    Attributes:
-        share: of the atlas branch in a fused prediction (N, K - 1), see :class:`trust.Trust`.
     """
 
     def __init__(self, modalities: int, capacity: int, channels: int, classes: int, patch: Sequence[int]) -> None:
@@ -32,7 +29,6 @@ class AtlasBank(nn.Module):
         self.classes = classes
         self.register_buffer("count", torch.zeros(modalities, dtype=torch.long))
         self.register_buffer("images", torch.zeros((modalities, capacity, channels, *patch), dtype=torch.float16))
-        self.register_buffer("share", torch.full((modalities, classes - 1), 0.5))
         self.register_buffer("labels", torch.zeros((modalities, capacity, *patch), dtype=torch.uint8))
 
     def put(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:

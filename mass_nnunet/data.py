@@ -11,6 +11,9 @@ from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
 from .errors import UserError
 
+UNKNOWN = 2**15 - 1
+"""Label of the voxels of a scan to which no label has been propagated (yet)."""
+
 
 def unlabelled_folder(preprocessed: Path) -> Path:
     """Where the preprocessed scans of ``imagesUn`` lie, given nnU-Net's folder ``<data_identifier>``."""
@@ -18,7 +21,7 @@ def unlabelled_folder(preprocessed: Path) -> Path:
 
 
 class UnlabelledDataset(nnUNetDatasetBlosc2):
-    """Scans whose labels are not read, even where they exist.
+    """Scans whose own labels are not read, even where they exist; theirs are those that atlases propagate to them.
 
     A scan is looked for among those of ``imagesUn`` and then among nnU-Net's own preprocessed scans, of which only
     the image is opened: neither the label nor the properties, which hold where the organs are.
@@ -26,13 +29,15 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
     Args:
         preprocessed: nnU-Net's folder of preprocessed scans, ``<data_identifier>``.
         identifiers: of the cases.
+        propagated: where propagated labels appear in the course of a training, ``<case>.b2nd`` each.
 
     Raises:
         UserError: a case is in neither folder.
     """
 
-    def __init__(self, preprocessed: Path, identifiers: Sequence[str]) -> None:
+    def __init__(self, preprocessed: Path, identifiers: Sequence[str], propagated: Path) -> None:
         super().__init__(str(preprocessed), list(identifiers))
+        self.propagated = propagated
         folders = (unlabelled_folder(preprocessed), preprocessed)
         self.files = {}
         for identifier in identifiers:
@@ -43,9 +48,18 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
             self.files[identifier] = existing[0]
 
     def load_case(self, identifier: str) -> tuple[blosc2.NDArray, np.ndarray, None, dict]:
-        """Image (C, Z, Y, X), an empty label (1, Z, Y, X), no previous stage, and no organ locations."""
-        image = blosc2.open(urlpath=str(self.files[identifier]), mode="r", dparams={"nthreads": 1}, **self.mmap_kwargs)
-        return image, np.broadcast_to(np.int8(0), (1, *image.shape[1:])), None, {"class_locations": {}}
+        """Image (C, Z, Y, X), propagated labels (1, Z, Y, X) or UNKNOWN, no previous stage, and no organ locations."""
+        image = self._open(self.files[identifier])
+        labels = self.file_of(identifier)
+        known = self._open(labels) if labels.is_file() else np.broadcast_to(np.int16(UNKNOWN), (1, *image.shape[1:]))
+        return image, known, None, {"class_locations": {}}
+
+    def file_of(self, identifier: str) -> Path:
+        """Where the labels are, or will be, that are propagated to a scan."""
+        return self.propagated / f"{identifier}.b2nd"
+
+    def _open(self, file: Path) -> blosc2.NDArray:
+        return blosc2.open(urlpath=str(file), mode="r", dparams={"nthreads": 1}, **self.mmap_kwargs)
 
 
 class DistinctLoader(nnUNetDataLoader):

@@ -24,6 +24,8 @@ DEFAULTS: dict[str, Any] = {
     "organ_contrast": 1.5,
     # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
     "atlases": 5,
+    # Steps by which a field is improved for the scan at hand where atlases predict or teach (see refinement.py).
+    "refinement_steps": 20,
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.
     "correspondence_channels": 16,
     # Share of that head's gradient that reaches the decoder and the encoders: with all of it the segmentation heads
@@ -48,10 +50,10 @@ DEFAULTS: dict[str, Any] = {
     # How features of two modalities are compared: nce, mse or kl.
     "anatomical": "nce",
     "temperature": 0.1,
-    # A voxel's pseudo-label counts where the mean of the branches' probabilities exceeds this.
+    # A voxel's pseudo-label counts where the mean of the teacher's and the atlases' probabilities exceeds this.
     "confidence": 0.75,
     # Share of the training at which the unsupervised terms have their whole weight. Until then each step registers
-    # atlases, so that they have learned something when they begin to teach.
+    # atlases; then their labels are propagated to the unlabelled scans.
     "ramp": 0.3,
 }
 
@@ -63,7 +65,13 @@ CHOICES: dict[str, tuple[str | None, ...]] = {
 }
 """What those that name a loss may be."""
 
-LEAST = {"unlabelled_per_step": 0, "unlabelled_every": 1, "atlases": 1, "correspondence_channels": 0}
+LEAST = {
+    "unlabelled_per_step": 0,
+    "unlabelled_every": 1,
+    "atlases": 1,
+    "correspondence_channels": 0,
+    "refinement_steps": 0,
+}
 """The smallest that those that count may be."""
 
 

@@ -10,8 +10,8 @@ from .atlas import AtlasBank
 from .correspondence import CorrespondenceHead
 from .group_network import GroupNet, join
 from .pairing import Layout
+from .refinement import refine
 from .registration import upsample, warp
-from .trust import trusted_mean
 
 NATIVE_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 """Of this machine's processor; asked once, as the question would break a compiled graph in two."""
@@ -56,8 +56,8 @@ class MASSNet(GroupNet):
         correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
         compares_features: whether training yields features for the anatomical consistency.
         modality: index of the modality that this model segments at inference.
-        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean, each class
-            weighted by how well either branch learned it).
+        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean).
+        refinement_steps: by which fields are improved for each scan, in evaluation mode (:func:`refinement.refine`).
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class MASSNet(GroupNet):
         compares_features: bool = True,
         modality: int,
         inference: str,
+        refinement_steps: int = 0,
     ) -> None:
         super().__init__(unets, modality)
         coarse_to_half = [layer.in_channels for layer in self.heads][:-1]
@@ -82,6 +83,7 @@ class MASSNet(GroupNet):
         self.atlases = atlases
         self.layout = layout
         self.inference = inference if correspondence_channels else "segmentation"
+        self.refinement_steps = refinement_steps
         # Projected features of the atlases, by modality; they hold until the weights change.
         self._atlas_features: dict[int, list[Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
@@ -148,26 +150,29 @@ class MASSNet(GroupNet):
         projected = self.correspondence.project(features[:-1])
         propagated = []
         for i, scan in enumerate(scans):
-            fields = self._fields([f[i : i + 1] for f in projected], scan.shape[1:])
+            fields = self._fields([f[i : i + 1] for f in projected], scan[None])
             propagated.append(self.atlases.fuse(self.active[0], scan, fields))
         probabilities = torch.stack(propagated)
         if self.inference == "fused":
-            probabilities = trusted_mean(logits.softmax(1), probabilities, self.atlases.share[self.active[0]])
+            probabilities = (logits.softmax(1) + probabilities) / 2
         return probabilities.clamp_min(1e-6).log()
 
     def register(self, scan: Tensor) -> Tensor:
         """Fields (A', 3, Z, Y, X) in voxels that pull each atlas of the active modality to a scan (1, C, Z, Y, X)."""
         with cpu_autocast(scan.device):
             projected = self.correspondence.project(self.decode(scan)[:-1])
-            return self._fields(projected, scan.shape[2:])
+            return self._fields(projected, scan)
 
-    def _fields(self, target: list[Tensor], shape: Sequence[int]) -> Tensor:
-        """Fields from all atlases to one scan, on the grid ``shape``; the atlases are encoded only once."""
+    def _fields(self, target: list[Tensor], scan: Tensor) -> Tensor:
+        """Fields from all atlases to one scan (1, C, Z, Y, X), on its grid; the atlases are encoded only once."""
         modality = self.active[0]
         if modality not in self._atlas_features:
             features = self.decode(self.atlases.images_of(modality))
             self._atlas_features[modality] = self.correspondence.project(features[:-1])
-        return upsample(self.correspondence(self._atlas_features[modality], target), shape)
+        fields = self.correspondence(self._atlas_features[modality], target)
+        if self.refinement_steps:
+            fields = refine(fields, self.atlases.images_of(modality), scan, self.refinement_steps)
+        return upsample(fields, scan.shape[2:])
 
 
 def decoder_features(decoder: nn.Module, skips: Sequence[Tensor]) -> list[Tensor]:

@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from .losses import (
@@ -24,7 +23,7 @@ from .networks import GroupOutput
 from .pairing import Layout
 from .registration import downsample, folding, jacobian_determinant, warp
 from .similarity import SIMILARITIES
-from .trust import Trust, trusted_mean, without_lost
+from .teacher import joined
 
 TERMS = (
     "supervised",
@@ -62,7 +61,6 @@ class Objective:
         self.weights = hyperparameters["weights"]
         self.confidence = hyperparameters["confidence"]
         self.ramp = hyperparameters["ramp"]
-        self.trust = Trust()
         self.similarity = SIMILARITIES[hyperparameters["similarity"]]
         self.inter_modal = SIMILARITIES.get(hyperparameters["inter_modal_similarity"])
         self.anatomical = {
@@ -83,16 +81,18 @@ class Objective:
 
         Args:
             output: of the network; in training mode a GroupOutput, else logits from fine to coarse.
-            labels: from fine to coarse, each (S, 1, Z_s, Y_s, X_s); those of unlabelled scans are never looked at.
+            labels: from fine to coarse, each (S, 1, Z_s, Y_s, X_s); those of unlabelled scans are propagated ones, or
+                unknown, see :func:`teacher.joined`.
         """
         if not isinstance(output, GroupOutput):
             return self.supervised(output, labels)
         labelled = self.layout.is_labelled(output.scans.device)
         terms = {"supervised": self.supervised([x[labelled] for x in output.logits], [y[labelled] for y in labels])}
+        pseudo = None if self.taught is None else joined(self.taught, labels[0][~labelled])
         if output.fields is not None:
-            terms |= self._atlas_branch(output, labels)
-        elif self.taught is not None:
-            terms["teaching"] = self._learn(output.logits[0][~labelled], self.taught)
+            terms |= self._atlas_branch(output, labels, pseudo)
+        if pseudo is not None:  # both branches learn it
+            terms["teaching"] = terms.get("teaching", 0) + self._learn(output.logits[0][~labelled], pseudo)
         self.terms = self.terms | {name: value.detach() for name, value in terms.items()}
 
         ramp = ramp_up(self.progress / self.ramp)
@@ -102,68 +102,44 @@ class Objective:
         total = sum(scale[name] * value for name, value in terms.items() if name in scale)
         return total if output.idle is None else total + output.idle
 
-    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor]) -> dict[str, Tensor]:
-        """The terms that concern the warped atlases."""
+    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], pseudo: Tensor | None) -> dict[str, Tensor]:
+        """The terms that concern the warped atlases; ``pseudo`` (B, K, Z, Y, X) is what unlabelled scans teach."""
         scans = output.scans
         target, same, other = self.layout.pairs(scans.device)
         labelled = self.layout.is_labelled(scans.device)
-        taught = ~labelled[target]  # targets without labels
+        hidden = ~labelled[target].repeat(2)  # targets without labels, of either kind of atlas
         count = len(target)
         shape = output.fields.shape[2:]
 
-        # Class shares (S, K, Z', Y', X'), of which only those of labelled scans are ever taken.
-        full = one_hot(labels[0], self.classes)
-        shares = downsample(full, shape)
+        # Class shares (S, K, Z', Y', X'); those of unlabelled scans are targets only.
+        shares = scans.new_zeros((len(scans), self.classes, *shape))
+        shares[labelled] = downsample(one_hot(labels[0][labelled], self.classes), shape)
+        if pseudo is not None:
+            shares[~labelled] = downsample(pseudo, shape)
         propagated = warp(shares[torch.cat([same, other])], output.fields)  # (2T, K, Z', Y', X')
-        from_same, from_other = propagated[:count], propagated[count:]
+        dice = soft_dice(propagated, shares[target].repeat(2, 1, 1, 1, 1))  # (2T, K - 1)
         images = downsample(scans[:, :1], shape)
         warped_same = warp(images[same], output.fields[:count])
 
-        outlined = target[~taught]
-        dice = soft_dice(propagated[~taught.repeat(2)], shares[outlined].repeat(2, 1, 1, 1, 1))
-        self._watch(soft_dice(output.logits[0][outlined].detach().softmax(1), full[outlined]), dice)
         determinant = jacobian_determinant(output.fields)
         terms = {
-            "atlas": 1 - dice.mean(),
+            "atlas": 1 - dice[~hidden].mean(),
             "similarity": self.similarity(warped_same, images[target]),
             "smoothness": diffusion_loss(output.fields),
             "unfolding": unfolding_loss(determinant),
             "folding": folding(determinant.detach()),
         }
         if self.weights["semantic"]:
-            terms["semantic"] = soft_dice_loss(from_same, from_other)
+            terms["semantic"] = soft_dice_loss(*propagated.chunk(2))
         if output.features is not None:
             terms["anatomical"] = self.anatomical(output.warped_features, output.features)
         if self.inter_modal:
             terms["inter_modal"] = self.inter_modal(warp(images[other], output.fields[count:]), images[target])
-        if self.taught is not None:
-            terms["teaching"] = self._teaching(output.logits[0][~labelled], from_same[taught], from_other[taught])
+        if pseudo is not None:
+            terms["teaching"] = 1 - dice[hidden].mean()
         return terms
-
-    def _watch(self, head: Tensor, atlas: Tensor) -> None:
-        """Take the Dice of labelled targets (T', K - 1) and of both their atlases (2T', K - 1) into the trust."""
-        both = atlas.unflatten(0, (2, -1)).mean(0)
-        by_modality = (dice.unflatten(0, (self.layout.modalities, -1)).mean(1) for dice in (head, both))
-        self.trust.update(*by_modality)
 
     def _learn(self, logits: Tensor, probabilities: Tensor) -> Tensor:
         """What the head has to learn from the confident pseudo-labels; both (B, K, Z, Y, X)."""
         confidence, pseudo_label = probabilities.max(1)
         return confident_label_loss(logits, pseudo_label, confidence > self.confidence)
-
-    def _teaching(self, logits: Tensor, from_same: Tensor, from_other: Tensor) -> Tensor:
-        """On unlabelled targets both branches learn the mean of teacher and atlases, each class as the steadier has it.
-
-        The head learns the confident pseudo-labels, the atlas branch the probabilities.
-
-        Args:
-            logits: of the head at full resolution (B, K, Z, Y, X).
-            from_same: labels propagated from the same modality's atlas (B, K, Z', Y', X').
-            from_other: labels propagated from the other modality's atlas.
-        """
-        atlas = F.interpolate((from_same + from_other).detach() / 2, logits.shape[2:], mode="trilinear")
-        share = self.trust.share().repeat_interleave(len(logits) // self.layout.modalities, 0)
-        fused = trusted_mean(self.taught, atlas, without_lost(share, self.taught, atlas))
-        to_head = self._learn(logits, fused)
-        fused = downsample(fused, from_same.shape[2:])
-        return to_head + (soft_dice_loss(from_same, fused) + soft_dice_loss(from_other, fused)) / 2

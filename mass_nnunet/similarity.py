@@ -46,7 +46,7 @@ def local_correlation(image: Tensor, reference: Tensor, window: int = 9) -> Tens
 
     Args:
         image: (B, 1, Z, Y, X).
-        reference: of the same shape.
+        reference: of the same shape, or one (1, 1, Z, Y, X) for all images.
         window: as in :func:`box_mean`.
 
     Returns:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from mass_nnunet.data import DistinctLoader, GroupLoader, UnlabelledDataset, unlabelled_folder
+from mass_nnunet.data import UNKNOWN, DistinctLoader, GroupLoader, UnlabelledDataset, unlabelled_folder
 from mass_nnunet.errors import UserError
 
 
@@ -20,20 +20,30 @@ def test_unlabelled_scans_come_from_both_folders_and_labels_are_not_opened(tmp_p
     (preprocessed / "hidden_seg.b2nd").write_text("not to be read")
     (preprocessed / "hidden.pkl").write_text("not to be read")
     write(unlabelled_folder(preprocessed) / "never.b2nd", 2)
-    dataset = UnlabelledDataset(preprocessed, ["never", "hidden"])
+    dataset = UnlabelledDataset(preprocessed, ["never", "hidden"], tmp_path / "propagated")
     assert dataset.identifiers == ["hidden", "never"]
     for case, value in (("hidden", 1), ("never", 2)):
         image, label, previous, properties = dataset.load_case(case)
         assert (image[:] == value).all()
         assert label.shape == (1, 4, 5, 6)
-        assert not label.any()
+        assert (label == UNKNOWN).all()
         assert previous is None
         assert properties["class_locations"] == {}
 
 
 def test_a_case_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"gone\.b2nd.*run `mass_nnunet plan`"):
-        UnlabelledDataset(tmp_path / "plans", ["gone"])
+        UnlabelledDataset(tmp_path / "plans", ["gone"], tmp_path / "propagated")
+
+
+def test_propagated_labels_are_read_as_soon_as_they_are_there(tmp_path):
+    write(tmp_path / "plans" / "case.b2nd", 1)
+    dataset = UnlabelledDataset(tmp_path / "plans", ["case"], tmp_path / "propagated")
+    assert (dataset.load_case("case")[1] == UNKNOWN).all()
+    dataset.file_of("case").parent.mkdir()
+    labels = np.arange(120, dtype=np.int16).reshape(1, 4, 5, 6)
+    blosc2.asarray(labels, urlpath=str(dataset.file_of("case")), mode="w")
+    assert (dataset.load_case("case")[1][:] == labels).all()
 
 
 class Constant:

@@ -160,13 +160,6 @@ def test_the_correspondence_head_has_its_own_learning_rate(root):
         assert registering["lr"] == pytest.approx(1e-3 * decay)
 
 
-def test_trust_goes_into_the_models(root):
-    share = train(num_epochs=1).module.atlases.share
-    assert share.shape == (2, 4)
-    assert ((share >= 0) & (share <= 1)).all()
-    assert not torch.equal(share, torch.full_like(share, 0.5))
-
-
 def test_no_left_for_right(root):
     mass = trainer("MASSTrainer")
     rotation, _, _, mirrored = mass.configure_rotation_dummyDA_mirroring_and_inital_patch_size()

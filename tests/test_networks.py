@@ -9,6 +9,8 @@ from mass_nnunet.atlas import AtlasBank
 from mass_nnunet.group_network import share_convolutions, share_decoder
 from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast, decoder_features
 from mass_nnunet.pairing import Layout
+from mass_nnunet.registration import warp
+from mass_nnunet.similarity import local_correlation_loss
 from small_network import CLASSES, PATCH, batch, network, unet
 
 LAYOUT = Layout(2, 2, 1)
@@ -121,13 +123,18 @@ def test_fused_is_the_mean_of_the_branches():
         torch.testing.assert_close(nets["fused"](scans).softmax(1), mean, atol=1e-4, rtol=1e-4)
 
 
-def test_fused_follows_the_trust_of_the_models_modality():
-    net, alone = with_atlases("fused", modality=1), with_atlases("atlas", modality=1)
-    alone.load_state_dict(net.state_dict())
-    net.atlases.share[:] = torch.tensor([[0.0], [1.0]])
-    scans = torch.randn(1, 1, *PATCH)
-    with torch.no_grad():
-        torch.testing.assert_close(net(scans).softmax(1), alone(scans).softmax(1), atol=1e-4, rtol=1e-4)
+def test_fields_are_refined_if_asked():
+    net, scan = with_atlases("atlas"), torch.randn(1, 1, *PATCH)
+    with torch.inference_mode():
+        as_the_network_has_them, labels = net.register(scan), net(scan)
+        net.refinement_steps = 3
+        refined = net.register(scan)
+        assert not torch.allclose(net(scan), labels)
+    similarity = [
+        local_correlation_loss(warp(net.atlases.images_of(0), fields), scan)
+        for fields in (as_the_network_has_them, refined)
+    ]
+    assert similarity[1] < similarity[0]
 
 
 def test_atlases_are_encoded_once_for_all_tiles_and_again_for_other_weights():

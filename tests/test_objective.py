@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mass_nnunet.data import UNKNOWN
 from mass_nnunet.hyperparameters import DEFAULTS
 from mass_nnunet.losses import one_hot
 from mass_nnunet.objective import TERMS
@@ -119,7 +120,7 @@ def test_unsupervised_terms_ramp_up():
     assert values[0] == pytest.approx(values[1] * 0.0067379, rel=1e-2)
 
 
-def test_labels_of_unlabelled_scans_change_nothing():
+def test_labels_of_unlabelled_scans_change_nothing_without_a_teacher():
     torch.manual_seed(0)
     net = network(LAYOUT).train()
     net.active = (0, 1)
@@ -129,54 +130,61 @@ def test_labels_of_unlabelled_scans_change_nothing():
     output = net(scans)
     before = loss(output, labels)
     for level in labels:
-        level[[2, 5]] = (level[[2, 5]] + 1) % 3
+        level[[2, 5]] = UNKNOWN
     assert torch.equal(loss(output, labels), before)
 
 
-def test_trust_knows_labelled_scans_of_each_modality():
-    """A head that is right about the CT and about no MRI; labels of unlabelled scans are other ones."""
+def teaching(propagated: torch.Tensor, teacher: torch.Tensor, *, atlases: bool) -> tuple[float, list[torch.Tensor]]:
+    """The term, and its gradients by the logits of the head and by the fields, of a teacher and propagated labels.
+
+    Args:
+        propagated: labels (2, Z, Y, X) of the two unlabelled scans.
+        teacher: what it is sure of, the same.
+        atlases: whether there is a branch of them.
+    """
+    torch.manual_seed(0)
     net = network(LAYOUT).train()
     net.active = (0, 1)
+    loss = objective(LAYOUT, weights=OFF | {"teaching": 1.0})
+    loss.progress, loss.taught = 1.0, sure(teacher)
     scans, labels = batch(LAYOUT)
+    labels[0][[2, 5], 0] = propagated
     output = net(scans)
-    right = torch.nn.functional.one_hot(labels[0][:, 0].long(), 3).movedim(-1, 1) * 50.0
-    right[3:] = right[3:].roll(1, dims=1)
-    right[[2, 5]] = 0
-    loss = objective(LAYOUT)
-    loss(output._replace(logits=[right, *output.logits[1:]]), labels)
-    torch.testing.assert_close(loss.trust.head, torch.tensor([[1.0, 1.0], [0.0, 0.0]]), atol=1e-4, rtol=0)
-    assert loss.trust.atlas.shape == (2, 2)
-    assert ((loss.trust.atlas > 0) & (loss.trust.atlas < 1)).all()
+    logits = torch.zeros_like(output.logits[0], requires_grad=True)
+    fields = (3 * torch.randn_like(output.fields)).requires_grad_()
+    output = output._replace(logits=[logits, *output.logits[1:]], fields=fields if atlases else None)
+    total = loss(output, labels) - loss.supervised(
+        [x[[0, 1, 3, 4]] for x in output.logits], [y[[0, 1, 3, 4]] for y in labels]
+    )
+    total.backward()
+    return float(loss.terms["teaching"]), [logits.grad, fields.grad]
 
 
-def taught_class_2(found: slice) -> tuple:
-    """An objective whose teacher finds class 2 in a slab, and atlases that have it in the middle."""
-    loss = objective(LAYOUT)
-    seen = torch.zeros(2, *PATCH, dtype=torch.long)
-    seen[:, :, found] = 2
-    loss.taught = sure(seen)
-    propagated = torch.zeros(2, 3, 8, 8, 8)
-    propagated[:, 0], propagated[:, 2, 2:6, 2:6, 2:6] = 1, 1
-    propagated[:, 0, 2:6, 2:6, 2:6] = 0
-    return loss, torch.zeros(2, 3, *PATCH, requires_grad=True), propagated
+@pytest.mark.parametrize("atlases", [True, False])
+def test_the_head_learns_what_teacher_and_atlases_agree_on(atlases):
+    teacher, propagated = torch.ones(2, *PATCH).long(), torch.ones(2, *PATCH).long()
+    propagated[:, :4] = 2  # they contradict each other
+    propagated[:, :, :8] = UNKNOWN  # the teacher alone
+    _, (gradient, _) = teaching(propagated, teacher, atlases=atlases)
+    hidden = gradient[[2, 5]]
+    contradicted = torch.zeros(PATCH, dtype=torch.bool)
+    contradicted[:4, 8:] = True
+    assert (hidden[:, 1, ~contradicted] < 0).all()  # class 1 is to rise
+    assert not hidden[:, :, contradicted].any()
 
 
-@pytest.mark.parametrize("learned", [True, False])
-def test_who_knows_a_class_teaches_it(learned):
-    """The two find class 2 in different places: where the atlas has it, unless the head is the one that knows it."""
-    loss, logits, propagated = taught_class_2(slice(0, 4))
-    head = torch.tensor([[0.9, 0.9 if learned else 0.0]] * 2)
-    loss.trust.update(head, torch.tensor([[0.5, 0.5]] * 2))
-    loss._teaching(logits, propagated, propagated).backward()
-    pushed = logits.grad[:, 2, 4, 8, 8]  # in the middle of what the atlas calls class 2
-    assert (pushed < 0).all() != learned
-
-
-def test_a_lost_class_is_taught_by_the_atlas_however_well_the_head_knows_it_elsewhere():
-    loss, logits, propagated = taught_class_2(slice(0, 0))
-    loss.trust.update(torch.full((2, 2), 0.9), torch.full((2, 2), 0.5))
-    loss._teaching(logits, propagated, propagated).backward()
-    assert (logits.grad[:, 2, 4, 8, 8] < 0).all()
+def test_the_atlas_branch_learns_what_they_say_together():
+    torch.manual_seed(1)
+    teacher = torch.randint(0, 3, (2, *PATCH))
+    value, (_, fields) = teaching(teacher, teacher, atlases=True)
+    other, _ = teaching(teacher.roll(1, 1), teacher, atlases=True)
+    alone, (_, none) = teaching(teacher, teacher, atlases=False)
+    assert value > alone
+    assert other != value
+    assert none is None
+    # Targets are, by modality, a labelled and an unlabelled one, from the atlas of the same modality and the other's.
+    reached = fields.flatten(1).abs().sum(1) > 0
+    assert reached.tolist() == [False, True] * 4
 
 
 def test_without_a_teacher_nobody_teaches():

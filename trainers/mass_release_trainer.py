@@ -26,8 +26,8 @@ class ReleaseObjective(Objective):
         # There is no segmentation head in the released code. Of weight 0, and not left out, as DDP wants a gradient.
         self.weights = self.weights | {"supervised": 0.0}
 
-    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor]) -> dict[str, Tensor]:
-        terms = super()._atlas_branch(output, labels)
+    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], pseudo: Tensor | None) -> dict[str, Tensor]:
+        terms = super()._atlas_branch(output, labels, pseudo)
         target, same, other = self.layout.pairs(output.scans.device)
         outlined = self.layout.is_labelled(output.scans.device)[target]
         with torch.no_grad():
@@ -66,6 +66,7 @@ class MASSReleaseTrainer(MASSTrainer):
         # Organs with another contrast would tell where the labels are.
         "organ_contrast": 0.0,
         "correspondence_gradient": 1.0,
+        "refinement_steps": 0,
         "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0} | CONSISTENCIES,
     }
 

@@ -1,7 +1,9 @@
 """MASSTrainer: modality-collaborative semi-supervised training of all modalities of a group."""
 
+import shutil
 from typing import ClassVar
 
+import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
 from mass_nnunet.appearance import perturbed, with_other_organs
@@ -14,6 +16,7 @@ from mass_nnunet.teacher import Teacher
 
 from .blueprint import Blueprint
 from .group_trainer import GroupTrainer, RegisteringTrainer
+from .propagation import propagate_labels
 from .schedule import two_rates
 
 
@@ -24,6 +27,9 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
 
     teacher: Teacher | None = None
     """Where unlabelled scans teach."""
+
+    propagated = False
+    """Whether the atlases' labels are there, of all unlabelled scans."""
 
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> MASSNet:
@@ -40,6 +46,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             compares_features=hyperparameters["weights"]["anatomical"] > 0,
             modality=blueprint.modality,
             inference=blueprint.inference,
+            refinement_steps=hyperparameters["refinement_steps"],
         )
 
     @classmethod
@@ -63,6 +70,12 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         every = [1, self.hyperparameters["unlabelled_every"]] if self.layout.unlabelled else [1]
         return GroupLoader(loaders, every * len(self.streams))
 
+    def get_dataloaders(self) -> tuple:
+        """As in :class:`GroupTrainer`, without the labels that an earlier training propagated."""
+        if self.current_epoch == 0:
+            self._forget_labels()
+        return super().get_dataloaders()
+
     def on_train_start(self) -> None:
         """As in :class:`GroupTrainer`; besides, make the teacher, and take in the atlases when training begins."""
         super().on_train_start()
@@ -75,6 +88,27 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         """Where unlabelled scans teach, make the network as it is now their teacher."""
         if self.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
             self.teacher = Teacher(self.module)
+
+    def on_train_epoch_start(self) -> None:
+        """As in :class:`GroupTrainer`; where the ramp ends, labels are propagated to the unlabelled scans, once."""
+        super().on_train_epoch_start()
+        teaches = self.teacher is not None and self.module.correspondence is not None
+        if teaches and not self.propagated and self.loss.progress >= self.hyperparameters["ramp"]:
+            processes = dist.get_world_size() if self.is_ddp else 1
+            propagate_labels(self.streams, self.module, slice(self.local_rank, None, processes))
+            if processes > 1:
+                dist.barrier()
+            self.propagated = True
+
+    def on_train_end(self) -> None:
+        """As in :class:`GroupTrainer`; the propagated labels have served."""
+        super().on_train_end()
+        self._forget_labels()
+
+    def _forget_labels(self) -> None:
+        if self.local_rank == 0:
+            for stream in self.streams:
+                shutil.rmtree(stream.propagated_folder, ignore_errors=True)
 
     def train_step(self, batch: dict) -> dict:
         """As in :class:`GroupTrainer`, of scans with other intensities than they have."""
@@ -98,12 +132,6 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             self.loss.taught = self.teacher(scans[~labelled])
             scans[~labelled] = perturbed(scans[~labelled])
         return {"data": scans, "target": target}
-
-    def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
-        """As in :class:`GroupTrainer`; how well either branch learned each class goes into the model."""
-        super().on_train_epoch_end(train_outputs)
-        if self.loss.trust.atlas is not None:
-            self.module.atlases.share.copy_(self.loss.trust.share())
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         """As in :class:`GroupTrainer`; besides, a registration is drawn of each modality."""

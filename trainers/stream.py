@@ -54,8 +54,6 @@ class StreamTrainer(ScheduledTrainer):
     def loaders(self, labelled: int, unlabelled: int) -> tuple[list[nnUNetDataLoader], nnUNetDataLoader]:
         """Loaders of labelled and of unlabelled training patches, augmented by nnU-Net, and one of validation patches.
 
-        Where every training scan is labelled, the labelled ones serve as unlabelled ones too.
-
         Args:
             labelled: labelled scans in a batch.
             unlabelled: unlabelled scans in a batch; with 0 there is no loader of them.
@@ -64,9 +62,8 @@ class StreamTrainer(ScheduledTrainer):
         self.batch_size = labelled
         with _in_this_process():
             training, validation = (augmenter.data_loader for augmenter in nnUNetTrainer.get_dataloaders(self))
-        fold = self.fold_cases()
         with exit_on_user_error():
-            hidden = UnlabelledDataset(Path(self.preprocessed_dataset_folder), fold.unlabelled or fold.train)
+            hidden = self.hidden_scans()
         shared = (training.patch_size, training.final_patch_size, self.label_manager)
         oversampling = training.oversample_foreground_percent
         loaders = [
@@ -81,6 +78,21 @@ class StreamTrainer(ScheduledTrainer):
         if unlabelled:
             loaders.append(nnUNetDataLoader(hidden, unlabelled, *shared, transforms=training.transforms))
         return loaders, validation
+
+    @property
+    def propagated_folder(self) -> Path:
+        """Where, in the course of a training, the labels are that atlases have propagated to its unlabelled scans."""
+        return Path(self.output_folder) / "propagated"
+
+    def hidden_scans(self) -> UnlabelledDataset:
+        """The scans that train without labels: where every training scan is labelled, the labelled ones serve.
+
+        Raises:
+            UserError: one is not preprocessed.
+        """
+        fold = self.fold_cases()
+        cases = fold.unlabelled or fold.train
+        return UnlabelledDataset(Path(self.preprocessed_dataset_folder), cases, self.propagated_folder)
 
     def atlas_patches(self, capacity: int) -> tuple[list[Tensor], list[Tensor]]:
         """Images (C, Z, Y, X) and labels (Z, Y, X) of up to ``capacity`` labelled training cases, one patch each.
