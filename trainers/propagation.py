@@ -52,6 +52,7 @@ def propagate_labels(streams: list[StreamTrainer], network: MASSNet, part: slice
 def _atlases_predict(network: MASSNet) -> Iterator[None]:
     """For as long as it takes, the network is one that predicts by its atlases."""
     before = network.active, network.inference
+    deep_supervision = network.unets[0].decoder.deep_supervision
     network.inference = "atlas"
     network.eval()
     set_deep_supervision(network, False)
@@ -60,4 +61,4 @@ def _atlases_predict(network: MASSNet) -> Iterator[None]:
     finally:
         network.active, network.inference = before
         network.train()
-        set_deep_supervision(network, True)
+        set_deep_supervision(network, deep_supervision)
