@@ -15,7 +15,9 @@ UNFOLDING = 20.0
 
 @torch.compiler.disable
 def refine(fields: Tensor, atlases: Tensor, scan: Tensor, steps: int) -> Tensor:
-    """Descend on what the network was trained for, at the scans' resolution (Balakrishnan et al. 2019, section V-C).
+    """Descend on what the network was trained for, at the scans' resolution.
+
+    VoxelMorph's authors call it instance-specific optimization (Balakrishnan et al., IEEE TMI 2019).
 
     The minimized sum is 1 - the mean local correlation of the warped atlases with the scan, :data:`SMOOTHNESS` times
     the diffusion of the fields and :data:`UNFOLDING` times their unfolding loss. No label and no weight of the network
