@@ -12,9 +12,10 @@ from mass_nnunet.trainers.propagation import propagate_labels
 from tiny_group import CT, MRI, entry, trainer
 
 
-def ready(root: Path, **changes: object):
+def ready():
+    """A MASSTrainer before its first epoch, with unlabelled scans in every batch."""
     mass = trainer("MASSTrainer")
-    mass.hyperparameters |= {"unlabelled_every": 1} | changes
+    mass.hyperparameters["unlabelled_every"] = 1
     mass.initialize()
     mass.module.refinement_steps = 2
     mass.on_train_start()
@@ -32,7 +33,7 @@ def hidden_labels(mass, batches: int = 4) -> np.ndarray:
 
 
 def test_where_the_ramp_ends_all_unlabelled_scans_get_labels(root):
-    mass = ready(root)
+    mass = ready()
     assert (hidden_labels(mass) == UNKNOWN).any()
     mass.num_epochs, mass.current_epoch = 10, 2
     mass.on_train_epoch_start()
@@ -52,7 +53,7 @@ def test_where_the_ramp_ends_all_unlabelled_scans_get_labels(root):
 
 def test_they_are_what_the_atlases_of_the_modality_say(root):
     """Labels of one class, warped however, are labels of one class."""
-    mass = ready(root)
+    mass = ready()
     for modality in (0, 1):
         mass.module.atlases.labels[modality] = 3 - modality
     propagate_labels(mass.streams, mass.module)
@@ -66,7 +67,7 @@ def test_they_are_what_the_atlases_of_the_modality_say(root):
 
 
 def test_a_killed_training_goes_on_and_a_new_one_begins_afresh(root):
-    mass = ready(root)
+    mass = ready()
     mass.num_epochs, mass.current_epoch = 10, 3
     mass.on_train_epoch_start()
     first, *others = sorted(files(root).values())
@@ -80,12 +81,12 @@ def test_a_killed_training_goes_on_and_a_new_one_begins_afresh(root):
     again.on_train_epoch_start()
     assert first.is_file()
     assert {file: file.stat().st_mtime_ns for file in others} == kept
-    ready(root)
+    ready()
     assert not first.exists()
 
 
 def test_a_disk_that_is_full_leaves_no_half_file(root, monkeypatch):
-    mass = ready(root)
+    mass = ready()
     mass.num_epochs, mass.current_epoch = 10, 3
 
     def full(_: np.ndarray, urlpath: str, **__: object) -> None:
@@ -117,7 +118,7 @@ def test_labels_are_gone_when_the_training_ends(root):
 
 
 def test_two_processes_share_the_scans(root):
-    mass = ready(root)
+    mass = ready()
     propagate_labels(mass.streams, mass.module, slice(1, None, 2))
     for stream in mass.streams:
         written = sorted(file.stem for file in stream.propagated_folder.iterdir())

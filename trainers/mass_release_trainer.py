@@ -66,6 +66,7 @@ class MASSReleaseTrainer(MASSTrainer):
         # Organs with another contrast would tell where the labels are.
         "organ_contrast": 0.0,
         "correspondence_gradient": 1.0,
+        # What the network alone makes of its dead terms is the question.
         "refinement_steps": 0,
         "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0} | CONSISTENCIES,
     }

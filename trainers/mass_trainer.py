@@ -84,6 +84,11 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             for modality, stream in enumerate(self.streams):
                 self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
 
+    @property
+    def ramped(self) -> bool:
+        """Whether the unsupervised terms have their whole weight by now."""
+        return self.loss.progress >= self.hyperparameters["ramp"]
+
     def appoint_teacher(self) -> None:
         """Where unlabelled scans teach, make the network as it is now their teacher."""
         if self.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
@@ -93,7 +98,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         """As in :class:`GroupTrainer`; where the ramp ends, labels are propagated to the unlabelled scans, once."""
         super().on_train_epoch_start()
         teaches = self.teacher is not None and self.module.correspondence is not None
-        if teaches and not self.propagated and self.loss.progress >= self.hyperparameters["ramp"]:
+        if teaches and not self.propagated and self.ramped:
             processes = dist.get_world_size() if self.is_ddp else 1
             propagate_labels(self.streams, self.module, slice(self.local_rank, None, processes))
             if processes > 1:
@@ -113,7 +118,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     def train_step(self, batch: dict) -> dict:
         """As in :class:`GroupTrainer`, of scans with other intensities than they have."""
         # Seen from the batch, and not counted, as several workers load.
-        self.layout.turn(len(batch["data"]), sparing=self.loss.progress >= self.hyperparameters["ramp"])
+        self.layout.turn(len(batch["data"]), sparing=self.ramped)
         result = super().train_step(batch | self._varied(batch))
         if self.teacher is not None:
             self.teacher.update(self.module)
