@@ -16,6 +16,8 @@ TEMPERATURE = 0.1
 class AtlasBank(nn.Module):
     """Up to A atlases of each of N modalities, one patch each, as buffers: they travel with the weights.
 
+    First come the outlined ones, then templates, whose labels are a model's own.
+
     Args:
         modalities: N.
         capacity: A.
@@ -27,12 +29,18 @@ class AtlasBank(nn.Module):
     def __init__(self, modalities: int, capacity: int, channels: int, classes: int, patch: Sequence[int]) -> None:
         super().__init__()
         self.classes = classes
+        self.register_buffer("outlined", torch.zeros(modalities, dtype=torch.long))
         self.register_buffer("count", torch.zeros(modalities, dtype=torch.long))
         self.register_buffer("images", torch.zeros((modalities, capacity, channels, *patch), dtype=torch.float16))
         self.register_buffer("labels", torch.zeros((modalities, capacity, *patch), dtype=torch.uint8))
 
+    @property
+    def capacity(self) -> int:
+        """A."""
+        return self.images.shape[1]
+
     def put(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
-        """Set the atlases of one modality.
+        """Set the outlined atlases of one modality, and drop what there was.
 
         Args:
             modality: its index.
@@ -42,16 +50,28 @@ class AtlasBank(nn.Module):
         Raises:
             ValueError: no atlas, more than the capacity, or another size than the patch.
         """
-        if not 0 < len(images) <= self.images.shape[1]:
-            raise ValueError(f"{len(images)} atlases do not fit into a bank of 1 to {self.images.shape[1]}")
-        for i, (image, label) in enumerate(zip(images, labels, strict=True)):
+        if not images:
+            raise ValueError("a modality needs an outlined atlas")
+        self._set(modality, 0, images, labels)
+        self.outlined[modality] = len(images)
+
+    def put_templates(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Set the templates of one modality, after its outlined atlases; arguments and exceptions as of :meth:`put`."""
+        self._set(modality, int(self.outlined[modality]), images, labels)
+
+    def _set(self, modality: int, start: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Fill the places from ``start`` on; those after them are empty."""
+        end = start + len(images)
+        if end > self.capacity:
+            raise ValueError(f"{end} atlases do not fit into a bank of {self.capacity}")
+        for place, image, label in zip(range(start, end), images, labels, strict=True):
             if image.shape != self.images.shape[2:] or label.shape != self.labels.shape[2:]:
                 raise ValueError(
                     f"atlas of shape {tuple(image.shape)}, but the bank holds {tuple(self.images.shape[2:])}"
                 )
-            self.images[modality, i] = image
-            self.labels[modality, i] = label
-        self.count[modality] = len(images)
+            self.images[modality, place] = image
+            self.labels[modality, place] = label
+        self.count[modality] = end
 
     def images_of(self, modality: int) -> Tensor:
         """Atlas images (A', C, Z, Y, X), float32."""

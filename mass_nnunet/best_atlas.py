@@ -39,7 +39,7 @@ class Registration(NamedTuple):
 def register_best(
     network: MASSNet | PairNet, scan: torch.Tensor, labels: np.ndarray, patch: Sequence[int]
 ) -> Registration:
-    """Deform the atlases of a network to the patch around the organs of a scan, and take the most similar one.
+    """Deform the outlined atlases of a network to the patch around a scan's organs, and take the most similar one.
 
     Args:
         network: in evaluation mode, with one active modality, that of the scan.
@@ -49,9 +49,10 @@ def register_best(
     """
     box = organ_box(labels, patch)
     target = crop_and_pad_nd(scan, box, 0)[None].to(next(network.parameters()).device)
-    fields = network.register(target)  # (A, 3, Z, Y, X)
-    modality = network.active[0]
-    atlases, atlas_labels = network.atlases.images_of(modality), network.atlases.labels_of(modality)
+    bank, modality = network.atlases, network.active[0]
+    outlined = slice(int(bank.outlined[modality]))
+    fields = network.register(target)[outlined]  # (A, 3, Z, Y, X)
+    atlases, atlas_labels = bank.images_of(modality)[outlined], bank.labels_of(modality)[outlined]
     warped = warp(atlases, fields)
     similarity = local_correlation(warped[:, :1], target[:, :1].expand(len(warped), -1, -1, -1, -1)).mean((1, 2, 3, 4))
     best = int(similarity.argmax())

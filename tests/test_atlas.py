@@ -20,10 +20,29 @@ def test_gives_back_what_was_put_in():
     assert len(atlases.images_of(0)) == 0
 
 
+def test_templates_come_after_the_outlined_ones():
+    atlases = bank()
+    images = [torch.full((1, *PATCH), float(i)) for i in range(3)]
+    atlases.put(1, images[:1], [torch.full(PATCH, 1)])
+    atlases.put_templates(1, images[1:], [torch.full(PATCH, 2)] * 2)
+    assert atlases.outlined.tolist() == [0, 1]
+    assert torch.equal(atlases.images_of(1), torch.stack(images))
+    assert atlases.labels_of(1)[:, :, 0, 0, 0].argmax(1).tolist() == [1, 2, 2]
+    atlases.put_templates(1, [], [])
+    assert atlases.count.tolist() == [0, 1]
+
+
 @pytest.mark.parametrize("count", [0, 4])
 def test_wrong_number_is_refused(count):
-    with pytest.raises(ValueError, match="do not fit"):
+    with pytest.raises(ValueError, match=r"do not fit|needs an outlined atlas"):
         bank().put(0, [torch.zeros(1, *PATCH)] * count, [torch.zeros(PATCH)] * count)
+
+
+def test_more_templates_than_places_are_refused():
+    atlases = bank()
+    atlases.put(0, [torch.zeros(1, *PATCH)], [torch.zeros(PATCH)])
+    with pytest.raises(ValueError, match="4 atlases do not fit into a bank of 3"):
+        atlases.put_templates(0, [torch.zeros(1, *PATCH)] * 3, [torch.zeros(PATCH)] * 3)
 
 
 def test_wrong_size_is_refused():

@@ -18,6 +18,7 @@ from .blueprint import Blueprint
 from .group_trainer import GroupTrainer, RegisteringTrainer
 from .propagation import propagate_labels
 from .schedule import two_rates
+from .templates import add_templates
 
 
 class MASSTrainer(RegisteringTrainer, GroupTrainer):
@@ -89,6 +90,11 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         """Whether the unsupervised terms have their whole weight by now."""
         return self.loss.progress >= self.hyperparameters["ramp"]
 
+    @property
+    def atlases_teach(self) -> bool:
+        """Whether unlabelled scans are labelled by atlases besides the teacher."""
+        return self.teacher is not None and self.module.correspondence is not None
+
     def appoint_teacher(self) -> None:
         """Where unlabelled scans teach, make the network as it is now their teacher."""
         if self.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
@@ -97,8 +103,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     def on_train_epoch_start(self) -> None:
         """As in :class:`GroupTrainer`; where the ramp ends, labels are propagated to the unlabelled scans, once."""
         super().on_train_epoch_start()
-        teaches = self.teacher is not None and self.module.correspondence is not None
-        if teaches and not self.propagated and self.ramped:
+        if self.atlases_teach and not self.propagated and self.ramped:
             processes = dist.get_world_size() if self.is_ddp else 1
             propagate_labels(self.streams, self.module, slice(self.local_rank, None, processes))
             if processes > 1:
@@ -106,7 +111,9 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             self.propagated = True
 
     def on_train_end(self) -> None:
-        """As in :class:`GroupTrainer`; the propagated labels have served."""
+        """As in :class:`GroupTrainer`; before, the model takes templates in, and the propagated labels have served."""
+        if self.atlases_teach:
+            add_templates(self.streams, self.module)
         super().on_train_end()
         self._forget_labels()
 

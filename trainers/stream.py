@@ -101,8 +101,15 @@ class StreamTrainer(ScheduledTrainer):
         """
         fold = self.fold_cases()
         drawn = np.random.default_rng(fold.seed).permutation(sorted(fold.train))[:capacity]
-        images, labels = zip(*(self._organ_patch(str(case)) for case in sorted(drawn)), strict=True)
+        loaded = (self._load(str(case)) for case in sorted(drawn))
+        images, labels = zip(*(self.organ_patch(image, label[0]) for image, label in loaded), strict=True)
         return list(images), list(labels)
+
+    def template_cases(self, capacity: int) -> list[str]:
+        """Unlabelled training cases for the places of ``capacity`` that labelled ones leave, drawn likewise."""
+        fold = self.fold_cases()
+        room = max(0, capacity - len(fold.train))
+        return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.unlabelled))[:room].tolist())
 
     def draw_registration(self, network: MASSNet | PairNet) -> None:
         """Draw the atlas that matches the first validation case best, warped to it, into the results folder."""
@@ -113,11 +120,11 @@ class StreamTrainer(ScheduledTrainer):
         path = Path(self.output_folder) / "mass_registration.png"
         plot_registration(*registration, path, spacing=tuple(self.configuration_manager.spacing))
 
-    def _organ_patch(self, case: str) -> tuple[Tensor, Tensor]:
-        """Image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case, one patch around the middle of the organs."""
-        image, label = self._load(case)
-        box = organ_box(label[0], self.configuration_manager.patch_size)
-        return torch.from_numpy(crop_and_pad_nd(image, box, 0)), torch.from_numpy(crop_and_pad_nd(label, box, 0)[0])
+    def organ_patch(self, image: np.ndarray, label: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Cut image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case to one patch around the organs' middle."""
+        box = organ_box(label, self.configuration_manager.patch_size)
+        cut, its_labels = (torch.from_numpy(crop_and_pad_nd(volume, box, 0)) for volume in (image, label[None]))
+        return cut, its_labels[0]
 
     def _load(self, case: str) -> tuple[np.ndarray, np.ndarray]:
         """Image (C, Z, Y, X) and label (1, Z, Y, X) of a preprocessed case."""
