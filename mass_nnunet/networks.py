@@ -6,7 +6,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .atlas import AtlasBank
+from .atlas import EVIDENCE, AtlasBank
 from .correspondence import CorrespondenceHead
 from .group_network import GroupNet, join
 from .pairing import Layout
@@ -56,7 +56,7 @@ class MASSNet(GroupNet):
         correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
         compares_features: whether training yields features for the anatomical consistency.
         modality: index of the modality that this model segments at inference.
-        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (their mean).
+        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (the sum of both).
         refinement_steps: by which fields are improved for each scan, in evaluation mode (:func:`refinement.refine`).
     """
 
@@ -146,16 +146,14 @@ class MASSNet(GroupNet):
         return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
 
     def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
-        """Log probabilities of the labels propagated from the modality's atlases, or of their mean with the head's."""
+        """Logits of the labels that the modality's atlases propagate, or the sum of these and of the head's."""
         projected = self.correspondence.project(features[:-1])
         propagated = []
         for i, scan in enumerate(scans):
             fields = self._fields([f[i : i + 1] for f in projected], scan[None])
             propagated.append(self.atlases.fuse(self.active[0], scan, fields))
-        probabilities = torch.stack(propagated)
-        if self.inference == "fused":
-            probabilities = (logits.softmax(1) + probabilities) / 2
-        return probabilities.clamp_min(1e-6).log()
+        evidence = EVIDENCE * torch.stack(propagated)
+        return logits + evidence if self.inference == "fused" else evidence
 
     def register(self, scan: Tensor) -> Tensor:
         """Fields (A', 3, Z, Y, X) in voxels that pull each atlas of the active modality to a scan (1, C, Z, Y, X)."""

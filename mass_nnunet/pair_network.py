@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from .atlas import AtlasBank
+from .atlas import EVIDENCE, AtlasBank
 from .networks import cpu_autocast, decoder_features
 from .pairing import Layout
 from .registration import warp
@@ -81,13 +81,13 @@ class PairNet(nn.Module):
         """Register within a batch (S, C, Z, Y, X) in training mode, segment the scans in evaluation mode.
 
         Returns:
-            In training mode a :class:`PairOutput`. In evaluation mode log probabilities (S, K, Z, Y, X), from which
-            nnU-Net's softmax gives them back; a list of one where deep supervision is on.
+            In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X); a list of one where deep
+            supervision is on.
         """
         if self.training:
             return self._register_batch(scans)
         propagated = torch.stack([self.atlases.fuse(0, scan, self.register(scan[None])) for scan in scans])
-        logits = propagated.clamp_min(1e-6).log()
+        logits = EVIDENCE * propagated
         return [logits] if self.pair.decoder.deep_supervision else logits
 
     def _register_batch(self, scans: Tensor) -> PairOutput:

@@ -38,7 +38,7 @@ class RegistrationObjective:
         """The objective of a training batch, or 1 - soft Dice of a validation batch.
 
         Args:
-            output: of the network; in training mode a PairOutput, else a list of the log probabilities (S, K, Z, Y, X).
+            output: of the network; in training mode a PairOutput, else a list of the logits (S, K, Z, Y, X).
             labels: from fine to coarse, the first (S, 1, Z, Y, X).
         """
         if not isinstance(output, PairOutput):

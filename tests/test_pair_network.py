@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mass_nnunet.atlas import AtlasBank
+from mass_nnunet.atlas import EVIDENCE, AtlasBank
 from mass_nnunet.networks import cpu_autocast
 from mass_nnunet.pair_network import PairNet, PairOutput, PairUNet
 from mass_nnunet.pairing import Layout
@@ -78,7 +78,7 @@ def test_evaluation_propagates_the_labels_of_the_atlases():
     with torch.no_grad():
         logits = net(torch.randn(2, 1, *PATCH))
     assert logits.shape == (2, CLASSES, *PATCH)
-    torch.testing.assert_close(logits.exp(), net.atlases.labels_of(0).expand(2, -1, -1, -1, -1), atol=1e-4, rtol=0)
+    torch.testing.assert_close(logits, EVIDENCE * net.atlases.labels_of(0).expand(2, -1, -1, -1, -1), atol=1e-4, rtol=0)
 
 
 def test_evaluation_registers_each_scan_for_itself():
@@ -88,7 +88,7 @@ def test_evaluation_registers_each_scan_for_itself():
     with torch.no_grad():
         together = net(scans)
         torch.testing.assert_close(net(scans[1:]), together[1:])
-    torch.testing.assert_close(together.exp().sum(1), torch.ones(2, *PATCH), atol=1e-3, rtol=0)
+    torch.testing.assert_close(together.sum(1), torch.full((2, *PATCH), EVIDENCE), atol=1e-3, rtol=0)
 
 
 def test_nnunet_gets_a_list_if_it_expects_one():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from mass_nnunet.data import UNKNOWN
+from mass_nnunet.data import UNKNOWN, UnlabelledDataset
 from mass_nnunet.trainers.propagation import propagate_labels
 from tiny_group import CT, MRI, entry, trainer
 
@@ -19,6 +19,10 @@ def ready():
     mass.initialize()
     mass.module.refinement_steps = 2
     mass.on_train_start()
+    # Whatever the head sees, it is an organ: the patch that is registered is the middle one.
+    torch.nn.init.zeros_(mass.teacher.network.heads[-1].weight)
+    with torch.no_grad():
+        mass.teacher.network.heads[-1].bias.copy_(torch.eye(5)[1])
     return mass
 
 
@@ -42,21 +46,17 @@ def test_where_the_ramp_ends_all_unlabelled_scans_get_labels(root):
     mass.on_train_epoch_start()
     assert set(files(root)) == {case for name in (CT, MRI) for case in entry(root, name)["unlabelled"]}
     labels = hidden_labels(mass)
-    assert labels.max() < 5
     assert len(np.unique(labels)) > 1
-    # The training goes on as it was.
     assert mass.module.training
-    assert mass.module.inference == "segmentation"
-    assert mass.module.active == (0, 1)
-    assert mass.module.unets[0].decoder.deep_supervision
 
 
 def test_they_are_what_the_atlases_of_the_modality_say(root):
     """Labels of one class, warped however, are labels of one class."""
     mass = ready()
+    teacher = mass.teacher.network
     for modality in (0, 1):
-        mass.module.atlases.labels[modality] = 3 - modality
-    propagate_labels(mass.streams, mass.module)
+        teacher.atlases.labels[modality] = 3 - modality
+    propagate_labels(mass.streams, teacher)
     for modality, stream in enumerate(mass.streams):
         scans = stream.hidden_scans()
         for case in scans.identifiers:
@@ -64,6 +64,29 @@ def test_they_are_what_the_atlases_of_the_modality_say(root):
             assert labels.dtype == np.int16
             assert labels.shape == (1, *image.shape[1:])
             assert (labels[:] == 3 - modality).all()
+    # The teacher goes on teaching.
+    assert teacher.inference == "segmentation"
+    assert teacher.active == (0, 1)
+    assert not teacher.training
+
+
+def test_outside_of_the_patch_around_the_organs_nothing_is_known(root, monkeypatch):
+    mass = ready()
+    mass.teacher.network.atlases.labels[:] = 2
+    scan, organs = np.zeros((1, 8, 20, 24), np.float32), np.zeros((8, 20, 24))
+    organs[:, 14:, :2] = 1
+    monkeypatch.setattr(UnlabelledDataset, "load_case", lambda *_: (scan, None, None, {}))
+    monkeypatch.setattr("mass_nnunet.trainers.propagation.segmenter", lambda *_: lambda _: organs)
+    propagate_labels(mass.streams, mass.teacher.network)
+    expected = np.full(scan.shape, UNKNOWN)
+    expected[:, :, 4:, :16] = 2
+    for file in files(root).values():
+        assert np.array_equal(blosc2.open(str(file))[:], expected)
+
+
+def test_the_teacher_has_the_atlases(root):
+    mass = ready()
+    assert mass.teacher.network.atlases.count.tolist() == [1, 1]
 
 
 def test_a_killed_training_goes_on_and_a_new_one_begins_afresh(root):
@@ -119,7 +142,7 @@ def test_labels_are_gone_when_the_training_ends(root):
 
 def test_two_processes_share_the_scans(root):
     mass = ready()
-    propagate_labels(mass.streams, mass.module, slice(1, None, 2))
+    propagate_labels(mass.streams, mass.teacher.network, slice(1, None, 2))
     for stream in mass.streams:
         written = sorted(file.stem for file in stream.propagated_folder.iterdir())
         assert written == stream.hidden_scans().identifiers[1::2]

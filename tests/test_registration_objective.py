@@ -115,6 +115,6 @@ def test_folding_and_the_smoothness_of_both_fields():
 
 def test_validation_is_the_dice_of_the_propagated_labels():
     labels = torch.randint(0, CLASSES, (2, 1, *PATCH))
-    right = one_hot(labels, CLASSES).clamp_min(1e-6).log()
+    right = 20 * one_hot(labels, CLASSES)
     assert float(objective(WEIGHTS)([right], [labels])) == pytest.approx(0, abs=1e-4)
     assert float(objective(WEIGHTS)([right.roll(1, 1)], [labels])) == pytest.approx(1, abs=1e-2)

@@ -18,7 +18,7 @@ from .blueprint import Blueprint
 from .group_trainer import GroupTrainer, RegisteringTrainer
 from .propagation import propagate_labels
 from .schedule import two_rates
-from .templates import add_templates
+from .templates import put_templates
 
 
 class MASSTrainer(RegisteringTrainer, GroupTrainer):
@@ -80,10 +80,10 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     def on_train_start(self) -> None:
         """As in :class:`GroupTrainer`; besides, make the teacher, and take in the atlases when training begins."""
         super().on_train_start()
-        self.appoint_teacher()
         if self.current_epoch == 0 and self.module.correspondence is not None:
             for modality, stream in enumerate(self.streams):
                 self.module.atlases.put(modality, *stream.atlas_patches(self.hyperparameters["atlases"]))
+        self.appoint_teacher()
 
     @property
     def ramped(self) -> bool:
@@ -105,7 +105,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         super().on_train_epoch_start()
         if self.atlases_teach and not self.propagated and self.ramped:
             processes = dist.get_world_size() if self.is_ddp else 1
-            propagate_labels(self.streams, self.module, slice(self.local_rank, None, processes))
+            propagate_labels(self.streams, self.teacher.network, slice(self.local_rank, None, processes))
             if processes > 1:
                 dist.barrier()
             self.propagated = True
@@ -113,7 +113,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     def on_train_end(self) -> None:
         """As in :class:`GroupTrainer`; before, the model takes templates in, and the propagated labels have served."""
         if self.atlases_teach:
-            add_templates(self.streams, self.module)
+            put_templates(self.streams, self.module.atlases, self.teacher.network)
         super().on_train_end()
         self._forget_labels()
 
