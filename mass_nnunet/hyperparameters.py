@@ -22,7 +22,8 @@ DEFAULTS: dict[str, Any] = {
     "unlabelled_every": 4,
     # Deviations of the scan that each organ of a labelled scan gains or loses at most (see appearance.py); 0 for none.
     "organ_contrast": 1.5,
-    # Outlined scans a modality that the model carries for prediction by `atlas` or `fused`.
+    # Scans a modality that the model carries for prediction by `atlas` or `fused`: outlined ones and, in places that
+    # these leave, templates (see trainers/templates.py).
     "atlases": 5,
     # Steps by which a field is improved for the scan at hand where atlases predict or teach (see refinement.py).
     "refinement_steps": 20,

@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inference",
         choices=("segmentation", "atlas", "fused"),
-        default="segmentation",
-        help="which branch of the model predicts (default segmentation)",
+        default="fused",
+        help="what the model predicts by: its segmentation head, its atlases, or both (default fused)",
     )
     parser.add_argument(
         "-np", type=int, default=default_num_processes, help=f"worker processes (default {default_num_processes})"

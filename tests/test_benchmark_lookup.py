@@ -110,6 +110,7 @@ def test_cell_that_was_begun_with_other_plans(grid, tmp_path):
         ({"mean": -9.774}, False),
         ({"mass": {"hyperparameters": {"ramp": DEFAULTS["ramp"], "weights": {}}}}, True),
         ({"mass": {"hyperparameters": {"ramp": 0.9}}}, False),
+        ({"mass": {"inference": "atlas"}}, True),  # the grid says by what is predicted
     ],
 )
 def test_a_cell_stays_done_where_plans_are_the_same_in_effect(grid, tmp_path, change, is_the_same):

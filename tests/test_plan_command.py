@@ -74,7 +74,7 @@ def test_mass_in_the_plans(root):
         "epochs": 1000,
         "iterations": 250,
         "validation_iterations": 50,
-        "inference": "segmentation",
+        "inference": "fused",
         "hyperparameters": DEFAULTS | {"learning_rate": learning_rate(4)},
     }
 
@@ -181,10 +181,10 @@ def test_a_second_plan_goes_on_where_the_first_was_killed(root):
 
 def test_a_change_of_the_schedule_keeps_the_arrays(root, capsys):
     kept = sorted((root / "preprocessed").rglob("*.b2nd"))
-    assert main([*COMMAND, "--no-preprocess", "--epochs", "7", "--iterations", "4", "--inference", "fused"]) == 0
+    assert main([*COMMAND, "--no-preprocess", "--epochs", "7", "--iterations", "4", "--inference", "atlas"]) == 0
     mass = plans_of(root)[1]["mass"]
     assert [mass[key] for key in ("epochs", "iterations", "validation_iterations")] == [7, 4, 1]
-    assert mass["inference"] == "fused"
+    assert mass["inference"] == "atlas"
     assert sorted((root / "preprocessed").rglob("*.b2nd")) == kept and len(kept) == 16
     printed = capsys.readouterr().out
     assert "7 epochs of 4 steps" in printed and "--no-preprocess" in printed

@@ -104,7 +104,8 @@ def _fold(
 ) -> tuple[int, str]:
     """The fold of a cell, the same number in all datasets, and the digest of what the cell depends on.
 
-    That is the plans, with the hyperparameters as the method's ``changes`` leave them, and the split.
+    That is the plans, with the hyperparameters as the method's ``changes`` leave them, and the split. By what a model
+    predicts is up to the grid.
     """
     numbers, inputs = {}, []
     for tested, content in zip(tests, plans, strict=True):
@@ -112,6 +113,7 @@ def _fold(
         number = find_fold(folder, cell.label_rate, cell.seed)
         numbers[tested.dataset.name] = number
         mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"], changes)}
+        mass.pop("inference", None)
         inputs.append([_rounded(content | {"mass": mass}), load_fold(folder, number).as_entry()])
     if len(set(numbers.values())) > 1:
         raise UserError(
