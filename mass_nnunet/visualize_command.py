@@ -78,7 +78,7 @@ def _section(case: str, found: Explained, pictures: Path) -> str:
         parts.append(
             report.picture(
                 registration,
-                "The atlas that matches best, before and after its deformation to the scan. Jacobian determinant: blue "
+                "The outlined atlas that matches best, before and after its deformation to the scan. Jacobian: blue "
                 "where the atlas grows (below 1), red where it shrinks (above 1), black where space is folded.",
             )
         )
