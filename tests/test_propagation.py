@@ -46,8 +46,13 @@ def test_where_the_ramp_ends_all_unlabelled_scans_get_labels(root):
     mass.on_train_epoch_start()
     assert set(files(root)) == {case for name in (CT, MRI) for case in entry(root, name)["unlabelled"]}
     labels = hidden_labels(mass)
+    assert labels.max() < 5
     assert len(np.unique(labels)) > 1
+    # The training goes on as it was.
     assert mass.module.training
+    assert mass.module.inference == "fused"
+    assert mass.module.active == (0, 1)
+    assert mass.module.unets[0].decoder.deep_supervision
 
 
 def test_they_are_what_the_atlases_of_the_modality_say(root):

@@ -47,3 +47,4 @@ def propagate_labels(streams: Sequence[StreamTrainer], teacher: MASSNet, part: s
             insert_crop_into_image(labels, propagated, box)
             with atomic_path(file) as temporary:
                 blosc2.asarray(labels, urlpath=str(temporary), mode="w")
+    teacher.eval()  # What it computed of the atlases is needed no more, and about to be out of date.
