@@ -23,6 +23,7 @@ from mass_nnunet.benchmark.grid import Grid, save_grid
 from mass_nnunet.benchmark.lookup import make_jobs
 from mass_nnunet.benchmark.runner import report_failures, run_local
 from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.hyperparameters import INFERENCES
 
 DEFAULT_METHODS = (
     "SupervisedTrainer",
@@ -51,7 +52,7 @@ def main() -> None:
     parser.add_argument("root", type=Path, help="folder for data, models and scores")
     parser.add_argument("--real", type=Path, help="shared/data/chaos_t2_mr; without it only the phantom is run")
     parser.add_argument("--methods", nargs="+", default=DEFAULT_METHODS, choices=sorted(trainers.__all__))
-    parser.add_argument("--inference", nargs="+", default=("segmentation", "atlas", "fused"))
+    parser.add_argument("--inference", nargs="+", default=INFERENCES)
     parser.add_argument(
         "--label-rates", type=float, nargs="+", default=(0.1, 0.25, 0.5, 1.0), help="some of them, once they are split"
     )

@@ -24,6 +24,7 @@ from nnunetv2.run.run_training import get_trainer_from_args
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.objective import Objective
 from mass_nnunet.trainers import MASSTrainer
 
@@ -140,7 +141,7 @@ def predictions(repeats: int, device: torch.device) -> None:
         return action
 
     actions = {"stock": predict(stock, True), "stock without mirroring": predict(stock, False)}
-    actions |= {name: predict(mass, False, name) for name in ("segmentation", "atlas", "fused")}
+    actions |= {name: predict(mass, False, name) for name in INFERENCES}
     with torch.no_grad():
         times = take_turns(actions, repeats, device)
     print(f"prediction of a scan of {' x '.join(map(str, scan.shape[1:]))} voxels, {capacity} atlases")

@@ -77,7 +77,7 @@ def scores_of(trainer: nnUNetTrainer) -> dict[str, list[float]]:
     if not isinstance(trainer, GroupTrainer):
         return {trainer.plans_manager.dataset_name: score(trainer, trainer.network, mirroring)}
     network, scores = trainer.module, {}
-    kinds = ("segmentation", "atlas", "fused") if getattr(network, "correspondence", None) else ("segmentation",)
+    kinds = getattr(network, "inferences", ("segmentation",))
     for modality, stream in enumerate(trainer.streams):
         trainer.activate([modality])
         for network.inference in kinds:

@@ -12,8 +12,6 @@ from .best_atlas import Registration, register_best
 from .errors import UserError
 from .networks import MASSNet
 
-BRANCHES = ("segmentation", "atlas", "fused")
-
 
 @dataclass(frozen=True)
 class Explained:
@@ -68,11 +66,12 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
     )
     scan = torch.from_numpy(data).float()  # (C, Z, Y, X)
     known = None if truth is None else np.maximum(labels[0], 0)
-    has_atlases = isinstance(network, MASSNet) and network.correspondence is not None
+    is_mass = isinstance(network, MASSNet)
+    has_atlases = is_mass and network.correspondence is not None
     predictions = {}
     with torch.inference_mode():
-        for branch in BRANCHES if has_atlases else BRANCHES[:1]:
-            if has_atlases:
+        for branch in network.inferences if is_mass else ("segmentation",):
+            if is_mass:
                 network.inference = branch
             logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
             predictions[branch] = logits.float().argmax(0).cpu().numpy()

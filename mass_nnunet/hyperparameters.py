@@ -27,6 +27,8 @@ DEFAULTS: dict[str, Any] = {
     "atlases": 5,
     # Steps by which a field is improved for the scan at hand where atlases predict or teach (see refinement.py).
     "refinement_steps": 20,
+    # Of what a scan's own gray values say, where more than the head predicts or teaches (see intensity.py); 0 for none.
+    "intensity_weight": 4.0,
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.
     "correspondence_channels": 16,
     # Share of that head's gradient that reaches the decoder and the encoders: with all of it the segmentation heads
@@ -59,6 +61,10 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+INFERENCES = ("segmentation", "adapted", "atlas", "fused")
+"""What a model may predict by, as ``mass.inference`` in the plans says: its head, the head and the scan's gray values,
+its atlases and the gray values, or all of it."""
+
 CHOICES: dict[str, tuple[str | None, ...]] = {
     "similarity": ("lncc", "mse", "nmi", "mind"),
     "inter_modal_similarity": (None, "lncc", "mse", "nmi", "mind"),
@@ -74,6 +80,11 @@ LEAST = {
     "refinement_steps": 0,
 }
 """The smallest that those that count may be."""
+
+
+def inferences(*, atlases: bool) -> tuple[str, ...]:
+    """Those of ``INFERENCES`` that a model with or without atlases can predict by."""
+    return INFERENCES if atlases else ("segmentation", "adapted")
 
 
 def learning_rate(features: int) -> float:

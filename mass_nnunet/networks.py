@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from .atlas import EVIDENCE, AtlasBank
 from .correspondence import CorrespondenceHead
 from .group_network import GroupNet, join
+from .hyperparameters import inferences
+from .intensity import intensity_evidence
 from .pairing import Layout
 from .refinement import refine
 from .registration import upsample, warp
@@ -52,12 +54,14 @@ class MASSNet(GroupNet):
             and a ``decoder`` of dynamic-network-architectures), which share what they share: their heads at least.
         layout: how a training batch is composed.
         atlases: the empty bank of atlases; its patch shape is that of the plans.
-        correspondence_channels: width of the correspondence head; 0 for none, and then ``inference`` is segmentation.
+        correspondence_channels: width of the correspondence head; 0 for none, and then no atlas predicts either.
         correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
         compares_features: whether training yields features for the anatomical consistency.
         modality: index of the modality that this model segments at inference.
-        inference: ``segmentation`` (the head alone), ``atlas`` (propagated labels) or ``fused`` (the sum of both).
+        inference: one of :data:`hyperparameters.INFERENCES`; what it needs atlases for is ``segmentation`` without a
+            correspondence head.
         refinement_steps: by which fields are improved for each scan, in evaluation mode (:func:`refinement.refine`).
+        intensity_weight: of what the scan's gray values say (:func:`intensity.intensity_evidence`).
     """
 
     def __init__(
@@ -72,6 +76,7 @@ class MASSNet(GroupNet):
         modality: int,
         inference: str,
         refinement_steps: int = 0,
+        intensity_weight: float = 0.0,
     ) -> None:
         super().__init__(unets, modality)
         coarse_to_half = [layer.in_channels for layer in self.heads][:-1]
@@ -82,8 +87,10 @@ class MASSNet(GroupNet):
         self.compares_features = compares_features
         self.atlases = atlases
         self.layout = layout
-        self.inference = inference if correspondence_channels else "segmentation"
+        self.inferences = inferences(atlases=self.correspondence is not None)
+        self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps
+        self.intensity_weight = intensity_weight
         # Projected features of the atlases, by modality; they hold until the weights change.
         self._atlas_features: dict[int, list[Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
@@ -112,7 +119,7 @@ class MASSNet(GroupNet):
             if self.unets[0].decoder.deep_supervision:
                 return self._segment(features)
             logits = self.heads[-1](features[-1]).float()
-            return logits if self.inference == "segmentation" else self._propagate(scans, features, logits)
+            return logits if self.inference == "segmentation" else self._adapted(scans, features, logits)
 
     def decode(self, scans: Tensor) -> list[Tensor]:
         """Features of the decoders, from coarse to fine; each scan goes through its modality's U-Net."""
@@ -145,15 +152,24 @@ class MASSNet(GroupNet):
         warped = warp(projected[-1][other], fields[len(target) :])
         return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
 
-    def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
-        """Logits of the labels that the modality's atlases propagate, or the sum of these and of the head's."""
+    def _adapted(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
+        """What the inference asks for of the head's logits and of the atlases' labels, and what gray values add."""
+        if self.inference != "adapted":
+            evidence = EVIDENCE * self._propagate(scans, features)
+            logits = logits + evidence if self.inference == "fused" else evidence
+        if self.intensity_weight:
+            seen = [intensity_evidence(p, scan[0]) for p, scan in zip(logits.softmax(1), scans, strict=True)]
+            logits = logits + self.intensity_weight * torch.stack(seen)
+        return logits
+
+    def _propagate(self, scans: Tensor, features: list[Tensor]) -> Tensor:
+        """Probabilities (S, K, Z, Y, X) of the labels that the modality's atlases propagate."""
         projected = self.correspondence.project(features[:-1])
         propagated = []
         for i, scan in enumerate(scans):
             fields = self._fields([f[i : i + 1] for f in projected], scan[None])
             propagated.append(self.atlases.fuse(self.active[0], scan, fields))
-        evidence = EVIDENCE * torch.stack(propagated)
-        return logits + evidence if self.inference == "fused" else evidence
+        return torch.stack(propagated)
 
     def register(self, scan: Tensor) -> Tensor:
         """Fields (A', 3, Z, Y, X) in voxels that pull each atlas of the active modality to a scan (1, C, Z, Y, X)."""

@@ -6,7 +6,7 @@ from typing import Any
 from nnunetv2.configuration import default_num_processes
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import DEFAULTS, learning_rate
+from mass_nnunet.hyperparameters import DEFAULTS, INFERENCES, learning_rate
 from mass_nnunet.raw import RawDataset
 
 from .fingerprint import BodyFingerprintExtractor
@@ -38,9 +38,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--iterations", type=int, default=ITERATIONS, help=f"steps an epoch (default {ITERATIONS})")
     parser.add_argument(
         "--inference",
-        choices=("segmentation", "atlas", "fused"),
+        choices=INFERENCES,
         default="fused",
-        help="what the model predicts by: its segmentation head, its atlases, or both (default fused)",
+        help="what predicts: the segmentation head alone or adapted to the scan's gray values, the atlases, or all "
+        "(default fused)",
     )
     parser.add_argument(
         "-np", type=int, default=default_num_processes, help=f"worker processes (default {default_num_processes})"

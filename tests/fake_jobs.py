@@ -24,7 +24,7 @@ def fake_grid(output: Path, seeds: int = 3, methods: tuple[str, ...] = ("A", "B"
 
 
 def fake_jobs(grid: Grid) -> list[Job]:
-    return [Job(grid, cell, 0, False, False, (), "digest") for cell in grid.cells]
+    return [Job(grid, cell, 0, False, (), (), "digest") for cell in grid.cells]
 
 
 def done(job: Job) -> list[str]:

@@ -45,6 +45,7 @@ def network(
     modality: int = 0,
     deep_supervision: bool = True,
     correspondence_gradient: float = 0.1,
+    correspondence_channels: int = 4,
     share: Callable[[list[nn.Module]], None] = share_decoder,
 ) -> MASSNet:
     """A group's network, in training mode, expecting a whole batch."""
@@ -55,7 +56,7 @@ def network(
         unets,
         layout=layout,
         atlases=AtlasBank(layout.modalities, 2, 1, CLASSES, PATCH),
-        correspondence_channels=4,
+        correspondence_channels=correspondence_channels,
         correspondence_gradient=correspondence_gradient,
         modality=modality,
         inference=inference,

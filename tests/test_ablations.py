@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from mass_nnunet import appearance, trainers
-from mass_nnunet.hyperparameters import complete
+from mass_nnunet.hyperparameters import DEFAULTS, INFERENCES, complete
 from tiny_group import trainer
 
 SUPERVISED = ("DualStreamTrainer", "DualStreamTrainerOrganContrast")
@@ -116,11 +116,13 @@ def test_the_encoder_is_shared_if_asked_for(shared, monkeypatch):
     assert heads.weight is others.weight
 
 
-def test_without_the_atlas_branch_the_head_predicts_whatever_the_plans_say():
+@pytest.mark.parametrize(("named", "taken"), [("fused", "segmentation"), ("adapted", "adapted")])
+def test_without_the_atlas_branch_the_head_predicts_alone_or_with_the_gray_values(named, taken):
     one = trainer("DualStreamTrainer")
-    one.plans_manager.plans["mass"]["inference"] = "fused"
+    one.plans_manager.plans["mass"]["inference"] = named
     one.initialize()
-    assert one.module.inference == "segmentation"
+    assert one.module.inference == taken
+    assert one.module.intensity_weight == DEFAULTS["intensity_weight"] > 0
 
 
 def test_a_training_without_the_atlas_branch_ends_with_two_models(root):
@@ -140,8 +142,12 @@ def test_all_trainers_share_the_defaults_that_they_do_not_change():
         cls = getattr(trainers, name)
         if issubclass(cls, trainers.MASSTrainer):
             assert complete(cls.CHANGES).keys() == complete().keys()
-            without_a_choice = {"MASSReleaseTrainer", "MASSTrainerNoAtlas", *SUPERVISED}
-            assert cls.chooses_inference() == (name not in without_a_choice)
+            if name == "MASSReleaseTrainer":
+                assert cls.inferences() == ()
+            elif name in {"MASSTrainerNoAtlas", *SUPERVISED}:
+                assert cls.inferences() == ("segmentation", "adapted")
+            else:
+                assert cls.inferences() == INFERENCES
 
 
 @pytest.mark.parametrize("suffix", ["SCAC", "NoSC", "NoAC", "MSE", "KL"])

@@ -42,9 +42,10 @@ def test_a_group_method_trains_once_and_others_each_dataset(grid):
     assert [(test.modality, test.dataset.name) for test in mass.tested] == [("CT", CT), ("MRI", MRI)]
     assert mass.inferences == ("segmentation", "atlas")
     assert supervised.inferences == ("segmentation",)
-    dual = make_jobs(replace(grid, methods=("DualStreamTrainer",), inference=("atlas",)))[0]
-    assert dual.together
-    assert dual.inferences == ("segmentation",)
+    for asked, left in [(("atlas",), ("segmentation",)), (("atlas", "adapted"), ("adapted",))]:
+        dual = make_jobs(replace(grid, methods=("DualStreamTrainer",), inference=asked))[0]
+        assert dual.together
+        assert dual.inferences == left
 
 
 def test_unknown_trainer(grid):

@@ -7,6 +7,7 @@ from torch import nn
 
 from mass_nnunet.atlas import EVIDENCE, AtlasBank
 from mass_nnunet.group_network import share_convolutions, share_decoder
+from mass_nnunet.intensity import intensity_evidence
 from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast, decoder_features
 from mass_nnunet.pairing import Layout
 from mass_nnunet.registration import warp
@@ -121,6 +122,31 @@ def test_fused_is_the_sum_of_the_branches():
     with torch.no_grad():
         total = nets["segmentation"](scans) + nets["atlas"](scans)
         torch.testing.assert_close(nets["fused"](scans), total, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("inference", ["adapted", "atlas", "fused"])
+def test_gray_values_add_to_what_the_branches_say(inference):
+    net, scans = with_atlases(inference), torch.randn(2, 1, *PATCH)
+    with torch.no_grad():
+        without = net(scans)
+        net.intensity_weight = 2.0
+        for scan, logits, informed in zip(scans, without, net(scans), strict=True):
+            evidence = intensity_evidence(logits.softmax(0), scan[0])
+            assert evidence.max() > 0.1
+            torch.testing.assert_close(informed, logits + 2 * evidence, atol=1e-3, rtol=1e-3)
+
+
+def test_a_network_without_atlases_predicts_by_its_head_and_the_gray_values():
+    net = network(LAYOUT, "adapted", deep_supervision=False, correspondence_channels=0).eval()
+    scan = torch.randn(1, 1, *PATCH)
+    with torch.no_grad():
+        head = net(scan)
+        net.intensity_weight = 2.0
+        informed = net(scan)
+        torch.testing.assert_close(informed[0], head[0] + 2 * intensity_evidence(head[0].softmax(0), scan[0, 0]))
+        net.inference = "segmentation"
+        assert torch.equal(net(scan), head)
+    assert network(LAYOUT, "fused", correspondence_channels=0).inference == "segmentation"
 
 
 def test_fields_are_refined_if_asked():

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from mass_nnunet.branches import BRANCHES, explain, load_model
+from mass_nnunet.branches import explain, load_model
 from mass_nnunet.cli import main
+from mass_nnunet.hyperparameters import INFERENCES
 from tiny_group import CT, MODEL, MRI, make_group, trainer, variables
 
 PICTURE = re.compile(r"data:image/png;base64,([^\"]+)")
@@ -49,7 +50,7 @@ def test_what_is_shown_is_what_the_model_predicts(root):
     raw = root / "raw" / MRI
     predictor = load_model(root / "results" / MRI / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
     found = explain(predictor, [raw / "imagesTs/mrtest_0000.nii.gz"], raw / "labelsTs/mrtest.nii.gz")
-    assert tuple(found.predictions) == BRANCHES
+    assert tuple(found.predictions) == INFERENCES
     assert all(labels.shape == found.image.shape == found.truth.shape for labels in found.predictions.values())
     assert set(np.unique(found.truth)) == {0, 1, 2, 3, 4}
     registration = found.registration

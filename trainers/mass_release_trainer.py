@@ -68,6 +68,7 @@ class MASSReleaseTrainer(MASSTrainer):
         "correspondence_gradient": 1.0,
         # What the network alone makes of its dead terms is the question.
         "refinement_steps": 0,
+        "intensity_weight": 0.0,
         "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0} | CONSISTENCIES,
     }
 
@@ -80,9 +81,9 @@ class MASSReleaseTrainer(MASSTrainer):
         return network
 
     @classmethod
-    def chooses_inference(cls) -> bool:
-        """The head is not trained."""
-        return False
+    def inferences(cls) -> tuple[str, ...]:
+        """No choice: the head is not trained."""
+        return ()
 
     def _build_loss(self) -> ReleaseObjective:
         classes = self.label_manager.num_segmentation_heads

@@ -9,7 +9,7 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from mass_nnunet.appearance import perturbed, with_other_organs
 from mass_nnunet.data import GroupLoader
 from mass_nnunet.group_network import share_convolutions, share_decoder
-from mass_nnunet.hyperparameters import complete
+from mass_nnunet.hyperparameters import complete, inferences
 from mass_nnunet.networks import MASSNet
 from mass_nnunet.objective import TERMS, Objective
 from mass_nnunet.teacher import Teacher
@@ -48,12 +48,13 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             modality=blueprint.modality,
             inference=blueprint.inference,
             refinement_steps=hyperparameters["refinement_steps"],
+            intensity_weight=hyperparameters["intensity_weight"],
         )
 
     @classmethod
-    def chooses_inference(cls) -> bool:
-        """Whether a model of it, at the default hyperparameters, predicts by head, atlases or both as it is asked."""
-        return complete(cls.CHANGES)["correspondence_channels"] > 0
+    def inferences(cls) -> tuple[str, ...]:
+        """What a model of it, at the default hyperparameters, can be asked to predict by."""
+        return inferences(atlases=complete(cls.CHANGES)["correspondence_channels"] > 0)
 
     def parameter_groups(self) -> list[dict]:
         """The correspondence head has a rate of its own."""

@@ -109,7 +109,7 @@ def _predict(job: Job, claim: Claim, tested: Tested, inference: str) -> tuple[pd
     arguments = {
         **_model(job),
         "dataset": tested.dataset.id,
-        "inference": inference if job.atlas else None,
+        "inference": inference if job.choices else None,
         "predictions": str(job.predictions(tested, inference)),
         "scores": str(scores),
     }

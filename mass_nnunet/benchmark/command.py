@@ -28,7 +28,7 @@ A grid is a YAML file:
     plans: MASSPlans                 # this and those below are the defaults
     configuration: 3d_fullres
     device: cuda
-    inference: [segmentation]        # and atlas or fused, whatever was planned, for methods that have an atlas
+    inference: [segmentation]        # and adapted, atlas, fused, whatever was planned, as a method has them
 
 Its cells are done in any order by as many workers as are started, on any machine that sees the output folder. What is
 done is not done again, and what was interrupted goes on.

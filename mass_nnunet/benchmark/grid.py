@@ -10,9 +10,9 @@ import yaml
 
 from mass_nnunet.errors import UserError
 from mass_nnunet.files import atomic_path
+from mass_nnunet.hyperparameters import INFERENCES
 
 DEVICES = ("cuda", "cpu", "mps")
-INFERENCES = ("segmentation", "atlas", "fused")
 GRID_FILE = "last_grid.yaml"
 """In the output folder, where the user may keep a ``grid.yaml``: the grid of the last ``run``."""
 
@@ -51,7 +51,7 @@ class Grid:
     configuration: str = "3d_fullres"
     device: str = "cuda"
     inference: tuple[str, ...] = ("segmentation",)
-    """Of methods that have an atlas; all others have ``segmentation`` only."""
+    """Of methods that have a choice, and as far as they have it; all others have ``segmentation`` only."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -107,7 +107,7 @@ _EXAMPLES = {
     "plans": "MASSPlans",
     "configuration": "3d_fullres",
     "device": "cuda",
-    "inference": "[segmentation, atlas, fused]",
+    "inference": f"[{', '.join(INFERENCES)}]",
 }
 
 

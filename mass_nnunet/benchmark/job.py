@@ -33,8 +33,8 @@ class Job:
     fold: int
     together: bool
     """Whether one training trains all modalities."""
-    atlas: bool
-    """Whether the network predicts by an atlas if asked to."""
+    choices: tuple[str, ...]
+    """What the network can be asked to predict by; empty where it knows of no choice."""
     tested: tuple[Tested, ...]
     inputs: str
     """Digest of the plans and of the fold: what a cell that is done was done with."""
@@ -42,7 +42,7 @@ class Job:
     @property
     def inferences(self) -> tuple[str, ...]:
         """How the test scans are predicted."""
-        return self.grid.inference if self.atlas else ("segmentation",)
+        return tuple(name for name in self.grid.inference if name in self.choices) or ("segmentation",)
 
     @property
     def folder(self) -> Path:

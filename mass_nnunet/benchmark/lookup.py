@@ -35,9 +35,9 @@ def make_jobs(grid: Grid) -> list[Job]:
     for cell in grid.cells:
         kind = classes[cell.method]
         together = issubclass(kind, GroupTrainer) and not issubclass(kind, SingleTrainer)
-        atlas = issubclass(kind, trainers.MASSTrainer) and kind.chooses_inference()
+        choices = kind.inferences() if issubclass(kind, trainers.MASSTrainer) else ()
         fold, inputs = _fold(tests, plans, cell, getattr(kind, "CHANGES", {}))
-        job = Job(grid, cell, fold, together, atlas, tests, inputs)
+        job = Job(grid, cell, fold, together, choices, tests, inputs)
         if read_record(job.folder).get("inputs", inputs) != inputs:
             raise UserError(
                 f"{job.folder} was begun with other plans, hyperparameters or another split: name another output in "

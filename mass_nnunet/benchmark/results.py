@@ -6,9 +6,10 @@ from typing import Any
 import pandas as pd
 
 from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import INFERENCES
 
 from .cell import SCORES, SETTING
-from .grid import INFERENCES, Cell, Grid
+from .grid import Cell, Grid
 from .state import DONE, read_record, state
 
 ALL_ORGANS = "all organs"

@@ -23,7 +23,7 @@ def commands(job: Job) -> list[str]:
     for datasets in job.trainings:
         lines.append(_line("nnUNetv2_train", datasets[0].id, grid.configuration, fold, *model))
     for inference in job.inferences:
-        if job.atlas:
+        if job.choices:
             lines.append(f'# with "inference": "{inference}" under "mass" in plans.json beside the models')
         for tested in job.tested:
             out = job.predictions(tested, inference)
