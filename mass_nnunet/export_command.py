@@ -33,8 +33,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet export``; those of the model are nnU-Net's."""
     parser.epilog = (
         "The model is the segmentation branch of the dataset's modality, a plain U-Net: it predicts what "
-        "--inference segmentation does. The atlas and the fused inference need this package and the atlases, which "
-        "are patients' images, and CANNOT be exported: nnUNetv2_export_model_to_zip passes on the whole model, images "
+        "--inference segmentation does. The other inferences need this package, and atlas and fused the atlases, which "
+        "are patients' images; they CANNOT be exported: nnUNetv2_export_model_to_zip passes on the whole model, images "
         f"included. Installed, the model is one of {TRAINER}, and takes the place of any other one of {TRAINER} "
         "with the same dataset, plans and configuration."
     )

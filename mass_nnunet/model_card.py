@@ -174,7 +174,7 @@ def _limits(facts: Facts) -> list[str]:
                 "a test of their own. It was trained from few labels where the label rate above is small.",
                 "The scores hold for scans like those that they were measured on, and small numbers of scans "
                 "leave them uncertain.",
-                "The atlas branch and the fused prediction of the original model are no part of it.",
+                "What the original model makes of its atlases and of a scan's own gray values is no part of it.",
                 "The weights were learned from patients' scans; no scan is stored in them, but this is no proof "
                 "that nothing can be reconstructed.",
             ]
