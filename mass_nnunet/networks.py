@@ -61,7 +61,7 @@ class MASSNet(GroupNet):
         inference: one of :data:`hyperparameters.INFERENCES`; what it needs atlases for is ``segmentation`` without a
             correspondence head.
         refinement_steps: by which fields are improved for each scan, in evaluation mode (:func:`refinement.refine`).
-        intensity_weight: of what the scan's gray values say (:func:`intensity.intensity_evidence`).
+        intensity_weight: of what the gray values of a scan's first channel say (:mod:`intensity`).
     """
 
     def __init__(
