@@ -87,13 +87,17 @@ class MASSNet(GroupNet):
         self.compares_features = compares_features
         self.atlases = atlases
         self.layout = layout
-        self.inferences = inferences(atlases=self.correspondence is not None)
         self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps
         self.intensity_weight = intensity_weight
         # Projected features of the atlases, by modality; they hold until the weights change.
         self._atlas_features: dict[int, list[Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
+
+    @property
+    def inferences(self) -> tuple[str, ...]:
+        """What it can predict by."""
+        return inferences(atlases=self.correspondence is not None)
 
     @property
     def heads(self) -> nn.ModuleList:

@@ -66,6 +66,15 @@ def test_what_is_shown_is_what_the_model_predicts(root):
     assert np.array_equal(again, found.predictions["fused"])
 
 
+def test_a_model_without_atlases_shows_what_it_predicts_by_and_no_registration(root):
+    raw = root / "raw" / MRI
+    predictor = load_model(root / "results" / MRI / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
+    predictor.network.correspondence = None
+    found = explain(predictor, [raw / "imagesTs/mrtest_0000.nii.gz"], None)
+    assert tuple(found.predictions) == ("segmentation", "adapted")
+    assert found.registration is None
+
+
 def test_what_is_not_there(root, tmp_path, capsys):
     assert visualize(tmp_path, "nobody", "-d", "801") == 2
     assert f"{CT} has no case nobody: name one of imagesTs, imagesTr or imagesUn" in capsys.readouterr().err
