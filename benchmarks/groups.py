@@ -47,7 +47,7 @@ def prepare(root: Path, args: Namespace) -> list[Path]:
     phantom = root / PHANTOM
     count = args.train_scans + args.val_scans + args.test_scans
     scans = ["--ct", count, "--mri", count, "--unlabelled-ct", 0, "--unlabelled-mri", 0, "--size", *args.size]
-    _run("phantom", root / "drawn", *scans, "-np", args.np)
+    _run("phantom", root / "drawn", *scans, "--seed", args.phantom_seed, "-np", args.np)
     fraction = args.test_scans / count
     with nnunet_folders(phantom):
         for source, dataset_id in zip(("btcv", "chaos"), IDS, strict=True):

@@ -64,6 +64,7 @@ def main() -> None:
     parser.add_argument("--val-scans", type=int, default=2)
     parser.add_argument("--test-scans", type=int, default=12)
     parser.add_argument("--size", type=int, nargs=3, default=(32, 128, 128), help="of drawn scans, voxels z y x")
+    parser.add_argument("--phantom-seed", type=int, default=0, help="another one draws other patients")
     parser.add_argument("--patch-size", type=int, nargs=3, default=(16, 48, 48))
     parser.add_argument("--features", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=16)

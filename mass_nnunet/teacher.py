@@ -21,14 +21,22 @@ class Teacher:
 
     Args:
         network: without the wrappers of DDP and torch.compile; in evaluation mode it segments.
+        inference: by which a :class:`networks.MASSNet` segments.
         momentum: of the running average.
         warm_up: after n steps the average spans about n / warm_up of them, until ``momentum`` is reached.
     """
 
-    def __init__(self, network: nn.Module, *, momentum: float = MOMENTUM, warm_up: int = WARM_UP) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        inference: str = "segmentation",
+        momentum: float = MOMENTUM,
+        warm_up: int = WARM_UP,
+    ) -> None:
         self.network = deepcopy(network).eval().requires_grad_(False)
         set_deep_supervision(self.network, False)
-        self.network.inference = "segmentation"
+        self.network.inference = inference
         self.momentum, self.warm_up = momentum, warm_up
         self.steps = 0
 

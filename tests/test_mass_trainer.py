@@ -196,6 +196,7 @@ def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(r
     labelled = mass.module.layout.is_labelled(torch.device("cpu"))
     by_teacher, by_network = seen
     assert torch.equal(by_teacher, data[~labelled])
+    assert mass.teacher.network.inference == "adapted"
     assert torch.equal(by_network[labelled], data[labelled])
     assert not any(torch.equal(a, b) for a, b in zip(by_network[~labelled], by_teacher, strict=True))
     assert any(not torch.equal(p, old) for p, old in zip(mass.teacher.network.parameters(), before, strict=True))

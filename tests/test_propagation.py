@@ -70,7 +70,7 @@ def test_they_are_what_the_atlases_of_the_modality_say(root):
             assert labels.shape == (1, *image.shape[1:])
             assert (labels[:] == 3 - modality).all()
     # The teacher goes on teaching.
-    assert teacher.inference == "segmentation"
+    assert teacher.inference == "adapted"
     assert teacher.active == (0, 1)
     assert not teacher.training
 

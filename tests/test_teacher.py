@@ -27,6 +27,21 @@ def test_begins_as_the_network_and_segments_as_it():
     torch.testing.assert_close(probabilities, net(scans).softmax(1))
 
 
+def test_teaches_by_the_inference_that_it_is_asked_for():
+    net = student()
+    net.intensity_weight = 2.0
+    teacher = Teacher(net, inference="adapted")
+    net.eval()
+    set_deep_supervision(net, False)
+    net.inference = "adapted"
+    # An organ of one gray in noise, so that gray values have something to say.
+    scans = 0.1 * torch.randn(2, 1, *PATCH)
+    scans[:, :, 2:6, 4:12, 4:12] += 1
+    probabilities = teacher(scans)
+    torch.testing.assert_close(probabilities, net(scans).softmax(1))
+    assert not torch.allclose(probabilities, Teacher(net)(scans), atol=1e-2)
+
+
 def test_is_the_running_average_of_the_weights():
     net = student()
     teacher = Teacher(net)

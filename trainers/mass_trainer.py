@@ -97,9 +97,9 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         return self.teacher is not None and self.module.correspondence is not None
 
     def appoint_teacher(self) -> None:
-        """Where unlabelled scans teach, make the network as it is now their teacher."""
+        """Where unlabelled scans teach, make the network as it is now their teacher, with what gray values add."""
         if self.layout.unlabelled and self.hyperparameters["weights"]["teaching"]:
-            self.teacher = Teacher(self.module)
+            self.teacher = Teacher(self.module, inference="adapted")
 
     def on_train_epoch_start(self) -> None:
         """As in :class:`GroupTrainer`; where the ramp ends, labels are propagated to the unlabelled scans, once."""
