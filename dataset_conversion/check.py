@@ -11,7 +11,6 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.organs import BACKGROUND
 from mass_nnunet.raw import TEST, TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.volume import ORIENTATION, SIMILAR_GRID, compact, grid_distance, label_like, read_volume
 from mass_nnunet.workers import map_cases
@@ -65,7 +64,7 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
     previews: dict[str, dict[str, Preview]] = {}
     for dataset in datasets:
         results = map_cases(
-            partial(inspect, labels=labels_of(dataset), channels=tuple(dataset.channels)),
+            partial(inspect, labels=dataset.labels, channels=tuple(dataset.channels)),
             jobs(dataset),
             processes=processes,
             description=f"checking {dataset.name}",
@@ -76,27 +75,12 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
     broken = []
     for dataset in datasets:
         own = [case for case in checked if case.dataset == dataset.name]
-        print(write_check(dataset.folder, own, previews[dataset.name], labels_of(dataset)))
+        print(write_check(dataset.folder, own, previews[dataset.name], dataset.labels))
         if not any(case.has(Level.ERROR) for case in own):
             broken += _by_nnunet(dataset, processes)
     refuse_errors(checked)
     if broken:
         raise UserError("\n".join(broken))
-
-
-def labels_of(dataset: RawDataset) -> dict[str, int]:
-    """Name to value.
-
-    Raises:
-        UserError: the dataset has regions, or an ignore label, or values with gaps.
-    """
-    labels = dataset.content["labels"]
-    path = dataset.folder / "dataset.json"
-    if not all(isinstance(value, int) for value in labels.values()):
-        raise UserError(f"{path} has labels that are regions of several values: these are not supported")
-    if sorted(labels.values()) != list(range(len(labels))) or labels.get(BACKGROUND) != 0:
-        raise UserError(f"{path} has labels {labels}: give {BACKGROUND} 0 and the others 1, 2, ... without gaps")
-    return labels
 
 
 def jobs(dataset: RawDataset) -> list[Job]:

@@ -18,7 +18,6 @@ from mass_nnunet.raw import RawDataset
 from mass_nnunet.volume import label_like, read_volume, write_volume
 from mass_nnunet.workers import map_cases
 
-from .check import labels_of
 from .raw_dataset import dataset_path
 from .source import map_labels, visible_files
 
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
     if args.processes < 1:
         raise UserError(f"-np {args.processes} is not at least 1")
     dataset = RawDataset.load(args.d)
-    labels, table = parse_map(args.map, labels_of(dataset), dataset.name)
+    labels, table = parse_map(args.map, dataset.labels, dataset.name)
     name = args.name or f"{dataset.name.split('_', 1)[1]}-relabelled"
     folder = dataset_path(_next_free(args.d) if args.to is None else args.to, name)
     if folder.exists():

@@ -8,9 +8,12 @@ from nnunetv2.utilities.utils import get_identifiers_from_splitted_dataset_folde
 
 from .errors import UserError
 from .files import read_json
+from .organs import BACKGROUND
 from .paths import base_folder, dataset_name
 
 TRAINING, UNLABELLED, TEST = "imagesTr", "imagesUn", "imagesTs"
+IGNORE = "ignore"
+"""nnU-Net's name of the label of voxels that nobody has outlined."""
 _REQUIRED = ("channel_names", "labels", "numTraining", "file_ending")
 
 
@@ -46,6 +49,26 @@ class RawDataset:
     def channels(self) -> list[str]:
         """Names of the channels, such as ``["CT"]``, in their order."""
         return list(self.content["channel_names"].values())
+
+    @property
+    def labels(self) -> dict[str, int]:
+        """Name to value: the background is 0, the organs are 1, 2, ...
+
+        Raises:
+            UserError: the dataset has regions, or an ignore label, or values with gaps.
+        """
+        labels = self.content["labels"]
+        path = self.folder / "dataset.json"
+        if not all(isinstance(value, int) for value in labels.values()):
+            raise UserError(f"{path} has labels that are regions of several values: these are not supported")
+        if IGNORE in labels:
+            raise UserError(
+                f"{path} has nnU-Net's label {IGNORE!r}, which is not supported: move the scans that are outlined in "
+                f"part to {UNLABELLED}, and take it out of the labels"
+            )
+        if sorted(labels.values()) != list(range(len(labels))) or labels.get(BACKGROUND) != 0:
+            raise UserError(f"{path} has labels {labels}: give {BACKGROUND} 0 and the others 1, 2, ... without gaps")
+        return labels
 
     def cases(self, part: str) -> list[str]:
         """Identifiers of the scans in ``imagesTr``, ``imagesUn`` or ``imagesTs``, sorted; none if that is absent.

@@ -14,14 +14,15 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     """Read the datasets of a group.
 
     Raises:
-        UserError: there are fewer than two, one is not complete, or they differ in labels, channels or reader.
+        UserError: there are fewer than two, one is not complete or has labels that are not supported, or they differ in
+            labels, channels or reader.
     """
     group = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
     if len(group) < 2:
         raise UserError(f"{group[0].name} has no partner: give the ids of two or more datasets, as in -d 801 802")
     first = group[0]
     for other in group[1:]:
-        labels = (first.content["labels"], other.content["labels"])
+        labels = (first.labels, other.labels)
         if labels[0] != labels[1]:
             common = " ".join(name for name in labels[0] if name in labels[1] and name != BACKGROUND)
             remedy = f"`mass_nnunet relabel -d ID --map {common}`" if common else "labels of the same names"

@@ -140,6 +140,7 @@ def test_what_nnunet_itself_refuses(dataset, capsys):
         ({"background": 0, "liver": 2}, "without gaps"),
         ({"background": 0, "liver": [1, 2]}, "labels that are regions"),
         ({"liver": 0}, "give background 0"),
+        ({"background": 0, "liver": 1, "ignore": 2}, "label 'ignore', which is not supported"),
     ],
 )
 def test_labels_that_are_not_supported(dataset, capsys, labels, text):

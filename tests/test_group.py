@@ -52,6 +52,15 @@ def test_different_labels_are_both_printed(folders):
         load_group([801, 802])
 
 
+def test_labels_that_the_methods_cannot_learn(folders):
+    """In a training they would be classes of their own, or an index beyond all classes."""
+    for labels in ({"background": 0, "liver": 1, "ignore": 2}, {"background": 0, "organs": [1, 2]}):
+        for folder in folders[:2]:
+            change(folder, labels=labels)
+        with pytest.raises(UserError, match=r"Dataset801_A/dataset\.json has .* not supported"):
+            load_group([801, 802])
+
+
 def test_different_numbers_of_channels(folders):
     change(folders[1], channel_names={"0": "T1", "1": "T2"})
     with pytest.raises(UserError, match=r"number of channels: \['CT'\] and \['T1', 'T2'\]"):

@@ -67,7 +67,7 @@ def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
     found = [(row, files) for row in worst.itertuples() if (files := _files(row, jobs)) is not None]
     if not found:
         return 0
-    labels = next(iter(jobs.values())).tested[0].dataset.content["labels"]
+    labels = next(iter(jobs.values())).tested[0].dataset.labels
     slices = [_slice(row, files) for row, files in found]
     columns = min(_ACROSS, len(slices))
     rows = -(-len(slices) // columns)
