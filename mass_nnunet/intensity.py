@@ -13,7 +13,7 @@ PARZEN = 2.0
 PRIOR = 10.0
 """Voxels that a class needs to be believed: with so many its evidence is half of what it would be, without any none."""
 NEIGHBOURHOOD = 5
-"""Side in voxels of the cube of which a class has to fill :data:`SHARE` for its evidence to count in full."""
+"""Side in voxels of the cube of which a class has to fill :data:`SHARE` to be near."""
 SHARE = 0.25
 
 
@@ -24,7 +24,9 @@ def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
     segmentation gives it to the class (Van Leemput et al., IEEE TMI 1999, take such a step in each of their
     iterations); p0 is a flat one. It needs no other scan, and so does not mind a contrast that training has not shown.
     What is rarer in a class than in the flat density hardly speaks against it: by its likelihood single outliers would
-    decide. And it counts where the class is at hand, as other things in a body are as gray as an organ.
+    decide. And it counts where the class is near, as other things in a body are as gray as an organ. The background's
+    density is of what is near organs, too: by that of all that is in the image organs would grow into what surrounds
+    them.
 
     Args:
         probabilities: of the first segmentation (K, Z, Y, X), the background first.
@@ -35,15 +37,20 @@ def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
     """
     with torch.autocast(image.device.type, enabled=False):
         probabilities, image = probabilities.float(), image.float()
-        bins = _bins(image, organs=1 - probabilities[0])
-        shares = probabilities.flatten(1)
+        organs = 1 - probabilities[:1]
+        bins = _bins(image, organs[0])
+        shares = torch.cat([probabilities[:1] * _near(organs), probabilities[1:]]).flatten(1)
         counts = shares.new_zeros((len(shares), BINS)).index_add_(1, bins.flatten(), shares)
         index = torch.arange(BINS, device=image.device)
         window = (-0.5 * ((index[:, None] - index) / PARZEN).square()).exp()
         window = window / window.sum(1, keepdim=True)
         density = counts @ window / (counts.sum(1, keepdim=True) + PRIOR)  # (K, BINS)
-        near = box_mean(probabilities[:, None], NEIGHBOURHOOD)[:, 0] / SHARE
-        return (BINS * density).log1p()[:, bins] * near.clamp(max=1)
+        return (BINS * density).log1p()[:, bins] * _near(probabilities)
+
+
+def _near(probabilities: Tensor) -> Tensor:
+    """How near each class is to each voxel, from 0 to 1; both (K, Z, Y, X)."""
+    return (box_mean(probabilities[:, None], NEIGHBOURHOOD)[:, 0] / SHARE).clamp(max=1)
 
 
 def _bins(image: Tensor, organs: Tensor) -> Tensor:

@@ -25,8 +25,11 @@ def blocks() -> tuple[Tensor, Tensor]:
 
 def test_agrees_with_a_density_computed_voxel_by_voxel():
     torch.manual_seed(0)
-    rarer = torch.tensor([0.0, 0.0, -3.0]).view(3, 1, 1, 1)
-    probabilities, image = (4 * torch.randn(3, 2, 3, 7) + rarer).softmax(0), torch.randn(2, 3, 7)
+    depth, height, width = shape = (2, 3, 12)
+    logits = 4 * torch.randn(3, *shape)
+    logits[0, ..., 6:] += 8.0  # there all is background, some of which is not near the organs
+    logits[2] -= 3.0
+    probabilities, image = logits.softmax(0), torch.randn(shape)
     organs = (1 - probabilities[0]).flatten().tolist()
     grays = image.flatten().tolist()
     mean = sum(w * g for w, g in zip(organs, grays, strict=True)) / sum(organs)
@@ -38,17 +41,36 @@ def test_agrees_with_a_density_computed_voxel_by_voxel():
         total = sum(math.exp(-0.5 * ((center - b) / PARZEN) ** 2) for b in range(BINS))
         return math.exp(-0.5 * ((center - at) / PARZEN) ** 2) / total
 
+    def near(share: Tensor, x: int) -> float:
+        column = x % width  # the cube reaches across the short axes
+        around = share[..., max(column - NEIGHBOURHOOD // 2, 0) : column + NEIGHBOURHOOD // 2 + 1]
+        return min(around.mean().item() / SHARE, 1)
+
     evidence = intensity_evidence(probabilities, image)
-    gates = []
+    voxels = range(depth * height * width)
+    surrounding = [near(1 - probabilities[0], x) for x in voxels]
+    assert min(surrounding) < 0.5
+    assert max(surrounding) == 1
     for k, (x, at) in product(range(3), enumerate(bins)):
         shares = probabilities[k].flatten().tolist()
+        if k == 0:
+            shares = [w * n for w, n in zip(shares, surrounding, strict=True)]
         mass = sum(w * kernel(b, at) for w, b in zip(shares, bins, strict=True))
-        column = x % 7  # the cube reaches across the short axes
-        around = probabilities[k, ..., max(column - NEIGHBOURHOOD // 2, 0) : column + NEIGHBOURHOOD // 2 + 1]
-        gates.append(min(around.mean().item() / SHARE, 1))
-        expected = gates[-1] * math.log(1 + BINS * mass / (sum(shares) + PRIOR))
-        assert evidence[k].flatten()[x].item() == pytest.approx(expected, rel=1e-4)
-    assert min(gates) < 0.9 and max(gates) == 1
+        expected = near(probabilities[k], x) * math.log(1 + BINS * mass / (sum(shares) + PRIOR))
+        assert evidence[k].flatten()[x].item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+def test_an_organ_does_not_grow_into_what_surrounds_it_and_looks_a_bit_like_it():
+    """However large the rest of the image is: of its own gray values there are few in all of the background."""
+    labels = torch.zeros(8, 48, 48, dtype=torch.long)
+    labels[2:6, 18:30, 18:30] = 1
+    image = torch.zeros(labels.shape)
+    image[1:7, 15:33, 15:33] = 2.0
+    image[labels == 1] = 3.0
+    image += 0.4 * torch.randn(labels.shape, generator=torch.Generator().manual_seed(0))
+    probabilities = labelled(labels, 0.95, classes=2)
+    found = (probabilities.log() + 4 * intensity_evidence(probabilities, image)).argmax(0)
+    assert found.sum() < 1.06 * labels.sum()
 
 
 def test_voxels_on_the_wrong_side_of_a_border_come_back():
