@@ -27,7 +27,8 @@ DEFAULTS: dict[str, Any] = {
     "atlases": 5,
     # Steps by which a field is improved for the scan at hand where atlases predict or teach (see refinement.py).
     "refinement_steps": 20,
-    # Of what a scan's own gray values say, where more than the head predicts or teaches (see intensity.py); 0 for none.
+    # Of what a scan's own gray values say, where more than the head predicts and wherever unlabelled scans teach (see
+    # intensity.py); 0 for none.
     "intensity_weight": 4.0,
     # Channels of the correspondence head; a multiple of 16 is fastest. 0 leaves the atlas branch out.
     "correspondence_channels": 16,
