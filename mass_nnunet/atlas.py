@@ -12,7 +12,7 @@ from .similarity import local_correlation
 # Softmax over atlases of their local correlation, which runs from 0 to 1.
 TEMPERATURE = 0.1
 EVIDENCE = 5.0
-"""Logit of a label that all atlases propagate.
+"""Logit of a label that all atlases propagate; it outvotes a head that is less than 99 % sure of another one.
 
 Log probabilities would do as well on the plans' grid, but nnU-Net interpolates logits to the scan's own, and there the
 logarithm of almost zero is heavier than all its neighbours.

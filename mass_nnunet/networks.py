@@ -17,8 +17,6 @@ from .registration import upsample, warp
 
 NATIVE_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
 """Of this machine's processor; asked once, as the question would break a compiled graph in two."""
-FUSED_SHARE = 0.6
-"""Of the atlases' evidence, what counts beside the head's; all of it would overrule the head at the organs' borders."""
 
 
 class GroupOutput(NamedTuple):
@@ -162,7 +160,7 @@ class MASSNet(GroupNet):
         """What the inference asks for of the head's logits and of the atlases' labels, and what gray values add."""
         if self.inference != "adapted":
             evidence = EVIDENCE * self._propagate(scans, features)
-            logits = logits + FUSED_SHARE * evidence if self.inference == "fused" else evidence
+            logits = logits + evidence if self.inference == "fused" else evidence
         if self.intensity_weight:
             seen = [intensity_evidence(p, scan[0]) for p, scan in zip(logits.softmax(1), scans, strict=True)]
             logits = logits + self.intensity_weight * torch.stack(seen)

@@ -8,7 +8,7 @@ from torch import nn
 from mass_nnunet.atlas import EVIDENCE, AtlasBank
 from mass_nnunet.group_network import share_convolutions, share_decoder
 from mass_nnunet.intensity import intensity_evidence
-from mass_nnunet.networks import FUSED_SHARE, GroupOutput, MASSNet, cpu_autocast, decoder_features
+from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast, decoder_features
 from mass_nnunet.pairing import Layout
 from mass_nnunet.registration import warp
 from mass_nnunet.similarity import local_correlation_loss
@@ -120,7 +120,7 @@ def test_fused_is_the_sum_of_the_branches():
         net.load_state_dict(nets["fused"].state_dict())
     scans = torch.randn(1, 1, *PATCH)
     with torch.no_grad():
-        total = nets["segmentation"](scans) + FUSED_SHARE * nets["atlas"](scans)
+        total = nets["segmentation"](scans) + nets["atlas"](scans)
         torch.testing.assert_close(nets["fused"](scans), total, atol=1e-4, rtol=1e-4)
 
 
