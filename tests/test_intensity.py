@@ -51,13 +51,16 @@ def test_agrees_with_a_density_computed_voxel_by_voxel():
     surrounding = [near(1 - probabilities[0], x) for x in voxels]
     assert min(surrounding) < 0.5
     assert max(surrounding) == 1
+    gates = []
     for k, (x, at) in product(range(3), enumerate(bins)):
         shares = probabilities[k].flatten().tolist()
         if k == 0:
             shares = [w * n for w, n in zip(shares, surrounding, strict=True)]
         mass = sum(w * kernel(b, at) for w, b in zip(shares, bins, strict=True))
-        expected = near(probabilities[k], x) * math.log(1 + BINS * mass / (sum(shares) + PRIOR))
+        gates.append(near(probabilities[k], x))
+        expected = gates[-1] * math.log(1 + BINS * mass / (sum(shares) + PRIOR))
         assert evidence[k].flatten()[x].item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+    assert min(gates) < 0.9 and max(gates) == 1
 
 
 def test_an_organ_does_not_grow_into_what_surrounds_it_and_looks_a_bit_like_it():
