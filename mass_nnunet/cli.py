@@ -1,4 +1,4 @@
-"""The command line: ``mass_nnunet COMMAND``. Each command lives in a module with ``add_arguments`` and ``run``."""
+"""The command line of mass-nnunet. Each command lives in a module with ``add_arguments`` and ``run``."""
 
 import argparse
 import errno
@@ -31,9 +31,12 @@ COMMANDS = {
 }
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
-    argv = sys.argv[1:] if argv is None else argv
+def parse(argv: list[str]) -> argparse.Namespace:
+    """The arguments of one command; ``run`` among them is its function.
+
+    Raises:
+        SystemExit: there is no such command or option, or --help was asked for.
+    """
     parser = argparse.ArgumentParser(prog="mass_nnunet", description=__doc__.split(".")[0] + ".")
     parser.add_argument("--version", action="version", version=__version__)
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -43,7 +46,12 @@ def main(argv: list[str] | None = None) -> int:
             implementation = importlib.import_module(module)
             implementation.add_arguments(sub)
             sub.set_defaults(run=implementation.run)
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
+    args = parse(sys.argv[1:] if argv is None else argv)
     try:
         args.run(args)
     except UserError as error:

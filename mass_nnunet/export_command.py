@@ -38,8 +38,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         f"included. Installed, the model is one of {TRAINER}, and takes the place of any other one of {TRAINER} "
         "with the same dataset, plans and configuration."
     )
-    parser.add_argument("output", type=Path, metavar="OUT.zip", help="zip to write")
     parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset id")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.zip", help="zip to write")
     parser.add_argument("-f", "--folds", nargs="+", type=int, default=[0], metavar="FOLD", help="default 0")
     parser.add_argument("-tr", "--trainer", default="MASSTrainer", help="default MASSTrainer")
     parser.add_argument("-p", "--plans", default="MASSPlans", help="default MASSPlans")

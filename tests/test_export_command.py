@@ -59,7 +59,7 @@ def exported(root):
     zips = {}
     for name, ident, kind in ((CT, "801", "MASS"), (MRI, "802", "MASS"), ("supervised", "801", "Supervised")):
         zips[name] = root / f"{name}.zip"
-        assert main(["export", "-d", ident, "-tr", f"{kind}Trainer", str(zips[name])]) == 0
+        assert main(["export", "-d", ident, "-tr", f"{kind}Trainer", "-o", str(zips[name])]) == 0
     return zips
 
 
@@ -205,7 +205,7 @@ def test_the_card_tells_the_fold_and_the_scores(root, tmp_path):
     rows = [f"case{i},{organ},0.{i}5,{i}.0" for organ in ("spleen", "liver") for i in (7, 8)]
     table.write_text("\n".join(["case,organ,dice,hd95", *rows]))
     out = tmp_path / "model.zip"
-    words = ["export", "-d", "801", "-tr", "SupervisedTrainer", str(out), "--scores", str(table)]
+    words = ["export", "-d", "801", "-tr", "SupervisedTrainer", "-o", str(out), "--scores", str(table)]
     assert main(words) == 0
     card = read_card(out)
     assert "| Dataset801_CTS | CT | 0 | 1 | 4 | 1 | 0.25 | 0 |" in card
@@ -221,7 +221,7 @@ def test_scores_of_another_prediction_are_not_told(root, tmp_path):
     folder = root / "results" / CT / MODEL / "fold_0" / "validation"
     folder.mkdir(exist_ok=True)
     (folder / "summary.json").write_text(json.dumps({"mean": {"1": {"Dice": 0.91}}}))
-    assert main(["export", "-d", "801", str(tmp_path / "m.zip")]) == 0
+    assert main(["export", "-d", "801", "-o", str(tmp_path / "m.zip")]) == 0
     card = read_card(tmp_path / "m.zip")
     assert "0.91" not in card
     assert "predicted by `fused`, which this model does not do" in card
@@ -235,7 +235,7 @@ def read_card(file: Path) -> str:
 
 def test_splits_that_are_elsewhere(root, tmp_path, monkeypatch):
     monkeypatch.delenv("nnUNet_preprocessed")
-    assert main(["export", "-d", "801", str(tmp_path / "m.zip")]) == 0
+    assert main(["export", "-d", "801", "-o", str(tmp_path / "m.zip")]) == 0
     assert "| Dataset801_CTS | CT | 0 | not known where the model was exported |" in read_card(tmp_path / "m.zip")
 
 
@@ -254,7 +254,7 @@ def test_what_is_wrong_is_said_in_one_line(root, tmp_path, monkeypatch, capsys, 
     monkeypatch.chdir(tmp_path)
     Path("text.csv").write_text("hello\n")
     Path("heart.csv").write_text("case,organ,dice,hd95\na,aorta,1,0\n")
-    assert main(["export", "-d", "801", "m.zip", *words]) == 2
+    assert main(["export", "-d", "801", "-o", "m.zip", *words]) == 2
     printed = capsys.readouterr().err
     assert text in printed
     assert printed.count("\n") == 1
@@ -264,10 +264,10 @@ def test_what_is_wrong_is_said_in_one_line(root, tmp_path, monkeypatch, capsys, 
 def test_what_exists_is_replaced_only_when_asked_for(root, exported, tmp_path, capsys):
     out = tmp_path / "m.zip"
     out.write_bytes(b"other")
-    assert main(["export", "-d", "801", str(out)]) == 2
+    assert main(["export", "-d", "801", "-o", str(out)]) == 2
     assert "m.zip exists: give another name, or --force to replace it" in capsys.readouterr().err
     assert out.read_bytes() == b"other"
-    assert main(["export", "-d", "801", str(out), "--force"]) == 0
+    assert main(["export", "-d", "801", "-o", str(out), "--force"]) == 0
     assert zipfile.is_zipfile(out)
 
 
@@ -275,7 +275,7 @@ def test_a_full_disk_leaves_what_was_there(root, tmp_path, capsys):
     out = tmp_path / "m.zip"
     out.write_bytes(b"before")
     with file_limit(20000):
-        assert main(["export", "-d", "801", str(out), "--force"]) == 2
+        assert main(["export", "-d", "801", "-o", str(out), "--force"]) == 2
     assert "make room on the disk" in capsys.readouterr().err
     assert [path.name for path in tmp_path.iterdir()] == ["m.zip"]
     assert out.read_bytes() == b"before"
@@ -295,6 +295,6 @@ def test_plans_of_stock_nnunet_have_a_command_of_their_own(root, tmp_path, monke
     del plans["mass"]
     (copy / "plans.json").write_text(json.dumps(plans))
     monkeypatch.setenv("nnUNet_results", str(tmp_path))
-    assert main(["export", "-d", "801", str(tmp_path / "m.zip")]) == 2
+    assert main(["export", "-d", "801", "-o", str(tmp_path / "m.zip")]) == 2
     assert "use nnUNetv2_export_model_to_zip" in capsys.readouterr().err
     assert not (tmp_path / "m.zip").exists()

@@ -61,7 +61,7 @@ def test_one_training_two_models_and_hidden_labels_change_nothing(root):
 def test_an_exported_model_is_a_plain_unet_that_was_trained_on_all_modalities(root):
     one = trained("MMKDTrainer", "802")
     model = root / "model.zip"
-    assert main(["export", "-d", "802", "-tr", "MMKDTrainer", str(model)]) == 0
+    assert main(["export", "-d", "802", "-tr", "MMKDTrainer", "-o", str(model)]) == 0
     with zipfile.ZipFile(model) as file:
         card = next(file.read(name).decode() for name in file.namelist() if name.endswith(FILE_NAME))
         weights = next(file.read(name) for name in file.namelist() if name.endswith(".pth"))
