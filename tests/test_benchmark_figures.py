@@ -38,7 +38,7 @@ def results(tmp_path_factory):
 
 def test_means_against_label_rates(results, panels, tmp_path):
     numbers = compare_methods(results.scores, "dice")
-    figures.draw_rates(results, numbers, styles(results.methods), tmp_path / "r.svg")
+    figures.draw_rates(results, numbers, styles(results.trainers), tmp_path / "r.svg")
     assert [axes.get_title(loc="left") for axes in panels] == ["CT", "MRI"]
     lines = panels[0].containers
     assert [line.get_label() for line in lines] == ["A", "B", "C"]
@@ -49,7 +49,7 @@ def test_means_against_label_rates(results, panels, tmp_path):
 
 
 def test_boxes_are_of_patients(results, panels, tmp_path):
-    figures.draw_boxes(results, SETTING, styles(results.methods), tmp_path / "b.svg")
+    figures.draw_boxes(results, SETTING, styles(results.trainers), tmp_path / "b.svg")
     assert [axes.get_title(loc="left") for axes in panels] == ["liver", "left kidney"]
     assert [label.get_text() for label in panels[0].get_yticklabels()] == ["A", "B", "C"]
     scores = results.of(*SETTING)
@@ -82,7 +82,7 @@ def test_twelve_methods_and_four_hundred_patients_stay_small(tmp_path, panels):
     grid = write_scored(tmp_path / "out", methods, (0.1,), 1, 400, ("CT",), ("liver",))
     results = load_results(grid)
     numbers = compare_methods(results.scores, "dice")
-    looks = styles(results.methods)
+    looks = styles(results.trainers)
     figures.draw_rates(results, numbers, looks, tmp_path / "r.svg")
     assert [label.get_text() for label in panels[0].get_yticklabels()] == list(methods)  # one rate: a row a method
     figures.draw_boxes(results, SETTING, looks, tmp_path / "b.svg")

@@ -1,12 +1,14 @@
 """The page of a grid: its numbers, what is bold, what is missing and said, and nothing from the network."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from mass_nnunet.benchmark.comparison import compare_methods
+from mass_nnunet.benchmark.grid import save_grid
 from mass_nnunet.benchmark.results import ALL_ORGANS, load_results
 from mass_nnunet.benchmark.state import write_record
 from mass_nnunet.cli import main
@@ -132,6 +134,14 @@ def test_one_case_only(tmp_path, methods):
     tests = [text for text in cells_of(html) if text == "n too small"]
     assert bool(tests) == (len(methods) > 1) == ("There is nothing to compare with" not in html)
     assert "(1 patient, 1 seed)" in html
+
+
+def test_what_a_reader_should_know_comes_first(tmp_path):
+    grid = write_scored(tmp_path / "out", ("A", "B"), (0.1,), 1, 2, ("CT",))
+    save_grid(replace(grid, note="Drawn phantoms, not <patients>."))
+    assert main(["benchmark", "report", str(grid.output)]) == 0
+    html = (grid.output / "report.html").read_text(encoding="utf-8")
+    assert "Drawn phantoms, not &lt;patients&gt;. 2 methods, 1 label rate, 1 seed" in html
 
 
 def test_folder_without_a_grid(tmp_path, capsys):

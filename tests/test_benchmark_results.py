@@ -42,6 +42,12 @@ def test_each_inference_is_a_method(grid):
     results = load_results(grid)
     assert results.methods[0] == "B" and {"A (segmentation)", "A (atlas)"} <= set(results.methods)
     assert set(results.scores["trainer"]) == {"A", "B"}
+    assert results.trainers["A (atlas)"] == "A" and list(results.trainers) == results.methods
+    write_cell(grid, cell, scores.assign(inference="fused"))
+    write_cell(
+        grid, grid.cells[3], draw_scores(grid, grid.cells[3], 2, ("CT", "MRI"), ("liver",)).assign(inference="fused")
+    )
+    assert load_results(grid).methods == ["B", "A (fused)"]
 
 
 def test_broken_scores_are_named(grid):

@@ -37,6 +37,8 @@ def test_fewer_seeds_or_patients_are_noted(results):
     groups = tables.score_table(results, numbers, "dice").groups
     assert groups[0][1][0][0].note == "(8 of 9 patients, 1 of 2 seeds)" and groups[0][1][1][0].note == ""
     assert groups[0][1][0][-1] == tables.NOTHING
+    first, second = tables.overview_table(results, numbers, "dice").groups[0][1]
+    assert first[1].note.endswith("], 8 of 9 patients, 1 of 2 seeds") and second[1].note.endswith("]")
 
 
 def test_an_organ_that_was_never_found_is_told_and_marked(results):

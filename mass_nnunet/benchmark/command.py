@@ -28,7 +28,8 @@ A grid is a YAML file:
     plans: MASSPlans                 # this and those below are the defaults
     configuration: 3d_fullres
     device: cuda
-    inference: [segmentation]        # and adapted, atlas, fused, whatever was planned, as a method has them
+    inference: [segmentation]        # and adapted, atlas, fused: all that are named, of methods that have them
+    note: ""                         # what a reader of the report should know first
 
 Its cells are done in any order by as many workers as are started, on any machine that sees the output folder. What is
 done is not done again, and what was interrupted goes on.

@@ -143,7 +143,8 @@ def draw_slopes(results: Results, setting: tuple[str, float], numbers: pd.DataFr
             p = p_text(row["p_holm"], row["tested"])
             p = p if p[0] not in "<0123456789" else f"p {p}" if p[0] == "<" else f"p = {p}"
             wins = np.count_nonzero(values[:, 1] > values[:, 0])
-            axes.set_title(f"{method}\n{row['difference']:+.3f}, {p}\nhigher in {wins} of {len(values)}", fontsize=8)
+            name = str(method).replace(" (", "\n(")
+            axes.set_title(f"{name}\n{row['difference']:+.3f}, {p}\nhigher in {wins} of {len(values)}", fontsize=8)
             for tick, side in zip(axes.set_xticks([0, 1], ["reference", "method"]), ("left", "right"), strict=True):
                 tick.label1.set_horizontalalignment(side)
             axes.set_xlim(-0.12, 1.12)

@@ -52,6 +52,8 @@ class Grid:
     device: str = "cuda"
     inference: tuple[str, ...] = ("segmentation",)
     """Of methods that have a choice, and as far as they have it; all others have ``segmentation`` only."""
+    note: str = ""
+    """What a reader of the report should know first, such as where the data are from."""
 
     @property
     def cells(self) -> list[Cell]:
@@ -80,9 +82,9 @@ def load_grid(path: Path) -> Grid:
     for key, fits in _RULES.items():
         if key in content:
             _check_list(path, key, content[key], fits)
-    for key in ("output", "plans", "configuration", "device"):
+    for key in ("output", "plans", "configuration", "device", "note"):
         if not isinstance(content.get(key, ""), str):
-            raise UserError(f"{path}: {key} is {content[key]!r}: give a name, as in `{key}: {_EXAMPLES[key]}`")
+            raise UserError(f"{path}: {key} is {content[key]!r}: give text, as in `{key}: {_EXAMPLES[key]}`")
     if content.get("device", "cpu") not in DEVICES:
         raise UserError(f"{path}: device {content['device']!r} is none of {', '.join(DEVICES)}")
     values = {key: tuple(value) if key in _RULES else value for key, value in content.items()}
@@ -108,6 +110,7 @@ _EXAMPLES = {
     "configuration": "3d_fullres",
     "device": "cuda",
     "inference": f"[{', '.join(INFERENCES)}]",
+    "note": "Drawn phantoms, not patients.",
 }
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from html import escape
 from itertools import product
@@ -12,12 +12,13 @@ import numpy as np
 
 from mass_nnunet import report
 from mass_nnunet.files import read_json
+from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.paths import dataset_folder
 from mass_nnunet.raw import TEST
 from mass_nnunet.splits import Fold, load_fold
 
 from .formats import Entry, Table
-from .job import Job
+from .job import Job, Tested
 from .results import Results
 from .state import DONE, FAILED
 
@@ -47,25 +48,12 @@ def missing_cells(results: Results) -> str:
 
 
 def cost_table(results: Results) -> Table:
-    """Means over the cells of a method and their range: training, memory, and the prediction of a scan.
+    """Means over the cells of a method and their range: training and memory.
 
     What was trained on different devices is not comparable, and is in different groups of rows.
     """
-    predictions = {
-        (inference, modality): None
-        for cell in results.done
-        for inference, times in results.records[cell].get("prediction_seconds_per_scan", {}).items()
-        for modality in times
-    }
-    groups: dict[str, list[list[Entry]]] = {_device(results.records[cell]): [] for cell in results.done}
-    for device, method in product(groups, results.grid.methods):
-        records = [
-            record
-            for cell in results.done
-            if cell.method == method and _device(record := results.records[cell]) == device
-        ]
-        if not records:
-            continue
+    groups = defaultdict(list)
+    for device, method, records in _by_device(results):
         training = _cost([record.get("training_seconds") for record in records], _duration)
         courses = [record["validation"] for record in records if "validation" in record]
         reached = [_reached(courses, level) for level in LEVELS]
@@ -73,18 +61,39 @@ def cost_table(results: Results) -> Table:
             _cost([record.get(key) for record in records], lambda value: f"{value / 1024:.1f}")
             for key in ("peak_memory_mb", "peak_gpu_memory_mb")
         ]
-        times = [record.get("prediction_seconds_per_scan", {}) for record in records]
-        scans = [
-            _cost([part.get(inference, {}).get(modality) for part in times], lambda value: f"{value:.2g}")
-            for inference, modality in predictions
-        ]
-        groups[device].append([Entry(method), Entry(str(len(records))), training, *reached, *memory, *scans])
-    several = len({inference for inference, _ in predictions}) > 1
-    heads = [f"s/scan, {m}{f', {inference}' if several else ''}" for inference, m in predictions]
+        groups[device].append([Entry(method), Entry(str(len(records))), training, *reached, *memory])
     levels = [f"to Dice {level:g}" for level in LEVELS]
-    header = ["method", "cells", "training", *levels, "memory (GiB)", "GPU memory (GiB)", *heads]
-    titled = [(device if len(groups) > 1 else "", rows) for device, rows in groups.items()]
-    return Table(header, titled, "Cost of a cell: mean (smallest to largest) over label rates and seeds")
+    header = ["method", "cells", "training", *levels, "memory (GiB)", "GPU memory (GiB)"]
+    return Table(header, _titled(groups), "Training: mean (smallest to largest) over label rates and seeds")
+
+
+def prediction_table(results: Results) -> Table:
+    """Seconds to predict a scan: a row a method and inference, a column a modality, in the groups of the cost."""
+    modalities = list(results.scores["modality"].unique())
+    groups = defaultdict(list)
+    for device, method, records in _by_device(results):
+        times = [record.get("prediction_seconds_per_scan", {}) for record in records]
+        for inference in INFERENCES:
+            if known := [part[inference] for part in times if inference in part]:
+                scans = [_cost([part.get(name) for part in known], lambda value: f"{value:.2g}") for name in modalities]
+                groups[device].append([Entry(method), Entry(inference), *scans])
+    header = ["method", "predicted by", *(f"s/scan, {modality}" for modality in modalities)]
+    text = "Prediction: mean (smallest to largest) over label rates and seeds"
+    return Table(header, _titled(groups), text, text_columns=2)
+
+
+def _by_device(results: Results) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """Each device and method, with the records of its cells that are done."""
+    devices = dict.fromkeys(_device(results.records[cell]) for cell in results.done)
+    for device, method in product(devices, results.grid.methods):
+        all_records = [results.records[cell] for cell in results.done if cell.method == method]
+        if records := [record for record in all_records if _device(record) == device]:
+            yield device, method, records
+
+
+def _titled(groups: dict[str, list[list[Entry]]]) -> list[tuple[str, list[list[Entry]]]]:
+    """A group's device as its title, where there are several."""
+    return [(device if len(groups) > 1 else "", rows) for device, rows in groups.items()]
 
 
 def _device(record: dict[str, Any]) -> str:
@@ -135,17 +144,27 @@ def _day(moment: float) -> str:
     return time.strftime("%Y-%m-%d", time.localtime(moment))
 
 
+def schedule(jobs: Sequence[Job]) -> str:
+    """How long and at what size the methods were trained, in a sentence: by the plans of the first dataset."""
+    patch, spacing, epochs, iterations = _plan(jobs[0], jobs[0].tested[0])
+    return f"Trained for {epochs} epochs of {iterations} steps, with patches of {patch} voxels of {spacing} mm."
+
+
+def _plan(job: Job, tested: Tested) -> tuple[str, str, int | str, int | str]:
+    """Patch size, spacing, epochs and iterations of a dataset's plans."""
+    grid = job.grid
+    content = read_json(dataset_folder("preprocessed", tested.dataset.id) / f"{grid.plans}.json", "plan again")
+    configuration, mass = content["configurations"][grid.configuration], content["mass"]
+    sizes = (configuration.get(key, []) for key in ("patch_size", "spacing"))
+    patch, spacing = (" × ".join(f"{value:.3g}" for value in values) for values in sizes)
+    return patch, spacing, mass.get("epochs", "–"), mass.get("iterations", "–")
+
+
 def plans(jobs: Sequence[Job]) -> str:
     """HTML: what the plans of each dataset say, in short."""
-    grid = jobs[0].grid
     rows = []
     for tested in jobs[0].tested:
-        content = read_json(dataset_folder("preprocessed", tested.dataset.id) / f"{grid.plans}.json", "plan again")
-        configuration, mass = content["configurations"][grid.configuration], content["mass"]
-        patch, spacing = (configuration.get(key, []) for key in ("patch_size", "spacing"))
-        shape = [" × ".join(f"{value:.3g}" for value in values) for values in (patch, spacing)]
-        row = [tested.dataset.name, tested.modality, *shape]
-        rows.append([*row, *(mass.get(key, "–") for key in ("epochs", "iterations")), len(tested.dataset.cases(TEST))])
+        rows.append([tested.dataset.name, tested.modality, *_plan(jobs[0], tested), len(tested.dataset.cases(TEST))])
     header = ["dataset", "modality", "patch (z, y, x)", "spacing (mm)", "epochs", "iterations", "test scans"]
     return report.table(header, rows, text_columns=2)
 

@@ -35,7 +35,7 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
         raise UserError(f"--reference {reference} has no scores: name one of {', '.join(results.methods)}")
     jobs, no_jobs = _jobs(grid)
     numbers = compare_methods(results.scores, "dice", reference)
-    page = Page(results, reference, numbers, styles(results.methods), Path(path), jobs, no_jobs)
+    page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs)
     parts = [
         ("Dice", sections.dice(page)),
         ("Dice against label rate", sections.rates(page)),
@@ -55,7 +55,7 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
         f'<section id="s{number}">\n{report.section(title, html)}\n</section>'
         for number, (title, html) in enumerate(parts)
     ]
-    report.write_page(page.path, report.page("Benchmark of segmentation methods", _lead(results), body))
+    report.write_page(page.path, report.page("Benchmark of segmentation methods", _lead(page), body))
     return results
 
 
@@ -69,16 +69,23 @@ def _jobs(grid: Grid) -> tuple[Sequence[Job], str]:
         return (), str(error)
 
 
-def _lead(results: Results) -> str:
+def _lead(page: Page) -> str:
+    results = page.results
     counts = [
-        (len(results.methods), "method"),
+        (len(set(results.trainers.values())), "method"),
         (len({rate for _, rate in results.settings}), "label rate"),
         (results.scores["seed"].nunique(), "seed"),
     ]
     words = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
     tested = results.scores.drop_duplicates(["modality", "patient"]).groupby("modality", sort=False).size()
     patients = " and ".join(f"{count} with {modality}" for modality, count in tested.items())
-    return f"{words}; the same splits, schedule and test patients for all ({patients})."
+    sentences = [
+        results.grid.note,
+        f"{words}; the same splits, schedule and test patients for all ({patients}).",
+        provenance.schedule(page.jobs) if page.jobs else "",
+        "What predicts is the segmentation head, where a name has nothing else in brackets.",
+    ]
+    return " ".join(filter(None, sentences))
 
 
 def _cost(page: Page) -> str:
@@ -88,7 +95,10 @@ def _cost(page: Page) -> str:
         "patches of validation scans, first was so high. Seconds of interrupted attempts do not count. Compare only "
         "what ran on one kind of machine."
     )
-    return report.paragraph(text, "note") + page.table(provenance.cost_table(page.results), "cost")
+    tables = {"cost": provenance.cost_table, "cost_of_prediction": provenance.prediction_table}
+    return report.paragraph(text, "note") + "\n".join(
+        page.table(table(page.results), name) for name, table in tables.items()
+    )
 
 
 def _methods(page: Page) -> str:
@@ -122,8 +132,9 @@ def _definitions(page: Page) -> str:
         "An organ that the truth of a scan lacks is left out there. An organ absent from all test scans has a dash.",
         f"Intervals: percentile bootstrap over patients, {RESAMPLES} resamples. With few patients they are too narrow.",
         f"Tests: every method against {against}; Wilcoxon signed-rank over the patients that both scored, on the same "
-        "scans, organs and seeds. Tests over all organs are one family for Holm's correction, those of single organs "
-        f"another. “n too small”: fewer than {MIN_PATIENTS} patients, with which no difference could have p < 0.05.",
+        "scans, organs and seeds. Tests over all organs are one family for Holm's correction, those of the single "
+        f"organs of a modality and label rate another. “n too small”: fewer than {MIN_PATIENTS} patients, with which "
+        "no difference could have p < 0.05.",
         "A best method that is chosen by the same data on which it is tested looks better than it is: name a reference "
         "beforehand (--reference) for a test that is not chosen so.",
         "Ranking: by the mean over the patients that all methods scored, and its stability under bootstrap of them; "

@@ -22,8 +22,8 @@ class Results:
 
     grid: Grid
     scores: pd.DataFrame
-    """Of the cells that are done. Where a grid asks for several inferences, ``method`` names the inference as well, and
-    ``trainer`` is the method alone."""
+    """Of the cells that are done. ``method`` names the inference as well, unless it is all that its trainer was asked
+    for and the segmentation head alone; ``trainer`` is the method without it."""
     states: dict[Cell, str]
     records: dict[Cell, dict[str, Any]]
     """Content of ``cell.json``; empty for cells that were never begun."""
@@ -35,6 +35,12 @@ class Results:
         order = [self.grid.methods.index(trainer) for trainer in pairs["trainer"]]
         keys = [*zip(order, map(INFERENCES.index, pairs["inference"]), strict=True)]
         return [method for _, method in sorted(zip(keys, pairs["method"], strict=True))]
+
+    @property
+    def trainers(self) -> dict[str, str]:
+        """That of each method, in the order of the methods."""
+        known = self.scores.drop_duplicates("method").set_index("method")["trainer"]
+        return {method: known[method] for method in self.methods}
 
     @property
     def organs(self) -> list[str]:
@@ -74,9 +80,8 @@ def load_results(grid: Grid) -> Results:
         raise UserError(f"{grid.output} has no cell that is done: run the grid first with `mass_nnunet benchmark run`")
     scores = pd.concat(tables, ignore_index=True)
     scores["trainer"] = scores["method"]
-    if scores["inference"].nunique() > 1:
-        has_choice = scores.groupby("method")["inference"].transform("nunique") > 1
-        scores["method"] = scores["method"].where(~has_choice, scores["method"] + " (" + scores["inference"] + ")")
+    is_plain = scores.groupby("trainer")["inference"].transform(lambda names: names.eq(INFERENCES[0]).all())
+    scores["method"] = scores["method"].where(is_plain, scores["method"] + " (" + scores["inference"] + ")")
     return Results(grid, scores, states, {cell: read_record(folder) for cell, folder in folders.items()})
 
 

@@ -33,10 +33,11 @@ def dice(page: Page) -> str:
         text = f"{tables.setting_title(modality, rate)}: {best['method']} {best['mean']:.3f}"
         tests = rows[rows["other"].notna()]
         if len(tests):
-            marked = (tests["p_holm"] < LEVEL).sum()
-            other = "it" if tests["other"].iloc[0] == best["method"] else tests["other"].iloc[0]
+            marked = tests[tests["p_holm"] < LEVEL]
+            ahead, behind = (marked["difference"] > 0).sum(), (marked["difference"] < 0).sum()
             untested = (tests["tested"] < MIN_PATIENTS).sum()
-            text += f"; {marked} of {len(tests)} other methods differ significantly from {other}"
+            other = tests["other"].iloc[0]
+            text += f"; of {len(tests)} others {behind} are significantly behind {other}, {ahead} ahead"
             text += f" ({untested} not tested, n too small)" if untested else ""
         sentences.append(f"<li>{escape(text)}.</li>")
     return "\n".join(
@@ -58,7 +59,8 @@ def _marks(page: Page) -> str:
         f"Mean over test patients, a patient being the mean over organs, then over scans and seeds; below, its 95 % "
         f"bootstrap interval. Best in bold. {MARK} marks what differs significantly {against}: Wilcoxon signed-rank "
         f"test over patients, two-sided, p < {LEVEL:g} after Holm's correction over all tests of the column "
-        f"“{ALL_ORGANS}”, and over those of the single organs. Below {MIN_PATIENTS} patients nothing is tested."
+        f"“{ALL_ORGANS}”, and over those of the single organs of a setting. Below {MIN_PATIENTS} patients nothing is "
+        "tested."
     )
 
 

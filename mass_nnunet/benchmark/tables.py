@@ -1,6 +1,7 @@
 """The tables of scores: methods by organ, the tests, and the ranking."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ def organ_title(organ: str) -> str:
 def score_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
     """Mean and interval: a group a setting, a row a method, a column an organ; ``numbers`` are those of comparison.py.
 
-    The caption says what is printed.
+    The caption says what is printed; the last column is the deviation between seeds, over all organs.
     """
     organs = [*results.organs, ALL_ORGANS]
     indexed = numbers.set_index(["modality", "label_rate", "method", "organ"])
@@ -52,17 +53,23 @@ def score_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
 def overview_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
     """Mean and interval over all organs: a row a method, a column a setting."""
     indexed = numbers.set_index(["modality", "label_rate", "method", "organ"])
-    rows = [
-        [Entry(method), *(_score(indexed, (*setting, method, ALL_ORGANS), measure) for setting in results.settings)]
-        for method in results.methods
-    ]
+    most = numbers.groupby(["modality", "label_rate"])[["patients", "seeds"]].max()
+    rows = []
+    for method in results.methods:
+        keys = [(*setting, method, ALL_ORGANS) for setting in results.settings]
+        entries = []
+        for setting, key in zip(results.settings, keys, strict=True):
+            entry = _score(indexed, key, measure)
+            fewer = _fewer(indexed.loc[key], most.loc[setting]) if key in indexed.index else ""
+            entries.append(replace(entry, note=", ".join(part for part in (entry.note, fewer) if part)))
+        rows.append([Entry(method), *entries])
     header = ["method", *(f"{modality}, {100 * rate:g} %" for modality, rate in results.settings)]
     return Table(header, [("", rows)], f"Over all organs, by modality and label rate. {caption(measure)}")
 
 
 def caption(measure: str) -> str:
     """What a table of scores shows."""
-    text = f"{metric_title(measure)}: mean over patients [95 % bootstrap interval]; sd between seeds, over all organs"
+    text = f"{metric_title(measure)}: mean over patients [95 % bootstrap interval]"
     if has_better_end(measure):
         text += f"; best in bold; * differs from the reference, Wilcoxon signed-rank over patients, Holm, p < {LEVEL:g}"
     return text
@@ -78,8 +85,13 @@ def _deviation(row: pd.Series, measure: str) -> Entry:
 
 def _named(method: str, row: pd.Series, most: pd.Series) -> Entry:
     """A method, with a note where it has fewer patients or seeds than others of its setting."""
-    fewer = [f"{row[name]:.0f} of {most[name]:.0f} {name}" for name in ("patients", "seeds") if row[name] < most[name]]
-    return Entry(method, f"({', '.join(fewer)})" if fewer else "")
+    fewer = _fewer(row, most)
+    return Entry(method, f"({fewer})" if fewer else "")
+
+
+def _fewer(row: pd.Series, most: pd.Series) -> str:
+    names = ("patients", "seeds")
+    return ", ".join(f"{row[name]:.0f} of {most[name]:.0f} {name}" for name in names if row[name] < most[name])
 
 
 def _score(indexed: pd.DataFrame, key: tuple, measure: str) -> Entry:
