@@ -45,6 +45,11 @@ class AtlasBank(nn.Module):
         """A."""
         return self.images.shape[1]
 
+    @property
+    def has_templates(self) -> bool:
+        """Whether there are other atlases than outlined ones."""
+        return bool((self.count > self.outlined).any())
+
     def put(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
         """Set the outlined atlases of one modality, and drop what there was.
 
@@ -102,6 +107,6 @@ class AtlasBank(nn.Module):
             Probabilities (K, Z, Y, X).
         """
         warped = warp(self.images_of(modality), fields)  # (A', C, Z, Y, X)
-        correlation = local_correlation(warped[:, :1], scan[None, :1].expand(len(warped), -1, -1, -1, -1))
+        correlation = local_correlation(warped[:, :1], scan[None, :1])
         weight = (correlation / TEMPERATURE).softmax(0)  # (A', 1, Z, Y, X)
         return (weight * warp(self.labels_of(modality), fields)).sum(0)

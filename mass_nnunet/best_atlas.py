@@ -54,7 +54,7 @@ def register_best(
     fields = network.register(target)[outlined]  # (A, 3, Z, Y, X)
     atlases, atlas_labels = bank.images_of(modality)[outlined], bank.labels_of(modality)[outlined]
     warped = warp(atlases, fields)
-    similarity = local_correlation(warped[:, :1], target[:, :1].expand(len(warped), -1, -1, -1, -1)).mean((1, 2, 3, 4))
+    similarity = local_correlation(warped[:, :1], target[:, :1]).mean((1, 2, 3, 4))
     best = int(similarity.argmax())
     propagated = warp(atlas_labels[best : best + 1], fields[best : best + 1])[0]
     return Registration(

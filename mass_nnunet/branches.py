@@ -1,5 +1,6 @@
 """What a trained model makes of one scan, branch by branch, and how its atlases are deformed to it."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,7 @@ class Explained:
         image: intensities (Z, Y, X).
         truth: labels (Z, Y, X), None where there are none.
         predictions: labels (Z, Y, X) by branch.
-        registration: None for a model without atlases.
+        registration: of the best atlas; None for a model without atlases.
         spacing: mm (Z, Y, X).
     """
 
@@ -33,7 +34,7 @@ class Explained:
 
 
 def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -> nnUNetPredictor:
-    """nnU-Net's predictor of a trained model, without mirroring.
+    """nnU-Net's predictor of a trained model, without mirroring, and not compiled, which would hide what it is.
 
     Raises:
         UserError: there is no such checkpoint.
@@ -44,6 +45,7 @@ def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -
     predictor = nnUNetPredictor(
         use_mirroring=False, perform_everything_on_device=False, device=device, allow_tqdm=False
     )
+    os.environ.update(nnUNet_compile="f")
     predictor.initialize_from_trained_model_folder(str(folder), (fold,), checkpoint)
     return predictor
 
@@ -66,15 +68,14 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
     )
     scan = torch.from_numpy(data).float()  # (C, Z, Y, X)
     known = None if truth is None else np.maximum(labels[0], 0)
-    is_mass = isinstance(network, MASSNet)
-    has_atlases = is_mass and network.correspondence is not None
+    has_choice, has_atlases = isinstance(network, MASSNet), getattr(network, "atlases", None) is not None
     predictions = {}
     with torch.inference_mode():
-        for branch in network.inferences if is_mass else ("segmentation",):
-            if is_mass:
+        for branch in network.inferences if has_choice else ("atlas" if has_atlases else "segmentation",):
+            if has_choice:
                 network.inference = branch
             logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
             predictions[branch] = logits.float().argmax(0).cpu().numpy()
-        reference = predictions["segmentation"] if known is None else known
+        reference = next(iter(predictions.values())) if known is None else known
         registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None
     return Explained(data[0], known, predictions, registration, tuple(configuration.spacing))

@@ -47,7 +47,7 @@ class ResidualField(nn.Module):
 
 
 class CorrespondenceHead(nn.Module):
-    """Fields between scans of any two modalities, from the features of the shared decoder (DESIGN, section 2).
+    """Fields between scans of any two modalities, from the features of the shared decoder.
 
     At the coarsest scale the field starts from zero. At each scale it is brought to the scale's grid, the atlas's
     features are warped with it, and a residual is added. The finest scale given is the field's resolution.

@@ -53,7 +53,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Write the zip."""
     os.environ.setdefault("nnUNet_extTrainer", str(HOOK_FOLDER))
-    os.environ.update(nnUNet_compile="f")  # nothing is predicted, and a compiled network names its weights otherwise
     base_folder("results")
     folder = Path(get_output_folder(dataset_name(args.d), args.trainer, args.plans, args.configuration))
     if args.output.exists() and not args.force:

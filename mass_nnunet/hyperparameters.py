@@ -1,4 +1,4 @@
-"""The numbers of the method, as they stand in the plans under ``mass.hyperparameters`` (DESIGN, section 2)."""
+"""The numbers of the method, as they stand in the plans under ``mass.hyperparameters``."""
 
 from copy import deepcopy
 from typing import Any
@@ -113,6 +113,8 @@ def complete(*given: dict[str, Any]) -> dict[str, Any]:
             raise UserError(f"{name} is {value!r} in the plans: it may be {known}")
         if name in LEAST and not (isinstance(value, int) and value >= LEAST[name]):
             raise UserError(f"{name} is {value!r} in the plans: it may be a whole number from {LEAST[name]}")
+        if name == "ramp" and not 0 < value <= 1:
+            raise UserError(f"ramp is {value!r} in the plans: it may be a share of the training, above 0 and up to 1")
         if name == "weights":
             if unknown := set(value) - set(DEFAULTS["weights"]):
                 known = ", ".join(DEFAULTS["weights"])

@@ -11,7 +11,7 @@ REACH = 4.0
 PARZEN = 2.0
 """Deviation of the Parzen window, in bins."""
 PRIOR = 10.0
-"""Voxels that a class needs to be believed: with so many its evidence is half of what it would be, without any none."""
+"""Voxels that a class needs to be believed: with so many its density is half of what it would be, without any none."""
 NEIGHBOURHOOD = 5
 """Side in voxels of the cube of which a class has to fill :data:`SHARE` to be near."""
 SHARE = 0.25
@@ -20,7 +20,7 @@ SHARE = 0.25
 def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
     """How much the gray value of each voxel speaks for each class that is near: log(1 + p(gray | class) / p0).
 
-    Each class's density is a Parzen estimate over the scan itself, in which a voxel counts as much as the first
+    Each class's density is a Parzen estimate over the patch itself, in which a voxel counts as much as the first
     segmentation gives it to the class (Van Leemput et al., IEEE TMI 1999, take such a step in each of their
     iterations); p0 is a flat one. It needs no other scan, and so does not mind a contrast that training has not shown.
     What is rarer in a class than in the flat density hardly speaks against it: by its likelihood single outliers would

@@ -1,4 +1,4 @@
-"""The terms of the objective as pure functions (DESIGN, section 2). All are minimized; all return a scalar."""
+"""The terms of the objective as pure functions. All are minimized; all return a scalar."""
 
 import math
 

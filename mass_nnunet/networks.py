@@ -53,7 +53,7 @@ class MASSNet(GroupNet):
         unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet: anything with an ``encoder``
             and a ``decoder`` of dynamic-network-architectures), which share what they share: their heads at least.
         layout: how a training batch is composed.
-        atlases: the empty bank of atlases; its patch shape is that of the plans.
+        atlases: the empty bank of atlases; its patch shape is that of the plans. None without a correspondence head.
         correspondence_channels: width of the correspondence head; 0 for none, and then no atlas predicts either.
         correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
         compares_features: whether training yields features for the anatomical consistency.
@@ -69,7 +69,7 @@ class MASSNet(GroupNet):
         unets: Sequence[nn.Module],
         *,
         layout: Layout,
-        atlases: AtlasBank,
+        atlases: AtlasBank | None,
         correspondence_channels: int,
         correspondence_gradient: float = 1.0,
         compares_features: bool = True,
@@ -87,17 +87,14 @@ class MASSNet(GroupNet):
         self.compares_features = compares_features
         self.atlases = atlases
         self.layout = layout
+        self.inferences = inferences(atlases=self.correspondence is not None)
+        """What it can predict by."""
         self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps
         self.intensity_weight = intensity_weight
         # Projected features of the atlases, by modality; they hold until the weights change.
         self._atlas_features: dict[int, list[Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
-
-    @property
-    def inferences(self) -> tuple[str, ...]:
-        """What it can predict by."""
-        return inferences(atlases=self.correspondence is not None)
 
     @property
     def heads(self) -> nn.ModuleList:

@@ -1,4 +1,4 @@
-"""The objective of MASS: where all its terms are put together (DESIGN, section 2)."""
+"""The objective of MASS: where all its terms are put together."""
 
 from collections.abc import Callable
 from functools import partial

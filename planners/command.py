@@ -98,7 +98,8 @@ def summary(group: list[RawDataset], fingerprints: list[dict], plans: dict) -> s
         "",
         f"{PLANS_NAME} of {', '.join(dataset.name for dataset in group)} (axes: z y x)",
         f"  spacing    {' x '.join(f'{s:.3g}' for s in spacing)} mm",
-        f"  patch      {' x '.join(str(size) for size in patch)} voxels, {configuration['batch_size']} labelled a step",
+        f"  patch      {' x '.join(str(size) for size in patch)} voxels",
+        f"  batch      {configuration['batch_size']} labelled scans of each modality a step",
         f"  stages     {len(features)}, with {', '.join(str(f) for f in features)} channels",
         f"  schedule   {mass['epochs']} epochs of {mass['iterations']} steps",
     ]

@@ -9,6 +9,8 @@ from nnunetv2.preprocessing.resampling.default_resampling import compute_new_sha
 from mass_nnunet.errors import UserError
 
 MIN_EDGE = 4
+MIN_STAGES = 3
+"""With fewer nothing is left for deep supervision, nor a scale below the finest for correspondences."""
 """Shortest edge of the bottleneck, in voxels: nnU-Net's own."""
 MAX_POOLINGS = 999999
 """nnU-Net's own: no limit."""
@@ -46,16 +48,16 @@ def check_patch(fingerprints: Sequence[dict], patch: Sequence[int]) -> None:
     """Make sure that nnU-Net's rules keep the patch as it is.
 
     Raises:
-        UserError: they would pad it, or it is too small to be pooled; the message names the next larger patch that
-            they keep.
+        UserError: they would pad it, or it is too small to be pooled twice; the message names the next larger patch
+            that they keep.
     """
     valid = [max(1, size) for size in patch]
     while True:
         strides, _, padded = topology(group_spacing(fingerprints, valid), valid)
         if list(padded) != valid:
             valid = list(padded)
-        elif len(strides) < 2:
-            valid = [max(size, 2 * MIN_EDGE) for size in valid]
+        elif len(strides) < MIN_STAGES:
+            valid = [max(size, 2 ** (MIN_STAGES - 1) * MIN_EDGE) for size in valid]
         else:
             break
     if valid != list(patch):

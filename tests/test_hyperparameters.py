@@ -34,5 +34,11 @@ def test_a_count_that_cannot_be_is_named(given):
         complete(given)
 
 
+@pytest.mark.parametrize("ramp", [0, -0.5, 1.5])
+def test_a_ramp_that_cannot_be_is_named(ramp):
+    with pytest.raises(UserError, match=f"ramp is {ramp} in the plans: it may be a share"):
+        complete({"ramp": ramp})
+
+
 def test_later_changes_win():
     assert complete({"confidence": 0.1}, {"confidence": 0.2})["confidence"] == 0.2

@@ -38,7 +38,7 @@ def test_topology_of_the_default_patch():
 
 @pytest.mark.parametrize(
     ("patch", "valid"),
-    [([30, 250, 256], "32 256 256"), ([4, 4, 4], "8 8 8"), ([0, 64, 64], "1 64 64")],
+    [([30, 250, 256], "32 256 256"), ([4, 4, 4], "16 16 16"), ([8, 8, 8], "16 16 16"), ([0, 64, 64], "1 64 64")],
 )
 def test_a_patch_that_would_be_padded_is_refused_with_the_next_one(patch, valid):
     asked = " ".join(map(str, patch))

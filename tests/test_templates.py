@@ -79,6 +79,21 @@ def test_they_come_at_the_end_of_a_training(root, name, count):
         assert weights["atlases.count"].tolist() == [count, count]
 
 
+def test_a_training_that_is_resumed_after_its_end_keeps_them(root):
+    """As `nnUNetv2_train --c` does; its teacher would be the network itself, and no longer the average."""
+    mass = untrained()
+    says(mass, 3)
+    mass.current_epoch = mass.num_epochs
+    mass.on_train_end()
+    again = trainer("MASSTrainer")
+    again.initialize()
+    again.load_checkpoint(f"{mass.output_folder}/checkpoint_final.pth")
+    assert again.current_epoch == again.num_epochs
+    again.run_training()
+    for name in ("images", "labels", "count"):
+        assert torch.equal(getattr(again.module.atlases, name), getattr(mass.module.atlases, name))
+
+
 def test_pictures_are_of_outlined_atlases(root):
     """A template equal to the scan would be the most similar atlas."""
     mass = untrained()

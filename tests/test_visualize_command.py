@@ -11,6 +11,7 @@ import torch
 from mass_nnunet.branches import explain, load_model
 from mass_nnunet.cli import main
 from mass_nnunet.hyperparameters import INFERENCES
+from mass_nnunet.networks import MASSNet
 from tiny_group import CT, MODEL, MRI, make_group, trainer, variables
 
 PICTURE = re.compile(r"data:image/png;base64,([^\"]+)")
@@ -66,13 +67,32 @@ def test_what_is_shown_is_what_the_model_predicts(root):
     assert np.array_equal(again, found.predictions["fused"])
 
 
-def test_a_model_without_atlases_shows_what_it_predicts_by_and_no_registration(root):
-    raw = root / "raw" / MRI
+@pytest.mark.parametrize(
+    ("name", "branches", "is_registered"),
+    [
+        ("MASSTrainerNoAtlas", ("segmentation", "adapted"), False),
+        ("SupervisedTrainer", ("segmentation",), False),
+        ("MASSReleaseTrainer", ("atlas",), True),
+        ("VoxelMorphTrainer", ("atlas",), True),
+    ],
+)
+def test_other_models_show_what_they_predict_by(root, name, branches, is_registered):
+    raw, folder = root / "raw" / CT, root / "results" / CT / f"{name}__MASSPlans__3d_fullres"
+    model = trainer(name)
+    model.initialize()
+    model.on_train_start()
+    model.current_epoch = model.num_epochs - 1
+    model.on_train_end()
+    predictor = load_model(folder, 0, "checkpoint_final.pth", torch.device("cpu"))
+    found = explain(predictor, [raw / "imagesTs/cttest_0000.nii.gz"], None)
+    assert tuple(found.predictions) == branches
+    assert (found.registration is not None) == is_registered
+
+
+def test_a_model_is_shown_where_networks_are_compiled(root, monkeypatch):
+    monkeypatch.setenv("nnUNet_compile", "t")
     predictor = load_model(root / "results" / MRI / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
-    predictor.network.correspondence = None
-    found = explain(predictor, [raw / "imagesTs/mrtest_0000.nii.gz"], None)
-    assert tuple(found.predictions) == ("segmentation", "adapted")
-    assert found.registration is None
+    assert isinstance(predictor.network, MASSNet)
 
 
 def test_what_is_not_there(root, tmp_path, capsys):

@@ -74,9 +74,9 @@ class MASSReleaseTrainer(MASSTrainer):
 
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> MASSNet:
-        """MASSTrainer's network, whose atlas branch predicts, whatever the plans say."""
+        """MASSTrainer's network, whose atlas branch predicts, whatever the plans say: the head is not trained."""
         network = super().network_of(blueprint)
-        network.inference = "atlas"
+        network.inferences, network.inference = ("atlas",), "atlas"
         network.register_forward_hook(through_the_wrong_encoder)
         return network
 

@@ -41,7 +41,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
         return MASSNet(
             unets,
             layout=blueprint.layout(group),
-            atlases=blueprint.atlases(group),
+            atlases=blueprint.atlases(group) if hyperparameters["correspondence_channels"] else None,
             correspondence_channels=hyperparameters["correspondence_channels"],
             correspondence_gradient=hyperparameters["correspondence_gradient"],
             compares_features=hyperparameters["weights"]["anatomical"] > 0,
@@ -112,8 +112,11 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             self.propagated = True
 
     def on_train_end(self) -> None:
-        """As in :class:`GroupTrainer`; before, the model takes templates in, and the propagated labels have served."""
-        if self.atlases_teach:
+        """As in :class:`GroupTrainer`; before, the model takes templates in, and the propagated labels have served.
+
+        A model that is finished has its templates: resumed by ``--c``, it has no other teacher than itself.
+        """
+        if self.atlases_teach and not self.module.atlases.has_templates:
             put_templates(self.streams, self.module.atlases, self.teacher.network)
         super().on_train_end()
         self._forget_labels()

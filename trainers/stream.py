@@ -62,8 +62,6 @@ class StreamTrainer(ScheduledTrainer):
         self.batch_size = labelled
         with _in_this_process():
             training, validation = (augmenter.data_loader for augmenter in nnUNetTrainer.get_dataloaders(self))
-        with exit_on_user_error():
-            hidden = self.hidden_scans()
         shared = (training.patch_size, training.final_patch_size, self.label_manager)
         oversampling = training.oversample_foreground_percent
         loaders = [
@@ -76,6 +74,8 @@ class StreamTrainer(ScheduledTrainer):
             )
         ]
         if unlabelled:
+            with exit_on_user_error():
+                hidden = self.hidden_scans()
             loaders.append(nnUNetDataLoader(hidden, unlabelled, *shared, transforms=training.transforms))
         return loaders, validation
 
