@@ -2,7 +2,7 @@
 
     python benchmarks/chaos_t2.py ../shared/data/chaos_t2_mr
 
-Their CT partner is the phantom's (`mass_nnunet phantom`, `mass_nnunet convert btcv`), as described in README.md.
+Their CT partner is the phantom's: `mass_nnunet phantom`, then `mass_nnunet convert btcv`.
 """
 
 import argparse

@@ -13,7 +13,8 @@ from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
 from mass_nnunet.dataset_conversion.source import Part, Target
 from mass_nnunet.env import HOOK_FOLDER
-from mass_nnunet.files import write_json
+from mass_nnunet.errors import UserError
+from mass_nnunet.files import read_json, write_json
 from mass_nnunet.organs import LABELS
 
 PHANTOM, REAL_FOLDS = "phantom", 4
@@ -84,15 +85,23 @@ def _write_real(source: Path, fold: int) -> None:
 
 
 def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
-    done = group / "planned.json"
-    if done.exists():
-        return
-    rates = ["--label-rates", *rates_of(group, args)]
-    _run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
+    """What was done with these options stays.
+
+    Raises:
+        UserError: it was done with others, so that what follows would not be what was asked for.
+    """
+    split = ["--label-rates", *rates_of(group, args), "--seeds", args.seeds, "--val-fraction", val_fraction]
     network = ["--patch-size", *args.patch_size, "--features", args.features]
     schedule = ["--epochs", args.epochs, "--iterations", args.iterations]
+    asked = {"split": split, "plan": [*network, *schedule]}
+    done = group / "planned.json"
+    if done.exists():
+        if (before := read_json(done, "remove it")) != asked:
+            raise UserError(f"{group} was planned with {before}, now {asked} is asked for: name another folder")
+        return
+    _run("split", "-d", *IDS, *split)
     _run("plan", "-d", *IDS, *network, *schedule, "-np", args.np)
-    write_json(done, True)
+    write_json(done, asked)
 
 
 def _run(*words: object) -> None:

@@ -5,9 +5,9 @@
         --patch-size 32 256 256 --size 32 256 256 --features 32 --epochs 200 --iterations 250 --device cuda
 
 The trainings are cells of `mass_nnunet benchmark` (mass_nnunet/benchmark/): started again with the same options it goes
-on where it stopped, and several may be started at a time. The data, the models and the scores lie in the folder; the
-table is printed after each seed of each group and written to table.md, and a group becomes a page by
-`mass_nnunet benchmark report work/phantom/benchmark`.
+on where it stopped, and once --prepare-only has run, several may be started at a time. The data, the models and the
+scores lie in the folder; the table is printed after each seed of each group and written to table.md, and a group
+becomes a page by `mass_nnunet benchmark report work/phantom/benchmark`.
 """
 
 import argparse
@@ -19,7 +19,7 @@ from groups import IDS, PHANTOM, nnunet_folders, prepare, rates_of
 from table import OUTPUT, write_table
 
 from mass_nnunet import trainers
-from mass_nnunet.benchmark.grid import Grid, save_grid
+from mass_nnunet.benchmark.grid import DEVICES, Grid, save_grid
 from mass_nnunet.benchmark.lookup import make_jobs
 from mass_nnunet.benchmark.runner import report_failures, run_local
 from mass_nnunet.errors import exit_on_user_error
@@ -52,7 +52,7 @@ def main() -> None:
     parser.add_argument("root", type=Path, help="folder for data, models and scores")
     parser.add_argument("--real", type=Path, help="shared/data/chaos_t2_mr; without it only the phantom is run")
     parser.add_argument("--methods", nargs="+", default=DEFAULT_METHODS, choices=sorted(trainers.__all__))
-    parser.add_argument("--inference", nargs="+", default=INFERENCES)
+    parser.add_argument("--inference", nargs="+", default=INFERENCES, choices=INFERENCES)
     parser.add_argument(
         "--label-rates", type=float, nargs="+", default=(0.1, 0.25, 0.5, 1.0), help="some of them, once they are split"
     )
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--features", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--iterations", type=int, default=25)
-    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("-np", type=int, default=2, help="processes that draw and preprocess")
     parser.add_argument("--prepare-only", action="store_true", help="draw, convert, split and plan, and no more")

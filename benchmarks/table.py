@@ -7,12 +7,13 @@ import pandas as pd
 
 from mass_nnunet.benchmark.cell import SCORES
 from mass_nnunet.benchmark.state import DONE, read_record
+from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.statistics import compare
 
 OUTPUT = "benchmark"
 """Of a group's grid, in the group's folder."""
-REFERENCE = ("MASSTrainer", "segmentation")
-"""Method and inference that all others are compared with."""
+REFERENCE = "MASSTrainer"
+"""That all others are compared with, by all that it was asked to predict by (the last of INFERENCES)."""
 _SETTING = ["data", "label_rate", "modality"]
 
 
@@ -27,6 +28,8 @@ def write_table(groups: Sequence[Path], root: Path) -> str:
         for folder in sorted((group / OUTPUT / "cells").glob("*"))
         if read_record(folder).get("state") == DONE
     ]
+    if not tables:
+        return "no cell is done yet\n"
     scores = pd.concat(tables, ignore_index=True)
     scores.to_csv(root / "scores.csv", index=False)
     rows = ["| data | labels | modality | method | inference | Dice | sd | seeds | - MASS | p | s/training | s/scan |"]
@@ -50,7 +53,9 @@ def read_cell(folder: Path) -> pd.DataFrame:
 def _row(setting: tuple, method: tuple, table: pd.DataFrame, group: pd.DataFrame) -> str:
     by_seed = table.groupby("seed")["dice"].mean()
     named = group.assign(method=group["method"] + " " + group["inference"])
-    difference, p, _ = compare(named, "dice", " ".join(method), " ".join(REFERENCE))
+    known = set(group.loc[group["method"] == REFERENCE, "inference"])
+    reference = f"{REFERENCE} {max(known, key=INFERENCES.index, default='')}"
+    difference, p, _ = compare(named, "dice", " ".join(method), reference)
     data, rate, modality = setting
     cells = [data, f"{rate:g}", modality, *method, f"{by_seed.mean():.3f}", f"{by_seed.std():.3f}", len(by_seed)]
     cells += [f"{difference:+.3f}", f"{p:.2g}"]

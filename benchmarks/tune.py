@@ -21,17 +21,30 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
 from mass_nnunet import trainers
+from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.evaluation import dice
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.paths import dataset_folder
 from mass_nnunet.trainers.group_trainer import GroupTrainer
 
 
+def assignment(word: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as in JSON; what is none is text."""
+    name, _, value = word.partition("=")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
 def change(method: str, values: dict[str, Any], weights: dict[str, Any]) -> None:
     """Fix hyperparameters of a trainer, in this process, over those of the plans."""
     if values or weights:
         cls = getattr(trainers, method)
-        cls.CHANGES = {**cls.CHANGES, **values, "weights": {**cls.CHANGES.get("weights", {}), **weights}}
+        before = getattr(cls, "CHANGES", None)
+        if before is None:
+            raise UserError(f"{method} is stock nnU-Net and has no hyperparameters: leave out --set and --weight")
+        cls.CHANGES = {**before, **values, "weights": {**before.get("weights", {}), **weights}}
         complete(cls.CHANGES)  # names a typing error
 
 
@@ -99,8 +112,8 @@ def main() -> None:
     parser.add_argument("--weight", nargs="*", default=[], metavar="TERM=VALUE")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
-    changes = [{k: json.loads(v) for k, v in (word.split("=") for word in words)} for words in (args.set, args.weight)]
-    with nnunet_folders(args.root.resolve(), results="tuned"):  # not among the real models
+    changes = [dict(map(assignment, words)) for words in (args.set, args.weight)]
+    with exit_on_user_error(), nnunet_folders(args.root.resolve(), results="tuned"):  # not among the real models
         torch.manual_seed(args.seed)
         np.random.seed(args.seed)  # noqa: NPY002, what nnU-Net draws from
         change(args.method, *changes)

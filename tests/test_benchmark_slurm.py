@@ -60,5 +60,5 @@ def test_no_slurm_and_unknown_options_are_said(jobs):
 
 def test_without_submitit_the_extra_is_named(jobs, monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", None)
-    with pytest.raises(UserError, match=r"mass-nnunet\[slurm\]"):
+    with pytest.raises(UserError, match=r"pip install '\.\[slurm\]'"):
         submit([CellTask(jobs[0], 1)], {})

@@ -50,6 +50,26 @@ def test_table(table, tmp_path):
     assert "| MASSTrainer | segmentation | 0.635 | 0.014 | 2 | +0.000 | nan |" in mass
 
 
+def test_the_reference_is_what_the_method_predicts_by_at_best(table, tmp_path):
+    group = tmp_path / "phantom"
+    write_cell(group, "MASSTrainer", 0.0, 0)
+    write_cell(group, "DualStreamTrainer", -0.1, 0)
+    folder = group / "benchmark" / "cells" / "MASSTrainer_0.1_0"
+    scores = pd.read_csv(folder / "scores.csv")
+    fused = scores.assign(inference="fused", dice=scores["dice"] + 0.1)
+    pd.concat([scores, fused]).to_csv(folder / "scores.csv", index=False)
+    per_scan = {name: {"CT": 1.0} for name in ("segmentation", "fused")}
+    write_json(folder / "cell.json", {"state": "done", "training_seconds": 1, "prediction_seconds_per_scan": per_scan})
+    dual, fused, head = table.write_table([group], tmp_path).splitlines()[2:]
+    assert "| -0.200 |" in dual and "| +0.000 |" in fused and "| -0.100 |" in head
+
+
+def test_nothing_is_written_before_a_cell_is_done(table, tmp_path):
+    write_cell(tmp_path / "phantom", "MASSTrainer", 0.0, 0, state="running")
+    assert table.write_table([tmp_path / "phantom"], tmp_path) == "no cell is done yet\n"
+    assert not (tmp_path / "table.md").exists()
+
+
 def test_quarters_of_the_real_patients_are_one_data(table, tmp_path):
     for fold in range(2):
         write_cell(tmp_path / f"real_{fold}", "MASSTrainer", 0.2 * fold, 0)

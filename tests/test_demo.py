@@ -191,10 +191,18 @@ def test_foreign_folder_is_not_touched(fake, tmp_path, capsys):
     assert calls(fake) == []
 
 
-def test_missing_command_is_named(fake, tmp_path, capsys):
+def test_missing_command_is_named(fake, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("PATH", "")
     (tmp_path / "bin" / "mass_nnunet").unlink()
     assert main(["demo", str(tmp_path / "demo"), "--tiny"]) == 2
     assert "bin/mass_nnunet does not exist: install" in capsys.readouterr().err
+
+
+def test_commands_that_are_elsewhere_are_found_on_the_path(fake, tmp_path, monkeypatch):
+    (tmp_path / "bin").rename(tmp_path / "elsewhere")
+    monkeypatch.setenv("PATH", str(tmp_path / "elsewhere"))
+    assert main(["demo", str(tmp_path / "demo"), "--tiny"]) == 0
+    assert calls(fake)[0].startswith("mass_nnunet phantom")
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

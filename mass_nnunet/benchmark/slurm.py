@@ -47,7 +47,7 @@ def submit(tasks: Sequence[CellTask], options: Mapping[str, Any], cluster: str =
     try:
         import submitit
     except ImportError:
-        raise UserError("submitit is not installed: pip install 'mass-nnunet[slurm]'") from None
+        raise UserError("submitit is not installed: in the folder of mass-nnunet, pip install '.[slurm]'") from None
     try:
         executor = submitit.AutoExecutor(tasks[0].job.grid.output / "slurm", cluster=cluster)
         executor.update_parameters(**options)

@@ -105,7 +105,7 @@ def predict(
         configuration: its name.
         fold: its number.
         device: ``cuda``, ``cpu`` or ``mps``.
-        inference: ``segmentation``, ``atlas`` or ``fused``; None where the network knows of no choice.
+        inference: one of :data:`hyperparameters.INFERENCES`; None where the network knows of no choice.
         predictions: folder to be written anew.
         scores: CSV to be written, as ``evaluate_folder`` has it, with a column ``patient``.
         cost: JSON to be written: ``seconds`` of the prediction, reading and writing included, and ``scans``.

@@ -79,12 +79,14 @@ class Runner:
 
     def _execute(self, step: Step, command: list[str], title: str, append: bool) -> None:
         log = self.logs / f"{step.name}.log"
-        program = self.programs / command[0]
-        if not program.is_file():
-            raise UserError(f"{program} does not exist: install the package into this environment with pip")
+        beside = self.programs / command[0]
+        # Without a virtual environment pip puts commands elsewhere, on the PATH.
+        program = str(beside) if beside.is_file() else shutil.which(command[0])
+        if program is None:
+            raise UserError(f"{beside} does not exist: install the package into this environment with pip")
         with log.open("ab" if append else "wb") as output:
             position = output.tell()
-            process = child.start([str(program), *command[1:]], output, self.environment)
+            process = child.start([program, *command[1:]], output, self.environment)
             try:
                 status = _watch(process, log, position, step, title)
             except BaseException:
