@@ -24,6 +24,10 @@ WIDTH = 10.7
 """Inches: of the text on the page, so that letters have its size."""
 _GRID = {"color": "#e4e7eb", "linewidth": 0.6}
 _BETTER, _WORSE, _SAME = "#0072B2", "#D55E00", "#9aa1ab"
+_LETTER = 0.075
+"""Inches of a letter in a legend."""
+_MANY_METHODS = 14
+"""From which on a ranking is as wide as the page, as its numbers would run into each other."""
 _MANY = 150
 """Patients from which on single ones are drawn as pixels: a page must stay small."""
 
@@ -46,7 +50,8 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
     whole = numbers[numbers["organ"] == ALL_ORGANS]
     methods = results.methods
     single = len(rates) == 1
-    height = 0.9 + 0.27 * len(methods) if single else 3.3 + 0.22 * -(-len(methods) // 4)
+    columns = max(1, min(4, len(methods), int(WIDTH / (0.6 + _LETTER * max(map(len, methods))))))  # of the legend
+    height = 0.9 + 0.27 * len(methods) if single else 3.3 + 0.22 * -(-len(methods) // columns)
     with _panels(path, len(modalities), 3, height) as (figure, panels):
         for place, (axes, modality) in enumerate(zip(panels, modalities, strict=True)):
             axes.grid(**_GRID, axis="x" if single else "y")
@@ -73,7 +78,7 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
         if not single:
             handles, names = panels[0].get_legend_handles_labels()
             lines = [handle[0] for handle in handles]  # without their intervals
-            figure.legend(lines, names, loc="outside lower center", ncols=min(4, len(methods)), frameon=False)
+            figure.legend(lines, names, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _name_methods(axes: "Axes", names: Sequence[str]) -> None:
@@ -176,7 +181,8 @@ def _slopes(axes: "Axes", values: np.ndarray) -> None:
 def draw_rankings(rankings: Mapping[tuple[str, float], Ranking], path: Path) -> None:
     """In how many of the resamples each method has each rank: a panel a setting, the best method on top."""
     count = max(len(ranking.table) for ranking in rankings.values())
-    with _panels(path, len(rankings), 2, 1.0 + 0.27 * count) as (_, panels):
+    columns = 2 if count <= _MANY_METHODS else 1
+    with _panels(path, len(rankings), columns, 1.0 + 0.27 * count) as (_, panels):
         for axes, (setting, ranking) in zip(panels, rankings.items(), strict=True):
             methods = [str(method) for method in ranking.table.index]
             ranks = range(1, len(methods) + 1)
