@@ -85,22 +85,21 @@ def _write_real(source: Path, fold: int) -> None:
 
 
 def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
-    """What was done with these options stays.
+    """What was done stays: of its label rates and seeds some may be asked for later.
 
     Raises:
-        UserError: it was done with others, so that what follows would not be what was asked for.
+        UserError: it was planned with other options, so that what follows would not be what was asked for.
     """
-    split = ["--label-rates", *rates_of(group, args), "--seeds", args.seeds, "--val-fraction", val_fraction]
     network = ["--patch-size", *args.patch_size, "--features", args.features]
-    schedule = ["--epochs", args.epochs, "--iterations", args.iterations]
-    asked = {"split": split, "plan": [*network, *schedule]}
+    asked = [*network, "--epochs", args.epochs, "--iterations", args.iterations]
     done = group / "planned.json"
     if done.exists():
-        if (before := read_json(done, "remove it")) != asked:
-            raise UserError(f"{group} was planned with {before}, now {asked} is asked for: name another folder")
+        if read_json(done, "name another folder") != asked:
+            raise UserError(f"{group} was not planned with {' '.join(map(str, asked))}: name another folder")
         return
-    _run("split", "-d", *IDS, *split)
-    _run("plan", "-d", *IDS, *network, *schedule, "-np", args.np)
+    rates = ["--label-rates", *rates_of(group, args)]
+    _run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
+    _run("plan", "-d", *IDS, *asked, "-np", args.np)
     write_json(done, asked)
 
 

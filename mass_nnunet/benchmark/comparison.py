@@ -42,7 +42,7 @@ def compare_methods(scores: pd.DataFrame, measure: str, reference: str | None = 
         a row each with modality, label_rate, organ (``ALL_ORGANS`` for the mean over them), method, the columns of
         ``statistics.Description``, is_best, and those of ``statistics.compare_all``: other, difference, p, p_holm.
         For Holm's correction the tests over all organs are one family, and those of the single organs are one in each
-        setting: of a dozen patients a p-value cannot be smaller than 0.0005, which hundreds of tests would make up for.
+        setting: the p-value of a dozen patients is never below 0.0005, and in one family of hundreds none would count.
         Means with an organ that was missed are never the best.
     """
     whole = scores.assign(organ=ALL_ORGANS)
