@@ -11,7 +11,6 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from .best_atlas import Registration, register_best
 from .errors import UserError
-from .networks import MASSNet
 
 
 @dataclass(frozen=True)
@@ -68,12 +67,11 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
     )
     scan = torch.from_numpy(data).float()  # (C, Z, Y, X)
     known = None if truth is None else np.maximum(labels[0], 0)
-    has_choice, has_atlases = isinstance(network, MASSNet), getattr(network, "atlases", None) is not None
+    has_atlases = getattr(network, "atlases", None) is not None
     predictions = {}
     with torch.inference_mode():
-        for branch in network.inferences if has_choice else ("atlas" if has_atlases else "segmentation",):
-            if has_choice:
-                network.inference = branch
+        for branch in getattr(network, "inferences", ("segmentation",)):
+            network.inference = branch
             logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
             predictions[branch] = logits.float().argmax(0).cpu().numpy()
         reference = next(iter(predictions.values())) if known is None else known

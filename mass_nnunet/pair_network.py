@@ -65,8 +65,9 @@ class PairNet(nn.Module):
         backward: another such U-Net, for fields from the warped atlas back to the atlas.
     """
 
-    # Its one modality among those of the bank.
+    # Its one modality among those of the bank, and its one way to predict.
     active = (0,)
+    inferences = ("atlas",)
 
     def __init__(
         self, unet: nn.Module, *, layout: Layout, atlases: AtlasBank, backward: nn.Module | None = None

@@ -41,7 +41,7 @@ def make_jobs(grid: Grid) -> list[Job]:
         if read_record(job.folder).get("inputs", inputs) != inputs:
             raise UserError(
                 f"{job.folder} was begun with other plans, hyperparameters or another split: name another output in "
-                f"the grid, or remove that folder"
+                "the grid, or remove that folder"
             )
         jobs.append(job)
     return jobs

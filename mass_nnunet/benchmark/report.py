@@ -83,7 +83,7 @@ def _lead(page: Page) -> str:
         results.grid.note,
         f"{words}; the same splits, schedule and test patients for all ({patients}).",
         provenance.schedule(page.jobs) if page.jobs else "",
-        "What predicts is the segmentation head, where a name has nothing else in brackets.",
+        "Brackets name what predicts; without them it is the segmentation head, or all that a method has.",
     ]
     return " ".join(filter(None, sentences))
 

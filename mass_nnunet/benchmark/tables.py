@@ -56,9 +56,9 @@ def overview_table(results: Results, numbers: pd.DataFrame, measure: str) -> Tab
     most = numbers.groupby(["modality", "label_rate"])[["patients", "seeds"]].max()
     rows = []
     for method in results.methods:
-        keys = [(*setting, method, ALL_ORGANS) for setting in results.settings]
         entries = []
-        for setting, key in zip(results.settings, keys, strict=True):
+        for setting in results.settings:
+            key = (*setting, method, ALL_ORGANS)
             entry = _score(indexed, key, measure)
             fewer = _fewer(indexed.loc[key], most.loc[setting]) if key in indexed.index else ""
             entries.append(replace(entry, note=", ".join(part for part in (entry.note, fewer) if part)))
