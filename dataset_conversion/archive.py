@@ -12,9 +12,9 @@ from pathlib import Path, PurePosixPath
 
 from tqdm import tqdm
 
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.paths import base_folder
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import atomic_path
-from mass_nnunet.paths import base_folder
 
 from .source import Source
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from mass_nnunet.errors import UserError
 
-from . import amos, btcv, chaos, mmwhs, nifti
 from .archive import opened
+from .datasets import amos, btcv, chaos, mmwhs, nifti
 from .joining import join_dataset, joins
 from .raw_dataset import Options, write_dataset
 from .source import Target

@@ -4,14 +4,14 @@ import shutil
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.files import write_json
+from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import write_json
-from mass_nnunet.paths import base_folder
-from mass_nnunet.raw import TEST, TRAINING, UNLABELLED, RawDataset
 
-from .check import check_datasets
-from .check_report import refuse_errors
-from .findings import across
+from .checks.command import check_datasets
+from .checks.findings import across
+from .checks.report import refuse_errors
 from .raw_dataset import READER, Options, checked_case, convert_cases
 from .source import Part, Target
 from .staging import FILE_ENDING, Stage

@@ -5,8 +5,8 @@ from collections.abc import Collection, Mapping, Sequence
 
 from mass_nnunet.errors import UserError
 
-from .findings import absent_organs
-from .inspection import Measures
+from .checks.findings import absent_organs
+from .checks.inspection import Measures
 from .source import Case, Part
 
 

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.paths import base_folder
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import read_json, write_json
-from mass_nnunet.paths import base_folder
-from mass_nnunet.workers import map_cases
+from mass_nnunet.runtime.workers import map_cases
 
-from .check_report import refuse_errors, write_check
-from .findings import CheckedCase, Finding, Level, across, unusual, wrong
+from .checks.findings import CheckedCase, Finding, Level, across, unusual, wrong
+from .checks.report import refuse_errors, write_check
 from .parts import assign_parts, usable_labels
 from .source import Case, Part, Target
 from .staging import FILE_ENDING, Stage, Staged

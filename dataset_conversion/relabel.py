@@ -11,12 +11,12 @@ from pathlib import Path
 import SimpleITK as sitk
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.files import atomic_path, write_json
+from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.data.volume import label_like, read_volume, write_volume
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import atomic_path, write_json
-from mass_nnunet.organs import BACKGROUND, number_labels
-from mass_nnunet.raw import RawDataset
-from mass_nnunet.volume import label_like, read_volume, write_volume
-from mass_nnunet.workers import map_cases
+from mass_nnunet.labels import BACKGROUND, number_labels
+from mass_nnunet.runtime.workers import map_cases
 
 from .raw_dataset import dataset_path
 from .source import map_labels, visible_files

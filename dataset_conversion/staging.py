@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.volume import ORIENTATION, compact, write_volume
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import atomic_path
-from mass_nnunet.volume import ORIENTATION, compact, write_volume
 
-from .inspection import Measures, Organ, Preview, measure
+from .checks.inspection import Measures, Organ, Preview, measure
 from .source import Case
 
 FILE_ENDING = ".nii.gz"

@@ -10,22 +10,22 @@ from .errors import UserError
 
 # A command's module is imported only when that command is asked for: `mass_nnunet env` must not wait for torch.
 COMMANDS = {
-    "env": ("mass_nnunet.env", "print the export lines that nnU-Net needs"),
+    "env": ("mass_nnunet.runtime.env", "print the export lines that nnU-Net needs"),
     "phantom": ("mass_nnunet.phantom.command", "draw CT and MRI abdomens in the native layouts of BTCV and CHAOS"),
     "convert": (
         "mass_nnunet.dataset_conversion.command",
         "turn public datasets and any NIfTI files into nnU-Net raw datasets",
     ),
     "check": (
-        "mass_nnunet.dataset_conversion.check",
+        "mass_nnunet.dataset_conversion.checks.command",
         "find what is wrong in raw datasets, and draw their cases",
     ),
     "relabel": ("mass_nnunet.dataset_conversion.relabel", "make a dataset with some of the labels of another one"),
-    "split": ("mass_nnunet.splits_command", "write splits_final.json: labelled, unlabelled and validation cases"),
+    "split": ("mass_nnunet.data.split_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
-    "evaluate": ("mass_nnunet.evaluation_command", "Dice and surface distances of predictions against the truth"),
-    "visualize": ("mass_nnunet.visualize_command", "a page of what a trained model makes of some cases"),
-    "export": ("mass_nnunet.export_command", "share a model: a zip that stock nnU-Net runs without this package"),
+    "evaluate": ("mass_nnunet.evaluation.command", "Dice and surface distances of predictions against the truth"),
+    "visualize": ("mass_nnunet.reporting.command", "a page of what a trained model makes of some cases"),
+    "export": ("mass_nnunet.export.command", "share a model: a zip that stock nnU-Net runs without this package"),
     "benchmark": ("mass_nnunet.benchmark.command", "every method on the same splits: train, predict and score a grid"),
     "demo": ("mass_nnunet.demo.command", "the whole path on a phantom, ending in one HTML report"),
 }

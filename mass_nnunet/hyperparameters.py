@@ -65,6 +65,8 @@ DEFAULTS: dict[str, Any] = {
 INFERENCES = ("segmentation", "adapted", "atlas", "fused")
 """What a model may predict by, as ``mass.inference`` in the plans says: its head, the head and the scan's gray values,
 its atlases and the gray values, or all of it."""
+INFERENCES_WITHOUT_ATLASES = ("segmentation", "adapted")
+"""What is left of them to a model without atlases."""
 
 CHOICES: dict[str, tuple[str | None, ...]] = {
     "similarity": ("lncc", "mse", "nmi", "mind"),
@@ -81,11 +83,6 @@ LEAST = {
     "refinement_steps": 0,
 }
 """The smallest that those that count may be."""
-
-
-def inferences(*, atlases: bool) -> tuple[str, ...]:
-    """Those of ``INFERENCES`` that a model with or without atlases can predict by."""
-    return INFERENCES if atlases else ("segmentation", "adapted")
 
 
 def learning_rate(features: int) -> float:

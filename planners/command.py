@@ -5,9 +5,9 @@ from typing import Any
 
 from nnunetv2.configuration import default_num_processes
 
+from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import DEFAULTS, INFERENCES, learning_rate
-from mass_nnunet.raw import RawDataset
 
 from .fingerprint import BodyFingerprintExtractor
 from .group import load_group, modality_names

@@ -9,11 +9,11 @@ from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import CTNormalization
 from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
 
+from mass_nnunet.data.files import write_json
+from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import write_json
-from mass_nnunet.paths import dataset_folder
-from mass_nnunet.raw import TRAINING, UNLABELLED, RawDataset
-from mass_nnunet.workers import map_cases
+from mass_nnunet.runtime.workers import map_cases
 
 SOFT_TISSUE_HU = (-200.0, 300.0)
 """Fat, muscle, organs and enhanced vessels, with their noise; air, lung, the table and dense bone lie outside."""

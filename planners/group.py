@@ -3,9 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.errors import UserError
-from mass_nnunet.organs import BACKGROUND
-from mass_nnunet.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.labels import BACKGROUND
 
 _READER = "overwrite_image_reader_writer"
 

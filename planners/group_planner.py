@@ -12,11 +12,11 @@ import numpy as np
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 
-from mass_nnunet.data import unlabelled_folder
+from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import read_json, write_json
-from mass_nnunet.paths import dataset_folder
-from mass_nnunet.raw import RawDataset
+from mass_nnunet.training.loaders import unlabelled_folder
 
 from .spacing import topology, typical_extent
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_dataset
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
-from mass_nnunet.data import unlabelled_folder
-from mass_nnunet.paths import dataset_folder
-from mass_nnunet.raw import UNLABELLED, RawDataset
-from mass_nnunet.workers import map_cases
+from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.raw import UNLABELLED, RawDataset
+from mass_nnunet.runtime.workers import map_cases
+from mass_nnunet.training.loaders import unlabelled_folder
 
 from .group_planner import CONFIGURATION, PLANS_NAME
 

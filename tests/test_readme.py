@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mass_nnunet import cli
-from mass_nnunet.benchmark.grid import load_grid
+from mass_nnunet.benchmark.run.grid import load_grid
 
 ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,13 +12,13 @@ from .ablations import (
     MASSTrainerNoTeaching,
     MASSTrainerSCAC,
 )
-from .dtc_trainer import DTCTrainer
+from .comparisons.dtc import DTCTrainer
+from .comparisons.mmkd import MMKDTrainer
+from .comparisons.registration import LTNetTrainer, VoxelMorphTrainer
+from .comparisons.supervised import SupervisedTrainer
+from .comparisons.tcsm import TCSMTrainer
 from .mass_release_trainer import MASSReleaseTrainer
 from .mass_trainer import MASSTrainer
-from .mmkd_trainer import MMKDTrainer
-from .registration_trainers import LTNetTrainer, VoxelMorphTrainer
-from .supervised_trainer import SupervisedTrainer
-from .tcsm_trainer import TCSMTrainer
 
 __all__ = [
     "DTCTrainer",

@@ -2,6 +2,8 @@
 
 from typing import ClassVar
 
+from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES
+
 from .mass_trainer import MASSTrainer
 
 CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
@@ -19,12 +21,14 @@ class DualStreamTrainer(MASSTrainer):
     """The two encoders and the shared decoder, supervised only, with nnU-Net's augmentation: the control."""
 
     CHANGES: ClassVar = SUPERVISED | {"organ_contrast": 0.0}
+    inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
 
 
 class DualStreamTrainerOrganContrast(MASSTrainer):
     """DualStreamTrainer with MASSTrainer's own augmentation, which changes the contrast of organs."""
 
     CHANGES: ClassVar = SUPERVISED
+    inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
 
 
 class MASSTrainerNoOrganContrast(MASSTrainer):
@@ -37,6 +41,7 @@ class MASSTrainerNoAtlas(MASSTrainer):
     """Two streams, and pseudo-labels of the segmentation head alone."""
 
     CHANGES: ClassVar = {"correspondence_channels": 0}
+    inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
 
 
 class MASSTrainerNoTeaching(MASSTrainer):

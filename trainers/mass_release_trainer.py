@@ -5,13 +5,14 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from mass_nnunet.losses import one_hot, soft_dice, soft_dice_loss
-from mass_nnunet.networks import GroupOutput, MASSNet, cpu_autocast
-from mass_nnunet.objective import Objective
-from mass_nnunet.registration import upsample, warp
+from mass_nnunet.losses.overlap import one_hot, soft_dice, soft_dice_loss
+from mass_nnunet.networks.blocks import cpu_autocast
+from mass_nnunet.networks.mass import GroupOutput, MASSNet
+from mass_nnunet.objectives.mass import Objective
+from mass_nnunet.registration.fields import upsample, warp
 
 from .ablations import CONSISTENCIES
-from .blueprint import Blueprint
+from .base.blueprint import Blueprint
 from .mass_trainer import MASSTrainer
 
 
@@ -60,6 +61,7 @@ class MASSReleaseTrainer(MASSTrainer):
     segmentation head, no mutual teaching and no penalty on folding.
     """
 
+    inferences: ClassVar = ()  # the head is not trained
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,
@@ -79,11 +81,6 @@ class MASSReleaseTrainer(MASSTrainer):
         network.inferences, network.inference = ("atlas",), "atlas"
         network.register_forward_hook(through_the_wrong_encoder)
         return network
-
-    @classmethod
-    def inferences(cls) -> tuple[str, ...]:
-        """No choice: the head is not trained."""
-        return ()
 
     def _build_loss(self) -> ReleaseObjective:
         classes = self.label_manager.num_segmentation_heads

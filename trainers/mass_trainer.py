@@ -6,18 +6,18 @@ from typing import ClassVar
 import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
-from mass_nnunet.appearance import perturbed, with_other_organs
-from mass_nnunet.data import GroupLoader
-from mass_nnunet.group_network import share_convolutions, share_decoder
-from mass_nnunet.hyperparameters import complete, inferences
-from mass_nnunet.networks import MASSNet
-from mass_nnunet.objective import TERMS, Objective
-from mass_nnunet.teacher import Teacher
+from mass_nnunet.hyperparameters import INFERENCES
+from mass_nnunet.networks.group import share_convolutions, share_decoder
+from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.objectives.mass import TERMS, Objective
+from mass_nnunet.training.augmentation import perturbed, with_other_organs
+from mass_nnunet.training.loaders import GroupLoader
+from mass_nnunet.training.teacher import Teacher
 
-from .blueprint import Blueprint
-from .group_trainer import GroupTrainer, RegisteringTrainer
+from .base.blueprint import Blueprint
+from .base.group import GroupTrainer, RegisteringTrainer
+from .base.schedule import two_rates
 from .propagation import propagate_labels
-from .schedule import two_rates
 from .templates import put_templates
 
 
@@ -25,6 +25,7 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
     """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
     TERMS: ClassVar = TERMS
+    inferences: ClassVar = INFERENCES
 
     teacher: Teacher | None = None
     """Where unlabelled scans teach."""
@@ -50,11 +51,6 @@ class MASSTrainer(RegisteringTrainer, GroupTrainer):
             refinement_steps=hyperparameters["refinement_steps"],
             intensity_weight=hyperparameters["intensity_weight"],
         )
-
-    @classmethod
-    def inferences(cls) -> tuple[str, ...]:
-        """What a model of it, at the default hyperparameters, can be asked to predict by."""
-        return inferences(atlases=complete(cls.CHANGES)["correspondence_channels"] > 0)
 
     def parameter_groups(self) -> list[dict]:
         """The correspondence head has a rate of its own."""

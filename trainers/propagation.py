@@ -8,13 +8,13 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd, insert_crop_into_image
 from tqdm import tqdm
 
-from mass_nnunet.data import UNKNOWN
-from mass_nnunet.files import atomic_path
-from mass_nnunet.networks import MASSNet
-from mass_nnunet.patch import organ_box
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.training.loaders import UNKNOWN
+from mass_nnunet.training.patch import organ_box
 
+from .base.stream import StreamTrainer
 from .segmenter import predicting, segmenter
-from .stream import StreamTrainer
 
 
 def propagate_labels(streams: Sequence[StreamTrainer], teacher: MASSNet, part: slice = slice(None)) -> None:

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-from mass_nnunet.networks import MASSNet
+from mass_nnunet.networks.mass import MASSNet
 
-from .stream import StreamTrainer
+from .base.stream import StreamTrainer
 
 
 @contextmanager

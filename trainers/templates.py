@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from tqdm import tqdm
 
-from mass_nnunet.atlas import AtlasBank
-from mass_nnunet.networks import MASSNet
+from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.registration.atlas import AtlasBank
 
+from .base.stream import StreamTrainer
 from .segmenter import segmenter
-from .stream import StreamTrainer
 
 
 def put_templates(streams: Sequence[StreamTrainer], bank: AtlasBank, teacher: MASSNet) -> None:

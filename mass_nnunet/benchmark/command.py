@@ -9,13 +9,13 @@ import yaml
 
 from mass_nnunet.errors import UserError
 
-from .grid import load_grid, save_grid
-from .job import Job
-from .runner import report_failures, run_local
-from .shell import commands, exports
-from .slurm import CellTask, submit
-from .state import is_open
-from .status import describe
+from .run.grid import load_grid, save_grid
+from .run.job import Job
+from .run.runner import report_failures, run_local
+from .run.shell import commands, exports
+from .run.slurm import CellTask, submit
+from .run.state import is_open
+from .run.status import describe
 
 _EPILOG = """\
 A grid is a YAML file:
@@ -97,7 +97,7 @@ def _run(args: argparse.Namespace) -> None:
     options = _slurm_options(args.slurm)
     grid = load_grid(args.grid)
     # This imports torch; `benchmark status` and --help must not wait for it.
-    from .lookup import make_jobs
+    from .run.lookup import make_jobs
 
     jobs = make_jobs(grid)
     if args.dry_run:
@@ -118,7 +118,7 @@ def _report(args: argparse.Namespace) -> None:
     path = args.output or grid.output / "report.html"
     if path.suffix != ".html":
         raise UserError(f"-o {path} is no HTML file: give a name that ends with .html")
-    from .report import write_report
+    from .report.document import write_report
 
     results = write_report(grid, path, args.reference)
     done, cells = len(results.done), len(results.states)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mass_nnunet.env import export_lines
+from mass_nnunet.runtime.env import export_lines
 
 from .runner import Runner
 from .settings import TINY, Settings

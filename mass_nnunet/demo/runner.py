@@ -12,9 +12,9 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from mass_nnunet import child
+from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.errors import UserError
-from mass_nnunet.files import read_json, write_json
+from mass_nnunet.runtime import child
 
 from .steps import Step
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mass_nnunet.env import HOOK_FOLDER
+from mass_nnunet.runtime.env import HOOK_FOLDER
 
 from .settings import Settings
 

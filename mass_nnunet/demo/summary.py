@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from mass_nnunet import report
-from mass_nnunet.env import export_lines
-from mass_nnunet.files import read_json
-from mass_nnunet.visualization import Scan, plot_curves, plot_overlays
+from mass_nnunet.data.files import read_json
+from mass_nnunet.reporting import html as report
+from mass_nnunet.reporting.figures import Scan, plot_curves, plot_overlays
+from mass_nnunet.runtime.env import export_lines
 
 from .settings import Settings
 from .steps import MASS, METHODS, MODALITIES, SUPERVISED, Folders, Modality, Step

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from ..organs import LABELS
+from mass_nnunet.labels import LABELS
+
 from . import dicom
 from .patient import Patient, Scan
 

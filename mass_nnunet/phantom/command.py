@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from ..errors import UserError
-from ..files import read_json, write_json
-from ..workers import map_cases
+from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.errors import UserError
+from mass_nnunet.runtime.workers import map_cases
+
 from . import btcv_tree, chaos_tree
 from .patient import draw_patient
 

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..organs import LABELS
+from mass_nnunet.labels import LABELS
+
 from .anatomy import Physique, draw_anatomy
 from .contrast_ct import scan_ct
 from .contrast_mr import SEQUENCES, draw_signals, scan_mr

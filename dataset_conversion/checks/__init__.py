@@ -1,0 +1,1 @@
+"""Checks of raw datasets: what is wrong in them, with pictures."""

@@ -1,0 +1,157 @@
+"""``mass_nnunet check -d ID``: is a raw dataset what its users take it for? Nothing is changed but the report."""
+
+import argparse
+import contextlib
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, compact, grid_distance, label_like, read_volume
+from mass_nnunet.dataset_conversion.readers.nifti_case import on_grid_of
+from mass_nnunet.dataset_conversion.source import Part, map_labels
+from mass_nnunet.errors import UserError
+from mass_nnunet.runtime.workers import map_cases
+
+from .findings import CheckedCase, Finding, Level, across, unusual, wrong
+from .inspection import Preview, measure
+from .report import refuse_errors, write_check
+
+_PARTS = {TRAINING: Part.TRAIN, TEST: Part.TEST, UNLABELLED: Part.UNLABELLED}
+
+
+@dataclass(frozen=True)
+class Job:
+    """One case to look at."""
+
+    case: CheckedCase
+    images: tuple[Path, ...]
+    label: Path | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet check``."""
+    parser.add_argument(
+        "-d",
+        type=int,
+        nargs="+",
+        required=True,
+        metavar="ID",
+        help="dataset ids; a group's are compared as well",
+    )
+    parser.add_argument("-np", "--processes", type=int, default=2, help="worker processes (2)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Check, and print the findings and the table of each dataset."""
+    if args.processes < 1:
+        raise UserError(f"-np {args.processes} is not at least 1")
+    check_datasets(list(dict.fromkeys(args.d)), args.processes)
+
+
+def check_datasets(ids: Sequence[int], processes: int) -> None:
+    """Check datasets one by one and against each other, print what is found, and leave it beside each of them.
+
+    Raises:
+        UserError: there is no such dataset, or something is wrong in one; all reports are printed and written before.
+    """
+    datasets = [RawDataset.load(dataset_id) for dataset_id in ids]
+    checked: list[CheckedCase] = []
+    previews: dict[str, dict[str, Preview]] = {}
+    for dataset in datasets:
+        results = map_cases(
+            partial(inspect, labels=dataset.labels, channels=tuple(dataset.channels)),
+            jobs(dataset),
+            processes=processes,
+            description=f"checking {dataset.name}",
+        )
+        checked += [case for case, _ in results]
+        previews[dataset.name] = {case.name: preview for case, preview in results if preview is not None}
+    checked = across(checked)
+    broken = []
+    for dataset in datasets:
+        own = [case for case in checked if case.dataset == dataset.name]
+        print(write_check(dataset.folder, own, previews[dataset.name], dataset.labels))
+        if not any(case.has(Level.ERROR) for case in own):
+            broken += _by_nnunet(dataset, processes)
+    refuse_errors(checked)
+    if broken:
+        raise UserError("\n".join(broken))
+
+
+def jobs(dataset: RawDataset) -> list[Job]:
+    """All cases of a dataset, in order of part and name.
+
+    Raises:
+        UserError: see :meth:`RawDataset.patients`.
+    """
+    patients = dataset.patients()
+    named = (dataset.folder / "patients.json").is_file()
+    ending = dataset.content["file_ending"]
+    result = []
+    for folder, part in _PARTS.items():
+        for name in dataset.cases(folder):
+            label = dataset.folder / f"labels{part.value}" / f"{name}{ending}"
+            has_label = part is Part.TRAIN or (part is Part.TEST and label.is_file())
+            images = tuple(
+                dataset.folder / folder / f"{name}_{channel:04d}{ending}" for channel in range(len(dataset.channels))
+            )
+            case = CheckedCase(
+                name=name,
+                dataset=dataset.name,
+                patient=patients[name] if named else f"{dataset.name}/{name}",
+                part=part,
+                image=str(images[0]),
+                label=str(label) if has_label else None,
+                measures=None,
+            )
+            result.append(Job(case, images, label if has_label else None))
+    return result
+
+
+def inspect(job: Job, *, labels: Mapping[str, int], channels: tuple[str, ...]) -> tuple[CheckedCase, Preview | None]:
+    """Look at one case; what keeps it from being read is a finding."""
+    try:
+        volumes = [read_volume(path) for path in job.images]
+        label, notes = None, []
+        for path, other in zip(job.images[1:], volumes[1:], strict=True):
+            notes += on_grid_of(volumes[0], job.images[0], other, path)[1]
+        if job.label is not None:
+            stored = read_volume(job.label)
+            turned, its_notes = on_grid_of(volumes[0], job.images[0], stored, job.label)
+            notes += its_notes
+            if grid_distance(volumes[0], stored) > SIMILAR_GRID:
+                notes.append("the axes of scan and label run differently, which not every reader of nnU-Net puts right")
+            values = map_labels(sitk.GetArrayViewFromImage(turned), {v: v for v in labels.values()}, job.label)
+            label = sitk.DICOMOrient(label_like(volumes[0], values), ORIENTATION)
+        first = sitk.DICOMOrient(compact(volumes[0]), ORIENTATION)
+        measures, preview = measure(first, label, labels, channels[0], job.images[0])
+    except UserError as error:
+        return replace(job.case, findings=(Finding(Level.ERROR, str(error)),)), None
+    found = (
+        *(Finding(Level.WARNING, note) for note in notes),
+        *wrong(measures),
+        *unusual(measures, labels, channels[0]),
+    )
+    return replace(job.case, measures=measures, findings=found), preview
+
+
+def _by_nnunet(dataset: RawDataset, processes: int) -> list[str]:
+    """What nnU-Net's own check of ``imagesTr`` and ``labelsTr`` has against a dataset: no line or one."""
+    if not dataset.content["numTraining"]:
+        return []  # nnU-Net has nothing to say about a dataset of unlabelled scans
+    # Not at the top: it brings torch, which every worker process would import.
+    from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
+
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            verify_dataset_integrity(str(dataset.folder), processes)
+    except (AssertionError, RuntimeError, FileNotFoundError) as error:
+        reason = " ".join(str(error).split())
+        return [f"{dataset.folder} does not pass nnU-Net's own check ({reason}): correct it"]
+    return []

@@ -1,0 +1,184 @@
+"""What is wrong or doubtful in a case, and in a dataset as a whole."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import numpy as np
+
+from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.labels import BACKGROUND, ORGANS
+
+from .anatomy import doubtful, misplaced
+from .inspection import Measures, Organ
+
+
+class Level(Enum):
+    """An error keeps a dataset from being written; a warning asks for a look; a note tells what was done."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One sentence about one case."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckedCase:
+    """A case as the check sees it.
+
+    Attributes:
+        name: of the case.
+        dataset: name of its dataset.
+        patient: whose scan it is.
+        part: of the dataset, None for one that is left out of it.
+        image: file or folder of the scan, for messages.
+        label: file or folder of its labels, None for a scan without.
+        measures: None where the case cannot be read.
+        findings: about it.
+    """
+
+    name: str
+    dataset: str
+    patient: str
+    part: Part | None
+    image: str
+    label: str | None
+    measures: Measures | None
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def worst(self) -> Level | None:
+        """Of its findings."""
+        return next((level for level in Level if self.has(level)), None)
+
+    def line(self, *levels: Level) -> str:
+        """All its findings of these levels in one line."""
+        texts = [found.text for level in levels for found in self.findings if found.level is level]
+        return f"{self.name} ({self.label or self.image}): {'; '.join(texts)}"
+
+    def has(self, level: Level) -> bool:
+        """Whether there is a finding of this level."""
+        return any(finding.level is level for finding in self.findings)
+
+
+# Mean and spread of the organs' HU, with and without contrast.
+_ORGAN_HU = (-30, 350)
+_ORGAN_SPREAD_HU = 120
+_AIR_HU = -150
+_EDGE_MM = (0.2, 15)
+_EXTENT_MM = (60, 1500)
+
+
+def wrong(measures: Measures) -> list[Finding]:
+    """What must not be: organs on the wrong side, upside down or back to front."""
+    organs = measures.organs or {}
+    texts = misplaced({name: organ.centre_mm for name, organ in organs.items()})
+    # One mistake violates several rules: the first tells enough.
+    return [
+        Finding(Level.ERROR, f"{text}: its orientation or its label values are wrong; correct or remove it")
+        for text in texts[:1]
+    ]
+
+
+def unusual(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
+    """What deserves a look."""
+    texts = [*_grid(measures), *_intensities(measures, channel)]
+    if (organs := measures.organs) is not None:
+        if absent := absent_organs(organs, labels):
+            texts.append(f"no {', '.join(absent)}")
+        texts += doubtful(
+            {name: organ.centre_mm for name, organ in organs.items()},
+            {name: organ.volume_ml for name, organ in organs.items()},
+        )
+        texts += [f"{name} ends bluntly inside of the scan" for name, organ in organs.items() if organ.cut_off]
+        if channel == "CT":
+            texts += _hounsfield(organs)
+    return [Finding(Level.WARNING, text) for text in texts]
+
+
+def absent_organs(organs: Mapping[str, Organ], labels: Mapping[str, int]) -> list[str]:
+    """Organs of the dataset that a label map has not."""
+    return [name for name in labels if name != BACKGROUND and name not in organs]
+
+
+def _grid(measures: Measures) -> list[str]:
+    texts = []
+    edges = np.array(measures.spacing)
+    if edges.min() < _EDGE_MM[0] or edges.max() > _EDGE_MM[1]:
+        texts.append(f"voxels of {' x '.join(f'{edge:.3g}' for edge in edges)} mm (z y x)")
+    extent = edges * measures.size
+    if extent.min() < _EXTENT_MM[0] or extent.max() > _EXTENT_MM[1]:
+        texts.append(f"{' x '.join(f'{length:.0f}' for length in extent)} mm in all (z y x)")
+    if np.all(edges == 1) and not np.any(measures.origin):
+        texts.append("voxels of 1 mm from the origin on: was its header lost?")
+    return texts
+
+
+def _intensities(measures: Measures, channel: str) -> list[str]:
+    value = measures.intensity
+    if channel == "CT":
+        if value["min"] >= 0 and value["max"] <= 255:
+            return ["intensities of 0 to 255: these are no Hounsfield units"]
+        if value["low"] > _AIR_HU:
+            return [f"no air, its lowest intensities are about {value['low']:.0f}: are these Hounsfield units?"]
+    elif value["low"] < -500:
+        return [f"intensities from {value['min']:.0f}, as if it were a CT: is the modality right?"]
+    return []
+
+
+def _hounsfield(organs: Mapping[str, Organ]) -> list[str]:
+    texts = []
+    for name, organ in organs.items():
+        if name not in ORGANS:
+            continue
+        if not _ORGAN_HU[0] <= organ.mean <= _ORGAN_HU[1]:
+            texts.append(f"{name} of {organ.mean:.0f} HU: are these Hounsfield units, and does the label lie on it?")
+        elif organ.sd > _ORGAN_SPREAD_HU:
+            texts.append(f"{name} of {organ.mean:.0f} ± {organ.sd:.0f} HU: does the label lie on it?")
+    return texts
+
+
+def across(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
+    """What is wrong between cases: the same image twice, a patient both trained and tested on.
+
+    The cases may be of several datasets. Between these, equal names of patients are a warning only: they may be
+    different people's.
+
+    Returns:
+        The cases, with these findings added to their own.
+    """
+    found = defaultdict(list)
+    by_content, by_patient = defaultdict(list), defaultdict(list)
+    for case in cases:
+        if case.part is None:
+            continue
+        if case.measures is not None:
+            by_content[case.measures.content].append(case)
+        by_patient[case.patient].append(case)
+    for same in by_content.values():
+        for case in same[1:]:
+            first = same[0]
+            leak = (case.part is Part.TEST) != (first.part is Part.TEST)
+            between = f", one to train and one to test on ({_place(first)}, {_place(case)})" if leak else ""
+            text = f"{case.image} is the same image as {first.image}{between}: remove one of them"
+            found[case.dataset, case.name].append(Finding(Level.ERROR if leak else Level.WARNING, text))
+    for scans in by_patient.values():
+        tested = [case for case in scans if case.part is Part.TEST]
+        for case in scans:
+            if tested and case.part is not Part.TEST:
+                level = Level.ERROR if case.dataset == tested[0].dataset else Level.WARNING
+                text = f"patient {case.patient} is in {_place(case)}, and in {_place(tested[0])} as {tested[0].name}"
+                found[case.dataset, case.name].append(Finding(level, f"{text}: move one of them"))
+    return [replace(case, findings=(*case.findings, *found.get((case.dataset, case.name), ()))) for case in cases]
+
+
+def _place(case: CheckedCase) -> str:
+    return f"{case.dataset}/images{case.part.value}"

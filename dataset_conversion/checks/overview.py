@@ -1,0 +1,41 @@
+"""One picture of a whole dataset: a slice of every case with the outlines of its organs, for a look at all of them."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.reporting.drawing import figure_file, legend, outline, show
+
+from .findings import CheckedCase, Level
+from .inspection import Preview
+
+_COLUMNS = 8
+_INCHES = 1.9  # of a case
+_MARKS = {Level.ERROR: "#c62828", Level.WARNING: "#b26a00"}
+
+
+def plot_overview(
+    cases: Sequence[CheckedCase], previews: Mapping[str, Preview], labels: Mapping[str, int], path: Path
+) -> None:
+    """Draw the slice of each case that shows most of its organs, in radiological convention.
+
+    Args:
+        cases: in their order; titles are orange where there is a warning, red where there is an error.
+        previews: of all cases, by name.
+        labels: name to value.
+        path: of the PNG.
+    """
+    columns = min(_COLUMNS, max(3, len(cases)))
+    rows = -(-len(cases) // columns)
+    with figure_file(path, rows, columns, (_INCHES * columns, (_INCHES + 0.35) * rows + 0.5)) as (figure, grid):
+        for axes in grid.flat[len(cases) :]:
+            axes.set_visible(False)
+        for axes, case in zip(grid.flat, cases, strict=False):
+            preview = previews[case.name]
+            show(axes, preview.image, (0, 255), preview.aspect)
+            if case.part is not Part.UNLABELLED:
+                outline(axes, preview.label, labels)
+            colour = _MARKS.get(case.worst, "#2b2f36")
+            axes.set_title(f"{case.name}\n{case.part.title}", fontsize=7, color=colour)
+        if any(case.part is not Part.UNLABELLED for case in cases):
+            legend(figure, labels)

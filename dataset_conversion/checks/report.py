@@ -1,0 +1,100 @@
+"""What the check prints and leaves beside a dataset: a table, ``check.json`` and the picture ``overview.png``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mass_nnunet.data.files import write_json
+from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import BACKGROUND
+
+from .findings import CheckedCase, Level
+from .inspection import Preview
+from .overview import plot_overview
+
+JSON, PICTURE = "check.json", "overview.png"
+_PARTS = {part: part.title for part in Part} | {None: "left out"}
+
+
+def refuse_errors(checked: Sequence[CheckedCase]) -> None:
+    """Stop where something is wrong.
+
+    Raises:
+        UserError: a line for each case with an error.
+    """
+    if lines := [case.line(Level.ERROR) for case in checked if case.has(Level.ERROR)]:
+        raise UserError("\n".join(lines))
+
+
+def write_check(
+    folder: Path, checked: Sequence[CheckedCase], previews: Mapping[str, Preview], labels: Mapping[str, int]
+) -> str:
+    """Write ``check.json`` and ``overview.png`` into a dataset's folder.
+
+    Args:
+        folder: of the dataset.
+        checked: its cases.
+        previews: of those that could be read, by name.
+        labels: of the dataset.
+
+    Returns:
+        What is to be printed: a line for each case that has something but an error, then the table; errors are told by
+        :func:`refuse_errors`.
+    """
+    write_json(folder / JSON, {case.name: _as_json(case) for case in checked})
+    shown = [case for case in checked if case.part is not None and case.name in previews]
+    if shown:
+        plot_overview(shown, previews, labels, folder / PICTURE)
+    return "\n".join([*findings(checked), table(checked, labels)])
+
+
+def findings(checked: Sequence[CheckedCase]) -> list[str]:
+    """One line for each case whose findings are no errors, warnings first."""
+    levels = (Level.WARNING, Level.NOTE)
+    return [f"{level.value}: {case.line(*levels)}" for level in levels for case in checked if case.worst is level]
+
+
+def table(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:
+    """One row a part: scans, patients, findings, the median grid, and of each organ the median volume."""
+    rows = {}
+    for part, title in _PARTS.items():
+        cases = [case for case in checked if case.part is part]
+        if cases:
+            rows[title] = _row(cases, labels)
+    return pd.DataFrame.from_dict(rows, orient="index").to_string()
+
+
+def _row(cases: Sequence[CheckedCase], labels: Mapping[str, int]) -> dict[str, object]:
+    measures = [case.measures for case in cases if case.measures is not None]
+    row: dict[str, object] = {
+        "scans": len(cases),
+        "patients": len({case.patient for case in cases}),
+        "errors": sum(case.has(Level.ERROR) for case in cases),
+        "warnings": sum(case.has(Level.WARNING) for case in cases),
+        "voxels z y x": _median([m.size for m in measures], "d"),
+        "mm": _median([m.spacing for m in measures], "g"),
+    }
+    for organ in labels:
+        if organ != BACKGROUND:
+            volumes = [m.organs[organ].volume_ml for m in measures if m.organs is not None and organ in m.organs]
+            row[f"{organ} ml"] = f"{np.median(volumes):.0f}" if volumes else "-"
+    return row
+
+
+def _median(rows: Sequence[Sequence[float]], form: str) -> str:
+    if not rows:
+        return "-"
+    middle = np.median(np.array(rows), axis=0)
+    return " ".join(f"{round(value)}" if form == "d" else f"{value:.3g}" for value in middle)
+
+
+def _as_json(case: CheckedCase) -> dict:
+    content = asdict(case)
+    del content["name"]
+    content["part"] = _PARTS[case.part]
+    content["findings"] = [{"level": finding.level.value, "text": finding.text} for finding in case.findings]
+    return content

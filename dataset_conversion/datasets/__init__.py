@@ -1,0 +1,1 @@
+"""The layouts of public datasets, one file each."""

@@ -1,0 +1,201 @@
+"""CHAOS, "Combined Healthy Abdominal Organ Segmentation" (zenodo 3431873): MRI of 40 patients and CT of 40 others.
+
+An MRI patient has a T2-SPIR scan and a dual-echo T1 scan, whose in-phase and out-of-phase images share their labels; 20
+patients are outlined. Of the CTs only the liver is outlined, so that they go in as scans without labels.
+"""
+
+import argparse
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from mass_nnunet.dataset_conversion.readers.dicom_slice import echo_time
+from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack, read_stack
+from mass_nnunet.dataset_conversion.source import (
+    Case,
+    Source,
+    Target,
+    Volumes,
+    check_outlined,
+    map_labels,
+    visible_files,
+)
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import LABELS
+
+NAME = "chaos"
+# Folder below the patient's, and the subfolder of DICOM_anon that newer releases have for each T1 phase.
+_SEQUENCES = {"T2SPIR": ("T2SPIR", None), "T1IN": ("T1DUAL", "InPhase"), "T1OUT": ("T1DUAL", "OutPhase")}
+SEQUENCES = tuple(_SEQUENCES)
+_GRAY_VALUES = {"liver": (55, 70), "right_kidney": (110, 135), "left_kidney": (175, 200), "spleen": (240, 255)}
+_TABLE = {0: LABELS["background"]} | {
+    gray: LABELS[organ] for organ, (low, high) in _GRAY_VALUES.items() for gray in range(low, high + 1)
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet convert chaos``."""
+    parser.add_argument("-d", "--dataset-id", type=int, metavar="ID", help="nnU-Net dataset id of the MRI")
+    parser.add_argument(
+        "--sequences", nargs="+", choices=SEQUENCES, default=["T2SPIR"], help="of the MRI (default T2SPIR)"
+    )
+    parser.add_argument(
+        "--ct-dataset-id",
+        type=int,
+        metavar="ID",
+        help="put the CTs into this dataset, as scans without labels: an existing CT dataset, or a new one",
+    )
+
+
+def targets(source: Source, args: argparse.Namespace) -> list[Target]:
+    """What ``mass_nnunet convert chaos`` writes.
+
+    Raises:
+        UserError: no dataset id is given.
+    """
+    result = []
+    if args.dataset_id is not None:
+        cases = find_cases(source, tuple(dict.fromkeys(args.sequences)))
+        result.append(Target(args.dataset_id, "CHAOS", "MRI", LABELS, cases))
+    if args.ct_dataset_id is not None:
+        result.append(Target(args.ct_dataset_id, "CHAOSCT", "CT", LABELS, find_ct_cases(source), may_join=True))
+    if not result:
+        raise UserError("give -d ID for the MRI of CHAOS, --ct-dataset-id ID for its CT, or both")
+    return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChaosCase(Case):
+    """One series of a patient.
+
+    Attributes:
+        folder: holds ``DICOM_anon`` and perhaps ``Ground``.
+        phase: of a T1 series, ``InPhase`` or ``OutPhase``.
+    """
+
+    folder: Path
+    phase: str | None = None
+
+    @property
+    def source(self) -> Path:
+        return self.folder
+
+    def files(self) -> list[Path]:
+        return self._slices() + ([] if self.label is None else label_planes(self.folder))
+
+    def read(self) -> Volumes:
+        if self.label is None:
+            return Volumes(read_stack(self._slices()))
+        pairs = pair_by_name(self._slices(), label_planes(self.folder))
+        image, label = read_labelled_stack(pairs, decode_gray)
+        check_outlined(sitk.GetArrayViewFromImage(label), self.label)
+        return Volumes(image, label)
+
+    def _slices(self) -> list[Path]:
+        return dicom_slices(self.folder / "DICOM_anon", self.phase)
+
+
+def decode_gray(plane: np.ndarray, path: Path) -> np.ndarray:
+    """Gray values of a Ground PNG to labels.
+
+    Raises:
+        UserError: a gray value outside the organs' intervals.
+    """
+    return map_labels(plane, _TABLE, path)
+
+
+def label_planes(folder: Path) -> list[Path]:
+    """The PNGs of a sequence's ``Ground``."""
+    return visible_files(folder / "Ground", ".png")
+
+
+def dicom_slices(folder: Path, phase: str | None = None) -> list[Path]:
+    """The slices in ``folder``, or those of one T1 phase: in its subfolder, or told apart by echo time.
+
+    Args:
+        folder: a ``DICOM_anon``.
+        phase: ``InPhase``, ``OutPhase`` or None.
+
+    Raises:
+        UserError: there is none, or one folder holds other than two echo times.
+    """
+    separate = phase is not None and (folder / phase).is_dir()
+    folder = folder / phase if separate else folder
+    slices = visible_files(folder, ".dcm")
+    if not slices:
+        raise UserError(f"{folder} holds no DICOM slice (*.dcm): copy the case again")
+    if phase is None or separate:
+        return slices
+    echoes = defaultdict(list)
+    for path in slices:
+        echoes[echo_time(path)].append(path)
+    if len(echoes) != 2:
+        raise UserError(f"{folder} holds {len(echoes)} echo times instead of two: sort it into InPhase and OutPhase")
+    # Fat and water are in phase at 4.6 ms and out of phase at 2.3 ms (1.5 T).
+    return echoes[max(echoes) if phase == "InPhase" else min(echoes)]
+
+
+def find_cases(source: Source, sequences: tuple[str, ...]) -> list[ChaosCase]:
+    """The MR scans of ``Train_Sets/MR`` and ``Test_Sets/MR``, at any depth.
+
+    Raises:
+        UserError: there are none.
+    """
+    cases = []
+    for patient, folder in _patients(source, "MR", "chaos"):
+        for sequence in sequences:
+            subfolder, phase = _SEQUENCES[sequence]
+            scan = folder / subfolder
+            if scan.is_dir():
+                label = scan / "Ground" if label_planes(scan) else None
+                name = f"{patient}_{sequence}"
+                cases.append(ChaosCase(name=name, patient=patient, label=label, folder=scan, phase=phase))
+    if not cases:
+        raise UserError(
+            f"{source.path} holds no CHAOS MRI of {', '.join(sequences)}: "
+            f"expected Train_Sets/MR/1/{_SEQUENCES[sequences[0]][0]}/DICOM_anon in it, at any depth"
+        )
+    return cases
+
+
+def find_ct_cases(source: Source) -> list[ChaosCase]:
+    """The CTs of ``Train_Sets/CT`` and ``Test_Sets/CT``, at any depth; their outlines of the liver are left aside.
+
+    Raises:
+        UserError: there are none.
+    """
+    cases = [
+        ChaosCase(name=patient, patient=patient, folder=folder)
+        for patient, folder in _patients(source, "CT", "chaos_ct")
+    ]
+    if not cases:
+        raise UserError(f"{source.path} holds no CHAOS CT: expected Train_Sets/CT/1/DICOM_anon in it, at any depth")
+    return cases
+
+
+def _patients(source: Source, modality: str, prefix: str) -> list[tuple[str, Path]]:
+    """Identifiers and folders of the patients of both parts."""
+    parts = {
+        part: sorted(
+            patient
+            for found in source.folders(part)
+            if (found / modality).is_dir()
+            for patient in (found / modality).iterdir()
+            if patient.is_dir() and not patient.name.startswith(".")
+        )
+        for part in ("Train_Sets", "Test_Sets")
+    }
+    known = {_identifier(folder) for folder in parts["Train_Sets"]}
+    result = [(f"{prefix}_{_identifier(folder)}", folder) for folder in parts["Train_Sets"]]
+    for folder in parts["Test_Sets"]:
+        # The numbers of the two parts are different people's, even where they are equal.
+        test = "test_" if _identifier(folder) in known else ""
+        result.append((f"{prefix}_{test}{_identifier(folder)}", folder))
+    return result
+
+
+def _identifier(folder: Path) -> str:
+    return f"{int(folder.name):02d}" if folder.name.isdecimal() else folder.name

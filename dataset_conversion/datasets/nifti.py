@@ -1,0 +1,133 @@
+"""Any two folders: one of NIfTI scans, and one of label maps with the same names for some of them."""
+
+import argparse
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from mass_nnunet.dataset_conversion.options import add_dataset_id
+from mass_nnunet.dataset_conversion.readers.nifti_case import NIFTI, NiftiCase, keyed, paired
+from mass_nnunet.dataset_conversion.source import Source, Target, stem, visible_files
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import BACKGROUND, number_labels
+
+NAME = "nifti"
+_CHANNELS = {"CT": "CT", "MR": "MRI"}
+_CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet convert nifti``."""
+    parser.add_argument(
+        "label_folder", type=Path, nargs="?", metavar="LABELS", help="folder of label maps named as their scans"
+    )
+    add_dataset_id(parser)
+    parser.add_argument("--modality", choices=tuple(_CHANNELS), required=True, help="CT is in Hounsfield units")
+    parser.add_argument(
+        "--labels",
+        nargs="+",
+        required=True,
+        metavar="NAME=VALUES",
+        help="what the values of the label maps are: spleen=1 liver=6,7 background=2-5; each value but 0 must be named",
+    )
+    parser.add_argument("--name", help="of the dataset, DatasetXXX_NAME (default CT or MRI)")
+    parser.add_argument(
+        "--patient-pattern",
+        metavar="REGEX",
+        help="finds the patient in a scan's name, so that no patient is in two parts: '^(.*)_visit'; "
+        "without it each scan is another patient's",
+    )
+
+
+def targets(source: Source, args: argparse.Namespace) -> list[Target]:
+    """What ``mass_nnunet convert nifti`` writes."""
+    labels, table = parse_labels(args.labels)
+    name = args.name or _CHANNELS[args.modality]
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise UserError(f"--name {name}: use letters, digits, - and _ only")
+    cases = find_cases(source, args.label_folder, table, args.patient_pattern)
+    return [Target(args.dataset_id, name, _CHANNELS[args.modality], labels, cases)]
+
+
+def find_cases(
+    source: Source, label_folder: Path | None, table: dict[int, int], patient_pattern: str | None
+) -> list[NiftiCase]:
+    """The scans of a folder; ``x_0000.nii.gz`` and ``x.nii.gz`` are both the scan of the label map ``x.nii.gz``.
+
+    Raises:
+        UserError: there are none, a name is not fit for nnU-Net, a label map has no scan, or no patient is found.
+    """
+    files = [path for root in source.roots for path in visible_files(root, *NIFTI)]
+    stems = {stem(path) for path in files}
+    for path in files:
+        # patient_0001 may be a patient as well; with a patient_0000 beside it, it is that one's second channel.
+        if (match := re.fullmatch(r"(.+)_000([1-9])", stem(path))) and f"{match[1]}_0000" in stems:
+            raise UserError(f"{path} is channel {match[2]} of {match[1]}: leave one channel, a modality has one here")
+    images = keyed(((stem(path).removesuffix("_0000"), path) for path in files), "scan")
+    if not images:
+        raise UserError(f"{source.path} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the scans")
+    for name, path in images.items():
+        if not _CASE.fullmatch(name):
+            shown = path if str(path).isprintable() else repr(str(path))
+            raise UserError(f"{shown}: rename it, a case's name is of letters, digits, '.', '_' and '-' only")
+    labels = {}
+    if label_folder is not None:
+        labels = keyed(((stem(path), path) for path in visible_files(label_folder, *NIFTI)), "label map")
+        if not labels:
+            raise UserError(f"{label_folder} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the label maps")
+    return [
+        NiftiCase(
+            name=name, patient=_patient(name, path, patient_pattern), image=path, label=labels.get(name), table=table
+        )
+        for name, path in paired(images, labels)
+    ]
+
+
+def _patient(name: str, path: Path, pattern: str | None) -> str:
+    if pattern is None:
+        return name
+    try:
+        match = re.search(pattern, name)
+    except re.error as error:
+        raise UserError(f"--patient-pattern {pattern} is not a regular expression ({error})") from None
+    if match is None:
+        raise UserError(f"{path}: --patient-pattern {pattern} finds no patient in its name")
+    return match[1] if match.groups() else match[0]
+
+
+def parse_labels(definitions: Iterable[str]) -> tuple[dict[str, int], dict[int, int]]:
+    """Labels of the dataset, and what each value of the label maps becomes.
+
+    Args:
+        definitions: ``NAME=VALUES`` each, VALUES as in ``1``, ``6,7`` or ``2-5``; 0 is background.
+
+    Raises:
+        UserError: a definition is not of that form, or a name or a value occurs twice.
+    """
+    values = {BACKGROUND: [0]}
+    for definition in definitions:
+        match = re.fullmatch(r"([A-Za-z]\w*)=(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)", definition)
+        if match is None:
+            raise UserError(f"--labels {definition} is not NAME=VALUES, such as liver=6 or background=2-5")
+        if match[1] in values and match[1] != BACKGROUND:
+            raise UserError(f"--labels names {match[1]} twice: give all its values at once, {match[1]}=1,2")
+        values[match[1]] = sorted({*values.get(match[1], ()), *_expand(match[2], definition)})
+    known = [value for its in values.values() for value in its]
+    if twice := sorted(value for value in set(known) if known.count(value) > 1):
+        raise UserError(f"--labels gives two names to the value {twice[0]}: leave one of them out")
+    labels = number_labels(values)
+    if len(labels) == 1:
+        raise UserError("--labels names nothing but the background: name at least one organ")
+    return labels, {value: labels[name] for name, its in values.items() for value in its}
+
+
+def _expand(text: str, definition: str) -> list[int]:
+    """``0,2-5`` -> ``[0, 2, 3, 4, 5]``."""
+    values: list[int] = []
+    for piece in text.split(","):
+        first, _, last = piece.partition("-")
+        low, high = int(first), int(last or first)
+        if not low <= high < 1 << 16:
+            raise UserError(f"--labels {definition}: values run from 0 to 65535, the smaller one first")
+        values += range(low, high + 1)
+    return values

@@ -1,0 +1,1 @@
+"""Readers of scans and label maps: NIfTI files, DICOM slices and stacks."""

@@ -1,0 +1,148 @@
+"""A folder of DICOM slices, and of PNG label planes where there are some, as a volume in millimetres.
+
+Which plane belongs to which slice, only the file names tell; where a slice lies, only its DICOM header tells.
+The two orders may run against each other, so pairing comes first and stacking second.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+
+from mass_nnunet.data.volume import label_like, read_image
+from mass_nnunet.errors import UserError
+
+from .dicom_slice import Slice, read_slice
+
+# How far a slice may lie from where an evenly spaced, straight stack has it.
+_TOLERANCE_MM = 0.1
+_TOLERANCE_SHARE = 0.01
+
+
+def natural_key(path: Path) -> list[str | int]:
+    """Sort key under which ``slice2`` comes before ``slice10``."""
+    return [int(part) if part.isdecimal() else part.lower() for part in re.split(r"([0-9]+)", path.name)]
+
+
+def pair_by_name(slices: Sequence[Path], planes: Sequence[Path]) -> list[tuple[Path, Path]]:
+    """Pair DICOM slices and label planes by the natural order of their names.
+
+    Raises:
+        UserError: the counts differ, or some names match and others do not (one file of each kind is missing).
+    """
+    if len(slices) != len(planes):
+        raise UserError(
+            f"{len(slices)} DICOM slices in {slices[0].parent} but {len(planes)} label planes in {planes[0].parent}: "
+            "one plane a slice is needed; copy the case again"
+        )
+    stems = {path.stem for path in slices}
+    strangers = [path for path in planes if path.stem not in stems]
+    if 0 < len(strangers) < len(planes):
+        raise UserError(
+            f"{strangers[0]} has no DICOM slice of that name in {slices[0].parent}, as the others have: "
+            "copy the case again"
+        )
+    return list(zip(sorted(slices, key=natural_key), sorted(planes, key=natural_key), strict=True))
+
+
+def read_plane(path: Path) -> np.ndarray:
+    """Read one PNG as gray values (Y, X).
+
+    Raises:
+        UserError: unreadable, or a colour image.
+    """
+    image = read_image(path)
+    if image.GetDimension() != 2 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise UserError(f"{path} is not a gray-value image of one channel: convert it to one")
+    return sitk.GetArrayFromImage(image)
+
+
+def read_stack(files: Sequence[Path]) -> sitk.Image:
+    """The volume of the slices ``files``, in any order.
+
+    Raises:
+        UserError: a slice is missing, doubled, or of another series; see ``order_slices``.
+    """
+    slices = [read_slice(path) for path in files]
+    return _volume([slices[index] for index in order_slices(slices)])
+
+
+def read_labelled_stack(
+    pairs: Sequence[tuple[Path, Path]], decode: Callable[[np.ndarray, Path], np.ndarray]
+) -> tuple[sitk.Image, sitk.Image]:
+    """The volume of paired slices and its label map (uint8) on the same grid.
+
+    Args:
+        pairs: DICOM slice and label plane, see ``pair_by_name``.
+        decode: turns the gray values of a plane (Y, X), and its path for messages, into labels.
+
+    Raises:
+        UserError: a plane's size is not its slice's, or as ``read_stack``.
+    """
+    slices, planes = [], []
+    for slice_path, plane_path in pairs:
+        piece, plane = read_slice(slice_path), read_plane(plane_path)
+        if plane.shape != piece.pixels.shape:
+            raise UserError(
+                f"{plane_path} has {plane.shape} rows and columns, but {slice_path} {piece.pixels.shape}: "
+                "copy the case again"
+            )
+        slices.append(piece)
+        planes.append(decode(plane, plane_path))
+    order = order_slices(slices)
+    image = _volume([slices[index] for index in order])
+    return image, label_like(image, np.stack([planes[index] for index in order]))
+
+
+def order_slices(slices: Sequence[Slice]) -> list[int]:
+    """Indices of the slices from the lowest to the highest position along their normal.
+
+    Raises:
+        UserError: size, spacing or orientation differ, two slices lie at one position, the gaps are uneven
+            (a slice is missing), or slices are shifted sideways (a tilted gantry).
+    """
+    first = slices[0]
+    for other in slices[1:]:
+        if (
+            other.pixels.shape != first.pixels.shape
+            or not np.allclose(other.image.GetSpacing()[:2], first.image.GetSpacing()[:2], rtol=1e-3)
+            or not np.allclose(other.axes, first.axes, atol=1e-3)
+        ):
+            raise UserError(f"{other.path} differs from {first.path} in size, pixel spacing or orientation: sort them")
+    positions = np.array([piece.origin @ first.axes for piece in slices])  # (N, 3): along row, column, normal
+    order = np.argsort(positions[:, 2], kind="stable").tolist()
+    if len(slices) == 1:
+        return order
+    steps = np.diff(positions[order], axis=0)
+    typical = float(np.median(steps[:, 2]))
+    tolerance = max(_TOLERANCE_MM, _TOLERANCE_SHARE * typical)
+    for index, (*shift, step) in enumerate(steps):
+        lower, upper = slices[order[index]].path, slices[order[index + 1]].path
+        if step < tolerance:
+            raise UserError(f"{lower} and {upper.name} lie at the same position: remove the doubled slice")
+        if abs(step - typical) > tolerance:
+            raise UserError(
+                f"{lower} and {upper.name} are {step:.2f} mm apart, the other slices {typical:.2f} mm: "
+                "a slice is missing or misplaced; copy the series again"
+            )
+        if np.hypot(*shift) > tolerance:
+            raise UserError(
+                f"{upper} is shifted sideways against {lower.name}: a tilted gantry is not "
+                "supported; leave the case out with --exclude"
+            )
+    return order
+
+
+def _volume(slices: Sequence[Slice]) -> sitk.Image:
+    """Stack ordered slices; the step is measured between positions, as SliceThickness may be another number."""
+    first, last = slices[0], slices[-1]
+    spacing = list(first.image.GetSpacing())
+    if len(slices) > 1:
+        spacing[2] = float((last.origin - first.origin) @ first.axes[:, 2]) / (len(slices) - 1)
+    volume = sitk.GetImageFromArray(np.stack([piece.pixels for piece in slices]))  # (Z, Y, X)
+    volume.SetOrigin(first.origin.tolist())
+    volume.SetSpacing(spacing)
+    volume.SetDirection(first.axes.ravel().tolist())
+    return volume

@@ -1,0 +1,112 @@
+"""A scan that is one NIfTI file, with its labels in another one."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import SimpleITK as sitk
+
+from mass_nnunet.data.volume import (
+    SAME_GRID,
+    SIMILAR_GRID,
+    aligned,
+    describe_grid,
+    grid_distance,
+    label_like,
+    read_volume,
+)
+from mass_nnunet.dataset_conversion.source import Case, Volumes, check_outlined, map_labels, visible_files
+from mass_nnunet.errors import UserError
+
+NIFTI = (".nii.gz", ".nii")
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, kw_only=True)
+class NiftiCase(Case):
+    """Two files on one grid.
+
+    Attributes:
+        image: the scan.
+        table: what each value of the label file is in the dataset.
+    """
+
+    image: Path
+    table: Mapping[int, int]
+
+    @property
+    def source(self) -> Path:
+        return self.image
+
+    def files(self) -> list[Path]:
+        return [self.image] if self.label is None else [self.image, self.label]
+
+    def read(self) -> Volumes:
+        image = read_volume(self.image)
+        if self.label is None:
+            return Volumes(image)
+        label, notes = on_grid_of(image, self.image, read_volume(self.label), self.label)
+        values = sitk.GetArrayViewFromImage(label)
+        check_outlined(values, self.label)
+        return Volumes(image, label_like(image, map_labels(values, self.table, self.label)), notes)
+
+
+def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:
+    """The NIfTI files of a folder whose name is the pattern's, by its first group: ``{"0001": img0001.nii.gz}``.
+
+    Raises:
+        UserError: two files have one key, as x.nii and x.nii.gz.
+    """
+    matches = ((pattern.fullmatch(path.name), path) for path in visible_files(folder, *NIFTI))
+    return keyed(((match[1], path) for match, path in matches if match), "number")
+
+
+def keyed(files: Iterable[tuple[str, Path]], what: str) -> dict[str, Path]:
+    """Files by key; ``what`` the key is, for the message.
+
+    Raises:
+        UserError: two files have one key.
+    """
+    result: dict[str, Path] = {}
+    for key, path in files:
+        if key in result:
+            raise UserError(f"{result[key]} and {path} are both the {what} {key}: remove one of them")
+        result[key] = path
+    return result
+
+
+def paired(images: Mapping[Key, Path], labels: Mapping[Key, Path]) -> list[tuple[Key, Path]]:
+    """The images by key, sorted.
+
+    Raises:
+        UserError: a label map has no image, so that a file is missing or misnamed.
+    """
+    if orphans := sorted(labels.keys() - images.keys()):
+        raise UserError(f"{labels[orphans[0]]} has no scan that it belongs to: add the scan, or correct a name")
+    return sorted(images.items())
+
+
+def on_grid_of(
+    image: sitk.Image, image_file: Path, label: sitk.Image, label_file: Path
+) -> tuple[sitk.Image, tuple[str, ...]]:
+    """The label map with the axes of its image, and a note where their headers differ a little.
+
+    The same voxels may be stored in another order; that is turned back. Where the corners of the grids differ by up to
+    half a voxel (rounded numbers in a header) the image's header is taken.
+
+    Raises:
+        UserError: the grids differ by more.
+    """
+    turned = aligned(label, image)
+    distance = grid_distance(image, turned)
+    if distance > SIMILAR_GRID:
+        raise UserError(
+            f"{label_file} ({describe_grid(label)}) is not on the grid of {image_file} ({describe_grid(image)}): "
+            "get the label map that belongs to this scan"
+        )
+    if distance > SAME_GRID:
+        return turned, (f"the header of {label_file} differs by {distance:.2f} voxels: that of the image is taken",)
+    return turned, ()

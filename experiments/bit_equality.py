@@ -1,0 +1,139 @@
+"""Whether a change of the code left every result as it was: digests of weights, logs and predictions, bit by bit.
+
+    python experiments/bit_equality.py work                    # train, predict, and compare with the recorded digests
+    python experiments/bit_equality.py work --record           # ... and record them instead
+    python experiments/bit_equality.py work --models OTHER     # predict with models that another version has trained
+
+Every trainer runs two epochs on the tiny group of the tests (one thread, fixed seeds). The digests hold for one kind of
+processor: on another one record them anew, with the commit to compare with.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import platform
+import random
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+
+HELPERS = Path(__file__).resolve().parents[1] / "tests" / "helpers"
+sys.path.insert(0, str(HELPERS))
+RECORD = Path(__file__).with_suffix(".json")
+FOLD = 0
+SCANS = {"801": ("Dataset801_CTS", "cttest"), "802": ("Dataset802_MRS", "mrtest")}
+
+
+def digest(*arrays: np.ndarray) -> str:
+    """SHA-256 of the bytes of all arrays."""
+    total = hashlib.sha256()
+    for array in arrays:
+        total.update(np.ascontiguousarray(array).tobytes())
+    return total.hexdigest()[:16]
+
+
+def seed() -> None:
+    """Set every random generator that a training draws from."""
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
+
+
+def train(name: str) -> dict[str, str]:
+    """Train one method; digests of its final weights and of its log."""
+    from tiny_group import trainer
+
+    seed()
+    training = trainer(name)
+    build = training.get_dataloaders
+
+    def loaders() -> tuple:
+        result = build()
+        seed()  # how many patches are drawn to build the loaders is no result
+        return result
+
+    training.get_dataloaders = loaders
+    training.run_training()
+    network = getattr(training, "module", training.network)
+    weights = [tensor.numpy() for _, tensor in sorted(network.state_dict().items())]
+    log = training.logger.get_checkpoint()
+    kept = {key: log[key] for key in sorted(log) if key.startswith("mass_") or key in ("train_losses", "val_losses")}
+    values = [np.asarray(values, dtype=np.float64) for values in kept.values()]
+    return {"weights": digest(*weights), "log": digest(*values), "terms": " ".join(kept)}
+
+
+def predict(name: str, root: Path) -> dict[str, str]:
+    """Predict a test scan by each model of this method and every inference; digests of the logits."""
+    from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+    found = {}
+    for ident, (dataset, case) in SCANS.items():
+        model = root / "results" / dataset / f"{name}__MASSPlans__3d_fullres"
+        if not (model / f"fold_{FOLD}" / "checkpoint_final.pth").is_file():
+            continue
+        predictor = nnUNetPredictor(use_mirroring=False, device=torch.device("cpu"), allow_tqdm=False)
+        predictor.initialize_from_trained_model_folder(str(model), (FOLD,))
+        configuration = predictor.configuration_manager
+        scan, *_ = configuration.preprocessor_class(verbose=False).run_case(
+            [str(root / "raw" / dataset / "imagesTs" / f"{case}_0000.nii.gz")],
+            None,
+            predictor.plans_manager,
+            configuration,
+            predictor.dataset_json,
+        )
+        for inference in getattr(predictor.network, "inferences", ("segmentation",)):
+            if hasattr(predictor.network, "inference"):
+                predictor.network.inference = inference
+            with torch.inference_mode():
+                logits = predictor.predict_sliding_window_return_logits(torch.from_numpy(scan).float())
+            found[f"{ident} {inference}"] = digest(logits.numpy())
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "root", type=Path, help="folder for the tiny group and the models; must be new, or of a run before"
+    )
+    parser.add_argument("--record", action="store_true", help=f"write the digests to {RECORD.name}")
+    parser.add_argument("--models", type=Path, help="root of another run: predict with its models, and train nothing")
+    parser.add_argument("--methods", nargs="+", help="default: all")
+    args = parser.parse_args()
+
+    torch.set_num_threads(1)
+    os.environ.update(nnUNet_n_proc_DA="0", nnUNet_def_n_proc="1", nnUNet_compile="f")
+    from tiny_group import make_group, variables
+
+    root = (args.models or args.root).resolve()
+    if not (root / "preprocessed").is_dir():
+        make_group(root, 2, 5)
+    os.environ.update(variables(root))
+    from mass_nnunet import trainers
+
+    methods = args.methods or trainers.__all__
+    digests = {}
+    for name in methods:
+        digests[name] = ({} if args.models else train(name)) | predict(name, root)
+        print(name, json.dumps(digests[name], indent=1), flush=True)
+    if args.record:
+        record = {"processor": platform.processor() or platform.machine(), "torch": torch.__version__}
+        RECORD.write_text(json.dumps(record | {"digests": digests}, indent=1) + "\n", encoding="utf-8")
+        return 0
+    expected = json.loads(RECORD.read_text(encoding="utf-8"))["digests"]
+    other = [
+        f"{name}: {key} was {expected.get(name, {}).get(key)}, is {value}"
+        for name, found in digests.items()
+        for key, value in found.items()
+        if expected.get(name, {}).get(key) != value
+    ]
+    print(
+        "\n".join(other) or f"all {sum(map(len, digests.values()))} digests of {len(digests)} methods are as recorded"
+    )
+    return bool(other)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

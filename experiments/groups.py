@@ -1,0 +1,112 @@
+"""The groups of datasets that the benchmark trains on: drawn CT and MRI, and drawn CT with real MRI."""
+
+import os
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from chaos_t2 import find_cases
+from mass_nnunet.cli import main as mass_nnunet
+from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
+from mass_nnunet.dataset_conversion.source import Part, Target
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import LABELS
+from mass_nnunet.runtime.env import HOOK_FOLDER
+
+PHANTOM, REAL_FOLDS = "phantom", 4
+IDS = ("801", "802")
+DATASETS = ("Dataset801_BTCV", "Dataset802_CHAOS")
+
+
+@contextmanager
+def nnunet_folders(root: Path, results: str = "results") -> Iterator[None]:
+    """Let nnU-Net's variables point below ``root``."""
+    values = {f"nnUNet_{kind}": str(root / kind) for kind in ("raw", "preprocessed")}
+    values["nnUNet_results"] = str(root / results)
+    values["nnUNet_extTrainer"] = str(HOOK_FOLDER)
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name)
+            if value is not None:
+                os.environ[name] = value
+
+
+def prepare(root: Path, args: Namespace) -> list[Path]:
+    """Draw, convert, split and plan what is not there yet; the folders of the groups.
+
+    Of real MRI there are four groups: each tests on another quarter of the patients, so that all are tested once. A
+    group has the same drawn CT each time.
+    """
+    phantom = root / PHANTOM
+    count = args.train_scans + args.val_scans + args.test_scans
+    scans = ["--ct", count, "--mri", count, "--unlabelled-ct", 0, "--unlabelled-mri", 0, "--size", *args.size]
+    _run("phantom", root / "drawn", *scans, "--seed", args.phantom_seed, "-np", args.np)
+    fraction = args.test_scans / count
+    with nnunet_folders(phantom):
+        for source, dataset_id in zip(("btcv", "chaos"), IDS, strict=True):
+            folder = root / "drawn" / source.upper()
+            _run("convert", source, folder, "-d", dataset_id, "--test-fraction", fraction)
+        _split_and_plan(phantom, args, args.val_scans / (args.train_scans + args.val_scans))
+    if args.real is None:
+        return [phantom]
+    groups = [root / f"real_{fold}" for fold in range(REAL_FOLDS)]
+    for fold, group in enumerate(groups):
+        drawn_ct = group / "raw" / DATASETS[0]
+        drawn_ct.parent.mkdir(parents=True, exist_ok=True)
+        if not drawn_ct.exists():
+            drawn_ct.symlink_to((phantom / "raw" / DATASETS[0]).resolve())
+        with nnunet_folders(group):
+            _write_real(args.real, fold)
+            # One patient to validate on: nnU-Net wants one, and there are few.
+            _split_and_plan(group, args, 0.01)
+    return [phantom, *groups]
+
+
+def rates_of(group: Path, args: Namespace) -> tuple[float, ...]:
+    """The label rates that a group is split by."""
+    return tuple(args.label_rates if group.name == PHANTOM else args.real_label_rates)
+
+
+def _write_real(source: Path, fold: int) -> None:
+    """The real MRIs, every fourth patient from ``fold`` on to test on."""
+    cases = [
+        replace(case, part=Part.TEST if number % REAL_FOLDS == fold else Part.TRAIN)
+        for number, case in enumerate(find_cases(source))
+    ]
+    write_dataset(Target(802, "CHAOS", "MRI", LABELS, cases), Options())
+
+
+def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
+    """What was done stays: of its label rates and seeds some may be asked for later.
+
+    Raises:
+        UserError: it was planned with other options, so that what follows would not be what was asked for.
+    """
+    network = ["--patch-size", *args.patch_size, "--features", args.features]
+    asked = [*network, "--epochs", args.epochs, "--iterations", args.iterations]
+    done = group / "planned.json"
+    if done.exists():
+        if read_json(done, "name another folder") != asked:
+            raise UserError(f"{group} was not planned with {' '.join(map(str, asked))}: name another folder")
+        return
+    rates = ["--label-rates", *rates_of(group, args)]
+    _run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
+    _run("plan", "-d", *IDS, *asked, "-np", args.np)
+    write_json(done, asked)
+
+
+def _run(*words: object) -> None:
+    """One command of ``mass_nnunet``.
+
+    Raises:
+        SystemExit: it failed, and said why.
+    """
+    if status := mass_nnunet([str(word) for word in words]):
+        raise SystemExit(status)

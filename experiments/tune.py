@@ -1,0 +1,135 @@
+"""Train once with changed hyperparameters and score every branch on the test scans: what the defaults were chosen with.
+
+    python experiments/tune.py work/phantom --fold 0 --epochs 16 --set learning_rate=0.01 --weight unfolding=5
+
+The test scans are scored at the plans' spacing, without export and without a validation; a line a run goes to
+tune.jsonl. Choose on other scans than those that the result is reported on: draw a phantom with a seed of its own.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from torch import nn
+
+from groups import nnunet_folders
+from mass_nnunet import trainers
+from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.evaluation.scores import dice
+from mass_nnunet.hyperparameters import complete
+from mass_nnunet.trainers.base.group import GroupTrainer
+
+
+def assignment(word: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value as in JSON; what is none is text."""
+    name, _, value = word.partition("=")
+    try:
+        return name, json.loads(value)
+    except json.JSONDecodeError:
+        return name, value
+
+
+def change(method: str, values: dict[str, Any], weights: dict[str, Any]) -> None:
+    """Fix hyperparameters of a trainer, in this process, over those of the plans."""
+    if values or weights:
+        cls = getattr(trainers, method)
+        before = getattr(cls, "CHANGES", None)
+        if before is None:
+            raise UserError(f"{method} is stock nnU-Net and has no hyperparameters: leave out --set and --weight")
+        cls.CHANGES = {**before, **values, "weights": {**before.get("weights", {}), **weights}}
+        complete(cls.CHANGES)  # names a typing error
+
+
+def train(trainer: nnUNetTrainer) -> float:
+    """Train without checkpoints; returns the mean seconds of a step."""
+    trainer.disable_checkpointing = True
+    times, step = [], trainer.train_step
+
+    def timed(batch: dict) -> dict:
+        start = time.perf_counter()
+        result = step(batch)
+        times.append(time.perf_counter() - start)
+        return result
+
+    trainer.train_step = timed
+    trainer.run_training()
+    return float(np.mean(times))
+
+
+def score(stream: nnUNetTrainer, network: nn.Module, mirroring: tuple | None) -> list[float]:
+    """Mean Dice of each organ over the test scans of one dataset."""
+    plans, configuration = stream.plans_manager, stream.configuration_manager
+    predictor = nnUNetPredictor(device=stream.device, use_mirroring=mirroring is not None, allow_tqdm=False)
+    predictor.manual_initialization(network, plans, configuration, None, stream.dataset_json, "", mirroring)
+    preprocessor = configuration.preprocessor_class(verbose=False)
+    raw = dataset_folder("raw", int(plans.dataset_name[7:10]))
+    rows = []
+    for label in sorted((raw / "labelsTs").glob("*.nii.gz")):
+        image = raw / "imagesTs" / label.name.replace(".nii.gz", "_0000.nii.gz")
+        scan, truth, _ = preprocessor.run_case([str(image)], str(label), plans, configuration, stream.dataset_json)
+        with torch.no_grad():
+            logits = predictor.predict_sliding_window_return_logits(torch.as_tensor(scan))
+        predicted = logits.argmax(0).cpu().numpy()
+        rows.append([dice(predicted == k, truth[0] == k) for k in range(1, len(logits))])
+    return np.nanmean(rows, axis=0).round(4).tolist()
+
+
+def scores_of(trainer: nnUNetTrainer) -> dict[str, list[float]]:
+    """By dataset and, where there is an atlas branch, inference."""
+    trainer.set_deep_supervision_enabled(False)
+    trainer.network.eval()
+    mirroring = trainer.inference_allowed_mirroring_axes
+    if not isinstance(trainer, GroupTrainer):
+        return {trainer.plans_manager.dataset_name: score(trainer, trainer.network, mirroring)}
+    network, scores = trainer.module, {}
+    kinds = getattr(network, "inferences", ("segmentation",))
+    for modality, stream in enumerate(trainer.streams):
+        trainer.activate([modality])
+        for network.inference in kinds:
+            name = f"{stream.plans_manager.dataset_name} {network.inference}"
+            scores[name] = score(stream, network, mirroring)
+    return scores
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("root", type=Path, help="folder with nnU-Net's raw, preprocessed and results")
+    parser.add_argument("--method", default="MASSTrainer", choices=sorted(trainers.__all__))
+    parser.add_argument("-d", default="801", help="dataset to train; its partners come along")
+    parser.add_argument("--fold", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--iterations", type=int, default=25)
+    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="hyperparameters")
+    parser.add_argument("--weight", nargs="*", default=[], metavar="TERM=VALUE")
+    parser.add_argument("--device", default="cpu")
+    args = parser.parse_args()
+    changes = [dict(map(assignment, words)) for words in (args.set, args.weight)]
+    with exit_on_user_error(), nnunet_folders(args.root.resolve(), results="tuned"):  # not among the real models
+        torch.manual_seed(args.seed)
+        np.random.seed(args.seed)  # noqa: NPY002, what nnU-Net draws from
+        change(args.method, *changes)
+        trainer = get_trainer_from_args(
+            args.d, "3d_fullres", args.fold, args.method, "MASSPlans", False, torch.device(args.device)
+        )
+        trainer.num_epochs, trainer.num_iterations_per_epoch = args.epochs, args.iterations
+        seconds = train(trainer)
+        result = vars(args) | {"root": str(args.root), "step_seconds": round(seconds, 3), "dice": scores_of(trainer)}
+        if isinstance(trainer, GroupTrainer):
+            result["terms"] = {term: float(value) for term, value in trainer.loss.terms.items()}
+    line = json.dumps(result)
+    print(line)
+    with (args.root / "tune.jsonl").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Makes tables, figures and a page of the cells of a grid."""

@@ -1,0 +1,146 @@
+"""The report of a grid: one HTML page that opens offline, and its tables and figures as files beside it."""
+
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import yaml
+
+from mass_nnunet import trainers
+from mass_nnunet.benchmark.run.grid import Grid
+from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.errors import UserError
+from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES
+from mass_nnunet.reporting import html as report
+
+from . import provenance, sections
+from .comparison import compare_methods
+from .page import Page
+from .palette import styles
+from .results import Results, load_results
+
+
+def write_report(grid: Grid, path: Path, reference: str | None = None) -> Results:
+    """Write the page ``path``, and beside it the folder ``STEM_files``.
+
+    Args:
+        grid: of which some cells are done.
+        path: of the HTML.
+        reference: the method that all others are tested against; without one the best of each column.
+
+    Raises:
+        UserError: no cell is done, scores cannot be read, or there is no such reference.
+    """
+    results = load_results(grid)
+    if reference is not None and reference not in results.methods:
+        raise UserError(f"--reference {reference} has no scores: name one of {', '.join(results.methods)}")
+    jobs, no_jobs = _jobs(grid)
+    numbers = compare_methods(results.scores, "dice", reference)
+    page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs)
+    parts = [
+        ("Dice", sections.dice(page)),
+        ("Dice against label rate", sections.rates(page)),
+        ("Dice by organ", sections.boxes(page)),
+        ("Patient by patient", sections.slopes(page)),
+        ("Ranking", sections.ranking(page)),
+        ("Further measures", sections.measures(page)),
+        ("Worst cases", sections.worst(page)),
+        ("Cost", _cost(page)),
+        ("Methods", _methods(page)),
+        ("Environment and splits", _provenance(page)),
+        ("How the numbers are made", _definitions(page)),
+    ]
+    links = "\n".join(f'<a href="#s{number}">{escape(title)}</a>' for number, (title, _) in enumerate(parts))
+    body = [f"<nav>{links}</nav>", provenance.missing_cells(results)]
+    body += [
+        f'<section id="s{number}">\n{report.section(title, html)}\n</section>'
+        for number, (title, html) in enumerate(parts)
+    ]
+    report.write_page(page.path, report.page("Benchmark of segmentation methods", _lead(page), body))
+    return results
+
+
+def _jobs(grid: Grid) -> tuple[Sequence[Job], str]:
+    # This imports nnU-Net, which the numbers do without.
+    from mass_nnunet.benchmark.run.lookup import make_jobs
+
+    try:
+        return make_jobs(grid), ""
+    except UserError as error:
+        return (), str(error)
+
+
+def _lead(page: Page) -> str:
+    results = page.results
+    counts = [
+        (len(set(results.trainers.values())), "method"),
+        (len({rate for _, rate in results.settings}), "label rate"),
+        (results.scores["seed"].nunique(), "seed"),
+    ]
+    words = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
+    tested = results.scores.drop_duplicates(["modality", "patient"]).groupby("modality", sort=False).size()
+    patients = " and ".join(f"{count} with {modality}" for modality, count in tested.items())
+    sentences = [
+        results.grid.note,
+        f"{words}; the same splits, schedule and test patients for all ({patients}).",
+        provenance.schedule(page.jobs) if page.jobs else "",
+        "Brackets name what predicts; without them it is the segmentation head, or all that a method has.",
+    ]
+    return " ".join(filter(None, sentences))
+
+
+def _cost(page: Page) -> str:
+    text = (
+        "One training a cell, of all modalities together or of each alone, then the prediction of all test scans, "
+        "reading and writing included. “To Dice”: seconds of training until nnU-Net's pseudo Dice, of the epoch's "
+        "patches of validation scans, first was so high. Seconds of interrupted attempts do not count. Compare only "
+        "what ran on one kind of machine."
+    )
+    tables = {"cost": provenance.cost_table, "cost_of_prediction": provenance.prediction_table}
+    return report.paragraph(text, "note") + "\n".join(
+        page.table(table(page.results), name) for name, table in tables.items()
+    )
+
+
+def _methods(page: Page) -> str:
+    rows = []
+    for name in page.results.grid.methods:
+        text = getattr(getattr(trainers, name, None), "__doc__", None) or "–"
+        rows.append([name, " ".join(text.split("\n\n")[0].split())])
+    return report.table(["method", "what it is"], rows, text_columns=2)
+
+
+def _provenance(page: Page) -> str:
+    parts = [provenance.environments(page.results)]
+    if page.jobs:
+        parts += [provenance.plans(page.jobs), provenance.splits(page.jobs)]
+    else:
+        parts.append(report.paragraph(f"Plans and splits are not shown: {page.no_jobs}.", "warning"))
+    grid = page.results.grid
+    options = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(grid).items()}
+    # Not the whole path: it tells more of the machine than a reader of the page should know.
+    text = yaml.safe_dump(options | {"output": grid.output.name}, sort_keys=False, default_flow_style=None)
+    commands = [f"mass_nnunet benchmark {action} grid.yaml" for action in ("run", "report")]
+    code = report.code(["# grid.yaml", *text.splitlines(), "", "# commands", *commands])
+    return "\n".join([*parts, report.paragraph("The grid, as it was read:"), code])
+
+
+def _definitions(page: Page) -> str:
+    against = page.reference or "the method with the best mean, for each setting and organ anew"
+    items = [
+        "What is drawn at random is the patient. Organs, scans and seeds of one patient are averaged first: they are "
+        "never counted as independent.",
+        "An organ that the truth of a scan lacks is left out there. An organ absent from all test scans has a dash.",
+        f"Intervals: percentile bootstrap over patients, {RESAMPLES} resamples. With few patients they are too narrow.",
+        f"Tests: every method against {against}; Wilcoxon signed-rank over the patients that both scored, on the same "
+        "scans, organs and seeds. Tests over all organs are one family for Holm's correction, those of the single "
+        f"organs of a modality and label rate another. “n too small”: fewer than {MIN_PATIENTS} patients, with which "
+        "no difference could have p < 0.05.",
+        "A best method that is chosen by the same data on which it is tested looks better than it is: name a reference "
+        "beforehand (--reference) for a test that is not chosen so.",
+        "Ranking: by the mean over the patients that all methods scored, and its stability under bootstrap of them; "
+        "Kendall's tau is the mean agreement of a resample's ranking with that of all (Wiesenfarth et al. 2021).",
+        "NSD: normalized surface Dice, the share of both surfaces within the tolerance; HD, HD95, ASSD: distances of "
+        "the surfaces in mm; volume difference: that of prediction and truth over the truth.",
+    ]
+    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"

@@ -1,0 +1,196 @@
+"""Where the numbers of a report come from: cells, cost, machines, versions, plans and splits."""
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from html import escape
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from mass_nnunet.benchmark.run.job import Job, Tested
+from mass_nnunet.benchmark.run.state import DONE, FAILED
+from mass_nnunet.data.files import read_json
+from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.raw import TEST
+from mass_nnunet.data.splits import Fold, load_fold
+from mass_nnunet.hyperparameters import INFERENCES
+from mass_nnunet.reporting import html as report
+
+from .formats import Entry, Table
+from .results import Results
+
+LEVELS = (0.6, 0.8)
+"""Dice on validation patches; the time until a training reaches it is what its user waits for."""
+
+
+def missing_cells(results: Results) -> str:
+    """HTML of what is not in the report, and why; empty when all cells are done."""
+    others = [cell for cell, its_state in results.states.items() if its_state != DONE]
+    if not others:
+        return ""
+    items = []
+    for cell in others:
+        record = results.records[cell]
+        why = f": {record['error']}" if results.states[cell] == FAILED else ""
+        items.append(f"<li>{escape(f'{cell.title}: {results.states[cell]}{why}')}</li>")
+    count, all_cells = len(others), len(results.states)
+    text = (
+        f"{count} of the {all_cells} cells of the grid {'is' if count == 1 else 'are'} not in this report: a method "
+        "with fewer seeds or patients is marked in the tables, and pairs are compared on what both have."
+    )
+    return (
+        f'<div class="warning">{report.paragraph(text)}<details{" open" if count < 6 else ""}>'
+        f"<summary>Cells that are missing</summary><ul>{''.join(items)}</ul></details></div>"
+    )
+
+
+def cost_table(results: Results) -> Table:
+    """Means over the cells of a method and their range: training and memory.
+
+    What was trained on different devices is not comparable, and is in different groups of rows.
+    """
+    groups = defaultdict(list)
+    for device, method, records in _by_device(results):
+        training = _cost([record.get("training_seconds") for record in records], _duration)
+        courses = [record["validation"] for record in records if "validation" in record]
+        reached = [_reached(courses, level) for level in LEVELS]
+        memory = [
+            _cost([record.get(key) for record in records], lambda value: f"{value / 1024:.1f}")
+            for key in ("peak_memory_mb", "peak_gpu_memory_mb")
+        ]
+        groups[device].append([Entry(method), Entry(str(len(records))), training, *reached, *memory])
+    levels = [f"to Dice {level:g}" for level in LEVELS]
+    header = ["method", "cells", "training", *levels, "memory (GiB)", "GPU memory (GiB)"]
+    return Table(header, _titled(groups), "Training: mean (smallest to largest) over label rates and seeds")
+
+
+def prediction_table(results: Results) -> Table:
+    """Seconds to predict a scan: a row a method and inference, a column a modality, in the groups of the cost."""
+    modalities = list(results.scores["modality"].unique())
+    groups = defaultdict(list)
+    for device, method, records in _by_device(results):
+        times = [record.get("prediction_seconds_per_scan", {}) for record in records]
+        for inference in INFERENCES:
+            if known := [part[inference] for part in times if inference in part]:
+                scans = [_cost([part.get(name) for part in known], lambda value: f"{value:.2g}") for name in modalities]
+                groups[device].append([Entry(method), Entry(inference), *scans])
+    header = ["method", "predicted by", *(f"s/scan, {modality}" for modality in modalities)]
+    text = "Prediction: mean (smallest to largest) over label rates and seeds"
+    return Table(header, _titled(groups), text, text_columns=2)
+
+
+def _by_device(results: Results) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
+    """Each device and method, with the records of its cells that are done."""
+    devices = dict.fromkeys(_device(results.records[cell]) for cell in results.done)
+    for device, method in product(devices, results.grid.methods):
+        all_records = [results.records[cell] for cell in results.done if cell.method == method]
+        if records := [record for record in all_records if _device(record) == device]:
+            yield device, method, records
+
+
+def _titled(groups: dict[str, list[list[Entry]]]) -> list[tuple[str, list[list[Entry]]]]:
+    """A group's device as its title, where there are several."""
+    return [(device if len(groups) > 1 else "", rows) for device, rows in groups.items()]
+
+
+def _device(record: dict[str, Any]) -> str:
+    """What a cell was trained on; those of older versions do not tell."""
+    return record.get("trained_on", "–")
+
+
+def _reached(courses: Sequence[Sequence[tuple[float, float]]], level: float) -> Entry:
+    """How long it took until the validation Dice of an epoch was ``level``, over the cells in which it ever was."""
+    times = [next((seconds for seconds, dice in course if dice >= level), None) for course in courses]
+    entry, missed = _cost(times, _duration), times.count(None)
+    return replace(entry, note=f"{entry.note} {missed} of {len(times)} never".strip()) if missed else entry
+
+
+def _cost(values: Sequence[float | None], show: Any) -> Entry:
+    known = [value for value in values if value is not None and np.isfinite(value)]
+    if not known:
+        return Entry("–")
+    low, high = show(min(known)), show(max(known))
+    return Entry(show(float(np.mean(known))), f"({low} to {high})" if low != high else "")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 600:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
+
+
+def environments(results: Results) -> str:
+    """Tables of versions and machines, one for each different environment that cells were done in."""
+    found: dict[tuple, list[dict]] = defaultdict(list)
+    for cell in results.done:
+        record = results.records[cell]
+        environment = {"trained on": _device(record), **record.get("versions", {})}
+        found[tuple(environment.items())].append(record)
+    parts = []
+    for environment, records in found.items():
+        hosts = sorted({record["host"] for record in records if "host" in record})
+        times = [record[key] for record in records for key in ("start", "end") if key in record]
+        days = " to ".join(dict.fromkeys(_day(moment) for moment in (min(times), max(times)))) if times else "–"
+        rows = [("cells", len(records)), ("machines", ", ".join(hosts) or "–"), ("done", days), *environment]
+        parts.append(report.table(["environment", ""], rows, text_columns=2))
+    return "\n".join(parts)
+
+
+def _day(moment: float) -> str:
+    return time.strftime("%Y-%m-%d", time.localtime(moment))
+
+
+def schedule(jobs: Sequence[Job]) -> str:
+    """How long and at what size the methods were trained, in a sentence: by the plans of the first dataset."""
+    patch, spacing, epochs, iterations = _plan(jobs[0], jobs[0].tested[0])
+    return f"Trained for {epochs} epochs of {iterations} steps, with patches of {patch} voxels of {spacing} mm."
+
+
+def _plan(job: Job, tested: Tested) -> tuple[str, str, int | str, int | str]:
+    """Patch size, spacing, epochs and iterations of a dataset's plans."""
+    grid = job.grid
+    content = read_json(dataset_folder("preprocessed", tested.dataset.id) / f"{grid.plans}.json", "plan again")
+    configuration, mass = content["configurations"][grid.configuration], content["mass"]
+    sizes = (configuration.get(key, []) for key in ("patch_size", "spacing"))
+    patch, spacing = (" × ".join(f"{value:.3g}" for value in values) for values in sizes)
+    return patch, spacing, mass.get("epochs", "–"), mass.get("iterations", "–")
+
+
+def plans(jobs: Sequence[Job]) -> str:
+    """HTML: what the plans of each dataset say, in short."""
+    rows = []
+    for tested in jobs[0].tested:
+        rows.append([tested.dataset.name, tested.modality, *_plan(jobs[0], tested), len(tested.dataset.cases(TEST))])
+    header = ["dataset", "modality", "patch (z, y, x)", "spacing (mm)", "epochs", "iterations", "test scans"]
+    return report.table(header, rows, text_columns=2)
+
+
+def splits(jobs: Sequence[Job]) -> str:
+    """HTML: the folds in numbers, and the cases of each in a fold-out."""
+    rows, lists = [], []
+    for rate, seed in dict.fromkeys((job.cell.label_rate, job.cell.seed) for job in jobs):
+        job = next(job for job in jobs if (job.cell.label_rate, job.cell.seed) == (rate, seed))
+        for tested in job.tested:
+            fold = load_fold(dataset_folder("preprocessed", tested.dataset.id), job.fold)
+            counts = [len(getattr(fold, part)) for part in ("train", "unlabelled", "val")]
+            title = [tested.dataset.name, f"{100 * rate:g} %", seed, job.fold]
+            rows.append([*title, *counts])
+            lists.append(_cases(f"{tested.dataset.name}, {100 * rate:g} % of the labels, seed {seed}", fold))
+    tests = [
+        f'<p class="cases"><b>{escape(tested.dataset.name)}, test, the same for all:</b> '
+        f"{escape(', '.join(tested.dataset.cases(TEST)))}</p>"
+        for tested in jobs[0].tested
+    ]
+    header = ["dataset", "labels", "seed", "fold", "labelled scans", "unlabelled", "validation"]
+    body = "\n".join([*tests, *lists])
+    return f"{report.table(header, rows)}\n<details><summary>The cases of each fold</summary>\n{body}\n</details>"
+
+
+def _cases(title: str, fold: Fold) -> str:
+    parts = (("labelled", fold.train), ("validation", fold.val), ("unlabelled", fold.unlabelled))
+    text = "; ".join(f"{name}: {', '.join(cases) or 'none'}" for name, cases in parts)
+    return f'<p class="cases"><b>{escape(title)}:</b> {escape(text)}</p>'

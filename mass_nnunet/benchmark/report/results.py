@@ -1,0 +1,95 @@
+"""What the cells of a grid have left: their scores as one table, their records, and what is missing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from mass_nnunet.benchmark.run.cell import SCORES, SETTING
+from mass_nnunet.benchmark.run.grid import Cell, Grid
+from mass_nnunet.benchmark.run.state import DONE, read_record, state
+from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import INFERENCES
+
+ALL_ORGANS = "all organs"
+"""Stands in the place of an organ for the mean over them."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """Of a grid; make it with :func:`load_results`."""
+
+    grid: Grid
+    scores: pd.DataFrame
+    """Of the cells that are done. ``method`` names the inference as well, unless it is all that its trainer was asked
+    for and the segmentation head alone; ``trainer`` is the method without it."""
+    states: dict[Cell, str]
+    records: dict[Cell, dict[str, Any]]
+    """Content of ``cell.json``; empty for cells that were never begun."""
+
+    @property
+    def methods(self) -> list[str]:
+        """Those with scores, in the grid's order."""
+        pairs = self.scores[["trainer", "inference", "method"]].drop_duplicates()
+        order = [self.grid.methods.index(trainer) for trainer in pairs["trainer"]]
+        keys = [*zip(order, map(INFERENCES.index, pairs["inference"]), strict=True)]
+        return [method for _, method in sorted(zip(keys, pairs["method"], strict=True))]
+
+    @property
+    def trainers(self) -> dict[str, str]:
+        """That of each method, in the order of the methods."""
+        known = self.scores.drop_duplicates("method").set_index("method")["trainer"]
+        return {method: known[method] for method in self.methods}
+
+    @property
+    def organs(self) -> list[str]:
+        """As they come in the scores."""
+        return list(dict.fromkeys(self.scores["organ"]))
+
+    @property
+    def measures(self) -> list[str]:
+        """Columns of the scores that measure agreement, Dice first."""
+        others = (*SETTING, "trainer", "truth_ml", "prediction_ml")
+        return [column for column in self.scores.columns if column not in others]
+
+    @property
+    def settings(self) -> list[tuple[str, float]]:
+        """Modality and label rate, for which there are scores."""
+        return list(self.scores.groupby(["modality", "label_rate"], sort=True).groups)
+
+    @property
+    def done(self) -> list[Cell]:
+        return [cell for cell, its_state in self.states.items() if its_state == DONE]
+
+    def of(self, modality: str, label_rate: float) -> pd.DataFrame:
+        """The scores of one setting."""
+        return self.scores[(self.scores["modality"] == modality) & (self.scores["label_rate"] == label_rate)]
+
+
+def load_results(grid: Grid) -> Results:
+    """Read the scores of the cells that are done, and what is known of the others.
+
+    Raises:
+        UserError: none is done, or the scores of one cannot be read.
+    """
+    folders = {cell: grid.output / "cells" / cell.name for cell in grid.cells}
+    states = {cell: state(folder) for cell, folder in folders.items()}
+    tables = [_read(folders[cell] / SCORES) for cell, its_state in states.items() if its_state == DONE]
+    if not tables:
+        raise UserError(f"{grid.output} has no cell that is done: run the grid first with `mass_nnunet benchmark run`")
+    scores = pd.concat(tables, ignore_index=True)
+    scores["trainer"] = scores["method"]
+    is_plain = scores.groupby("trainer")["inference"].transform(lambda names: names.eq(INFERENCES[0]).all())
+    scores["method"] = scores["method"].where(is_plain, scores["method"] + " (" + scores["inference"] + ")")
+    return Results(grid, scores, states, {cell: read_record(folder) for cell, folder in folders.items()})
+
+
+def _read(file: Any) -> pd.DataFrame:
+    remedy = f"remove {file.parent} and run the grid again"
+    try:
+        scores = pd.read_csv(file, dtype={"case": str, "patient": str, "modality": str, "organ": str})
+    except (OSError, ValueError) as error:
+        raise UserError(f"{file} cannot be read ({' '.join(str(error).split())}): {remedy}") from None
+    if absent := [column for column in (*SETTING, "dice") if column not in scores]:
+        raise UserError(f"{file} has no column {absent[0]}: {remedy}")
+    return scores

@@ -1,0 +1,150 @@
+"""The tables of scores: methods by organ, the tests, and the ranking."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from mass_nnunet.evaluation.command import metric_title
+from mass_nnunet.evaluation.statistics import Ranking
+
+from .comparison import LEVEL, digits, has_better_end, p_text
+from .formats import Entry, Table
+from .results import ALL_ORGANS, Results
+
+NOTHING = Entry("–")
+
+
+def setting_title(modality: str, label_rate: float) -> str:
+    """``CT, 10 % of the labels``."""
+    return f"{modality}, {100 * label_rate:g} % of the labels"
+
+
+def organ_title(organ: str) -> str:
+    return organ.replace("_", " ")
+
+
+def score_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
+    """Mean and interval: a group a setting, a row a method, a column an organ; ``numbers`` are those of comparison.py.
+
+    The caption says what is printed; the last column is the deviation between seeds, over all organs.
+    """
+    organs = [*results.organs, ALL_ORGANS]
+    indexed = numbers.set_index(["modality", "label_rate", "method", "organ"])
+    groups = []
+    for setting in results.settings:
+        of_setting = numbers[(numbers["modality"] == setting[0]) & (numbers["label_rate"] == setting[1])]
+        most = of_setting[["patients", "seeds"]].max()
+        rows = []
+        for method in results.methods:
+            if not ((of_setting["method"] == method).any()):
+                continue
+            entries = [_score(indexed, (*setting, method, organ), measure) for organ in organs]
+            whole = indexed.loc[(*setting, method, ALL_ORGANS)]
+            rows.append([_named(method, whole, most), *entries, _deviation(whole, measure)])
+        if rows:
+            people, seeds = (int(most[name]) for name in ("patients", "seeds"))
+            groups.append((f"{setting_title(*setting)} ({_count(people, 'patient')}, {_count(seeds, 'seed')})", rows))
+    header = ["method", *(organ_title(organ) for organ in organs), "sd of seeds"]
+    return Table(header, groups, caption(measure))
+
+
+def overview_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
+    """Mean and interval over all organs: a row a method, a column a setting."""
+    indexed = numbers.set_index(["modality", "label_rate", "method", "organ"])
+    most = numbers.groupby(["modality", "label_rate"])[["patients", "seeds"]].max()
+    rows = []
+    for method in results.methods:
+        entries = []
+        for setting in results.settings:
+            key = (*setting, method, ALL_ORGANS)
+            entry = _score(indexed, key, measure)
+            fewer = _fewer(indexed.loc[key], most.loc[setting]) if key in indexed.index else ""
+            entries.append(replace(entry, note=", ".join(part for part in (entry.note, fewer) if part)))
+        rows.append([Entry(method), *entries])
+    header = ["method", *(f"{modality}, {100 * rate:g} %" for modality, rate in results.settings)]
+    return Table(header, [("", rows)], f"Over all organs, by modality and label rate. {caption(measure)}")
+
+
+def caption(measure: str) -> str:
+    """What a table of scores shows."""
+    text = f"{metric_title(measure)}: mean over patients [95 % bootstrap interval]"
+    if has_better_end(measure):
+        text += f"; best in bold; * differs from the reference, Wilcoxon signed-rank over patients, Holm, p < {LEVEL:g}"
+    return text
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def _deviation(row: pd.Series, measure: str) -> Entry:
+    return Entry(f"{row['sd']:.{digits(measure)}f}") if np.isfinite(row["sd"]) else NOTHING
+
+
+def _named(method: str, row: pd.Series, most: pd.Series) -> Entry:
+    """A method, with a note where it has fewer patients or seeds than others of its setting."""
+    fewer = _fewer(row, most)
+    return Entry(method, f"({fewer})" if fewer else "")
+
+
+def _fewer(row: pd.Series, most: pd.Series) -> str:
+    names = ("patients", "seeds")
+    return ", ".join(f"{row[name]:.0f} of {most[name]:.0f} {name}" for name in names if row[name] < most[name])
+
+
+def _score(indexed: pd.DataFrame, key: tuple, measure: str) -> Entry:
+    if key not in indexed.index:
+        return NOTHING
+    row = indexed.loc[key]
+    missed = f"{row['missed']:.0f} missed" if row["missed"] else ""
+    is_marked = bool(row["p_holm"] < LEVEL)  # not where there was no test: NaN
+    if not np.isfinite(row["mean"]):
+        return Entry("–", missed, is_marked=is_marked)
+    places = digits(measure)
+    interval = f"[{row['low']:.{places}f}, {row['high']:.{places}f}]" if np.isfinite(row["low"]) else ""
+    note = ", ".join(part for part in (interval, missed) if part)
+    return Entry(f"{row['mean']:.{places}f}", note, bool(row["is_best"]), is_marked)
+
+
+def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
+    """The tests over all organs: what differs from what, by how much, over how many patients, and how surely."""
+    groups = []
+    for modality, rate in results.settings:
+        rows = numbers[
+            (numbers["modality"] == modality) & (numbers["label_rate"] == rate) & (numbers["organ"] == ALL_ORGANS)
+        ]
+        entries = []
+        for _, row in rows.dropna(subset="other").iterrows():
+            difference = f"{row['difference']:+.{digits(measure)}f}" if np.isfinite(row["difference"]) else "–"
+            p = f"{row['p']:#.2g}" if np.isfinite(row["p"]) else "–"
+            corrected = Entry(p_text(row["p_holm"], row["tested"]), is_marked=bool(row["p_holm"] < LEVEL))
+            words = [row["method"], row["other"], difference, f"{row['tested']:.0f}", p]
+            entries.append([*(Entry(word) for word in words), corrected])
+        if entries:
+            groups.append((setting_title(modality, rate), entries))
+    header = ["method", "reference", "difference", "patients", "p", "p, Holm"]
+    text = f"{metric_title(measure)} over all organs: method less reference, Wilcoxon signed-rank over patients"
+    return Table(header, groups, text, text_columns=2)
+
+
+def ranking_table(rankings: Mapping[tuple[str, float], Ranking]) -> Table:
+    """The ranks by mean Dice, and in how many of the resamples of the patients a method has the rank, or the first."""
+    groups = []
+    for setting, ranking in rankings.items():
+        rows = []
+        for method, row in ranking.table.iterrows():
+            if not ranking.patients:
+                rows.append([Entry(str(method)), NOTHING, NOTHING, NOTHING, NOTHING])
+                continue
+            own, first = row[row["rank"]], row[1]
+            words = (f"{row['mean']:.3f}", f"{row['rank']:.0f}", f"{100 * own:.0f} %", f"{100 * first:.0f} %")
+            rows.append([Entry(str(method)), *(Entry(word) for word in words)])
+        tau = f"{ranking.tau:.2f}" if np.isfinite(ranking.tau) else "not defined"
+        patients = _count(ranking.patients, "patient")
+        groups.append((f"{setting_title(*setting)} ({patients} that all methods scored; Kendall's tau {tau})", rows))
+    header = ["method", "Dice", "rank", "resamples with this rank", "resamples first"]
+    return Table(
+        header, groups, "Ranking by mean Dice over patients, and its stability under bootstrap of the patients"
+    )

@@ -1,0 +1,116 @@
+"""The worst cases: which they are, and a slice of each with the truth and the prediction."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mass_nnunet.benchmark.run.grid import Cell
+from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.data.raw import TEST
+from mass_nnunet.reporting.drawing import (
+    figure_file,
+    grey_window,
+    legend,
+    outline_truth,
+    paint,
+    read_radiological,
+    show,
+)
+
+from .formats import Entry, Table
+from .results import Results
+from .tables import organ_title, setting_title
+
+_ACROSS = 4
+
+
+def worst_scans(results: Results, setting: tuple[str, float]) -> pd.DataFrame:
+    """The scan of each method with the lowest mean Dice over its organs, of all seeds: the columns of ``SETTING`` but
+    the organ, trainer, and dice; in the order of the methods."""
+    scan = ["method", "trainer", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient"]
+    means = results.of(*setting).groupby(scan, sort=False)["dice"].mean().dropna().reset_index()
+    worst = means.loc[means.groupby("method")["dice"].idxmin()]
+    return worst.set_index("method").reindex([m for m in results.methods if m in set(worst["method"])]).reset_index()
+
+
+def worst_table(results: Results, count: int = 10) -> Table:
+    """The ``count`` organs with the lowest Dice of each setting, each scan's organ once a method."""
+    groups = []
+    for setting in results.settings:
+        rows = results.of(*setting).dropna(subset="dice").sort_values("dice", kind="stable")
+        rows = rows.drop_duplicates(["method", "case", "organ"]).head(count)
+        entries = []
+        for _, row in rows.iterrows():
+            hd95 = row.get("hd95", np.nan)
+            numbers = [f"{row['dice']:.3f}", f"{hd95:.1f}" if np.isfinite(hd95) else "–"]
+            numbers += [f"{row[name]:.1f}" if name in row else "–" for name in ("truth_ml", "prediction_ml")]
+            words = [row["method"], row["case"], organ_title(row["organ"]), str(row["seed"]), *numbers]
+            entries.append([Entry(word) for word in words])
+        groups.append((setting_title(*setting), entries))
+    header = ["method", "case", "organ", "seed", "Dice", "HD95 (mm)", "truth (ml)", "prediction (ml)"]
+    return Table(header, groups, f"The {count} organs with the lowest Dice", text_columns=3)
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What is drawn of a scan: image, truth and prediction (Y, X), in radiological convention."""
+
+    title: str
+    image: np.ndarray
+    window: tuple[float, float]
+    truth: np.ndarray
+    prediction: np.ndarray
+    aspect: float
+
+
+def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
+    """Draw the scans of :func:`worst_scans` side by side, each where truth and prediction differ most.
+
+    Returns:
+        how many were drawn; scans whose files are no longer there are left out, and with none nothing is written.
+    """
+    found = [(row, files) for row in worst.itertuples() if (files := _files(row, jobs)) is not None]
+    if not found:
+        return 0
+    labels = next(iter(jobs.values())).tested[0].dataset.labels
+    slices = [_slice(row, files) for row, files in found]
+    columns = min(_ACROSS, len(slices))
+    rows = -(-len(slices) // columns)
+    tallest = max(part.image.shape[0] * part.aspect / part.image.shape[1] for part in slices)
+    with figure_file(path, rows, columns, (2.67 * columns, rows * (2.55 * tallest + 0.55) + 0.4)) as (figure, grid):
+        for axes in grid.flat[len(slices) :]:
+            axes.set_visible(False)
+        for axes, part in zip(grid.flat, slices, strict=False):
+            show(axes, part.image, part.window, part.aspect)
+            paint(axes, part.prediction, part.aspect, labels)
+            outline_truth(axes, part.truth, labels)
+            axes.set_title(part.title, fontsize=8)
+        legend(figure, labels, truth=True)
+    return len(slices)
+
+
+def _files(row: tuple, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
+    """Image, truth and prediction of a scan; None where one of them does not exist."""
+    job = jobs.get(Cell(row.trainer, row.label_rate, row.seed))
+    tested = next((part for part in job.tested if part.dataset.name == row.dataset), None) if job else None
+    if tested is None:
+        return None
+    ending = tested.dataset.content["file_ending"]
+    prediction = job.predictions(tested, row.inference) / f"{row.case}{ending}"
+    files = (
+        tested.dataset.folder / TEST / f"{row.case}_0000{ending}",
+        tested.truth / f"{row.case}{ending}",
+        prediction,
+    )
+    return files if all(file.is_file() for file in files) else None
+
+
+def _slice(row: tuple, files: Sequence[Path]) -> Slice:
+    (image, spacing), (truth, _), (prediction, _) = (read_radiological(file) for file in files)
+    z = int(np.count_nonzero(truth != prediction, axis=(1, 2)).argmax())
+    title = f"{row.method}\n{row.case} · seed {row.seed} · Dice {row.dice:.3f}"
+    window = grey_window(image, row.modality)
+    return Slice(title, image[z], window, truth[z], prediction[z], spacing[1] / spacing[2])

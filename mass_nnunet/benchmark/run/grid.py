@@ -1,0 +1,152 @@
+"""The grid: which methods are compared, on which datasets, label rates and seeds; read from YAML."""
+
+from collections.abc import Callable
+from dataclasses import MISSING, asdict, dataclass, fields
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import INFERENCES
+
+DEVICES = ("cuda", "cpu", "mps")
+GRID_FILE = "last_grid.yaml"
+"""In the output folder, where the user may keep a ``grid.yaml``: the grid of the last ``run``."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One method at one label rate with one seed, on all datasets of the grid."""
+
+    method: str
+    label_rate: float
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Of its folder."""
+        return f"{self.method}_{self.label_rate:g}_{self.seed}"
+
+    @property
+    def title(self) -> str:
+        """For people."""
+        return f"{self.method}, {100 * self.label_rate:g} % of the labels, seed {self.seed}"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What the YAML file says; nothing of it is looked up yet."""
+
+    datasets: tuple[int, ...]
+    methods: tuple[str, ...]
+    """Names of trainers."""
+    label_rates: tuple[float, ...]
+    seeds: tuple[int, ...]
+    output: Path
+    """Absolute. In the file it is relative to the file's own folder, so that all workers mean the same."""
+    plans: str = "MASSPlans"
+    configuration: str = "3d_fullres"
+    device: str = "cuda"
+    inference: tuple[str, ...] = ("segmentation",)
+    """Of methods that have a choice, and as far as they have it; all others have ``segmentation`` only."""
+    note: str = ""
+    """What a reader of the report should know first, such as where the data are from."""
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All cells, seed by seed, so that an early stop leaves whole comparisons."""
+        return [Cell(method, rate, seed) for seed, rate, method in product(self.seeds, self.label_rates, self.methods)]
+
+
+def load_grid(path: Path) -> Grid:
+    """Read a grid: its file, or an output folder, in which :func:`save_grid` left it.
+
+    Raises:
+        UserError: the file is absent or no YAML, has an unknown key, lacks one, or has a value that cannot be.
+    """
+    path = Path(path)
+    if path.is_dir():
+        if not (path / GRID_FILE).exists():
+            raise UserError(f"{path} is a folder in which no grid was run: name the YAML file of the grid")
+        path = path / GRID_FILE
+    content = _read(path)
+    known = [field.name for field in fields(Grid)]
+    if unknown := [str(key) for key in content if key not in known]:
+        raise UserError(f"{path}: unknown key {unknown[0]!r}: the keys are {', '.join(known)}")
+    needed = [field.name for field in fields(Grid) if field.default is MISSING]
+    if absent := [key for key in needed if key not in content]:
+        raise UserError(f"{path}: {absent[0]} is missing, as in `{absent[0]}: {_EXAMPLES[absent[0]]}`")
+    for key, fits in _RULES.items():
+        if key in content:
+            _check_list(path, key, content[key], fits)
+    for key in ("output", "plans", "configuration", "device", "note"):
+        if not isinstance(content.get(key, ""), str):
+            raise UserError(f"{path}: {key} is {content[key]!r}: give text, as in `{key}: {_EXAMPLES[key]}`")
+    if content.get("device", "cpu") not in DEVICES:
+        raise UserError(f"{path}: device {content['device']!r} is none of {', '.join(DEVICES)}")
+    values = {key: tuple(value) if key in _RULES else value for key, value in content.items()}
+    values["label_rates"] = tuple(float(rate) for rate in content["label_rates"])
+    values["output"] = (path.resolve().parent / Path(content["output"]).expanduser()).resolve()
+    return Grid(**values)
+
+
+def save_grid(grid: Grid) -> None:
+    """Write the grid into its output folder, so that the folder tells what it should hold."""
+    content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
+    with atomic_path(grid.output / GRID_FILE) as temporary:
+        temporary.write_text(yaml.safe_dump(content | {"output": "."}, sort_keys=False), encoding="utf-8")
+
+
+_EXAMPLES = {
+    "datasets": "[801, 802]",
+    "methods": "[SupervisedTrainer, MASSTrainer]",
+    "label_rates": "[0.1, 0.5]",
+    "seeds": "[0, 1, 2]",
+    "output": "benchmark",
+    "plans": "MASSPlans",
+    "configuration": "3d_fullres",
+    "device": "cuda",
+    "inference": f"[{', '.join(INFERENCES)}]",
+    "note": "Drawn phantoms, not patients.",
+}
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_RULES: dict[str, Callable[[Any], bool]] = {
+    "datasets": _is_whole,
+    "methods": lambda value: isinstance(value, str) and value.isidentifier(),
+    "label_rates": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1,
+    "seeds": _is_whole,
+    "inference": lambda value: value in INFERENCES,
+}
+
+
+def _read(path: Path) -> dict[Any, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: name the YAML file of the grid") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"line {mark.line + 1}: {error.problem}" if mark else " ".join(str(error).split())
+        raise UserError(f"{path} is not valid YAML ({where}): correct it") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path} has no keys: it needs lines such as `datasets: {_EXAMPLES['datasets']}`")
+    return content
+
+
+def _check_list(path: Path, key: str, values: object, fits: Callable[[Any], bool]) -> None:
+    example = f"give a list, as in `{key}: {_EXAMPLES[key]}`"
+    if not isinstance(values, list) or not values:
+        raise UserError(f"{path}: {key} is {values!r}: {example}")
+    for place, value in enumerate(values):
+        if not fits(value):
+            raise UserError(f"{path}: {key} has {value!r}, which cannot be: {example}")
+        if value in values[:place]:
+            raise UserError(f"{path}: {key} has {value!r} twice: remove one")

@@ -1,0 +1,108 @@
+"""Who works in a folder: of all workers, on one machine or on several that share a disk, one at a time.
+
+The folder has numbered lock files. Whoever *creates* the file with the next number has the folder until the file says
+``released``, or is stale. Nothing is ever taken away, and therein lies the safety: two workers that both find number 4
+stale both try to create number 5 with O_CREAT | O_EXCL, which the file system (NFS since version 3, too) lets only one
+of them do. There is no moment between removing an old lock and making a new one. A list of the folder that a network
+file system has cached does no harm: who tries to create a number that exists is refused.
+
+The holder touches its file every ``BEAT`` seconds. It is stale when nobody touched it for ``STALE`` seconds (the clocks
+of the machines may differ by some minutes), or at once when its process ended on this machine. A holder that was
+presumed dead and is not, such as that of a suspended machine, sees that there is a higher number (``lost``), and stops.
+"""
+
+import json
+import os
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from mass_nnunet.data.files import write_json
+
+from .process import identify, is_here, runs
+
+BEAT = 30.0
+STALE = 600.0
+"""Seconds."""
+
+
+class Lock:
+    """A lock that was taken by :meth:`take`; as a context manager it is released at the end."""
+
+    def __init__(self, folder: Path, number: int, owner: dict[str, Any], beat: float) -> None:
+        self._file, self._next, self._owner = _file(folder, number), _file(folder, number + 1), owner
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._keep, args=(beat,), daemon=True)
+        self._thread.start()
+
+    @classmethod
+    def take(cls, folder: Path, *, beat: float = BEAT, stale: float = STALE) -> "Lock | None":
+        """The lock of a folder, which is made if need be; None while another has it.
+
+        Args:
+            folder: where the lock files are put.
+            beat: seconds between two touches.
+            stale: seconds without a touch after which the holder is presumed dead; many beats.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        number = _newest(folder)
+        if _is_held(folder, number, stale):
+            return None
+        owner = identify(os.getpid())
+        try:
+            descriptor = os.open(_file(folder, number + 1), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+        except FileExistsError:
+            return None
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(owner, file)
+        return cls(folder, number + 1, owner, beat)
+
+    @property
+    def lost(self) -> bool:
+        """Whether another took it over, presuming this process dead."""
+        return self._next.exists()
+
+    def release(self) -> None:
+        """Let others take it."""
+        self._ended.set()
+        self._thread.join()
+        write_json(self._file, self._owner | {"released": time.time()})
+
+    def __enter__(self) -> "Lock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _keep(self, beat: float) -> None:
+        while not self._ended.wait(beat):
+            # A network file system that is away for a while is no reason to give up.
+            with suppress(OSError):
+                os.utime(self._file)
+
+
+def is_held(folder: Path, *, stale: float = STALE) -> bool:
+    """Whether a living worker has the lock of a folder."""
+    return _is_held(folder, _newest(folder), stale)
+
+
+def _is_held(folder: Path, number: int, stale: float) -> bool:
+    file = _file(folder, number)
+    if number == 0 or time.time() - file.stat().st_mtime > stale:
+        return False
+    try:
+        owner = json.loads(file.read_text())
+    except json.JSONDecodeError:
+        return True  # It is being written; if its writer died over that, it will be stale.
+    return "released" not in owner and (not is_here(owner) or runs(owner))
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"lock-{number:04d}"
+
+
+def _newest(folder: Path) -> int:
+    """The highest number; 0 where there is none."""
+    return max((int(file.name.rpartition("-")[2]) for file in folder.glob("lock-*")), default=0)

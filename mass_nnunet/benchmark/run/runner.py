@@ -1,0 +1,162 @@
+"""Workers: each does the cells that nobody else does, until none is left for it."""
+
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mass_nnunet.errors import UserError
+from mass_nnunet.reporting import html as report
+from mass_nnunet.runtime import child
+from mass_nnunet.runtime.workers import start_worker
+
+from .cell import ClaimLost, StepFailed, do_cell
+from .job import Job
+from .lock import Lock
+from .process import identify
+from .state import DONE, FAILED, RUNNING, is_open, read_record, state, write_record
+
+Work = Callable[[Job, Lock], dict[str, Any]]
+
+
+def work(jobs: Sequence[Job], retries: int, do: Work = do_cell) -> None:
+    """Go through the jobs until nothing of them is left but what is done, failed too often, or held by others.
+
+    Args:
+        jobs: in the order in which they are tried.
+        retries: times that a cell that failed is tried again. Being killed with its worker is no failure.
+        do: what is done with a job under its lock; the result goes into ``cell.json``.
+    """
+    busy = True
+    while busy:
+        busy = False
+        for number, job in enumerate(jobs, start=1):
+            if not is_open(job.folder, retries, job.inferences):
+                continue
+            lock = Lock.take(job.folder)
+            if lock is None:
+                continue
+            with lock:
+                # It may have been finished between the look and the lock.
+                if is_open(job.folder, retries, job.inferences):
+                    busy = True
+                    _attempt(job, lock, do, f"[{number}/{len(jobs)}] {job.cell.title}")
+
+
+def _attempt(job: Job, lock: Lock, do: Work, title: str) -> None:
+    before = read_record(job.folder)
+    record = {
+        "state": RUNNING,
+        "method": job.cell.method,
+        "label_rate": job.cell.label_rate,
+        "seed": job.cell.seed,
+        "fold": job.fold,
+        "inputs": job.inputs,
+        "attempts": before.get("attempts", 0) + 1,
+        "failures": before.get("failures", 0),
+        "start": time.time(),
+        "host": identify(os.getpid())["host"],
+        "pid": os.getpid(),
+        "versions": dict(report.environment()),
+    }
+    write_record(job.folder, record)
+    print(f"{title}: {'goes on' if before else 'starts'}", flush=True)
+    try:
+        record |= {"state": DONE, **do(job, lock)}
+    except ClaimLost:
+        print(f"{title}: was taken over by another worker, which presumed this one dead", flush=True)
+        return
+    except Exception as error:
+        log = str(error.log) if isinstance(error, StepFailed) else None
+        text = str(error) or type(error).__name__
+        record |= {"state": FAILED, "failures": record["failures"] + 1, "error": text, "log": log}
+    record["end"] = time.time()
+    if not lock.lost:
+        write_record(job.folder, record)
+    outcome = record.get("error") or f"done in {record['end'] - record['start']:.0f} s"
+    print(f"{title}: {outcome}", flush=True)
+
+
+def report_failures(jobs: Sequence[Job]) -> None:
+    """Print the end of the log of each failed cell.
+
+    Raises:
+        UserError: there are some.
+    """
+    failed = [job for job in jobs if state(job.folder) == FAILED]
+    for job in failed:
+        record = read_record(job.folder)
+        print(f"{job.cell.title}: {record['error']} ({record['log'] or job.folder})", file=sys.stderr)
+        if record["log"]:
+            print("\n".join(f"        | {line}" for line in child.last_lines(Path(record["log"]))), file=sys.stderr)
+    if failed:
+        more = max(read_record(job.folder)["failures"] for job in failed)
+        raise UserError(
+            f"{len(failed)} of {len(jobs)} cells failed, see above: when the cause is mended, try again "
+            f"with --retries {more}"
+        )
+
+
+def run_local(jobs: Sequence[Job], workers: int, retries: int, do: Work = do_cell) -> None:
+    """Let ``workers`` processes of this machine work; with one it is this process.
+
+    Raises:
+        KeyboardInterrupt: by Ctrl-C or SIGTERM; the workers and their steps have ended by then.
+    """
+    with _interrupted_by_sigterm():
+        if workers == 1:
+            work(jobs, retries, do)
+            return
+        context = multiprocessing.get_context("spawn")
+        processes = [context.Process(target=_worker, args=(n, workers, jobs, retries, do)) for n in range(workers)]
+        try:
+            for process in processes:
+                process.start()
+            for process in processes:
+                process.join()
+        except BaseException:
+            for process in processes:
+                if process.pid is not None:
+                    process.terminate()
+                    process.join()
+            raise
+        if any(process.exitcode != 0 for process in processes):
+            print("a worker was killed: run the same command again to go on", file=sys.stderr)
+
+
+def _worker(number: int, workers: int, jobs: Sequence[Job], retries: int, do: Work) -> None:
+    start_worker()
+    # The steps would each start a thread for every core.
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
+    if jobs[0].grid.device == "cuda":
+        _choose_gpu(number)
+    with _interrupted_by_sigterm():
+        try:
+            work(jobs, retries, do)
+        except KeyboardInterrupt:
+            sys.exit(130)
+
+
+def _choose_gpu(number: int) -> None:
+    """Give each worker one of the GPUs that are visible, in turn."""
+    import torch  # The work needs it in its steps alone: without it a worker takes half a gigabyte less.
+
+    count = torch.cuda.device_count()
+    if count > 1:
+        visible = os.environ.get("CUDA_VISIBLE_DEVICES", ",".join(str(gpu) for gpu in range(count))).split(",")
+        os.environ["CUDA_VISIBLE_DEVICES"] = visible[number % count]
+
+
+@contextmanager
+def _interrupted_by_sigterm() -> Iterator[None]:
+    """Let ``kill``, and a cluster that wants its machine back, end the steps as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,38 @@
+"""A cell in nnU-Net's own commands, for who wants to see or to repeat by hand what the benchmark does."""
+
+import shlex
+
+from mass_nnunet.runtime.env import export_lines
+
+from .cell import environment
+from .job import Job
+
+
+def exports(job: Job) -> list[str]:
+    """What to set before; the same for all cells of a grid."""
+    names = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results", "nnUNet_extTrainer")
+    values = environment(job)
+    return export_lines({name: values[name] for name in names})
+
+
+def commands(job: Job) -> list[str]:
+    """Lines for a shell, some of them comments. nnUNetv2_train also validates at its end, which the benchmark omits."""
+    grid, fold = job.grid, job.fold
+    model = ("-tr", job.cell.method, "-p", grid.plans, "-device", grid.device)
+    lines = [f"# {job.cell.title}"]
+    for datasets in job.trainings:
+        lines.append(_line("nnUNetv2_train", datasets[0].id, grid.configuration, fold, *model))
+    for inference in job.inferences:
+        if job.choices:
+            lines.append(f'# with "inference": "{inference}" under "mass" in plans.json beside the models')
+        for tested in job.tested:
+            out = job.predictions(tested, inference)
+            options = ("-d", tested.dataset.id, "-i", tested.images, "-o", out, "-c", grid.configuration, "-f", fold)
+            lines.append(_line("nnUNetv2_predict", *options, *model))
+            scores = out.with_suffix(".csv")
+            lines.append(_line("mass_nnunet", "evaluate", out, tested.truth, "--csv", scores))
+    return lines
+
+
+def _line(*words: object) -> str:
+    return shlex.join(str(word) for word in words)

@@ -1,0 +1,161 @@
+"""The two steps of a cell that run in processes of their own: a training, and the prediction of one test set.
+
+    python -m mass_nnunet.benchmark.run.steps train '{"dataset": ..., ...}'
+
+A crash, or the system's answer to a want of memory, thus breaks one cell only. Each step leaves a JSON file of its cost
+when it is finished, and is not repeated where there is one.
+"""
+
+import json
+import resource
+import shutil
+import sys
+import time
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
+from nnunetv2.utilities.file_path_utilities import get_output_folder
+
+from mass_nnunet.data.files import atomic_path, write_json
+from mass_nnunet.data.raw import TEST, RawDataset
+from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.evaluation.scores import evaluate_folder
+from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
+
+FINAL, LATEST = "checkpoint_final.pth", "checkpoint_latest.pth"
+
+
+def train(
+    *,
+    datasets: Sequence[str],
+    trainer: str,
+    plans: str,
+    configuration: str,
+    fold: int,
+    seed: int,
+    device: str,
+    cost: str,
+) -> None:
+    """Train as nnUNetv2_train does, but for the validation at its end, which nothing here reads.
+
+    A training that was cut off goes on from its last checkpoint, as with ``--c``.
+
+    Args:
+        datasets: folder names of those whose models come of it; it is started for the first.
+        trainer: name of its class.
+        plans: their name.
+        configuration: its name.
+        fold: its number.
+        seed: of the random numbers; where a training goes on they are others.
+        device: ``cuda``, ``cpu`` or ``mps``.
+        cost: file to be written. ``seconds`` is the sum over the epochs that led to the final model, ``validation``
+            pairs of the seconds until the end of an epoch and the Dice of its validation patches (nnU-Net's pseudo
+            Dice); ``peak_memory_mb`` of this process, ``peak_gpu_memory_mb`` of its tensors, where it trained;
+            ``device``, what it trained on.
+    """
+    folders = [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name in datasets]
+    content = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
+    if not _keep_whole(folders, FINAL):
+        goes_on = _keep_whole(folders[:1], LATEST)
+        if device == "cuda":
+            # nnU-Net's own settings for a GPU.
+            torch.set_num_threads(1)
+            torch.backends.cudnn.benchmark = True
+        if not goes_on:
+            torch.manual_seed(seed)
+            np.random.seed(seed)  # noqa: NPY002, what nnU-Net draws from
+        nnunet = get_trainer_from_args(datasets[0], configuration, fold, trainer, plans, goes_on, torch.device(device))
+        maybe_load_checkpoint(nnunet, goes_on, False)
+        nnunet.run_training()
+        content["peak_memory_mb"] = _peak_memory_mb()
+        if device == "cuda":
+            content["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
+    # The log is part of the checkpoint, so that it tells of the epochs before an interruption as well.
+    log = torch.load(folders[0] / FINAL, map_location="cpu", weights_only=False)["logging"]
+    each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
+    content["seconds"] = float(each.sum())
+    content["validation"] = list(zip(each.cumsum().tolist(), map(float, log["mean_fg_dice"]), strict=True))
+    write_json(Path(cost), content)
+
+
+def predict(
+    *,
+    dataset: int,
+    trainer: str,
+    plans: str,
+    configuration: str,
+    fold: int,
+    device: str,
+    inference: str | None,
+    predictions: str,
+    scores: str,
+    cost: str,
+) -> None:
+    """Predict the test scans of a dataset as nnUNetv2_predict does, one after another, and score them.
+
+    Args:
+        dataset: its id.
+        trainer: name of its class.
+        plans: their name.
+        configuration: its name.
+        fold: its number.
+        device: ``cuda``, ``cpu`` or ``mps``.
+        inference: one of :data:`hyperparameters.INFERENCES`; None where the network knows of no choice.
+        predictions: folder to be written anew.
+        scores: CSV to be written, as ``evaluate_folder`` has it, with a column ``patient``.
+        cost: JSON to be written: ``seconds`` of the prediction, reading and writing included, and ``scans``.
+    """
+    raw = RawDataset.load(dataset)
+    shutil.rmtree(predictions, ignore_errors=True)
+    Path(predictions).mkdir(parents=True)
+    predictor = nnUNetPredictor(device=torch.device(device), allow_tqdm=False)
+    model = get_output_folder(raw.name, trainer, plans, configuration)
+    predictor.initialize_from_trained_model_folder(model, (fold,), FINAL)
+    if inference is not None:
+        predictor.network.inference = inference
+    start = time.perf_counter()
+    predictor.predict_from_files_sequential(str(raw.folder / TEST), predictions)
+    seconds = time.perf_counter() - start
+    ending = raw.content["file_ending"]
+    table = evaluate_folder(Path(predictions), raw.folder / "labelsTs", raw.labels, ending=ending)
+    table.insert(1, "patient", table["case"].map(raw.patients()))
+    with atomic_path(Path(scores)) as temporary:
+        table.to_csv(temporary, index=False)
+    write_json(Path(cost), {"seconds": seconds, "scans": len(raw.cases(TEST))})
+
+
+def _describe(device: str) -> str:
+    """The name of a GPU; of a processor whether our trainers compute in bfloat16 on it."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    return f"{device}, bfloat16" if device == "cpu" and NATIVE_BFLOAT16 else device
+
+
+def _keep_whole(folders: Sequence[Path], name: str) -> bool:
+    """Whether every folder has this checkpoint, whole; if not, what is there of it is removed.
+
+    A process that is killed while nnU-Net writes one leaves a part of it: a zip archive without its table of contents.
+    """
+    files = [folder / name for folder in folders]
+    whole = all(zipfile.is_zipfile(file) for file in files)
+    for file in files:
+        if not whole:
+            file.unlink(missing_ok=True)
+    return whole
+
+
+def _peak_memory_mb() -> float:
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+STEPS = {"train": train, "predict": predict}
+
+if __name__ == "__main__":
+    with exit_on_user_error():
+        STEPS[sys.argv[1]](**json.loads(sys.argv[2]))

@@ -1,0 +1,50 @@
+"""Whole files or none: everything is written under a temporary name and renamed."""
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mass_nnunet.errors import UserError
+
+
+@contextmanager
+def atomic_path(final: Path) -> Iterator[Path]:
+    """Yield a temporary path beside ``final`` (same suffixes, hidden) that takes its name when the block ends well.
+
+    When the block raises, the temporary file is removed and ``final`` stays as it was.
+    """
+    final = Path(final)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.with_name(f".tmp-{os.getpid()}-{final.name}")
+    try:
+        yield temporary
+        temporary.replace(final)
+    except OSError as error:
+        # A full disk is noticed where nobody knows which file it is.
+        error.filename = error.filename or str(final)
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write ``content`` as indented JSON, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path, remedy: str) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        UserError: the file is absent or not JSON; the message ends with ``remedy``.
+    """
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist: {remedy}") from None
+    except json.JSONDecodeError as error:
+        raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None

@@ -1,0 +1,41 @@
+"""nnU-Net's three folders and the datasets in them, with errors that a user can act on."""
+
+from pathlib import Path
+
+from nnunetv2.paths import nnUNet_preprocessed, nnUNet_raw, nnUNet_results
+from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
+
+from mass_nnunet.errors import UserError
+
+_FOLDERS = {"raw": nnUNet_raw, "preprocessed": nnUNet_preprocessed, "results": nnUNet_results}
+
+
+def base_folder(kind: str) -> Path:
+    """nnU-Net's ``raw``, ``preprocessed`` or ``results`` folder.
+
+    Raises:
+        UserError: the environment variable is not set.
+    """
+    path = _FOLDERS[kind]
+    if not path.is_set():
+        raise UserError(f"{path.env_var_name} is not set: run `mass_nnunet env` for the export lines")
+    return Path(path.get())
+
+
+def dataset_name(dataset_id: int) -> str:
+    """``801`` -> ``Dataset801_BTCV``.
+
+    Raises:
+        UserError: no folder, or more than one name, for this id.
+    """
+    names = [str(name) for name in find_candidate_datasets(int(dataset_id))]
+    if not names:
+        raise UserError(f"there is no dataset {dataset_id} in {base_folder('raw')}: make it with `mass_nnunet convert`")
+    if len(names) > 1:
+        raise UserError(f"dataset {dataset_id} has several names ({', '.join(names)}): keep one of them")
+    return names[0]
+
+
+def dataset_folder(kind: str, dataset_id: int) -> Path:
+    """The folder of a dataset in ``raw``, ``preprocessed`` or ``results``; it may not exist yet."""
+    return base_folder(kind) / dataset_name(dataset_id)

@@ -1,0 +1,63 @@
+"""``mass_nnunet split``: write ``splits_final.json`` for every dataset of a group, fold by fold the same setting."""
+
+import argparse
+from collections.abc import Sequence
+
+from mass_nnunet.errors import UserError
+
+from .files import write_json
+from .paths import dataset_folder
+from .raw import RawDataset
+from .splits import FILE_NAME, Fold, make_folds
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet split``."""
+    parser.add_argument("-d", type=int, nargs="+", required=True, metavar="ID", help="dataset ids, such as 801 802")
+    parser.add_argument(
+        "--label-rates",
+        type=float,
+        nargs="+",
+        default=[0.1],
+        metavar="RATE",
+        help="shares of the training patients whose labels are used (default 0.1)",
+    )
+    parser.add_argument("--seeds", type=int, default=1, help="number of random draws (default 1)")
+    parser.add_argument(
+        "--val-fraction",
+        type=float,
+        default=0.125,
+        help="share of the patients of imagesTr to validate on; the default, 0.125, is the paper's tenth of all "
+        "patients where a fifth of them is in imagesTs",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the splits of all datasets, or of none, and print which fold is which."""
+    datasets = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(args.d)]
+    for dataset in datasets:
+        if (dataset.folder / FILE_NAME).exists():
+            # nnU-Net's planner copies it over, and fails where the two differ.
+            raise UserError(f"{dataset.folder / FILE_NAME} would be in conflict with the new splits: remove it")
+    folds = [make_folds(dataset, args.label_rates, args.seeds, args.val_fraction) for dataset in datasets]
+    for dataset, its_folds in zip(datasets, folds, strict=True):
+        path = dataset_folder("preprocessed", dataset.id) / FILE_NAME
+        write_json(path, [fold.as_entry() for fold in its_folds])
+        print(f"wrote {path}")
+    print(table([dataset.name for dataset in datasets], folds))
+
+
+def table(names: Sequence[str], folds: Sequence[Sequence[Fold]]) -> str:
+    """Which fold is which, with the number of labelled/unlabelled/validation scans a dataset.
+
+    Args:
+        names: of the datasets.
+        folds: of each dataset; fold by fold of the same seed and label rate.
+    """
+    rows = [["fold", "seed", "labels", *names]]
+    for number, same in enumerate(zip(*folds, strict=True)):
+        counts = [f"{len(fold.train)}/{len(fold.unlabelled)}/{len(fold.val)}" for fold in same]
+        rows.append([str(number), str(same[0].seed), f"{100 * same[0].label_rate:g} %", *counts])
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
+    return "\n".join(["", *lines, "", "scans: labelled/unlabelled/validation"])

@@ -1,0 +1,167 @@
+"""Which cases are labelled, unlabelled or for validation: the folds in ``splits_final.json``."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mass_nnunet.errors import UserError
+
+from .files import read_json
+from .raw import TEST, TRAINING, UNLABELLED, RawDataset
+
+FILE_NAME = "splits_final.json"
+"""nnU-Net's; it lies in the dataset's folder in nnUNet_preprocessed."""
+_REMEDY = "make it with `mass_nnunet split`, for all datasets of the group together"
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One entry of ``splits_final.json``. Stock nnU-Net reads ``train`` and ``val`` and passes over the rest."""
+
+    train: tuple[str, ...]
+    """Cases whose labels may be read in training."""
+    val: tuple[str, ...]
+    unlabelled: tuple[str, ...]
+    """Training cases whose labels are hidden or do not exist."""
+    label_rate: float
+    """Share of the training patients that are labelled, as asked for; 0 < label_rate <= 1."""
+    seed: int
+
+    def as_entry(self) -> dict[str, Any]:
+        """The entry as JSON has it."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, val_fraction: float) -> list[Fold]:
+    """Folds of one dataset: for each seed in turn, one a label rate, in the order of ``label_rates``.
+
+    Patients are drawn, not scans: all scans of a patient in ``imagesTr`` are labelled together, and no scan of a
+    validation patient is in training, with or without labels. A seed's validation patients are the same at every rate,
+    and what is labelled at one rate is labelled at all higher ones. The draw depends on the dataset's
+    patients, the seed and ``val_fraction`` alone.
+
+    Args:
+        dataset: the raw dataset; scans of ``imagesTs`` are in no fold.
+        label_rates: shares of the training patients that are labelled; at least one patient always is.
+        seeds: number of draws; their seeds are 0, 1, ...
+        val_fraction: share of the patients of ``imagesTr`` to validate on; at least one.
+
+    Raises:
+        UserError: an option out of range, too few patients, or a test patient with scans to train on.
+    """
+    _check_options(label_rates, seeds, val_fraction)
+    patients = dataset.patients()
+    scans, extra = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
+    _check_test_patients(dataset, patients, [*scans, *extra])
+    everyone = sorted({patients[case] for case in scans})
+    if len(everyone) < 2:
+        raise UserError(
+            f"{dataset.folder / TRAINING} has scans of {len(everyone)} patient: a split needs at least two, "
+            f"one to train on and one to validate on"
+        )
+    val_count = min(max(1, round(val_fraction * len(everyone))), len(everyone) - 1)
+    folds = []
+    for seed in range(seeds):
+        drawn = [everyone[i] for i in np.random.default_rng(seed).permutation(len(everyone))]
+        val_patients, training = set(drawn[:val_count]), drawn[val_count:]
+        for rate in label_rates:
+            labelled = set(training[: max(1, round(rate * len(training)))])
+            train = [case for case in scans if patients[case] in labelled]
+            val = [case for case in scans if patients[case] in val_patients]
+            hidden = [case for case in scans if patients[case] not in labelled | val_patients]
+            never = [case for case in extra if patients[case] not in val_patients]
+            fold = Fold(tuple(train), tuple(val), tuple(sorted(hidden + never)), rate, seed)
+            check_overlap(fold, patients, dataset.name)
+            folds.append(fold)
+    return folds
+
+
+def check_overlap(fold: Fold, patients: Mapping[str, str], where: str) -> None:
+    """Make sure that nothing is learned from what is validated on, and no hidden label is seen.
+
+    Args:
+        fold: to check.
+        patients: of each case.
+        where: name of the file or dataset, for the message.
+
+    Raises:
+        UserError: a case is twice in training, or a validation patient has a scan there.
+    """
+    if both := sorted(set(fold.train) & set(fold.unlabelled)):
+        raise UserError(f"{where}: {both[0]} is both labelled and unlabelled: run `mass_nnunet split` again")
+    validated = {patients[case] for case in fold.val}
+    for case in (*fold.train, *fold.unlabelled):
+        if patients[case] in validated:
+            raise UserError(
+                f"{where}: {case} is in training, but its patient {patients[case]} is validated on: "
+                f"run `mass_nnunet split` again"
+            )
+
+
+def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
+    """Read one fold of a dataset.
+
+    Args:
+        dataset_folder: the dataset's folder in nnUNet_preprocessed.
+        fold: its number; nnU-Net's ``all`` has no labels to hide and does not exist here.
+
+    Raises:
+        UserError: there are no splits, they are not ours, or the fold does not exist.
+    """
+    path, entries = _read_entries(dataset_folder)
+    if not isinstance(fold, int) or not 0 <= fold < len(entries):
+        known = f"folds 0-{len(entries) - 1}" if entries else "none"
+        raise UserError(f"fold {fold} does not exist in {path}, which has {known}: {_REMEDY}")
+    try:
+        entry = dict(entries[fold])
+        cases = {name: tuple(entry[name]) for name in ("train", "val", "unlabelled")}
+        return Fold(**cases, label_rate=entry["label_rate"], seed=entry["seed"])
+    except KeyError as error:
+        raise UserError(f"fold {fold} in {path} lacks {error}, as in splits that nnU-Net made: {_REMEDY}") from None
+
+
+def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
+    """Number of the fold with this label rate and seed.
+
+    Args:
+        dataset_folder: the dataset's folder in nnUNet_preprocessed.
+
+    Raises:
+        UserError: there are no splits, or none of them is this one.
+    """
+    path, entries = _read_entries(dataset_folder)
+    for number, entry in enumerate(entries):
+        if entry.get("seed") == seed and math.isclose(entry.get("label_rate", 0), label_rate):
+            return number
+    raise UserError(f"{path} has no fold with label rate {label_rate:g} and seed {seed}: {_REMEDY}")
+
+
+def _read_entries(dataset_folder: Path) -> tuple[Path, list[dict[str, Any]]]:
+    path = Path(dataset_folder) / FILE_NAME
+    return path, read_json(path, _REMEDY)
+
+
+def _check_options(label_rates: Sequence[float], seeds: int, val_fraction: float) -> None:
+    for rate in label_rates:
+        if not 0 < rate <= 1:
+            raise UserError(f"--label-rates {rate:g} is no share of the training patients: give 0 < rate <= 1")
+    if not label_rates or len(set(label_rates)) < len(label_rates):
+        raise UserError("--label-rates needs at least one rate, and each only once")
+    if seeds < 1:
+        raise UserError(f"--seeds {seeds} gives no fold: at least 1 is needed")
+    if not 0 < val_fraction < 1:
+        raise UserError(f"--val-fraction {val_fraction:g} is no share of the patients: give 0 < fraction < 1")
+
+
+def _check_test_patients(dataset: RawDataset, patients: Mapping[str, str], training: Sequence[str]) -> None:
+    tested = {patients[case]: case for case in dataset.cases(TEST)}
+    for case in training:
+        if patients[case] in tested:
+            raise UserError(
+                f"{dataset.folder}: {case} is there to train on, but patient {patients[case]} is in {TEST} "
+                f"({tested[patients[case]]}): convert the dataset again, or move one of them"
+            )

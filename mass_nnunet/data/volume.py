@@ -1,0 +1,158 @@
+"""Reading, comparing and writing volumes, with one library for image and label: SimpleITK, LPS coordinates in mm."""
+
+import os
+import re
+from itertools import product
+from pathlib import Path
+
+import nibabel
+import numpy as np
+import SimpleITK as sitk
+
+from mass_nnunet.errors import UserError
+
+from .files import atomic_path
+from .nifti_file import ENDINGS, READ_ERRORS, check_end, check_finite, checked_header, raw_values
+
+# The patient's side at which each axis ends (x, y, z), as in nibabel; nnU-Net's NibabelIOWithReorient reads into it.
+ORIENTATION = "RAS"
+# Corners of two grids, in voxels: up to here they are the same, up to there a header was rounded or cut short.
+SAME_GRID, SIMILAR_GRID = 0.01, 0.5
+# Axes that are a little off the right angle, as rounded headers have them, are put right instead of refused; how far
+# they are off is checked below, and said in one line where ITK would print several.
+os.environ.setdefault("ITK_NIFTI_SFORM_PERMISSIVE", "ON")
+sitk.ProcessObject.GlobalWarningDisplayOff()
+
+
+def read_image(path: Path) -> sitk.Image:
+    """Read any image file that SimpleITK knows (NIfTI, DICOM, PNG).
+
+    Raises:
+        UserError: the file is absent, truncated or no image, or its NIfTI header has no valid geometry.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise UserError(f"{path} is no file: remove it, or copy the file that should be there")
+        path.open("rb").close()
+    except OSError as error:  # SimpleITK would say that the file does not exist
+        raise UserError(f"{path} cannot be read ({error.strerror}): check the file and its permissions") from None
+    except UnicodeError:
+        raise UserError(f"{path} has a name that is not UTF-8: rename it") from None
+    try:
+        header = checked_header(path) if path.name.endswith(ENDINGS) else None
+        image = sitk.ReadImage(str(path))
+    except (RuntimeError, *READ_ERRORS) as error:
+        reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").replace(f' for "{path}"', "")
+        # Which object of ITK's has failed, what the checksum should be, and the name of the file once more.
+        reason = re.sub(r"\w+ ?\(0x[0-9a-f]+\): | 0x[0-9a-f]+ != 0x[0-9a-f]+", "", reason).removesuffix(f": {path}")
+        raise UserError(f"{path} cannot be read ({reason}): copy or download it again") from None
+    if header is not None and image.GetDimension() == 3:
+        _check_geometry(path, image, header.get_best_affine())
+    return image
+
+
+def _check_geometry(path: Path, image: sitk.Image, affine: np.ndarray) -> None:
+    """Check that SimpleITK and nibabel, with which nnU-Net reads, see a file alike: else sides get swapped on the way.
+
+    Args:
+        path: of the file.
+        image: as SimpleITK has read it.
+        affine: nibabel's, from indices to RAS mm.
+
+    Raises:
+        UserError: a corner is elsewhere by more than half a voxel.
+    """
+    lps = nibabel.affines.apply_affine(np.diag([-1, -1, 1, 1]) @ affine, _ends(image))
+    if np.abs(lps - corners(image)).max() > SIMILAR_GRID * min(image.GetSpacing()):
+        raise UserError(
+            f"{path} has a geometry that programs read differently (axes not at right angles, or qform and sform that "
+            "differ): correct its header"
+        )
+
+
+def read_volume(path: Path) -> sitk.Image:
+    """Read one scan or label map: three axes, one channel.
+
+    Raises:
+        UserError: the file is something else, or holds NaN or infinity.
+    """
+    image = read_image(path)
+    if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
+        size = " x ".join(map(str, image.GetSize()))
+        channels = image.GetNumberOfComponentsPerPixel()
+        raise UserError(
+            f"{path} is not one three-dimensional scan (size {size}, {channels} values a voxel): take it apart first"
+        )
+    if "complex" in image.GetPixelIDTypeAsString():
+        raise UserError(f"{path} has complex values: convert it to magnitudes")
+    if "float" in image.GetPixelIDTypeAsString():
+        is_nifti = path.name.endswith(ENDINGS)
+        check_finite(path, raw_values(path) if is_nifti else sitk.GetArrayViewFromImage(image))
+    return image
+
+
+def corners(image: sitk.Image) -> np.ndarray:
+    """Physical position of the eight corner voxels, (8, 3) in mm, in the order of the grid's indices."""
+    return np.array([image.TransformIndexToPhysicalPoint(index) for index in _ends(image).tolist()])
+
+
+def _ends(image: sitk.Image) -> np.ndarray:
+    """Indices (x, y, z) of the eight corner voxels, (8, 3)."""
+    return np.array(list(product(*((0, size - 1) for size in image.GetSize()))))
+
+
+def grid_distance(first: sitk.Image, second: sitk.Image) -> float:
+    """How far voxel (i, j, k) of one grid lies from that of the other, in voxels of the first; inf if sizes differ.
+
+    The largest distance of the corners, over the smallest edge of a voxel.
+    """
+    if first.GetSize() != second.GetSize():
+        return float("inf")
+    distance = np.linalg.norm(corners(first) - corners(second), axis=1).max()
+    return float(distance / min(first.GetSpacing()))
+
+
+def describe_grid(image: sitk.Image) -> str:
+    """Size, spacing, origin and axes in one line, for messages."""
+    axes = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+    spacing, origin = (" x ".join(f"{value:.4g}" for value in v) for v in (image.GetSpacing(), image.GetOrigin()))
+    return f"{' x '.join(map(str, image.GetSize()))} voxels of {spacing} mm at {origin}, axes {axes}"
+
+
+def aligned(label: sitk.Image, image: sitk.Image) -> sitk.Image:
+    """``label`` with its axes in the order and direction of those of ``image``; no voxel is resampled."""
+    axes = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+    return sitk.DICOMOrient(label, axes)
+
+
+def compact(image: sitk.Image) -> sitk.Image:
+    """The same values as int16 where that loses nothing, as float32 otherwise."""
+    values = sitk.GetArrayViewFromImage(image)
+    limits = np.iinfo(np.int16)
+    fits = limits.min <= values.min() and values.max() <= limits.max
+    if fits and not np.issubdtype(values.dtype, np.integer):
+        fits = np.array_equal(values, np.rint(values))
+    return sitk.Cast(image, sitk.sitkInt16 if fits else sitk.sitkFloat32)
+
+
+def label_like(image: sitk.Image, label: np.ndarray) -> sitk.Image:
+    """A label map (Z, Y, X) as a uint8 volume on the grid of ``image``."""
+    volume = sitk.GetImageFromArray(label.astype(np.uint8, copy=False))
+    volume.CopyInformation(image)
+    return volume
+
+
+def write_volume(image: sitk.Image, path: Path) -> None:
+    """Write an image, compressed, whole or not at all.
+
+    Raises:
+        UserError: it could not be written whole.
+    """
+    with atomic_path(path) as temporary:
+        try:
+            sitk.WriteImage(image, str(temporary), useCompression=True)
+            if temporary.suffix == ".gz":
+                check_end(temporary, image.GetNumberOfPixels() * image.GetSizeOfPixelComponent())
+        except (RuntimeError, OSError) as error:
+            reason = str(error).strip().splitlines()[-1]
+            raise UserError(f"{path} cannot be written ({reason}): make room on the disk") from None

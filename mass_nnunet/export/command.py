@@ -1,0 +1,164 @@
+"""``mass_nnunet export``: a zip of a trained model that stock nnU-Net installs and runs without this package."""
+
+import argparse
+import contextlib
+import io
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.utilities.file_path_utilities import get_output_folder
+from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
+
+from mass_nnunet.data.files import read_json
+from mass_nnunet.data.paths import base_folder, dataset_name
+from mass_nnunet.data.splits import Fold, load_fold
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import BACKGROUND
+from mass_nnunet.networks.group import GroupNet
+from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.reporting.explain import load_model
+from mass_nnunet.runtime.env import HOOK_FOLDER
+
+from .model_card import FILE_NAME, Facts, model_card
+from .plain_model import (
+    FINAL,
+    TRAINER,
+    as_bytes,
+    check_trained,
+    plain_checkpoint,
+    public_dataset,
+    public_plans,
+    write_zip,
+)
+
+_NEEDED = {"case", "organ", "dice", "hd95"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet export``; those of the model are nnU-Net's."""
+    parser.epilog = (
+        "The model is the segmentation branch of the dataset's modality, a plain U-Net: it predicts what "
+        "--inference segmentation does. The other inferences need this package, and atlas and fused the atlases, which "
+        "are patients' images; they CANNOT be exported: nnUNetv2_export_model_to_zip passes on the whole model, images "
+        f"included. Installed, the model is one of {TRAINER}, and takes the place of any other one of {TRAINER} "
+        "with the same dataset, plans and configuration."
+    )
+    parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset id")
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.zip", help="zip to write")
+    parser.add_argument("-f", "--folds", nargs="+", type=int, default=[0], metavar="FOLD", help="default 0")
+    parser.add_argument("-tr", "--trainer", default="MASSTrainer", help="default MASSTrainer")
+    parser.add_argument("-p", "--plans", default="MASSPlans", help="default MASSPlans")
+    parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
+    parser.add_argument("-chk", "--checkpoints", nargs="+", default=[FINAL], help=f"default {FINAL}")
+    parser.add_argument("--scores", type=Path, help="what `mass_nnunet evaluate --csv` wrote for this model")
+    parser.add_argument("--licence", help="of the model, for its card; default: that of dataset.json")
+    parser.add_argument("--force", action="store_true", help="replace OUT.zip if it exists")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the zip."""
+    os.environ.setdefault("nnUNet_extTrainer", str(HOOK_FOLDER))
+    base_folder("results")
+    folder = Path(get_output_folder(dataset_name(args.d), args.trainer, args.plans, args.configuration))
+    if args.output.exists() and not args.force:
+        raise UserError(f"{args.output} exists: give another name, or --force to replace it")
+    check_trained(folder, args.folds, args.checkpoints)
+    write_zip(args.output, _entries(args, folder))
+    print(f"wrote {args.output}")
+
+
+def _entries(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str | bytes]]:
+    """Names and contents of the files in the zip; one checkpoint at a time is in memory."""
+    plans = read_json(folder / "plans.json", "copy the results folder again")
+    dataset = read_json(folder / "dataset.json", "copy the results folder again")
+    if "mass" not in plans:
+        raise UserError(f"{folder} was not trained with plans of `mass_nnunet plan`: use nnUNetv2_export_model_to_zip")
+    scores = None if args.scores is None else read_scores(args.scores, dataset)
+    root = f"{folder.parent.name}/{TRAINER}__{args.plans}__{args.configuration}"
+    for fold in args.folds:
+        for name in args.checkpoints:
+            with contextlib.redirect_stdout(io.StringIO()):  # where nnU-Net looks for the trainer
+                predictor = load_model(folder, fold, name, torch.device("cpu"))
+            checkpoint = plain_checkpoint(predictor, args.configuration, fold)
+            yield f"{root}/fold_{fold}/{name}", as_bytes(checkpoint)
+    yield f"{root}/plans.json", json.dumps(public_plans(plans), indent=4)
+    yield f"{root}/dataset.json", json.dumps(public_dataset(dataset), indent=4)
+    yield f"{root}/{FILE_NAME}", model_card(_facts(args, folder, plans, dataset, scores, predictor))
+
+
+def _facts(
+    args: argparse.Namespace,
+    folder: Path,
+    plans: dict,
+    dataset: dict,
+    scores: pd.DataFrame | None,
+    predictor: nnUNetPredictor,
+) -> Facts:
+    network = predictor.network
+    with contextlib.redirect_stdout(io.StringIO()):
+        trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
+    joint = isinstance(network, GroupNet)
+    trained_on = [entry["dataset"] for entry in plans["mass"]["modalities"]] if joint else [plans["dataset_name"]]
+    inference = network.inference if isinstance(network, MASSNet) else "segmentation"
+    validation, note = {}, "There are no scores of the validation scans."
+    if inference != "segmentation":
+        # They would be those of another prediction than this model's.
+        note = f"The validation scans were predicted by `{inference}`, which this model does not do."
+    elif FINAL in args.checkpoints:
+        found = {fold: read_validation(folder / f"fold_{fold}", dataset) for fold in args.folds}
+        validation = {fold: dice for fold, dice in found.items() if dice}
+    return Facts(
+        plans=plans,
+        dataset=dataset,
+        configuration=args.configuration,
+        trainer=trainer,
+        checkpoints=args.checkpoints,
+        folds={fold: {name: _fold(name, fold) for name in trained_on} for fold in args.folds},
+        validation=validation,
+        validation_note=note,
+        scores=scores,
+        licence=args.licence or dataset.get("licence") or dataset.get("license"),
+    )
+
+
+def _fold(dataset: str, fold: int) -> Fold | None:
+    """The cases of a fold; None where the splits are not on this machine, or are none of ours."""
+    try:
+        return load_fold(base_folder("preprocessed") / dataset, fold)
+    except UserError:
+        return None
+
+
+def read_validation(folder: Path, dataset: dict) -> dict[str, float]:
+    """Mean Dice by organ in nnU-Net's summary of a fold's validation; empty where there is none."""
+    file = folder / "validation" / "summary.json"
+    if not file.is_file():
+        return {}
+    means = read_json(file, "validate again with nnUNetv2_train --val")["mean"]
+    organs = {str(value): organ for organ, value in dataset["labels"].items() if organ != BACKGROUND}
+    return {organs[value]: row["Dice"] for value, row in means.items() if value in organs}
+
+
+def read_scores(file: Path, dataset: dict) -> pd.DataFrame:
+    """What ``mass_nnunet evaluate --csv`` wrote.
+
+    Raises:
+        UserError: the file is absent, is no such table, or has an organ that ``dataset`` lacks.
+    """
+    remedy = "write it with `mass_nnunet evaluate --csv`"
+    try:
+        scores = pd.read_csv(file)
+    except FileNotFoundError:
+        raise UserError(f"{file} does not exist: {remedy}") from None
+    except (ValueError, pd.errors.ParserError):
+        raise UserError(f"{file} is no table: {remedy}") from None
+    if absent := sorted(_NEEDED - set(scores.columns)):
+        raise UserError(f"{file} has no column {absent[0]}: {remedy}")
+    if unknown := sorted(set(scores["organ"]) - set(dataset["labels"])):
+        raise UserError(f"{file} has scores of {unknown[0]}, which the model does not segment: {remedy} for this model")
+    return scores

@@ -1,0 +1,191 @@
+"""The model card of an exported model: what it was trained on and how, how good it is, and what it is not for."""
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+
+from mass_nnunet.data.splits import Fold
+from mass_nnunet.evaluation.scores import summarize
+from mass_nnunet.hyperparameters import complete
+from mass_nnunet.labels import BACKGROUND
+
+FILE_NAME = "MODEL_CARD.md"
+UNKNOWN = "not known where the model was exported"
+_PACKAGES = ("mass-nnunet", "nnunetv2", "dynamic-network-architectures", "torch")
+_CITATIONS = (
+    "Isensee et al., nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation, "
+    "Nature Methods 2021",
+    "Chen et al., MASS: Modality-collaborative semi-supervised segmentation by exploiting cross-modal consistency from "
+    "unpaired CT and MRI images, Medical Image Analysis 2022",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a card tells.
+
+    Attributes:
+        plans: with their ``mass`` part.
+        dataset: dataset.json.
+        configuration: its name in the plans.
+        trainer: class that trained the model.
+        checkpoints: file names in each fold.
+        folds: of each fold that was trained and each dataset that it was trained on, its cases; None where not known.
+        validation: of each fold, Dice by organ on its validation scans.
+        validation_note: why there is none.
+        scores: rows of :func:`evaluation.evaluate_folder` for this very model.
+        licence: of the model.
+    """
+
+    plans: dict[str, Any]
+    dataset: dict[str, Any]
+    configuration: str
+    trainer: type
+    checkpoints: Sequence[str]
+    folds: Mapping[int, Mapping[str, Fold | None]]
+    validation: Mapping[int, Mapping[str, float]]
+    validation_note: str
+    scores: pd.DataFrame | None
+    licence: str | None
+
+
+def model_card(facts: Facts) -> str:
+    """The card, as Markdown; it names no scan and no patient."""
+    mass, name = facts.plans["mass"], facts.plans["dataset_name"]
+    organs = [organ for organ in facts.dataset["labels"] if organ != BACKGROUND]
+    parts = [
+        f"# {name}: {', '.join(organs)} on {mass['modality']}",
+        f"A plain U-Net for stock nnU-Net v2, exported by mass-nnunet from a model of `{facts.trainer.__name__}`. It "
+        "is the segmentation branch alone and holds no image of any patient.",
+        _use(facts),
+        *_data(facts, organs),
+        *_training(facts),
+        "## Scores",
+        *_scores(facts),
+        *_limits(facts),
+        "## Licence",
+        facts.licence or "Not stated. Ask the owners of the data before you use or pass on the model.",
+        "## Citation",
+        _bullets([*_CITATIONS, *([facts.dataset["reference"]] if "reference" in facts.dataset else [])]),
+        "## Versions",
+        _bullets([f"{package} {version(package)}" for package in _PACKAGES] + [f"Python {platform.python_version()}"])
+        + "\n\nThese exported the model; those that trained it may have been others.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _use(facts: Facts) -> str:
+    words = [
+        f"nnUNetv2_predict -d {facts.plans['dataset_name']} -i IN -o OUT -tr nnUNetTrainer",
+        f"-p {facts.plans['plans_name']} -c {facts.configuration} -f {' '.join(str(fold) for fold in facts.folds)}",
+        f"-chk {facts.checkpoints[0]}",
+    ]
+    return f"    nnUNetv2_install_pretrained_model_from_zip MODEL.zip\n    {' '.join(words)}"
+
+
+def _data(facts: Facts, organs: Sequence[str]) -> list[str]:
+    modality_of = {entry["dataset"]: entry["name"] for entry in facts.plans["mass"]["modalities"]}
+    rows = [
+        (dataset, modality_of[dataset], number, *_counts(fold))
+        for number, datasets in facts.folds.items()
+        for dataset, fold in datasets.items()
+    ]
+    columns = ("dataset", "modality", "fold", "labelled", "unlabelled", "validation", "label rate", "seed")
+    labels = ", ".join(f"{facts.dataset['labels'][organ]} {organ}" for organ in organs)
+    description = facts.dataset.get("description")
+    return [
+        "## Data",
+        *([str(description)] if description else []),
+        _table(columns, rows),
+        "Numbers of scans, from the splits as they were at the export. Labels of unlabelled scans were not read. The "
+        "validation scans of a fold were not trained on in that fold; `checkpoint_best.pth` is chosen by them.",
+        f"Labels: {labels}.",
+    ]
+
+
+def _counts(fold: Fold | None) -> tuple[Any, ...]:
+    if fold is None:
+        return (UNKNOWN, *["?"] * 4)
+    return len(fold.train), len(fold.unlabelled), len(fold.val), f"{fold.label_rate:g}", fold.seed
+
+
+def _training(facts: Facts) -> list[str]:
+    mass, settings = facts.plans["mass"], facts.plans["configurations"][facts.configuration]
+    spacing = " x ".join(f"{size:.3g}" for size in settings["spacing"])
+    patch = " x ".join(str(size) for size in settings["patch_size"])
+    summary = (facts.trainer.__doc__ or "").strip().splitlines()
+    return [
+        "## Training",
+        _bullets(
+            [
+                f"`{facts.trainer.__name__}`: {summary[0] if summary else 'no description'}",
+                f"schedule: {mass['epochs']} epochs of {mass['iterations']} steps",
+                f"{settings['batch_size']} labelled scans a step and dataset",
+                f"patch {patch} voxels, spacing {spacing} mm (z y x)",
+                f"network `{settings['architecture']['network_class_name'].rpartition('.')[2]}`, "
+                f"checkpoint {', '.join(facts.checkpoints)}",
+            ]
+        ),
+        *_hyperparameters(facts),
+    ]
+
+
+def _hyperparameters(facts: Facts) -> list[str]:
+    """With what the trainer fixes; a trainer that fixes none does not read them."""
+    if not hasattr(facts.trainer, "CHANGES"):
+        return []
+    used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES)
+    return [f"```json\n{json.dumps(used, indent=2)}\n```"]
+
+
+def _scores(facts: Facts) -> list[str]:
+    parts = []
+    for number, dice in facts.validation.items():
+        rows = [(organ, f"{value:.3f}") for organ, value in dice.items()]
+        parts += [f"Mean Dice on the validation scans of fold {number}:", _table(("organ", "Dice"), rows)]
+    if not facts.validation:
+        parts.append(facts.validation_note)
+    if facts.scores is not None:
+        dice, hd95 = (summarize(facts.scores, ["organ"], metric) for metric in ("dice", "hd95"))
+        rows = [
+            (row.Index, row.cases, f"{row.mean:.3f} ± {row.sd:.3f}", f"{far.mean:.1f} ± {far.sd:.1f}", far.missed)
+            for row, far in zip(dice.itertuples(), hd95.itertuples(), strict=True)
+        ]
+        parts += [
+            "By `mass_nnunet evaluate`, as given by who exported the model; mean ± deviation over scans:",
+            _table(("organ", "scans", "Dice", "HD95 (mm)", "not found"), rows),
+        ]
+    return parts
+
+
+def _limits(facts: Facts) -> list[str]:
+    modality = facts.plans["mass"]["modality"]
+    return [
+        "## Intended use and limits",
+        _bullets(
+            [
+                "For research. It is no medical device: a person has to look at every segmentation before it is used.",
+                f"For {modality} scans like those it was trained on; other scanners, sequences, ages and diseases need "
+                "a test of their own. It was trained from few labels where the label rate above is small.",
+                "The scores hold for scans like those that they were measured on, and small numbers of scans "
+                "leave them uncertain.",
+                "What the original model makes of its atlases and of a scan's own gray values is no part of it.",
+                "The weights were learned from patients' scans; no scan is stored in them, but this is no proof "
+                "that nothing can be reconstructed.",
+            ]
+        ),
+    ]
+
+
+def _bullets(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    lines = [columns, ["---"] * len(columns), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)

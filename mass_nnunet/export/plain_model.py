@@ -1,0 +1,148 @@
+"""A trained model as a plain U-Net that stock nnU-Net runs, in a zip that nnU-Net's own command installs."""
+
+import io
+import zipfile
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.label_handling.label_handling import determine_num_input_channels
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from torch import nn
+
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.errors import UserError
+
+TRAINER = nnUNetTrainer.__name__
+"""Whose models the exported ones pass for: stock nnU-Net builds its network from the plans alone."""
+FINAL = "checkpoint_final.pth"
+
+# What nnU-Net itself writes into the two files, and what says whose data it is. All else stays at home: `mass` is of no
+# use to a plain network, and other converters list every scan with its path in dataset.json. Prediction needs no more
+# files: dataset_fingerprint.json has the size of every scan, and summary.json its name and path.
+_PLANS = (
+    "dataset_name",
+    "plans_name",
+    "original_median_spacing_after_transp",
+    "original_median_shape_after_transp",
+    "image_reader_writer",
+    "transpose_forward",
+    "transpose_backward",
+    "configurations",
+    "experiment_planner_used",
+    "label_manager",
+    "foreground_intensity_properties_per_channel",
+)
+_DATASET = (
+    "channel_names",
+    "labels",
+    "regions_class_order",
+    "numTraining",
+    "file_ending",
+    "overwrite_image_reader_writer",
+    "name",
+    "description",
+    "reference",
+    "licence",
+    "license",
+    "release",
+)
+
+
+def public_plans(plans: dict[str, Any]) -> dict[str, Any]:
+    """What stock nnU-Net knows of the plans; no path, no scan and no other dataset is named there."""
+    return {key: plans[key] for key in _PLANS if key in plans}
+
+
+def public_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
+    """What stock nnU-Net knows of dataset.json, and the dataset's description, reference and licence."""
+    return {key: dataset[key] for key in _DATASET if key in dataset}
+
+
+def check_trained(folder: Path, folds: Sequence[int], checkpoints: Sequence[str]) -> None:
+    """Make sure that every checkpoint is there, and whole, before anything is written.
+
+    Args:
+        folder: of the trained model, in nnUNet_results.
+        folds: of the model.
+        checkpoints: file names.
+
+    Raises:
+        UserError: a fold was not trained, or not to its end, or a file is damaged.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} does not exist: train the model, or name another one with -tr, -p or -c")
+    for fold in folds:
+        where = folder / f"fold_{fold}"
+        if not where.is_dir():
+            trained = " ".join(sorted(path.name.removeprefix("fold_") for path in folder.glob("fold_*"))) or "none"
+            raise UserError(f"{where} does not exist: train fold {fold}, or name others with -f (trained: {trained})")
+        for name in checkpoints:
+            file = where / name
+            if not file.exists():
+                written = " ".join(sorted(path.name for path in where.glob("*.pth"))) or "none"
+                raise UserError(
+                    f"{file} does not exist: let the training end (nnUNetv2_train --c), or name another checkpoint "
+                    f"with -chk (written: {written})"
+                )
+            if not zipfile.is_zipfile(file):
+                raise UserError(f"{file} is damaged: copy it again, or train again")
+
+
+def plain_network(plans: dict[str, Any], dataset: dict[str, Any], configuration: str) -> nn.Module:
+    """The network that stock nnU-Net predicts with, as it builds it from public plans and dataset.json."""
+    manager = PlansManager(plans)
+    settings = manager.get_configuration(configuration)
+    channels = determine_num_input_channels(manager, settings, dataset)
+    heads = manager.get_label_manager(dataset).num_segmentation_heads
+    return nnUNetTrainer.build_network_architecture(manager, settings, channels, heads, enable_deep_supervision=False)
+
+
+def plain_checkpoint(predictor: nnUNetPredictor, configuration: str, fold: int) -> dict[str, Any]:
+    """A checkpoint of the segmentation branch alone: weights, names and mirroring axes.
+
+    The atlases, which are patients' images, do not come along, nor do the encoders of the other modalities, the
+    optimizer and the log with its times of day. ``torch.load(weights_only=True)`` reads it; ``nnUNetv2_train`` starts
+    from it with ``-pretrained_weights``, but cannot go on with it.
+
+    Args:
+        predictor: of the trained model.
+        configuration: its name in the plans.
+        fold: that was trained.
+
+    Raises:
+        UserError: the trainer's network holds no U-Net as the plans name it.
+    """
+    network = predictor.network
+    plans, dataset = public_plans(predictor.plans_manager.plans), public_dataset(predictor.dataset_json)
+    plain = plain_network(plans, dataset, configuration)
+    try:
+        plain.load_state_dict(network.plain_weights() if hasattr(network, "plain_weights") else network.state_dict())
+    except RuntimeError:
+        raise UserError(
+            f"the network of {predictor.trainer_name} is no {type(plain).__name__} with a segmentation head: "
+            f"only such models run without this package; share others by nnUNetv2_export_model_to_zip"
+        ) from None
+    return {
+        "network_weights": plain.state_dict(),
+        "trainer_name": TRAINER,
+        "init_args": {"plans": plans, "configuration": configuration, "fold": fold, "dataset_json": dataset},
+        "inference_allowed_mirroring_axes": predictor.allowed_mirroring_axes,
+    }
+
+
+def as_bytes(checkpoint: dict[str, Any]) -> bytes:
+    """A checkpoint as torch writes it into a file."""
+    buffer = io.BytesIO()
+    torch.save(checkpoint, buffer)
+    return buffer.getvalue()
+
+
+def write_zip(path: Path, entries: Iterable[tuple[str, str | bytes]]) -> None:
+    """Write names and contents, one after the other, into a zip: whole or not at all."""
+    with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in entries:
+            file.writestr(name, content)

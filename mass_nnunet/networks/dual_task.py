@@ -1,0 +1,44 @@
+"""A U-Net with a second output: signed distances beside the segmentation."""
+
+from typing import NamedTuple
+
+from torch import Tensor, nn
+
+from .blocks import decoder_features
+
+
+class DualTaskOutput(NamedTuple):
+    """What a training step yields for a batch of S scans.
+
+    Attributes:
+        logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
+        distances: signed distances (S, K - 1, Z, Y, X), from -1 to 1.
+    """
+
+    logits: list[Tensor]
+    distances: Tensor
+
+
+class DualTaskNet(nn.Module):
+    """nnU-Net's U-Net, and a convolution with tanh beside its finest segmentation head.
+
+    Training mode yields a :class:`DualTaskOutput`; evaluation mode what the U-Net yields.
+
+    Args:
+        unet: anything with an ``encoder`` and a ``decoder`` of dynamic-network-architectures.
+    """
+
+    def __init__(self, unet: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.decoder = unet.encoder, unet.decoder
+        head = self.decoder.seg_layers[-1]
+        self.distance = type(head)(head.in_channels, head.out_channels - 1, 1)
+
+    def forward(self, scans: Tensor) -> DualTaskOutput | Tensor | list[Tensor]:
+        """Segment scans (S, C, Z, Y, X)."""
+        skips = self.encoder(scans)
+        if not self.training:
+            return self.decoder(skips)
+        features = decoder_features(self.decoder, skips)
+        logits = [layer(f) for layer, f in zip(self.decoder.seg_layers, features, strict=True)][::-1]
+        return DualTaskOutput(logits, self.distance(features[-1]).tanh())

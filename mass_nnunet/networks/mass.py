@@ -1,0 +1,189 @@
+"""The network: a U-Net for each modality, which share most of their weights, and a correspondence head."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mass_nnunet.batch import Layout
+from mass_nnunet.hyperparameters import INFERENCES, INFERENCES_WITHOUT_ATLASES
+from mass_nnunet.registration.atlas import EVIDENCE, AtlasBank
+from mass_nnunet.registration.fields import upsample, warp
+from mass_nnunet.registration.refinement import refine
+
+from .blocks import cpu_autocast, decoder_features, join
+from .correspondence import CorrespondenceHead
+from .group import GroupNet
+from .intensity import intensity_evidence
+
+
+class GroupOutput(NamedTuple):
+    """What a training step yields for a batch of S scans, T of them targets (see :class:`pairing.Layout`).
+
+    Attributes:
+        scans: the batch itself (S, C, Z, Y, X).
+        logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
+        fields: (2T, 3, Z', Y', X'), at the field's resolution; first those from the atlas of the target's own
+            modality, then those from the atlas of another one, in the order of the targets. None where the network
+            has no correspondence head.
+        features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency. None, as are the warped ones,
+            where they are not compared.
+        warped_features: (T, C, Z', Y', X'), of the other-modality atlases, warped to the targets.
+        idle: where the batch is not registered, a zero for the loss, through which the correspondence head has a
+            gradient all the same: of zeros. DDP waits for every parameter's.
+    """
+
+    scans: Tensor
+    logits: list[Tensor]
+    fields: Tensor | None = None
+    features: Tensor | None = None
+    warped_features: Tensor | None = None
+    idle: Tensor | None = None
+
+
+class MASSNet(GroupNet):
+    """The U-Nets of N modalities, a correspondence head and the atlases, in one module with one state.
+
+    Training mode takes the scans of the whole group (``active`` says of which modalities, in equal shares) and
+    registers atlases to targets within the batch. Evaluation mode segments.
+
+    Args:
+        unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet: anything with an ``encoder``
+            and a ``decoder`` of dynamic-network-architectures), which share what they share: their heads at least.
+        layout: how a training batch is composed.
+        atlases: the empty bank of atlases; its patch shape is that of the plans. None without a correspondence head.
+        correspondence_channels: width of the correspondence head; 0 for none, and then no atlas predicts either.
+        correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
+        compares_features: whether training yields features for the anatomical consistency.
+        modality: index of the modality that this model segments at inference.
+        inference: one of :data:`hyperparameters.INFERENCES`; what it needs atlases for is ``segmentation`` without a
+            correspondence head.
+        refinement_steps: by which fields are improved for each scan, in evaluation mode (:func:`refinement.refine`).
+        intensity_weight: of what the gray values of a scan's first channel say (:mod:`intensity`).
+    """
+
+    def __init__(
+        self,
+        unets: Sequence[nn.Module],
+        *,
+        layout: Layout,
+        atlases: AtlasBank | None,
+        correspondence_channels: int,
+        correspondence_gradient: float = 1.0,
+        compares_features: bool = True,
+        modality: int,
+        inference: str,
+        refinement_steps: int = 0,
+        intensity_weight: float = 0.0,
+    ) -> None:
+        super().__init__(unets, modality)
+        coarse_to_half = [layer.in_channels for layer in self.heads][:-1]
+        self.correspondence = (
+            CorrespondenceHead(coarse_to_half, correspondence_channels) if correspondence_channels else None
+        )
+        self.correspondence_gradient = correspondence_gradient
+        self.compares_features = compares_features
+        self.atlases = atlases
+        self.layout = layout
+        self.inferences = INFERENCES_WITHOUT_ATLASES if self.correspondence is None else INFERENCES
+        """What it can predict by."""
+        self.inference = inference if inference in self.inferences else "segmentation"
+        self.refinement_steps = refinement_steps
+        self.intensity_weight = intensity_weight
+        # Projected features of the atlases, by modality; they hold until the weights change.
+        self._atlas_features: dict[int, list[Tensor]] = {}
+        self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
+
+    @property
+    def heads(self) -> nn.ModuleList:
+        """The segmentation heads, from coarse to fine, of all modalities alike."""
+        return self.unets[0].decoder.seg_layers
+
+    def train(self, mode: bool = True) -> "MASSNet":
+        """As in torch; what was computed with older weights is forgotten."""
+        self._atlas_features.clear()
+        return super().train(mode)
+
+    def forward(self, scans: Tensor) -> GroupOutput | Tensor | list[Tensor]:
+        """Segment scans (S, C, Z, Y, X); in training mode also register the batch's atlases to its targets.
+
+        Returns:
+            In training mode a :class:`GroupOutput`. In evaluation mode logits (S, K, Z, Y, X), or a list of them from
+            fine to coarse with deep supervision.
+        """
+        with cpu_autocast(scans.device):
+            features = self.decode(scans)
+            if self.training:
+                return GroupOutput(scans, self._segment(features), **self._register(features))
+            if self.unets[0].decoder.deep_supervision:
+                return self._segment(features)
+            logits = self.heads[-1](features[-1]).float()
+            return logits if self.inference == "segmentation" else self._adapted(scans, features, logits)
+
+    def decode(self, scans: Tensor) -> list[Tensor]:
+        """Features of the decoders, from coarse to fine; each scan goes through its modality's U-Net."""
+        shares = self._shares(scans)
+        skips = [unet.encoder(share) for unet, share in shares]
+        decoders = [unet.decoder for unet, _ in shares]
+        if all(decoder.stages is decoders[0].stages for decoder in decoders):
+            return decoder_features(decoders[0], join(skips))  # one pass, of all scans
+        return join([decoder_features(*pair) for pair in zip(decoders, skips, strict=True)])
+
+    def _segment(self, features: list[Tensor]) -> list[Tensor]:
+        """Logits of all heads, from fine to coarse."""
+        return [head(f).float() for head, f in zip(self.heads, features, strict=True)][::-1]
+
+    def _register(self, features: list[Tensor]) -> dict[str, Tensor]:
+        """What a GroupOutput has beside the logits: fields from both atlases to each target, and features."""
+        if self.correspondence is None:
+            return {}
+        if not self.layout.registered:
+            return {"idle": sum(0 * parameter.sum() for parameter in self.correspondence.parameters())}
+        target, same, other = self.layout.pairs(features[0].device)
+        share = self.correspondence_gradient
+        # In value the features themselves.
+        shared = [torch.lerp(f.detach(), f, share) if share else f.detach() for f in features[:-1]]
+        projected = self.correspondence.project(shared)
+        atlas = [torch.cat([f[same], f[other]]) for f in projected]
+        fields = self.correspondence(atlas, [f[target] for f in projected])  # (2T, 3, Z', Y', X')
+        if not self.compares_features:
+            return {"fields": fields}
+        warped = warp(projected[-1][other], fields[len(target) :])
+        return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
+
+    def _adapted(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
+        """What the inference asks for of the head's logits and of the atlases' labels, and what gray values add."""
+        if self.inference != "adapted":
+            evidence = EVIDENCE * self._propagate(scans, features)
+            logits = logits + evidence if self.inference == "fused" else evidence
+        if self.intensity_weight:
+            seen = [intensity_evidence(p, scan[0]) for p, scan in zip(logits.softmax(1), scans, strict=True)]
+            logits = logits + self.intensity_weight * torch.stack(seen)
+        return logits
+
+    def _propagate(self, scans: Tensor, features: list[Tensor]) -> Tensor:
+        """Probabilities (S, K, Z, Y, X) of the labels that the modality's atlases propagate."""
+        projected = self.correspondence.project(features[:-1])
+        propagated = []
+        for i, scan in enumerate(scans):
+            fields = self._fields([f[i : i + 1] for f in projected], scan[None])
+            propagated.append(self.atlases.fuse(self.active[0], scan, fields))
+        return torch.stack(propagated)
+
+    def register(self, scan: Tensor) -> Tensor:
+        """Fields (A', 3, Z, Y, X) in voxels that pull each atlas of the active modality to a scan (1, C, Z, Y, X)."""
+        with cpu_autocast(scan.device):
+            projected = self.correspondence.project(self.decode(scan)[:-1])
+            return self._fields(projected, scan)
+
+    def _fields(self, target: list[Tensor], scan: Tensor) -> Tensor:
+        """Fields from all atlases to one scan (1, C, Z, Y, X), on its grid; the atlases are encoded only once."""
+        modality = self.active[0]
+        if modality not in self._atlas_features:
+            features = self.decode(self.atlases.images_of(modality))
+            self._atlas_features[modality] = self.correspondence.project(features[:-1])
+        fields = self.correspondence(self._atlas_features[modality], target)
+        if self.refinement_steps:
+            fields = refine(fields, self.atlases.images_of(modality), scan, self.refinement_steps)
+        return upsample(fields, scan.shape[2:])

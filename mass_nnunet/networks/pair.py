@@ -1,0 +1,107 @@
+"""The network of the registration methods: a U-Net on a pair of scans of one modality, and the atlases."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from mass_nnunet.batch import Layout
+from mass_nnunet.registration.atlas import EVIDENCE, AtlasBank
+from mass_nnunet.registration.fields import warp
+
+from .blocks import cpu_autocast, decoder_features
+
+# VoxelMorph's own: training starts from the identity.
+INITIAL_DEVIATION = 1e-5
+
+
+class PairOutput(NamedTuple):
+    """What a training step yields for a batch of S scans, T of them targets (see :class:`pairing.Layout`).
+
+    Attributes:
+        scans: the batch itself (S, C, Z, Y, X).
+        fields: (T, 3, Z, Y, X) in voxels, from each target's atlas to the target.
+        warped: the atlases, warped to the targets (T, C, Z, Y, X).
+        backward: (T, 3, Z, Y, X), from each warped atlas back to the atlas; None without a backward network.
+    """
+
+    scans: Tensor
+    fields: Tensor
+    warped: Tensor
+    backward: Tensor | None = None
+
+
+class PairUNet(nn.Module):
+    """VoxelMorph's network (Balakrishnan et al., IEEE TMI 2019): the two scans as channels of one image, a field out.
+
+    Args:
+        unet: nnU-Net's U-Net for 2C channels; a convolution to the field takes the place of its segmentation heads.
+    """
+
+    def __init__(self, unet: nn.Module) -> None:
+        super().__init__()
+        self.encoder, self.decoder = unet.encoder, unet.decoder
+        field = nn.Conv3d(self.decoder.seg_layers[-1].in_channels, 3, 3, padding=1)
+        nn.init.normal_(field.weight, std=INITIAL_DEVIATION)
+        nn.init.zeros_(field.bias)
+        self.decoder.seg_layers = nn.ModuleList([field])
+
+    def forward(self, atlas: Tensor, target: Tensor) -> Tensor:
+        """Both (B, C, Z, Y, X); returns the float32 field (B, 3, Z, Y, X) in voxels that pulls atlas to target."""
+        features = decoder_features(self.decoder, self.encoder(torch.cat([atlas, target], dim=1)))[-1]
+        # Displacements need more than the eight bits of precision that bfloat16 has.
+        with torch.autocast(features.device.type, enabled=False):
+            return self.decoder.seg_layers[-1](features.float())
+
+
+class PairNet(nn.Module):
+    """Registers atlases to scans of one modality, and segments by the labels that the atlases propagate.
+
+    Training mode takes a batch as the layout has it and registers its atlases to its targets. Evaluation mode segments.
+
+    Args:
+        unet: nnU-Net's U-Net for 2C channels.
+        layout: how a training batch is composed, of one modality.
+        atlases: the empty bank of atlases; its patch shape is that of the plans.
+        backward: another such U-Net, for fields from the warped atlas back to the atlas.
+    """
+
+    # Its one modality among those of the bank, and its one way to predict.
+    active = (0,)
+    inferences = ("atlas",)
+
+    def __init__(
+        self, unet: nn.Module, *, layout: Layout, atlases: AtlasBank, backward: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        self.pair = PairUNet(unet)
+        self.backward_pair = None if backward is None else PairUNet(backward)
+        self.layout = layout
+        self.atlases = atlases
+
+    def forward(self, scans: Tensor) -> PairOutput | Tensor | list[Tensor]:
+        """Register within a batch (S, C, Z, Y, X) in training mode, segment the scans in evaluation mode.
+
+        Returns:
+            In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X); a list of one where deep
+            supervision is on.
+        """
+        if self.training:
+            return self._register_batch(scans)
+        propagated = torch.stack([self.atlases.fuse(0, scan, self.register(scan[None])) for scan in scans])
+        logits = EVIDENCE * propagated
+        return [logits] if self.pair.decoder.deep_supervision else logits
+
+    def _register_batch(self, scans: Tensor) -> PairOutput:
+        target, atlas, _ = self.layout.pairs(scans.device)
+        with cpu_autocast(scans.device):
+            fields = self.pair(scans[atlas], scans[target])
+            warped = warp(scans[atlas], fields)
+            backward = None if self.backward_pair is None else self.backward_pair(warped, scans[atlas])
+        return PairOutput(scans, fields, warped, backward)
+
+    def register(self, scan: Tensor) -> Tensor:
+        """Fields (A', 3, Z, Y, X) in voxels that pull each atlas to a scan (1, C, Z, Y, X)."""
+        images = self.atlases.images_of(0)
+        with cpu_autocast(scan.device):
+            return self.pair(images, scan.expand(len(images), -1, -1, -1, -1))

@@ -1,0 +1,1 @@
+"""Objectives: the weighted sums of losses that the methods minimize."""

@@ -1,0 +1,113 @@
+"""The atlases that a model carries: outlined scans whose labels are propagated to a new scan."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from mass_nnunet.losses.overlap import one_hot
+from mass_nnunet.losses.similarity import local_correlation
+
+from .fields import warp
+
+# Softmax over atlases of their local correlation, which runs from 0 to 1.
+TEMPERATURE = 0.1
+EVIDENCE = 5.0
+"""Logit of a label that all atlases propagate; it outvotes a head that is less than 99 % sure of another one.
+
+Log probabilities would do as well on the plans' grid, but nnU-Net interpolates logits to the scan's own, and there the
+logarithm of almost zero is heavier than all its neighbours.
+"""
+
+
+class AtlasBank(nn.Module):
+    """Up to A atlases of each of N modalities, one patch each, as buffers: they travel with the weights.
+
+    First come the outlined ones, then templates, whose labels are a model's own.
+
+    Args:
+        modalities: N.
+        capacity: A.
+        channels: of an image, C.
+        classes: K, with background.
+        patch: (Z, Y, X).
+    """
+
+    def __init__(self, modalities: int, capacity: int, channels: int, classes: int, patch: Sequence[int]) -> None:
+        super().__init__()
+        self.classes = classes
+        self.register_buffer("outlined", torch.zeros(modalities, dtype=torch.long))
+        self.register_buffer("count", torch.zeros(modalities, dtype=torch.long))
+        self.register_buffer("images", torch.zeros((modalities, capacity, channels, *patch), dtype=torch.float16))
+        self.register_buffer("labels", torch.zeros((modalities, capacity, *patch), dtype=torch.uint8))
+
+    @property
+    def capacity(self) -> int:
+        """A."""
+        return self.images.shape[1]
+
+    @property
+    def has_templates(self) -> bool:
+        """Whether there are other atlases than outlined ones."""
+        return bool((self.count > self.outlined).any())
+
+    def put(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Set the outlined atlases of one modality, and drop what there was.
+
+        Args:
+            modality: its index.
+            images: (C, Z, Y, X) each, of the patch's size.
+            labels: (Z, Y, X) each.
+
+        Raises:
+            ValueError: no atlas, more than the capacity, or another size than the patch.
+        """
+        if not images:
+            raise ValueError("a modality needs an outlined atlas")
+        self._set(modality, 0, images, labels)
+        self.outlined[modality] = len(images)
+
+    def put_templates(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Set the templates of one modality, after its outlined atlases; arguments and exceptions as of :meth:`put`."""
+        self._set(modality, int(self.outlined[modality]), images, labels)
+
+    def _set(self, modality: int, start: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
+        """Fill the places from ``start`` on; those after them are empty."""
+        end = start + len(images)
+        if end > self.capacity:
+            raise ValueError(f"{end} atlases do not fit into a bank of {self.capacity}")
+        for place, image, label in zip(range(start, end), images, labels, strict=True):
+            if image.shape != self.images.shape[2:] or label.shape != self.labels.shape[2:]:
+                raise ValueError(
+                    f"atlas of shape {tuple(image.shape)}, but the bank holds {tuple(self.images.shape[2:])}"
+                )
+            self.images[modality, place] = image
+            self.labels[modality, place] = label
+        self.count[modality] = end
+
+    def images_of(self, modality: int) -> Tensor:
+        """Atlas images (A', C, Z, Y, X), float32."""
+        return self.images[modality, : int(self.count[modality])].float()
+
+    def labels_of(self, modality: int) -> Tensor:
+        """One-hot atlas labels (A', K, Z, Y, X), float32."""
+        labels = self.labels[modality, : int(self.count[modality])]
+        return one_hot(labels[:, None], self.classes)
+
+    def fuse(self, modality: int, scan: Tensor, fields: Tensor) -> Tensor:
+        """Labels of all atlases propagated to one scan, weighted by how well each matches it locally.
+
+        The weight is a softmax over the atlases of the local correlation (window 9) of the warped image with the scan.
+
+        Args:
+            modality: of the scan and of the atlases.
+            scan: (C, Z, Y, X).
+            fields: (A', 3, Z, Y, X), at full resolution.
+
+        Returns:
+            Probabilities (K, Z, Y, X).
+        """
+        warped = warp(self.images_of(modality), fields)  # (A', C, Z, Y, X)
+        correlation = local_correlation(warped[:, :1], scan[None, :1])
+        weight = (correlation / TEMPERATURE).softmax(0)  # (A', 1, Z, Y, X)
+        return (weight * warp(self.labels_of(modality), fields)).sum(0)

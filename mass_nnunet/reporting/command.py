@@ -1,0 +1,86 @@
+"""``mass_nnunet visualize``: a page that shows what a trained model makes of some cases, branch by branch."""
+
+import argparse
+import os
+import tempfile
+from pathlib import Path
+
+import torch
+from nnunetv2.utilities.file_path_utilities import get_output_folder
+from tqdm import tqdm
+
+from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.errors import UserError
+from mass_nnunet.runtime.env import HOOK_FOLDER
+
+from . import html as report
+from .explain import Explained, explain, load_model
+from .figures import plot_branches, plot_registration
+
+_LABELS = {TRAINING: "labelsTr", TEST: "labelsTs"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet visualize``; those of the model are nnU-Net's."""
+    parser.add_argument("cases", nargs="+", metavar="CASE", help="of imagesTs, imagesTr or imagesUn")
+    parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset id")
+    parser.add_argument("-o", "--output", type=Path, default=Path("visualize.html"), help="default visualize.html")
+    parser.add_argument("-f", "--fold", type=int, default=0, help="default 0")
+    parser.add_argument("-tr", "--trainer", default="MASSTrainer", help="default MASSTrainer")
+    parser.add_argument("-p", "--plans", default="MASSPlans", help="default MASSPlans")
+    parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
+    parser.add_argument("-chk", "--checkpoint", default="checkpoint_final.pth", help="default checkpoint_final.pth")
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    parser.add_argument("-device", choices=("cpu", "cuda", "mps"), default=default, help=f"default here {default}")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the page."""
+    os.environ.setdefault("nnUNet_extTrainer", str(HOOK_FOLDER))
+    base_folder("results")
+    dataset = RawDataset.load(args.d)
+    cases = {case: _files(dataset, case) for case in dict.fromkeys(args.cases)}
+    folder = Path(get_output_folder(dataset.name, args.trainer, args.plans, args.configuration))
+    predictor = load_model(folder, args.fold, args.checkpoint, torch.device(args.device))
+    with tempfile.TemporaryDirectory() as pictures:
+        sections = [
+            _section(case, explain(predictor, images, truth), Path(pictures))
+            for case, (images, truth) in tqdm(cases.items(), desc="visualizing", unit="case")
+        ]
+    lead = f"{folder.name}, fold {args.fold}, on {dataset.name}. The patient's right is on the left of the pictures."
+    report.write_page(args.output, report.page("What the model sees", lead, sections))
+    print(f"wrote {args.output}")
+
+
+def _files(dataset: RawDataset, case: str) -> tuple[list[Path], Path | None]:
+    """Images of a case, and its label map where it has one.
+
+    Raises:
+        UserError: there is no such case.
+    """
+    for part in (TEST, TRAINING, UNLABELLED):
+        if case in dataset.cases(part):
+            label = dataset.folder / _LABELS.get(part, "") / f"{case}{dataset.content['file_ending']}"
+            return dataset.images(part, case), label if part in _LABELS and label.is_file() else None
+    raise UserError(f"{dataset.folder} has no case {case}: name one of imagesTs, imagesTr or imagesUn")
+
+
+def _section(case: str, found: Explained, pictures: Path) -> str:
+    """The part of the page about one case."""
+    branches = pictures / f"{case}_branches.png"
+    plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)
+    caption = "Filled: the truth and what each branch predicts"
+    caption += ", with the outline of the truth in white." if found.truth is not None else "; no truth is known."
+    parts = [report.picture(branches, f"{caption} Red: voxels on which the branches disagree.")]
+    if found.registration is not None:
+        registration = pictures / f"{case}_registration.png"
+        plot_registration(*found.registration, registration, spacing=found.spacing)
+        parts.append(
+            report.picture(
+                registration,
+                "The outlined atlas that matches best, before and after its deformation to the scan. Jacobian: blue "
+                "where the atlas grows (below 1), red where it shrinks (above 1), black where space is folded.",
+            )
+        )
+    return report.section(case, *parts)

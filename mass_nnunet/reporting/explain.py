@@ -1,0 +1,80 @@
+"""What a trained model makes of one scan, branch by branch, and how its atlases are deformed to it."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+
+from mass_nnunet.errors import UserError
+
+from .best_atlas import Registration, register_best
+
+
+@dataclass(frozen=True)
+class Explained:
+    """One scan, preprocessed, and what a model makes of it.
+
+    Attributes:
+        image: intensities (Z, Y, X).
+        truth: labels (Z, Y, X), None where there are none.
+        predictions: labels (Z, Y, X) by branch.
+        registration: of the best atlas; None for a model without atlases.
+        spacing: mm (Z, Y, X).
+    """
+
+    image: np.ndarray
+    truth: np.ndarray | None
+    predictions: dict[str, np.ndarray]
+    registration: Registration | None
+    spacing: tuple[float, float, float]
+
+
+def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -> nnUNetPredictor:
+    """nnU-Net's predictor of a trained model, without mirroring, and not compiled, which would hide what it is.
+
+    Raises:
+        UserError: there is no such checkpoint.
+    """
+    file = folder / f"fold_{fold}" / checkpoint
+    if not file.is_file():
+        raise UserError(f"{file} does not exist: train the model, or name another one with -tr, -p, -c, -f or -chk")
+    predictor = nnUNetPredictor(
+        use_mirroring=False, perform_everything_on_device=False, device=device, allow_tqdm=False
+    )
+    os.environ.update(nnUNet_compile="f")
+    predictor.initialize_from_trained_model_folder(str(folder), (fold,), checkpoint)
+    return predictor
+
+
+def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | None) -> Explained:
+    """Predict a scan by every branch that the model has, and register its atlases.
+
+    Args:
+        predictor: of the model.
+        images: files of the scan, one a channel.
+        truth: file of its labels.
+    """
+    configuration, network = predictor.configuration_manager, predictor.network
+    data, labels, _ = configuration.preprocessor_class(verbose=False).run_case(
+        [str(file) for file in images],
+        None if truth is None else str(truth),
+        predictor.plans_manager,
+        configuration,
+        predictor.dataset_json,
+    )
+    scan = torch.from_numpy(data).float()  # (C, Z, Y, X)
+    known = None if truth is None else np.maximum(labels[0], 0)
+    has_atlases = getattr(network, "atlases", None) is not None
+    predictions = {}
+    with torch.inference_mode():
+        for branch in getattr(network, "inferences", ("segmentation",)):
+            network.inference = branch
+            logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
+            predictions[branch] = logits.float().argmax(0).cpu().numpy()
+        reference = next(iter(predictions.values())) if known is None else known
+        registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None
+    return Explained(data[0], known, predictions, registration, tuple(configuration.spacing))

@@ -1,0 +1,211 @@
+"""Pictures: segmentations over scans, an atlas and its deformation, and training curves."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mass_nnunet.registration.fields import folding, jacobian_determinant
+
+from .drawing import figure_file, grey_window, legend, outline_truth, paint, read_radiological, show, typical_slice
+
+
+@dataclass(frozen=True)
+class Scan:
+    """One row of :func:`plot_overlays`: files on one grid, in any orientation."""
+
+    title: str
+    modality: str
+    image: Path
+    truth: Path
+    predictions: Mapping[str, Path]  # by the name of the method
+
+
+def plot_overlays(scans: Sequence[Scan], path: Path) -> None:
+    """Rows of scans; columns: the scan, the truth, and each method's prediction with the truth's outline over it.
+
+    Shown is the axial slice where the truth has most to show, in radiological convention.
+    """
+    methods = list(scans[0].predictions)
+    slices = [_slices(scan) for scan in scans]
+    height = sum(3.0 * image.shape[0] * aspect / image.shape[1] for image, *_, aspect in slices)
+    size = (3.0 * (2 + len(methods)), height + 0.9)
+    with figure_file(path, len(scans), 2 + len(methods), size) as (figure, grid):
+        for row, scan, (image, window, truth, predictions, aspect) in zip(grid, scans, slices, strict=True):
+            row[0].set_ylabel(scan.title)
+            for axes in row:
+                show(axes, image, window, aspect)
+            paint(row[1], truth, aspect)
+            for axes, prediction in zip(row[2:], predictions, strict=True):
+                paint(axes, prediction, aspect)
+                outline_truth(axes, truth)
+        for axes, title in zip(grid[0], ("scan", "truth", *methods), strict=True):
+            axes.set_title(title)
+        legend(figure, truth=True)
+
+
+def _slices(scan: Scan) -> tuple:
+    """Of one scan: image, grey window, truth, predictions, all (Y, X), and the height of a voxel over its width."""
+    image, spacing = read_radiological(scan.image)
+    truth, _ = read_radiological(scan.truth)
+    z = typical_slice(truth)
+    predictions = [read_radiological(file)[0][z] for file in scan.predictions.values()]
+    return image[z], grey_window(image, scan.modality), truth[z], predictions, spacing[1] / spacing[2]
+
+
+def plot_registration(
+    atlas: np.ndarray,
+    target: np.ndarray,
+    warped: np.ndarray,
+    field: np.ndarray,
+    atlas_labels: np.ndarray,
+    warped_labels: np.ndarray,
+    target_labels: np.ndarray,
+    path: Path,
+    *,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    lines: int = 16,
+) -> None:
+    """An atlas, a target, the atlas warped to it, the deformed grid, its Jacobian determinant, and the labels.
+
+    The arrays are as this project's datasets are preprocessed: axes to the patient's head, front and right (nnU-Net's
+    NibabelIOWithReorient). The picture is the target's axial slice that shows most organs, in radiological convention.
+
+    Args:
+        atlas: intensities (Z, Y, X), as are ``target`` and ``warped``.
+        target: as above.
+        warped: the atlas on the target's grid: warped(p) = atlas(p + field(p)).
+        field: displacements (3, Z, Y, X), components z, y, x, in voxels.
+        atlas_labels: (Z, Y, X).
+        warped_labels: probabilities (K, Z, Y, X), background first.
+        target_labels: (Z, Y, X).
+        path: of the PNG.
+        spacing: mm, in (z, y, x) order, of the grid that all share.
+        lines: grid lines across the picture.
+    """
+    z = typical_slice(target_labels)
+    aspect = spacing[1] / spacing[2]
+    cut = (z, slice(None, None, -1), slice(None, None, -1))
+    y, x = np.meshgrid(*(np.arange(n, dtype=float) for n in field.shape[2:]), indexing="ij")
+    # A line of the warped grid is where the pull-back's coordinate is constant: exact, also where the grid folds.
+    coordinates = [(y + field[1, z])[::-1, ::-1], (x + field[2, z])[::-1, ::-1]]
+    step = x.shape[1] / lines
+    shape = target.shape[1:]
+    jacobian = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])
+    determinant, folded = jacobian[0].numpy(), f"{100 * folding(jacobian):.2f} % folded"
+    with figure_file(path, 1, 6, (18, 3.0 * shape[0] * aspect / shape[1] + 0.9)) as (figure, grid):
+        row = grid[0]
+        panels = (
+            "atlas",
+            "target",
+            "warped atlas",
+            "deformed grid",
+            f"Jacobian determinant, {folded}",
+            "warped labels",
+        )
+        for axes, title, image in zip(row, panels, (atlas, target, warped, warped, target, target), strict=True):
+            show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
+            axes.set_title(title)
+        # The field pulls back, so that above 1 a larger piece of the atlas has become a voxel. White where its volume
+        # stays, blue where it grows, red where it shrinks; black where space is folded.
+        local = determinant[min(z, len(determinant) - 1)][::-1, ::-1]
+        row[4].images[-1].remove()
+        row[4].imshow(local, cmap="coolwarm", vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
+        row[4].imshow(np.where(local <= 0, 0.0, np.nan), cmap="gray", vmin=0, vmax=1, aspect=aspect)
+        paint(row[0], atlas_labels[cut], aspect)
+        paint(row[1], target_labels[cut], aspect)
+        for coordinate, scale in zip(coordinates, (aspect, 1.0), strict=True):
+            levels = np.arange(np.floor(coordinate.min()), coordinate.max(), step / scale)
+            if coordinate.max() > coordinate.min():
+                row[3].contour(coordinate, levels=levels, colors=["#4fc3f7"], linewidths=0.8)
+        paint(row[5], warped_labels.argmax(0)[cut], aspect)
+        outline_truth(row[5], target_labels[cut])
+        legend(figure, truth=True)
+
+
+def plot_branches(
+    image: np.ndarray,
+    truth: np.ndarray | None,
+    predictions: Mapping[str, np.ndarray],
+    path: Path,
+    *,
+    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+) -> None:
+    """One scan: its truth, what each branch of a model predicts, and where these disagree.
+
+    The arrays are as this project's datasets are preprocessed (see :func:`plot_registration`).
+
+    Args:
+        image: intensities (Z, Y, X).
+        truth: labels (Z, Y, X), None where there are none.
+        predictions: labels (Z, Y, X) by branch.
+        path: of the PNG.
+        spacing: mm, in (z, y, x) order.
+    """
+    shown = list(predictions.values())
+    z = typical_slice(shown[0] if truth is None else truth)
+    aspect = spacing[1] / spacing[2]
+    cut = (z, slice(None, None, -1), slice(None, None, -1))
+    titles = ["scan", *(["truth"] if truth is not None else []), *predictions]
+    titles += ["where they disagree"] if len(shown) > 1 else []
+    with figure_file(
+        path, 1, len(titles), (3.0 * len(titles), 3.0 * image.shape[1] * aspect / image.shape[2] + 0.9)
+    ) as (
+        figure,
+        grid,
+    ):
+        panels = dict(zip(titles, grid[0], strict=True))
+        for title, axes in panels.items():
+            show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
+            axes.set_title(title)
+        if truth is not None:
+            paint(panels["truth"], truth[cut], aspect)
+        for branch, labels in predictions.items():
+            paint(panels[branch], labels[cut], aspect)
+            if truth is not None:
+                outline_truth(panels[branch], truth[cut])
+        if len(shown) > 1:
+            differ = np.any([labels != shown[0] for labels in shown[1:]], axis=0)[cut]
+            overlay = np.where(differ[..., None], np.array([0.85, 0.1, 0.1, 0.8]), 0.0)
+            panels["where they disagree"].imshow(overlay, aspect=aspect, interpolation="nearest")
+        legend(figure, truth=truth is not None)
+
+
+def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
+    """Loss and Dice by epoch of several trainings, from nnU-Net's logs (``checkpoint["logging"]``) by title."""
+    with figure_file(path, 1, len(runs), (4.2 * len(runs), 3.0)) as (_, grid):
+        for axes, (title, log) in zip(grid[0], runs.items(), strict=True):
+            axes.plot(log["train_losses"], color="#0072B2", label="training loss")
+            axes.plot(log["val_losses"], color="#D55E00", label="validation loss")
+            axes.set(title=title, xlabel="epoch", ylabel="loss")
+            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.grid(color="#e4e7eb", linewidth=0.6)
+            right = axes.twinx()
+            right.plot(log["mean_fg_dice"], color="#009E73", label="validation Dice (of patches)")
+            right.set(ylim=(0, 1), ylabel="Dice")
+            right.spines["right"].set_visible(True)
+            handles = axes.lines + right.lines
+        grid[0][0].figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
+
+
+def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str = "mass_", columns: int = 4) -> None:
+    """Every term of the objective by epoch, one small plot each, from nnU-Net's log; its other entries are left out.
+
+    So is a term that is switched off: it was 0 in every epoch.
+    """
+    terms = {key.removeprefix(prefix): values for key, values in log.items() if key.startswith(prefix) and any(values)}
+    columns = min(columns, len(terms))
+    rows = -(-len(terms) // columns)
+    with figure_file(path, rows, columns, (2.9 * columns, 2.1 * rows)) as (_, grid):
+        for axes in grid.flat[len(terms) :]:
+            axes.set_visible(False)
+        for axes, (term, values) in zip(grid.flat, terms.items(), strict=False):
+            axes.plot(values, color="#0072B2", linewidth=1.4, marker="." if len(values) < 2 else None)
+            axes.set_title(term, loc="left")
+            axes.grid(color="#e4e7eb", linewidth=0.6)
+            axes.margins(y=0.12)
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        for axes in grid[-1]:
+            axes.set_xlabel("epoch")

@@ -1,0 +1,1 @@
+"""Matters of processes: the environment, worker processes, child processes."""

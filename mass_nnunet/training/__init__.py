@@ -1,0 +1,1 @@
+"""What a training needs besides network and objective: loaders, augmentation, the teacher."""

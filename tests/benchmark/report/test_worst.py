@@ -1,0 +1,70 @@
+"""The worst scans: which they are, and that their pictures and splits get onto the page."""
+
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mass_nnunet.benchmark.report.results import load_results
+from mass_nnunet.benchmark.report.worst import draw_worst, worst_scans, worst_table
+from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.cli import main
+from planned_grid import write_planned
+from scored_grid import draw_scores, write_cell, write_scored
+
+
+def test_worst_scan_of_each_method_is_found(tmp_path):
+    grid = write_scored(tmp_path / "out", ("A", "B"), (0.1,), 2, 5)
+    cell = grid.cells[3]  # B, seed 1
+    scores = draw_scores(grid, cell, 5, ("CT", "MRI"), ("liver", "spleen"))
+    scores.loc[(scores["case"] == "ct_0003") & (scores["organ"] == "liver"), "dice"] = 0.01
+    scores.loc[(scores["case"] == "ct_0004"), "dice"] = np.nan  # its truth is empty
+    write_cell(grid, cell, scores)
+    results = load_results(grid)
+    worst = worst_scans(results, ("CT", 0.1)).set_index("method")
+    assert worst.index.tolist() == ["A", "B"]
+    assert worst.loc["B", ["case", "seed"]].tolist() == ["ct_0003", 1] and worst.loc["B", "dice"] < 0.5
+    table = worst_table(results, 3)
+    assert [len(rows) for _, rows in table.groups] == [3, 3]
+    assert [entry.text for entry in table.groups[0][1][0][:5]] == ["B", "ct_0003", "liver", "1", "0.010"]
+
+
+@pytest.fixture
+def done(tmp_path, monkeypatch):
+    """A planned grid, all of whose predictions are the truth."""
+    grid = write_planned(tmp_path, monkeypatch)
+    jobs = make_jobs(grid)
+    for job in jobs:
+        scores = draw_scores(grid, job.cell, 1, ("CT", "MRI"), ("liver",))
+        for tested in job.tested:
+            rows = scores["modality"] == tested.modality
+            scores.loc[rows, ["dataset", "case"]] = tested.dataset.name, f"{tested.modality}t"
+            predictions = job.predictions(tested, "segmentation")
+            predictions.mkdir(parents=True)
+            shutil.copy(tested.truth / f"{tested.modality}t.nii.gz", predictions)
+        write_cell(grid, job.cell, scores, inputs=job.inputs, fold=job.fold)
+    return grid, jobs
+
+
+def test_pictures_and_splits_on_the_page(done, tmp_path):
+    assert main(["benchmark", "report", str(tmp_path / "grid.yaml"), "-o", str(tmp_path / "r.html")]) == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert html.count("data:image/jpeg") == 4 and "No pictures" not in html
+    assert "Plans and splits are not shown" not in html and "16 × 24 × 24" not in html
+    assert "Dataset801_CTS, 25 % of the labels, seed 1:" in html and "unlabelled: " in html
+    assert "test, the same for all:</b> CTt<" in html
+    assert "Modality-collaborative semi-supervised training" in html
+
+
+def test_scans_without_files_are_left_out(done, tmp_path):
+    grid, jobs = done
+    results, by_cell = load_results(grid), {job.cell: job for job in jobs}
+    worst = worst_scans(results, ("CT", 0.25))
+    assert draw_worst(worst, by_cell, tmp_path / "two.jpg") == 2
+    with Image.open(tmp_path / "two.jpg") as picture:
+        assert picture.format == "JPEG" and picture.width > 500
+    for row in worst.itertuples():
+        job = next(j for j in jobs if (j.cell.method, j.cell.label_rate, j.cell.seed) == (row.method, 0.25, row.seed))
+        shutil.rmtree(job.folder / "predictions")
+    assert draw_worst(worst, by_cell, tmp_path / "none.jpg") == 0 and not (tmp_path / "none.jpg").exists()

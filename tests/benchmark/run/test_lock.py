@@ -1,0 +1,112 @@
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mass_nnunet.benchmark.run.lock import Lock, is_held
+
+OTHER = {"host": "elsewhere", "view": "", "pid": 1, "born": "1"}
+
+
+def write_lock(folder, number, owner, age=0.0):
+    file = folder / f"lock-{number:04d}"
+    file.write_text(owner if isinstance(owner, str) else json.dumps(owner))
+    os.utime(file, (time.time() - age,) * 2)
+
+
+def test_one_at_a_time_and_again_after_release(tmp_path):
+    folder = tmp_path / "cell"
+    with Lock.take(folder) as lock:
+        assert is_held(folder)
+        assert Lock.take(folder) is None
+        assert not lock.lost
+    assert not is_held(folder)
+    with Lock.take(folder):
+        assert is_held(folder)
+    assert sorted(file.name for file in folder.iterdir()) == ["lock-0001", "lock-0002"]
+
+
+def test_lock_of_another_machine_is_held_until_it_is_stale(tmp_path):
+    write_lock(tmp_path, 1, OTHER, age=50)
+    assert is_held(tmp_path, stale=60)
+    assert Lock.take(tmp_path, stale=60) is None
+    with Lock.take(tmp_path, stale=40):
+        assert (tmp_path / "lock-0002").exists()
+
+
+def test_lock_of_a_dead_process_of_this_machine_is_taken_at_once(tmp_path):
+    code = "import sys, os; from pathlib import Path; from mass_nnunet.benchmark.run.lock import Lock\n"
+    code += "Lock.take(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)])
+    assert (tmp_path / "lock-0001").exists()
+    assert not is_held(tmp_path)
+    Lock.take(tmp_path).release()
+
+
+def test_lock_that_is_just_being_written_is_held(tmp_path):
+    write_lock(tmp_path, 1, "")
+    assert is_held(tmp_path)
+    write_lock(tmp_path, 1, "", age=1000)
+    assert not is_held(tmp_path)
+
+
+def test_holder_keeps_it_fresh(tmp_path):
+    with Lock.take(tmp_path, beat=0.01):
+        os.utime(tmp_path / "lock-0001", (0, 0))
+        end = time.monotonic() + 30
+        while not is_held(tmp_path):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+
+
+def test_holder_that_was_presumed_dead_notices(tmp_path):
+    with Lock.take(tmp_path) as first:
+        os.utime(tmp_path / "lock-0001", (0, 0))
+        with Lock.take(tmp_path) as second:
+            assert first.lost
+            assert not second.lost
+        # The release of the first must not make the second's free, nor the other way round.
+    assert not is_held(tmp_path)
+
+
+@pytest.mark.parametrize("begin", ["empty", "stale"])
+def test_of_many_processes_exactly_one_takes_it(tmp_path, begin):
+    rounds, processes = 50, 4
+    folders = [tmp_path / str(number) for number in range(rounds)]
+    for folder in folders:
+        folder.mkdir()
+        if begin == "stale":
+            write_lock(folder, 7, OTHER, age=1000)
+    code = """
+import sys, time
+from pathlib import Path
+from mass_nnunet.benchmark.run.lock import Lock
+root = Path(sys.argv[1])
+(root / f"ready_{sys.argv[2]}").touch()
+while not (root / "go").exists():
+    pass
+taken = [(n, Lock.take(root / str(n))) for n in range(int(sys.argv[3]))]
+print(*[n for n, lock in taken if lock], flush=True)
+sys.stdin.read()
+"""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), str(number), str(rounds)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for number in range(processes)
+    ]
+    while len(list(tmp_path.glob("ready_*"))) < processes:
+        assert all(worker.poll() is None for worker in workers)
+        time.sleep(0.05)
+    (tmp_path / "go").touch()
+    # A worker ends, and its locks with it, only when all have tried.
+    taken = [worker.stdout.readline().split() for worker in workers]
+    for worker in workers:
+        worker.communicate()
+    assert sorted(int(number) for numbers in taken for number in numbers) == list(range(rounds))

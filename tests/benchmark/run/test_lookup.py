@@ -1,0 +1,130 @@
+import shutil
+from dataclasses import replace
+
+import pytest
+
+from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.state import write_record
+from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.trainers import MASSTrainerNoAtlas
+from planned_grid import write_planned, write_plans
+from tiny_group import CT, MRI
+from tiny_raw import write_raw_dataset
+
+
+@pytest.fixture
+def grid(tmp_path, monkeypatch):
+    return write_planned(tmp_path, monkeypatch)
+
+
+def refused(grid) -> str:
+    with pytest.raises(UserError) as error:
+        make_jobs(grid)
+    assert "\n" not in str(error.value)
+    return str(error.value)
+
+
+def test_folds_follow_from_the_splits(grid):
+    jobs = make_jobs(grid)
+    assert [job.cell for job in jobs] == grid.cells
+    # Splits are written seed by seed, in each the rates in their order.
+    folds = {(0.25, 0): 0, (1.0, 0): 1, (0.25, 1): 2, (1.0, 1): 3}
+    assert [job.fold for job in jobs] == [folds[job.cell.label_rate, job.cell.seed] for job in jobs]
+    assert len({job.inputs for job in jobs}) == 4
+
+
+def test_a_group_method_trains_once_and_others_each_dataset(grid):
+    supervised, mass = make_jobs(replace(grid, inference=("segmentation", "atlas")))[:2]
+    assert [[dataset.id for dataset in datasets] for datasets in supervised.trainings] == [[801], [802]]
+    assert [[dataset.id for dataset in datasets] for datasets in mass.trainings] == [[801, 802]]
+    assert [(test.modality, test.dataset.name) for test in mass.tested] == [("CT", CT), ("MRI", MRI)]
+    assert mass.inferences == ("segmentation", "atlas")
+    assert supervised.inferences == ("segmentation",)
+    for asked, left in [(("atlas",), ("segmentation",)), (("atlas", "adapted"), ("adapted",))]:
+        dual = make_jobs(replace(grid, methods=("DualStreamTrainer",), inference=asked))[0]
+        assert dual.together
+        assert dual.inferences == left
+
+
+def test_unknown_trainer(grid):
+    text = refused(replace(grid, methods=("MASTrainer",)))
+    assert "'MASTrainer', which is no trainer: there are DTCTrainer, " in text
+
+
+def test_split_that_is_not_there(grid, tmp_path):
+    file = tmp_path / "preprocessed" / CT / "splits_final.json"
+    text = refused(replace(grid, label_rates=(0.3,)))
+    assert text.startswith(f"{file} has no fold with label rate 0.3 and seed 0")
+    assert "mass_nnunet split" in text
+    file.unlink()
+    assert refused(grid).startswith(f"{file} does not exist")
+
+
+def test_folds_that_differ_between_datasets(grid, tmp_path):
+    file = tmp_path / "preprocessed" / MRI / "splits_final.json"
+    write_json(file, read_json(file, "")[::-1])
+    assert "are not the same fold in all datasets ({'Dataset801_CTS': 0, 'Dataset802_MRS': 3})" in refused(grid)
+
+
+def test_plans_that_are_not_there_or_not_ours(grid, tmp_path):
+    file = tmp_path / "preprocessed" / MRI / "MASSPlans.json"
+    assert "has no configuration 2d, but 3d_fullres" in refused(replace(grid, configuration="2d"))
+    write_json(file, {"configurations": {}})
+    assert refused(grid).startswith(f"{file} is no plan of `mass_nnunet plan`")
+    file.unlink()
+    assert refused(grid).startswith(f"{file} does not exist: make it with `mass_nnunet plan -d 801 802`")
+
+
+def test_datasets_that_were_not_planned_together(grid, tmp_path):
+    alone = {"modalities": [{"name": "MRI", "dataset": MRI}], "modality": "MRI"}
+    write_plans(tmp_path, MRI, "MRI", mass=alone)
+    assert f"{MRI} was not planned together with {CT}" in refused(grid)
+
+
+def test_test_scans_and_their_labels(grid, tmp_path):
+    label = tmp_path / "raw" / MRI / "labelsTs" / "MRIt.nii.gz"
+    label.unlink()
+    assert refused(grid).startswith(f"{label} does not exist")
+    label.touch()
+    training = tmp_path / "raw" / MRI / "imagesTr"
+    training.rename(training.with_name("moved"))  # and said now, not when hours of training are over
+    assert refused(grid).startswith(f"{training} holds no *_0000.nii.gz")
+    shutil.rmtree(tmp_path / "raw" / MRI)
+    write_raw_dataset(tmp_path / "raw", MRI, "MRI", ["MRI0"])
+    assert "imagesTs holds no scan to test on" in refused(grid)
+
+
+def test_cell_that_was_begun_with_other_plans(grid, tmp_path):
+    job = make_jobs(grid)[0]
+    write_record(job.folder, {"inputs": job.inputs})
+    assert make_jobs(grid)
+    write_plans(tmp_path, CT, "CT", other="key")
+    assert refused(grid).startswith(f"{job.folder} was begun with other plans, hyperparameters or another split")
+
+
+@pytest.mark.parametrize(
+    ("change", "is_the_same"),
+    [
+        ({"mean": -9.7732227}, True),  # the last digits of a mean depend on the number of threads
+        ({"mean": -9.774}, False),
+        ({"mass": {"hyperparameters": {"ramp": DEFAULTS["ramp"], "weights": {}}}}, True),
+        ({"mass": {"hyperparameters": {"ramp": 0.9}}}, False),
+        ({"mass": {"inference": "atlas"}}, True),  # the grid says by what is predicted
+    ],
+)
+def test_a_cell_stays_done_where_plans_are_the_same_in_effect(grid, tmp_path, change, is_the_same):
+    before = make_jobs(grid)[0].inputs
+    file = tmp_path / "preprocessed" / MRI / "MASSPlans.json"
+    plans = read_json(file, "")
+    write_json(file, plans | change | {"mass": plans["mass"] | change.get("mass", {})})
+    assert (make_jobs(grid)[0].inputs == before) == is_the_same
+
+
+def test_what_a_method_fixes_is_part_of_a_cell(grid, monkeypatch):
+    ablation = replace(grid, methods=("MASSTrainerNoAtlas",))
+    before = make_jobs(ablation)[0].inputs
+    assert before != make_jobs(replace(grid, methods=("MASSTrainer",)))[0].inputs
+    monkeypatch.setattr(MASSTrainerNoAtlas, "CHANGES", MASSTrainerNoAtlas.CHANGES | {"confidence": 0.5})
+    assert make_jobs(ablation)[0].inputs != before

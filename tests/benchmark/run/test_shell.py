@@ -1,0 +1,42 @@
+import shlex
+from dataclasses import replace
+
+import pytest
+
+from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.shell import commands, exports
+from planned_grid import write_planned
+
+
+@pytest.fixture
+def jobs(tmp_path, monkeypatch):
+    grid = write_planned(tmp_path / "a folder", monkeypatch)
+    return make_jobs(replace(grid, inference=("fused",)))
+
+
+def test_supervised_is_trained_on_each_dataset(jobs, tmp_path):
+    title, *lines = commands(jobs[2])
+    assert title == "# SupervisedTrainer, 100 % of the labels, seed 0"
+    model = ["-tr", "SupervisedTrainer", "-p", "MASSPlans", "-device", "cpu"]
+    words = [shlex.split(line) for line in lines]
+    assert words[0] == ["nnUNetv2_train", "801", "3d_fullres", "1", *model]
+    assert words[1] == ["nnUNetv2_train", "802", "3d_fullres", "1", *model]
+    raw = str(tmp_path / "a folder/raw/Dataset802_MRS")
+    out = str(tmp_path / "a folder/out/cells/SupervisedTrainer_1_0/predictions/Dataset802_MRS_segmentation")
+    predict = ["nnUNetv2_predict", "-d", "802", "-i", f"{raw}/imagesTs", "-o", out, "-c", "3d_fullres", "-f", "1"]
+    assert words[4] == [*predict, *model]
+    assert words[5] == ["mass_nnunet", "evaluate", out, f"{raw}/labelsTs", "--csv", f"{out}.csv"]
+    assert len(words) == 6
+
+
+def test_a_group_is_trained_once_and_the_inference_is_told(jobs):
+    lines = commands(jobs[1])
+    assert len([line for line in lines if line.startswith("nnUNetv2_train 801 3d_fullres 0 -tr MASSTrainer")]) == 1
+    assert len([line for line in lines if line.startswith("nnUNetv2_train")]) == 1
+    assert len([line for line in lines if line.startswith("nnUNetv2_predict")]) == 2
+    assert '# with "inference": "fused" under "mass" in plans.json beside the models' in lines
+
+
+def test_exports_point_at_the_models_of_the_grid(jobs):
+    results = next(line for line in exports(jobs[0]) if "nnUNet_results" in line)
+    assert shlex.split(results)[1] == f"nnUNet_results={jobs[0].grid.output / 'models'}"

@@ -1,0 +1,29 @@
+import pytest
+
+from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.errors import UserError
+
+
+def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(tmp_path):
+    final = tmp_path / "folder" / "image.nii.gz"
+    with atomic_path(final) as temporary:
+        assert temporary.name.endswith(".nii.gz")
+        temporary.write_text("old")
+    with pytest.raises(RuntimeError), atomic_path(final) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert [file.name for file in final.parent.iterdir()] == ["image.nii.gz"]
+    assert final.read_text() == "old"
+
+
+def test_json_comes_back(tmp_path):
+    write_json(tmp_path / "a.json", {"b": [1, 2]})
+    assert read_json(tmp_path / "a.json", "") == {"b": [1, 2]}
+
+
+def test_absent_or_broken_json_names_the_file_and_the_remedy(tmp_path):
+    with pytest.raises(UserError, match=r"a\.json does not exist: run plan"):
+        read_json(tmp_path / "a.json", "run plan")
+    (tmp_path / "a.json").write_text("{")
+    with pytest.raises(UserError, match=r"a\.json is not valid JSON .*: run plan"):
+        read_json(tmp_path / "a.json", "run plan")

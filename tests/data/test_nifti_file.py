@@ -1,0 +1,53 @@
+import gzip
+from pathlib import Path
+
+import pytest
+import SimpleITK as sitk
+
+from mass_nnunet.data.nifti_file import READ_ERRORS, check_end, checked_header, raw_values
+from mass_nnunet.errors import UserError
+from native_trees import SHAPE, scan, write
+
+
+@pytest.fixture
+def path(tmp_path) -> Path:
+    return write(scan(), tmp_path / "x.nii.gz")
+
+
+def test_header_of_a_whole_file(path):
+    assert checked_header(path).get_data_shape() == SHAPE[::-1]
+    assert (sitk.GetArrayFromImage(scan()) == raw_values(path).T).all()
+
+
+@pytest.mark.parametrize("missing", [1, 100, 6000])
+def test_voxels_that_are_missing(path, missing):
+    """All bytes count: the header's 352 do not make up for the last of the voxels."""
+    content = gzip.decompress(path.read_bytes())
+    assert len(content) == 352 + 2 * 6 * 24 * 24
+    path.write_bytes(gzip.compress(content[:-missing]))
+    with pytest.raises(OSError, match="it ends too early"):
+        checked_header(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 400, gzip.compress(b"x" * 400), gzip.compress(b"")])
+def test_what_is_no_nifti_file(path, content):
+    path.write_bytes(content)
+    with pytest.raises(READ_ERRORS):
+        checked_header(path)
+
+
+def test_voxels_inside_of_the_header(path):
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    content[108:112] = bytes(4)  # vox_offset
+    path.write_bytes(gzip.compress(bytes(content)))
+    with pytest.raises(UserError, match=r"x.nii.gz has voxels that begin inside of its header: correct its header"):
+        checked_header(path)
+
+
+def test_the_end_of_a_file_that_was_written(path):
+    voxels = scan().GetNumberOfPixels() * 2
+    check_end(path, voxels)
+    for cut in (1, 2, 500):
+        path.write_bytes(path.read_bytes()[:-cut])
+        with pytest.raises(OSError, match="it ends too early"):
+            check_end(path, voxels)

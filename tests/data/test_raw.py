@@ -1,0 +1,68 @@
+"""mass_nnunet.data.raw: reading a raw dataset, and saying what is wrong with it."""
+
+import json
+
+import pytest
+
+from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.errors import UserError
+from tiny_raw import write_raw_dataset
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    patients = {"a_1": "a", "a_2": "a", "b_1": "b", "c_1": "c"}
+    return write_raw_dataset(tmp_path, "Dataset801_A", "CT", ["a_2", "a_1"], ["b_1"], ["c_1"], patients=patients)
+
+
+def test_cases_and_files_of_each_part(raw):
+    dataset = RawDataset.load(801)
+    assert dataset.name == "Dataset801_A" and dataset.channels == ["CT"]
+    assert [dataset.cases(part) for part in (TRAINING, UNLABELLED, TEST)] == [["a_1", "a_2"], ["b_1"], ["c_1"]]
+    assert dataset.images(UNLABELLED, "b_1") == [raw / "imagesUn" / "b_1_0000.nii.gz"]
+    assert dataset.patients() == {"a_1": "a", "a_2": "a", "b_1": "b", "c_1": "c"}
+
+
+def test_without_patients_json_each_case_is_a_patient(raw):
+    (raw / "patients.json").unlink()
+    assert RawDataset.load(801).patients()["a_2"] == "a_2"
+
+
+def test_no_scan_to_train_on(raw):
+    for file in (raw / "imagesTr").iterdir():
+        file.unlink()
+    with pytest.raises(UserError, match=r"imagesTr holds no \*_0000.nii.gz"):
+        RawDataset.load(801).cases(TRAINING)
+
+
+def test_a_folder_that_is_absent_holds_no_case(raw):
+    (raw / "imagesUn" / "b_1_0000.nii.gz").unlink()
+    (raw / "imagesUn").rmdir()
+    assert RawDataset.load(801).cases(UNLABELLED) == []
+
+
+def test_missing_channel(raw):
+    content = json.loads((raw / "dataset.json").read_text())
+    content["channel_names"]["1"] = "PET"
+    (raw / "dataset.json").write_text(json.dumps(content))
+    with pytest.raises(UserError, match=r"b_1_0001.nii.gz does not exist"):
+        RawDataset.load(801).images(UNLABELLED, "b_1")
+
+
+def test_a_case_in_two_parts(raw):
+    (raw / "imagesUn" / "c_1_0000.nii.gz").touch()
+    with pytest.raises(UserError, match="c_1 is in imagesUn and in imagesTs"):
+        RawDataset.load(801).patients()
+
+
+def test_a_case_without_patient(raw):
+    (raw / "patients.json").write_text('{"a_1": "a", "a_2": "a", "c_1": "c"}')
+    with pytest.raises(UserError, match="does not say whose scan b_1 is"):
+        RawDataset.load(801).patients()
+
+
+def test_incomplete_dataset_json(raw):
+    (raw / "dataset.json").write_text('{"labels": {}, "file_ending": ".nii.gz"}')
+    with pytest.raises(UserError, match="lacks channel_names, numTraining"):
+        RawDataset.load(801)

@@ -1,0 +1,146 @@
+"""mass_nnunet.data.splits: nested, reproducible, and no patient where it must not be."""
+
+from itertools import pairwise
+
+import pytest
+
+from mass_nnunet.data.files import write_json
+from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.splits import FILE_NAME, Fold, check_overlap, find_fold, load_fold, make_folds
+from mass_nnunet.errors import UserError
+from tiny_raw import write_raw_dataset
+
+RATES = (0.1, 0.25, 0.5, 1.0)
+
+
+@pytest.fixture
+def dataset(tmp_path, monkeypatch):
+    """Ten patients with two scans each to train on and one without label, three without any label, one to test on."""
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    cases = [f"p{p:02d}_{s}" for p in range(10) for s in "ab"]
+    unlabelled = [f"p{p:02d}_u" for p in range(13)]
+    patients = {case: case[:3] for case in [*cases, *unlabelled, "t00_a"]}
+    shape = (2, 4, 4)
+    write_raw_dataset(tmp_path, "Dataset801_A", "CT", cases, unlabelled, ["t00_a"], shape=shape, patients=patients)
+    return RawDataset.load(801)
+
+
+def test_every_fold_holds_each_training_scan_once_and_no_test_scan(dataset):
+    everything = {*dataset.cases(TRAINING), *dataset.cases(UNLABELLED)}
+    for fold in make_folds(dataset, RATES, 3, 0.2):
+        parts = [*fold.train, *fold.unlabelled, *fold.val]
+        assert len(parts) == len(set(parts))
+        left_out = everything - set(parts)
+        assert left_out == {f"{case[:3]}_u" for case in fold.val}, "only extra scans of validation patients are unused"
+
+
+def test_folds_run_over_seeds_and_then_rates(dataset):
+    folds = make_folds(dataset, RATES, 3, 0.2)
+    assert [(fold.seed, fold.label_rate) for fold in folds] == [(s, r) for s in range(3) for r in RATES]
+
+
+def test_patients_are_whole_and_never_on_both_sides(dataset):
+    for fold in make_folds(dataset, RATES, 3, 0.2):
+        labelled, val = ({case[:3] for case in part} for part in (fold.train, fold.val))
+        assert len(fold.train) == 2 * len(labelled), "both scans of a labelled patient"
+        assert len(val) == 2 and not val & {case[:3] for case in (*fold.train, *fold.unlabelled)}
+
+
+def test_label_counts_are_of_training_patients(dataset):
+    counts = [len(fold.train) // 2 for fold in make_folds(dataset, RATES, 1, 0.2)]
+    assert counts == [1, 2, 4, 8]
+
+
+def test_nested_and_with_the_same_validation_cases(dataset):
+    folds = make_folds(dataset, RATES, 3, 0.2)
+    for seed in range(3):
+        own = [fold for fold in folds if fold.seed == seed]
+        assert len({fold.val for fold in own}) == 1
+        for less, more in pairwise(own):
+            assert set(less.train) < set(more.train)
+    assert len({fold.val for fold in folds}) > 1, "seeds differ"
+
+
+def test_deterministic_and_independent_of_the_other_rates(dataset):
+    assert make_folds(dataset, RATES, 2, 0.2) == make_folds(dataset, RATES, 2, 0.2)
+    assert make_folds(dataset, [0.5], 1, 0.2)[0] == make_folds(dataset, RATES, 2, 0.2)[2]
+
+
+def test_at_least_one_patient_to_train_and_one_to_validate(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    write_raw_dataset(tmp_path, "Dataset802_B", "MRI", ["a", "b"], shape=(2, 4, 4))
+    for fraction in (0.01, 0.99):
+        (fold,) = make_folds(RawDataset.load(802), [0.01], 1, fraction)
+        assert (len(fold.train), len(fold.val), fold.unlabelled) == (1, 1, ())
+
+
+def test_one_patient_is_too_few(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    patients = {"a": "x", "b": "x"}
+    write_raw_dataset(tmp_path, "Dataset802_B", "MRI", ["a", "b"], shape=(2, 4, 4), patients=patients)
+    with pytest.raises(UserError, match="scans of 1 patient"):
+        make_folds(RawDataset.load(802), [0.5], 1, 0.2)
+
+
+def test_a_test_patient_must_not_be_trained_on(dataset):
+    patients = dataset.patients() | {"p12_u": "t00"}
+    write_json(dataset.folder / "patients.json", patients)
+    with pytest.raises(UserError, match=r"p12_u is there to train on, but patient t00 is in imagesTs \(t00_a\)"):
+        make_folds(dataset, [0.5], 1, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("rates", "seeds", "fraction", "message"),
+    [
+        ([0.0], 1, 0.2, "--label-rates 0 "),
+        ([1.5], 1, 0.2, r"--label-rates 1\.5 "),
+        ([], 1, 0.2, "at least one rate"),
+        ([0.5, 0.5], 1, 0.2, "only once"),
+        ([0.5], 0, 0.2, "--seeds 0 "),
+        ([0.5], 1, 0.0, "--val-fraction 0 "),
+        ([0.5], 1, 1.0, "--val-fraction 1 "),
+    ],
+)
+def test_options_out_of_range(dataset, rates, seeds, fraction, message):
+    with pytest.raises(UserError, match=message):
+        make_folds(dataset, rates, seeds, fraction)
+
+
+def test_overlap_is_found():
+    patients = {"a1": "a", "a2": "a", "b": "b"}
+    check_overlap(Fold(("a1",), ("b",), ("a2",), 0.5, 0), patients, "here")
+    with pytest.raises(UserError, match="here: a2 is in training, but its patient a is validated on"):
+        check_overlap(Fold(("b",), ("a1",), ("a2",), 0.5, 0), patients, "here")
+    with pytest.raises(UserError, match="a1 is in training"):
+        check_overlap(Fold(("a1",), ("a2",), (), 0.5, 0), patients, "here")
+    with pytest.raises(UserError, match="a1 is both labelled and unlabelled"):
+        check_overlap(Fold(("a1",), ("b",), ("a1",), 0.5, 0), patients, "here")
+
+
+def test_a_fold_survives_the_file(dataset, tmp_path):
+    folds = make_folds(dataset, RATES, 2, 0.2)
+    write_json(tmp_path / FILE_NAME, [fold.as_entry() for fold in folds])
+    assert [load_fold(tmp_path, number) for number in range(len(folds))] == folds
+
+
+def test_folds_that_do_not_exist(tmp_path):
+    with pytest.raises(UserError, match=r"splits_final.json does not exist: make it with `mass_nnunet split`"):
+        load_fold(tmp_path, 0)
+    write_json(tmp_path / FILE_NAME, [Fold(("a",), ("b",), (), 1.0, 0).as_entry()] * 6)
+    for fold in (7, 6, -1, "all"):
+        with pytest.raises(UserError, match=rf"fold {fold} does not exist in .*splits_final.json, which has folds 0-5"):
+            load_fold(tmp_path, fold)
+
+
+def test_splits_that_nnunet_made_are_refused(tmp_path):
+    write_json(tmp_path / FILE_NAME, [{"train": ["a"], "val": ["b"]}])
+    with pytest.raises(UserError, match=r"fold 0 in .* lacks 'unlabelled'"):
+        load_fold(tmp_path, 0)
+
+
+def test_a_fold_is_found_by_its_rate_and_seed(tmp_path):
+    folds = [{"label_rate": rate, "seed": seed} for seed in (0, 1) for rate in (0.1, 0.3)]
+    write_json(tmp_path / FILE_NAME, folds)
+    assert [find_fold(tmp_path, rate, seed) for seed in (0, 1) for rate in (0.1, 0.1 + 0.2)] == [0, 1, 2, 3]
+    with pytest.raises(UserError, match=r"no fold with label rate 0.5 and seed 1: make it with `mass_nnunet split`"):
+        find_fold(tmp_path, 0.5, 1)

@@ -1,0 +1,104 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mass_nnunet.dataset_conversion.checks.findings import Finding, Level, absent_organs, across, unusual, wrong
+from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.labels import LABELS
+from measures import CENTRES, INTENSITY, checked, measures, organ
+
+
+def texts(found: list[Finding]) -> list[str]:
+    return [finding.text for finding in found]
+
+
+def changed(name: str, **changes: object):
+    """Measures with one organ otherwise."""
+    return measures(organs={n: organ(n, **changes if n == name else {}) for n in CENTRES})
+
+
+def test_a_sound_scan_has_no_finding():
+    assert wrong(measures()) == unusual(measures(), LABELS, "CT") == []
+    assert wrong(measures(organs=None)) == unusual(measures(organs=None), LABELS, "CT") == []
+
+
+def test_an_organ_on_the_wrong_side_is_an_error_told_once():
+    mirrored = measures(organs={n: organ(n, centre_mm=(-c[0], *c[1:])) for n, c in CENTRES.items()})
+    (found,) = wrong(mirrored)
+    assert found.level is Level.ERROR
+    assert found.text.startswith(
+        "the right kidney is not to the right of the left kidney: its orientation or its label"
+    )
+
+
+@pytest.mark.parametrize(
+    ("case", "channel", "text"),
+    [
+        (measures(organs={"liver": organ("liver")}), "CT", "no spleen, right_kidney, left_kidney"),
+        (changed("liver", volume_ml=5000.0), "CT", "liver of 5000 ml, where 500 to 4000 are usual"),
+        (changed("liver", cut_off=True), "CT", "liver ends bluntly inside of the scan"),
+        (changed("liver", mean=1100.0), "CT", "liver of 1100 HU: are these Hounsfield units"),
+        (changed("liver", sd=248.0), "CT", "liver of 90 ± 248 HU: does the label lie on it?"),
+        (measures(spacing=(20.0, 1.5, 1.5)), "CT", "voxels of 20 x 1.5 x 1.5 mm (z y x)"),
+        (measures(spacing=(0.5, 1.5, 1.5)), "CT", "30 x 384 x 384 mm in all (z y x)"),
+        (measures(spacing=(1.0, 1.0, 1.0), origin=(0.0, 0.0, 0.0)), "CT", "was its header lost?"),
+        (measures(intensity=INTENSITY | {"min": 0.0, "low": 0.0, "max": 255.0}), "CT", "these are no Hounsfield units"),
+        (measures(intensity=INTENSITY | {"min": 0.0, "low": 5.0}), "CT", "no air, its lowest intensities are about 5"),
+        (measures(), "MRI", "intensities from -1024, as if it were a CT"),
+    ],
+)
+def test_what_is_unusual_is_a_warning(case, channel, text):
+    (found,) = unusual(case, LABELS, channel)
+    assert found.level is Level.WARNING
+    assert text in found.text
+
+
+def test_units_of_mri_and_of_hearts_are_not_judged():
+    quiet = INTENSITY | {"min": 0.0, "low": 0.0}
+    assert unusual(replace(changed("liver", mean=1100.0), intensity=quiet), LABELS, "MRI") == []
+    heart = measures(organs={"myocardium": organ("liver", mean=900.0, volume_ml=100.0)})
+    assert unusual(heart, {"background": 0, "myocardium": 1}, "CT") == []
+
+
+def test_absent_organs():
+    assert absent_organs({"spleen": organ("spleen"), "liver": organ("liver")}, LABELS) == [
+        "right_kidney",
+        "left_kidney",
+    ]
+
+
+def test_the_same_image_twice():
+    cases = [checked("a"), checked("b", measures=measures(content="a")), checked("c")]
+    first, second, third = across(cases)
+    assert first.findings == third.findings == ()
+    (found,) = second.findings
+    assert (found.level, found.text) == (Level.WARNING, "images/b is the same image as images/a: remove one of them")
+    cases[1] = replace(cases[1], part=Part.TEST)
+    (found,) = across(cases)[1].findings
+    assert found.level is Level.ERROR
+    assert "one to train and one to test on (Dataset801_A/imagesTr, Dataset801_A/imagesTs)" in found.text
+    # Between datasets as well, and not where a case is left out.
+    assert across([cases[0], replace(cases[1], dataset="Dataset802_B")])[1].worst is Level.ERROR
+    assert across([cases[0], replace(cases[1], part=None)])[1].findings == ()
+    assert across([cases[0], replace(cases[1], measures=None)])[1].findings == ()
+
+
+def test_a_patient_who_is_trained_and_tested_on():
+    cases = [checked("a1", patient="a"), checked("a2", patient="a", part=Part.TEST), checked("b")]
+    first, *others = across(cases)
+    (found,) = first.findings
+    assert found.level is Level.ERROR
+    assert found.text == ("patient a is in Dataset801_A/imagesTr, and in Dataset801_A/imagesTs as a2: move one of them")
+    assert [case.findings for case in others] == [(), ()]
+    cases[0] = replace(cases[0], dataset="Dataset802_B", part=Part.UNLABELLED)
+    assert across(cases)[0].worst is Level.WARNING
+    assert across([checked("a1", patient="a"), checked("a2", patient="a", part=Part.UNLABELLED)])[0].worst is None
+
+
+def test_all_findings_of_a_case_are_one_line():
+    case = checked(findings=(Finding(Level.WARNING, "w"), Finding(Level.NOTE, "n"), Finding(Level.ERROR, "e")))
+    assert case.worst is Level.ERROR
+    assert case.line(*Level) == "a (labels/a): e; w; n"
+    assert replace(case, label=None).line(Level.ERROR) == "a (images/a): e"
+    assert np.unique([level.value for level in Level]).size == 3

@@ -1,0 +1,62 @@
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mass_nnunet.dataset_conversion.checks.findings import Finding, Level
+from mass_nnunet.dataset_conversion.checks.inspection import Preview
+from mass_nnunet.dataset_conversion.checks.report import findings, refuse_errors, table, write_check
+from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import LABELS
+from measures import checked, measures, organ
+
+
+def found(level: Level, name: str = "a"):
+    return checked(name, findings=(Finding(level, level.value.upper()),))
+
+
+def test_errors_are_raised_a_line_each():
+    refuse_errors([found(Level.WARNING), found(Level.NOTE)])
+    with pytest.raises(UserError, match=r"^a \(labels/a\): ERROR\nb \(labels/b\): ERROR$"):
+        refuse_errors([found(Level.ERROR), checked("c"), found(Level.ERROR, "b")])
+
+
+def test_warnings_come_first_and_nothing_is_said_of_sound_cases():
+    cases = [found(Level.NOTE), checked("b"), found(Level.ERROR, "c"), found(Level.WARNING, "d")]
+    assert findings(cases) == ["warning: d (labels/d): WARNING", "note: a (labels/a): NOTE"]
+
+
+def test_table_has_a_row_for_each_part():
+    large = measures(organs={"liver": organ("liver", volume_ml=2500.0)}, size=(61, 300, 256), spacing=(5, 1.5, 1.5))
+    cases = [
+        *(checked("a"), checked("b", measures=large, patient="a"), found(Level.WARNING, "c")),
+        checked("d", part=Part.UNLABELLED, measures=measures(organs=None)),
+        checked("e", part=None, measures=None),
+    ]
+    head, training, unlabelled, left_out = table(cases, LABELS).splitlines()
+    assert head.split() == [
+        *("scans", "patients", "errors", "warnings", "voxels", "z", "y", "x", "mm", "spleen", "ml", "right_kidney"),
+        *("ml", "left_kidney", "ml", "liver", "ml"),
+    ]
+    assert training.split() == "training 3 2 0 1 60 256 256 4 1.5 1.5 200 150 160 1500".split()  # noqa: SIM905
+    assert unlabelled.split()[-4:] == ["-"] * 4
+    assert left_out.split() == ["left", "out", "1", "1", "0", "0", *["-"] * 6]
+
+
+def test_json_and_picture(tmp_path):
+    case = replace(found(Level.WARNING), measures=measures())
+    preview = Preview(np.zeros((20, 30), np.uint8), np.eye(20, 30, dtype=np.uint8), 1.0)
+    printed = write_check(tmp_path, [case, checked("b", part=None)], {"a": preview}, LABELS)
+    assert printed.startswith("warning: a (labels/a): WARNING\n")
+    content = json.loads((tmp_path / "check.json").read_text())
+    assert content["a"]["findings"] == [{"level": "warning", "text": "WARNING"}]
+    assert content["a"]["measures"]["organs"]["liver"]["centre_mm"] == [-70, 0, 60]
+    assert content["b"]["part"] == "left out"
+    assert (tmp_path / "overview.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_picture_where_nothing_can_be_shown(tmp_path):
+    write_check(tmp_path, [checked("a", measures=None)], {}, LABELS)
+    assert [path.name for path in tmp_path.iterdir()] == ["check.json"]

@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import pytest
+
+from mass_nnunet.cli import main
+from mass_nnunet.data.files import read_json
+from mass_nnunet.data.volume import read_volume
+from mass_nnunet.dataset_conversion.datasets.nifti import find_cases, parse_labels
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import LABELS
+from native_trees import BTCV_VALUES, organs, same_content, scan, source, write
+
+
+def test_labels_are_numbered_the_same_whatever_their_order():
+    labels, table = parse_labels(["tumour=9", "liver=6", "spleen=1", "right_kidney=2", "left_kidney=3"])
+    assert labels == {**LABELS, "tumour": 5}
+    assert table == {0: 0, 1: 1, 2: 2, 3: 3, 6: 4, 9: 5}
+
+
+def test_several_values_of_one_name_and_values_that_are_background():
+    labels, table = parse_labels(["kidney=2,3", "background=4-6,9"])
+    assert labels == {"background": 0, "kidney": 1}
+    assert table == {0: 0, 2: 1, 3: 1, 4: 0, 5: 0, 6: 0, 9: 0}
+
+
+@pytest.mark.parametrize(
+    ("definitions", "message"),
+    [
+        (["liver"], "liver is not NAME=VALUES"),
+        (["liver=a"], "liver=a is not NAME=VALUES"),
+        (["liver=5-2"], "liver=5-2: values run from 0 to 65535, the smaller one first"),
+        (["liver=70000"], "values run from 0 to 65535"),
+        (["liver=1", "liver=2"], "names liver twice: give all its values at once, liver=1,2"),
+        (["liver=1", "spleen=1"], "gives two names to the value 1"),
+        (["liver=0"], "gives two names to the value 0"),
+        (["background=4"], "names nothing but the background"),
+    ],
+)
+def test_wrong_definitions(definitions, message):
+    with pytest.raises(UserError, match=message):
+        parse_labels(definitions)
+
+
+@pytest.fixture
+def folders(tmp_path) -> tuple[Path, Path]:
+    images, labels = tmp_path / "scans of 2020, CT", tmp_path / "labels"
+    for name in ("p1_a_0000.nii.gz", "p1_b.nii.gz", "p2_a.nii", "p3_a.nii.gz"):
+        write(scan(len(name) + ord(name[1])), images / name)
+    for name in ("p1_a.nii.gz", "p2_a.nii.gz", "p3_a.nii.gz"):
+        write(organs(BTCV_VALUES), labels / name)
+    return images, labels
+
+
+def test_scans_and_labels_of_one_name(folders):
+    cases = find_cases(source(folders[0]), folders[1], {}, "^(p[0-9])_")
+    assert [(case.name, case.patient, case.label is None) for case in cases] == [
+        ("p1_a", "p1", False),
+        ("p1_b", "p1", True),
+        ("p2_a", "p2", False),
+        ("p3_a", "p3", False),
+    ]
+    alone = find_cases(source(folders[0]), None, {}, None)
+    assert [(case.patient, case.label) for case in alone] == [(case.name, None) for case in cases]
+    assert [case.patient for case in find_cases(source(folders[0]), None, {}, "p[0-9]")] == ["p1", "p1", "p2", "p3"]
+
+
+def test_numbers_at_the_end_of_a_name_are_channels_where_there_is_a_first_one(tmp_path):
+    for name in ("p_0001.nii.gz", "p_0002.nii.gz"):
+        write(scan(int(name[5])), tmp_path / name)
+    assert [case.name for case in find_cases(source(tmp_path), None, {}, None)] == ["p_0001", "p_0002"]
+    write(scan(0), tmp_path / "p_0000.nii.gz")
+    with pytest.raises(UserError, match=r"p_0001.nii.gz is channel 1 of p: leave one channel"):
+        find_cases(source(tmp_path), None, {}, None)
+
+
+def test_bad_folders_and_names(folders, tmp_path):
+    images, labels = folders
+    with pytest.raises(UserError, match=r"labels holds no NIfTI file .*give the folder of the label maps"):
+        (tmp_path / "empty").mkdir()
+        find_cases(source(images), tmp_path / "empty/labels", {}, None)
+    with pytest.raises(UserError, match=r"empty holds no NIfTI file .*give the folder of the scans"):
+        find_cases(source(tmp_path / "empty"), None, {}, None)
+    with pytest.raises(UserError, match=r"--patient-pattern \( is not a regular expression"):
+        find_cases(source(images), None, {}, "(")
+    with pytest.raises(UserError, match=r"p1_a_0000.nii.gz: --patient-pattern x finds no patient"):
+        find_cases(source(images), None, {}, "x")
+    write(organs(BTCV_VALUES), labels / "p4_a.nii.gz")
+    with pytest.raises(UserError, match=r"p4_a.nii.gz has no scan"):
+        find_cases(source(images), labels, {}, None)
+    write(scan(), images / "p 1, left.nii.gz")
+    with pytest.raises(UserError, match=r"p 1, left.nii.gz: rename it, a case's name is of letters"):
+        find_cases(source(images), None, {}, None)
+    (images / "p 1, left.nii.gz").unlink()
+    write(scan(), images / "p1_a.nii.gz")
+    with pytest.raises(UserError, match=r"p1_a.nii.gz and .*p1_a_0000.nii.gz are both the scan p1_a"):
+        find_cases(source(images), None, {}, None)
+
+
+def test_whole_command(folders, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    options = ["-d", "807", "--modality", "CT", "--labels", *(f"{name}={value}" for name, value in BTCV_VALUES.items())]
+    words = ["convert", "nifti", *map(str, folders), *options, "--patient-pattern", "^(p[0-9])", "-np", "1"]
+    assert main([*words, "--name", "my scans"]) == 2
+    assert "--name my scans: use letters" in capsys.readouterr().err
+    assert main(words) == 0
+    folder = tmp_path / "raw/Dataset807_CT"
+    assert read_json(folder / "dataset.json", "")["labels"] == LABELS
+    assert read_json(folder / "patients.json", "")["p2_a"] == "p2"
+    (label,) = folder.rglob("labelsT?/p2_a.nii.gz")
+    assert same_content(read_volume(label), organs(LABELS))
+    assert main([*words, "--name", "my-scans"]) == 2  # the id is taken

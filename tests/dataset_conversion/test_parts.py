@@ -1,0 +1,99 @@
+from pathlib import Path
+
+import pytest
+
+from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
+from mass_nnunet.dataset_conversion.parts import assign_parts, choose_test_patients, usable_labels
+from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
+from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.errors import UserError
+
+PATIENTS = [f"p{number:02d}" for number in range(20)]
+
+
+def case(patient: str, sequence: str = "a", **options: object) -> NiftiCase:
+    return NiftiCase(name=f"{patient}_{sequence}", patient=patient, image=Path("x"), table={}, **options)
+
+
+@pytest.mark.parametrize(("number", "fraction", "expected"), [(20, 0.2, 4), (2, 0.01, 1), (2, 0.99, 1), (20, 0, 0)])
+def test_number_of_test_patients(number, fraction, expected):
+    assert len(choose_test_patients(PATIENTS[:number], fraction, 0)) == expected
+
+
+def test_draw_depends_on_the_seed_alone():
+    first = choose_test_patients(PATIENTS, 0.2, 0)
+    assert first == choose_test_patients(PATIENTS[::-1], 0.2, 0)
+    assert first != choose_test_patients(PATIENTS, 0.2, 1)
+    assert first >= choose_test_patients(PATIENTS, 0.1, 0)
+
+
+def test_too_few_patients():
+    with pytest.raises(UserError, match=r"1 patient with complete labels is too few .*--test-fraction 0"):
+        choose_test_patients(PATIENTS[:1], 0.2, 0)
+    with pytest.raises(UserError, match=r"1 patient with complete labels"):
+        assign_parts([case("p00"), case("p01")], {"p00_a"}, 0.2, 0)
+
+
+def test_without_labels_all_is_unlabelled():
+    assert assign_parts([case("p00"), case("p01")], set(), 0.2, 0) == {
+        "p00_a": Part.UNLABELLED,
+        "p01_a": Part.UNLABELLED,
+    }
+
+
+def test_published_parts_are_kept():
+    cases = [case(patient, part=Part.TEST if patient == "p03" else Part.TRAIN) for patient in PATIENTS[:5]]
+    cases += [case("p03", "b"), case("p07")]
+    labelled = {c.name for c in cases if c.name not in ("p01_a", "p03_b", "p07_a")}
+    assert assign_parts(cases, labelled, 0.2, 0) == {
+        **{"p00_a": Part.TRAIN, "p01_a": Part.UNLABELLED, "p02_a": Part.TRAIN, "p03_a": Part.TEST},
+        **{"p04_a": Part.TRAIN, "p07_a": Part.UNLABELLED},
+    }
+
+
+def measures(*organs: str, cut_off: str = "") -> Measures:
+    """Of a scan with the labels of some organs; without any name, of one without labels."""
+    found = {
+        organ: Organ(volume_ml=1, centre_mm=(0, 0, 0), mean=0, sd=1, cut_off=organ == cut_off)
+        for organ in organs
+        if organ
+    }
+    return Measures(
+        size=(1, 1, 1), spacing=(1, 1, 1), origin=(0, 0, 0), intensity={}, content="", organs=found if organs else None
+    )
+
+
+def test_labels_are_used_where_every_organ_is_there():
+    labels = {"background": 0, "spleen": 1, "liver": 2}
+    cases = [case(name, label=Path("y")) for name in ("whole", "part", "other", "cut")] + [case("none")]
+    cases.append(case("short", label=Path("y"), may_stop_short=True))
+    found = {
+        "whole_a": measures("spleen", "liver"),
+        "part_a": measures("liver"),
+        "other_a": measures(""),
+        "cut_a": measures("spleen", "liver", cut_off="liver"),
+        "none_a": measures(),
+        "short_a": measures("spleen", "liver", cut_off="liver"),
+    }
+    lacking = {
+        "part_a": "no spleen in y",
+        "other_a": "no spleen, liver in y",
+        "short_a": "no whole liver in y",
+    }
+    assert usable_labels(cases, found, labels, keep_partial=False) == ({"whole_a", "cut_a"}, lacking)
+    used, the_same = usable_labels(cases, found, labels, keep_partial=True)
+    assert used == {"whole_a", "cut_a", "part_a", "short_a"}
+    assert the_same == lacking
+
+
+def test_a_patient_is_in_one_part():
+    cases = [case(patient, sequence) for patient in PATIENTS[:6] for sequence in ("a", "b")]
+    labelled = {c.name for c in cases if c.name not in ("p00_a", "p00_b") and not c.name.endswith("b")}
+    parts = assign_parts(cases, labelled, 0.4, 0)
+    tested = {name[:3] for name, part in parts.items() if part is Part.TEST}
+    assert len(tested) == 2
+    for c in cases:
+        if c.patient in tested:
+            assert parts.get(c.name) is (Part.TEST if c.name in labelled else None)
+        else:
+            assert parts[c.name] is (Part.TRAIN if c.name in labelled else Part.UNLABELLED)

@@ -1,0 +1,87 @@
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from mass_nnunet.data.volume import read_volume
+from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
+from mass_nnunet.dataset_conversion.staging import Stage
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import LABELS
+from native_trees import organs, same_content, scan, write
+
+TABLE = {value: value for value in LABELS.values()}
+
+
+@pytest.fixture
+def case(tmp_path) -> NiftiCase:
+    label = write(sitk.DICOMOrient(organs(LABELS), "PIR"), tmp_path / "label.nii.gz")
+    return NiftiCase(name="a", patient="a", image=write(scan(), tmp_path / "image.nii.gz"), label=label, table=TABLE)
+
+
+@pytest.fixture
+def stage(tmp_path) -> Stage:
+    stage = Stage(tmp_path / "stage", LABELS, "CT")
+    stage.tidy({"a"})
+    return stage
+
+
+def times(folder: Path) -> dict[str, int]:
+    return {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+
+
+def test_a_case_is_upright_and_measured(case, stage):
+    staged = stage.convert(case)
+    assert set(staged.measures.organs) == set(LABELS) - {"background"}
+    for path, expected in ((stage.image("a"), scan()), (stage.label("a"), organs(LABELS))):
+        volume = read_volume(path)
+        assert same_content(volume, expected)
+        assert np.array_equal(np.sign(np.diag(np.reshape(volume.GetDirection(), (3, 3)))), [-1, -1, 1])  # RAS in LPS
+
+
+def test_what_is_done_is_taken_up_as_it_was(case, stage):
+    first = stage.convert(case)
+    before = times(stage.folder)
+    second = stage.convert(case)
+    assert times(stage.folder) == before
+    assert (second.signature, second.notes) == (first.signature, first.notes)
+    assert second.measures.organs == {
+        name: replace(organ, centre_mm=list(organ.centre_mm)) for name, organ in first.measures.organs.items()
+    }
+    assert np.array_equal(second.preview.image, first.preview.image)
+
+
+@pytest.mark.parametrize("lost", ["a.npz", "a.nii.gz", "a_0000.nii.gz"])
+def test_a_case_that_lacks_a_file_is_converted_again(case, stage, lost):
+    stage.convert(case)
+    (stage.folder / lost).unlink()
+    stage.convert(case)
+    assert sorted(times(stage.folder)) == ["a.nii.gz", "a.npz", "a_0000.nii.gz"]
+
+
+def test_a_record_that_is_no_record_and_another_source(case, stage):
+    signature = stage.convert(case).signature
+    (stage.folder / "a.npz").write_bytes(b"half")
+    assert stage.convert(case).signature == signature
+    write(scan(1), case.image)
+    assert stage.convert(case).signature != signature
+    assert same_content(read_volume(stage.image("a")), scan(1))
+
+
+def test_bad_files_are_returned_and_bad_disks_raised(case, stage, monkeypatch):
+    wrong = replace(case, label=case.image.with_name("absent.nii.gz"))
+    error = stage.convert(wrong)
+    assert isinstance(error, UserError)
+    assert "absent.nii.gz cannot be read (No such file or directory): check the file" in str(error)
+    assert times(stage.folder) == {}
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez_compressed", full)
+    with pytest.raises(OSError) as caught:
+        stage.convert(case)
+    assert caught.value.filename == str(stage.folder / "a.npz")
+    assert sorted(times(stage.folder)) == ["a.nii.gz", "a_0000.nii.gz"]  # whole, but without a record not done

@@ -1,0 +1,44 @@
+"""What the check works with, without a scan."""
+
+from mass_nnunet.dataset_conversion.checks.findings import CheckedCase
+from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
+from mass_nnunet.dataset_conversion.source import Part
+
+CENTRES = {
+    "spleen": (100.0, 20.0, 60.0),
+    "right_kidney": (-60.0, 40.0, 0.0),
+    "left_kidney": (60.0, 40.0, 0.0),
+    "liver": (-70.0, 0.0, 60.0),
+}
+VOLUMES = {"spleen": 200.0, "right_kidney": 150.0, "left_kidney": 160.0, "liver": 1500.0}
+INTENSITY = {"min": -1024.0, "low": -1000.0, "median": -100.0, "high": 300.0, "max": 2000.0}
+
+
+def organ(name: str, **changes: object) -> Organ:
+    values = {"volume_ml": VOLUMES[name], "centre_mm": CENTRES[name], "mean": 90.0, "sd": 20.0, "cut_off": False}
+    return Organ(**values | changes)
+
+
+def measures(**changes: object) -> Measures:
+    """Of a CT without fault."""
+    values = {
+        "size": (60, 256, 256),
+        "spacing": (4.0, 1.5, 1.5),
+        "origin": (-190.0, -180.0, 20.0),
+        "intensity": INTENSITY,
+        "content": "abc",
+        "organs": {name: organ(name) for name in CENTRES},
+    }
+    return Measures(**values | changes)
+
+
+def checked(name: str = "a", **changes: object) -> CheckedCase:
+    values = {
+        "dataset": "Dataset801_A",
+        "patient": name,
+        "part": Part.TRAIN,
+        "image": f"images/{name}",
+        "label": f"labels/{name}",
+        "measures": measures(content=name),
+    }
+    return CheckedCase(name=name, **values | changes)

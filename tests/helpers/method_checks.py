@@ -1,0 +1,66 @@
+"""What every method must do that MASSTrainer is compared with, on the tiny group."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from torch import Tensor, nn
+
+from mass_nnunet.reporting.explain import load_model
+from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
+
+PATCH = (8, 16, 16)
+INSIDE = (slice(None), slice(2, -2), slice(4, -4), slice(4, -4))
+"""Of the logits (K, Z, Y, X) of a patch, those that do not suffer from nnU-Net's half precision towards the corners."""
+
+
+def started(name: str, dataset: str = "801") -> nnUNetTrainer:
+    """A trainer that is about to take its first step, late in the training, so that all ramps are up."""
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
+    one = trainer(name, dataset)
+    one.on_train_start()
+    one.network.train()
+    one.loss.progress = 1.0
+    return one
+
+
+def trained(name: str, dataset: str = "801") -> nnUNetTrainer:
+    """A trainer after an epoch, with its models written."""
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
+    one = trainer(name, dataset)
+    one.num_epochs = 1
+    one.run_training()
+    return one
+
+
+def model_folder(root: Path, dataset: str, name: str) -> Path:
+    """The results folder of a method's model of one dataset."""
+    return root / "results" / dataset / f"{name}__MASSPlans__{CONFIGURATION}"
+
+
+def predicted(root: Path, dataset: str, name: str, scan: Tensor) -> Tensor:
+    """Logits ``INSIDE`` a scan (C, Z, Y, X) of one patch, by nnU-Net's predictor, from the results folder alone."""
+    predictor = load_model(model_folder(root, dataset, name), 0, "checkpoint_final.pth", torch.device("cpu"))
+    with torch.no_grad():
+        return predictor.predict_sliding_window_return_logits(scan)[INSIDE].float()
+
+
+def damage_hidden(root: Path) -> None:
+    """Make raw data and all hidden labels unreadable, and delete the models."""
+    for name in (CT, MRI):
+        shutil.rmtree(root / "results" / name, ignore_errors=True)
+        shutil.rmtree(root / "raw" / name)
+        for case in entry(root, name)["unlabelled"]:
+            for pattern in (f"{case}_seg.b2nd", f"{case}.pkl", f"gt_segmentations/{case}.nii.gz"):
+                for file in (root / "preprocessed" / name).rglob(pattern):
+                    file.write_bytes(b"nothing")
+
+
+def gradients(loss: Tensor, part: nn.Module) -> float:
+    """Sum of the absolute gradient that a term has in a part of the network."""
+    found = torch.autograd.grad(loss, list(part.parameters()), retain_graph=True, allow_unused=True)
+    return sum(float(g.abs().sum()) for g in found if g is not None)

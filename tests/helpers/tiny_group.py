@@ -1,0 +1,66 @@
+"""A planned group of a tiny CT and a tiny MRI dataset, and trainers on it, for tests that train."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+
+from mass_nnunet.cli import main
+from mass_nnunet.runtime.env import HOOK_FOLDER
+from nnunet_threads import use_threads
+from tiny_raw import write_raw_dataset
+
+CT, MRI = "Dataset801_CTS", "Dataset802_MRS"
+CONFIGURATION = "3d_fullres"
+MODEL = f"MASSTrainer__MASSPlans__{CONFIGURATION}"
+
+
+def variables(root: Path) -> dict[str, str]:
+    """nnU-Net's environment for a root folder."""
+    folders = {f"nnUNet_{kind}": str(root / kind) for kind in ("raw", "preprocessed", "results")}
+    return folders | {"nnUNet_extTrainer": str(HOOK_FOLDER)}
+
+
+def make_group(root: Path, epochs: int = 2, iterations: int = 2, *options: str) -> None:
+    """Raw datasets, two folds (one labelled case of four; all) and plans under ``root``."""
+    cases = [f"{{}}{i}" for i in range(5)]
+    for name, letter, channel, seed in ((CT, "ct", "CT", 0), (MRI, "mr", "MRI", 1)):
+        named = [case.format(letter) for case in cases]
+        write_raw_dataset(root / "raw", name, channel, named, [letter + "un"], [letter + "test"], seed=seed)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in variables(root).items():
+            patch.setenv(variable, value)
+        use_threads(patch)
+        assert main(["split", "-d", "801", "802", "--label-rates", "0.25", "1.0", "--seeds", "1"]) == 0
+        schedule = ["--epochs", str(epochs), "--iterations", str(iterations), "--features", "4", "-np", "1"]
+        assert main(["plan", "-d", "801", "802", "--patch-size", "8", "16", "16", *schedule, *options]) == 0
+
+
+def trainer(name: str, dataset: str = "801", fold: int = 0, continue_training: bool = False) -> nnUNetTrainer:
+    """A trainer as ``nnUNetv2_train`` makes it, on the CPU."""
+    return get_trainer_from_args(
+        dataset, CONFIGURATION, fold, name, "MASSPlans", continue_training, torch.device("cpu")
+    )
+
+
+def entry(root: Path, name: str, fold: int = 0) -> dict:
+    """A fold in splits_final.json."""
+    return json.loads((root / "preprocessed" / name / "splits_final.json").read_text())[fold]
+
+
+def command(root: Path, *words: str, check: bool = True, **changes: str) -> subprocess.CompletedProcess:
+    """Run one of nnU-Net's commands as a user would."""
+    environment = os.environ | variables(root) | {"OMP_NUM_THREADS": "1"} | changes
+    executable = shutil.which(words[0], path=str(Path(sys.executable).parent))
+    # The locale of a test process may be C by now: some library sets it. nnU-Net's own output is UTF-8.
+    words = [executable, *words[1:]]
+    result = subprocess.run(words, env=environment, capture_output=True, encoding="utf-8", errors="replace")
+    assert not check or result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
+    return result

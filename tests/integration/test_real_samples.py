@@ -1,0 +1,56 @@
+"""The real samples of CHAOS, through the command line."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK as sitk
+
+from mass_nnunet.cli import main
+from mass_nnunet.data.files import read_json
+from mass_nnunet.data.volume import grid_distance, read_volume
+from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack
+from mass_nnunet.labels import LABELS
+from native_trees import SHARED_DATA
+
+pytestmark = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="no real data here")
+
+
+@pytest.fixture(autouse=True)
+def raw(tmp_path, monkeypatch) -> Path:
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    return tmp_path / "raw"
+
+
+def test_the_liver_of_the_ct_is_where_its_hounsfield_units_are(raw):
+    source = SHARED_DATA / "chaos_ct_native"
+    assert main(["convert", "chaos", str(source), "--ct-dataset-id", "803", "-np", "1"]) == 0
+    image = read_volume(raw / "Dataset803_CHAOSCT/imagesUn/chaos_ct_01_0000.nii.gz")
+    case = source / "Train_Sets/CT/1"
+    pairs = pair_by_name(list(case.glob("DICOM_anon/*.dcm")), list(case.glob("Ground/*.png")))
+    _, liver = read_labelled_stack(pairs, lambda plane, _: (plane > 0).astype(np.uint8))
+    liver = sitk.DICOMOrient(liver, "RAS")
+    assert grid_distance(image, liver) < 1e-3
+    inside = sitk.GetArrayFromImage(image)[sitk.GetArrayFromImage(liver) == 1]
+    assert np.std(inside) == pytest.approx(34.1, abs=0.1)  # 248 if slices and planes are paired by position
+    assert read_json(raw / "Dataset803_CHAOSCT/check.json", "")["chaos_ct_01"]["findings"] == []
+
+
+def test_the_mr_slice_keeps_its_four_organs(tmp_path, raw):
+    sample, case = SHARED_DATA / "chaos_mr_slice", tmp_path / "CHAOS/Train_Sets/MR/1/T1DUAL"
+    shutil.copytree(sample / "DICOM_anon", case / "DICOM_anon/InPhase")
+    shutil.copytree(sample / "Ground", case / "Ground")
+    options = ["-d", "802", "--sequences", "T1IN", "--test-fraction", "0", "-np", "1"]
+    assert main(["convert", "chaos", str(tmp_path / "CHAOS"), *options]) == 0
+    image = read_volume(raw / "Dataset802_CHAOS/imagesTr/chaos_01_T1IN_0000.nii.gz")
+    label = read_volume(raw / "Dataset802_CHAOS/labelsTr/chaos_01_T1IN.nii.gz")
+    assert image.GetSize() == label.GetSize() == (256, 256, 1)
+    assert image.GetSpacing() == pytest.approx((1.89453125, 1.89453125, 5.5))
+    # RAS: the first column is the patient's left, the first row the back.
+    plane = sitk.GetArrayFromImage(sitk.ReadImage(str(next((sample / "Ground").glob("*.png")))))[::-1, ::-1]
+    grays = np.array(
+        [{0: "background", 63: "liver", 126: "right_kidney", 189: "left_kidney"}.get(v) for v in range(190)]
+    )
+    expected = np.array([LABELS.get(name, 0) for name in grays] + [0] * 62 + [LABELS["spleen"]])[plane]
+    assert np.array_equal(sitk.GetArrayFromImage(label)[0], expected)

@@ -1,0 +1,82 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+from torch.nn.modules.conv import _ConvNd
+
+from mass_nnunet.networks.blocks import set_deep_supervision
+from mass_nnunet.networks.group import GroupNet, share_convolutions, share_decoder
+from small_network import CLASSES, PATCH, unet
+
+
+def network(modality: int = 0, share: Callable = share_convolutions) -> GroupNet:
+    unets = [unet(), unet()]
+    share(unets)
+    net = GroupNet(unets, modality)
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.InstanceNorm3d):
+                nn.init.normal_(module.weight)
+    return net
+
+
+def test_convolutions_are_shared_and_normalizations_are_not():
+    net, single = network(), unet()
+    count = {
+        kind: sum(p.numel() for m in single.modules() if isinstance(m, kind) for p in m.parameters(recurse=False))
+        for kind in (_ConvNd, nn.InstanceNorm3d)
+    }
+    # A decoder of dynamic-network-architectures holds its encoder, so that its modules are met once, not twice.
+    assert sum(p.numel() for p in net.parameters()) == count[_ConvNd] + 2 * count[nn.InstanceNorm3d]
+    assert count[nn.InstanceNorm3d] > 0
+
+
+def test_decoder_is_shared_and_encoders_are_not():
+    net, single = network(share=share_decoder), unet()
+    encoder = sum(p.numel() for p in single.encoder.parameters())
+    whole = sum(p.numel() for p in single.parameters())
+    assert sum(p.numel() for p in net.parameters()) == whole + encoder
+    assert all(other.decoder.encoder is other.encoder for other in net.unets)
+
+
+@pytest.mark.parametrize("share", [share_convolutions, share_decoder])
+@pytest.mark.parametrize("modality", [0, 1])
+def test_plain_weights_make_a_plain_unet_of_the_modality(modality, share):
+    net, plain = network(modality, share), unet()
+    plain.load_state_dict(net.plain_weights(), strict=True)
+    scans = torch.randn(2, 1, *PATCH)
+    torch.testing.assert_close(plain(scans), net(scans))
+    net.active = (1 - modality,)
+    assert not torch.allclose(plain(scans)[0], net(scans)[0])
+
+
+@pytest.mark.parametrize("share", [share_convolutions, share_decoder])
+def test_each_scan_goes_through_its_own_unet(share):
+    net = network(share=share)
+    scans = torch.randn(4, 1, *PATCH)
+    net.active = (0, 1)
+    together = net(scans)
+    assert [tuple(x.shape) for x in together] == [(4, CLASSES, *PATCH), (4, CLASSES, 8, 8, 8)]
+    for modality in range(2):
+        share = slice(2 * modality, 2 * modality + 2)
+        torch.testing.assert_close(net.unets[modality](scans[share])[0], together[0][share])
+    net.active = (1, 0)
+    assert not torch.allclose(net(scans)[0], together[0])
+
+
+def test_without_deep_supervision_the_finest_logits_alone():
+    net = network(modality=1)
+    scans = torch.randn(1, 1, *PATCH)
+    expected = net(scans)[0]
+    set_deep_supervision(net, False)
+    torch.testing.assert_close(net(scans), expected)
+    torch.testing.assert_close(net.unets[1](scans), expected)
+
+
+def test_state_loads_strictly_into_another_modalitys_model():
+    one, other = network(0), network(1)
+    other.load_state_dict(one.state_dict(), strict=True)
+    scans = torch.randn(1, 1, *PATCH)
+    one.active = (1,)
+    torch.testing.assert_close(one(scans)[0], other(scans)[0])

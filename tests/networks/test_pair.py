@@ -1,0 +1,93 @@
+import pytest
+import torch
+
+from mass_nnunet.losses.similarity import local_correlation_loss
+from mass_nnunet.networks.blocks import cpu_autocast
+from mass_nnunet.networks.pair import PairOutput, PairUNet
+from mass_nnunet.registration.atlas import EVIDENCE
+from mass_nnunet.registration.fields import warp
+from small_network import CLASSES, PATCH, unet
+from small_pair import pair_net
+
+
+@pytest.mark.parametrize("backward", [False, True])
+def test_training_registers_the_last_labelled_scan_to_the_others(backward):
+    net = pair_net(backward=backward).train()
+    torch.nn.init.normal_(net.pair.decoder.seg_layers[0].weight, std=0.1)
+    scans = torch.randn(3, 1, *PATCH)
+    output = net(scans)
+    assert isinstance(output, PairOutput)
+    assert output.fields.shape == (2, 3, *PATCH)
+    assert output.fields.dtype == torch.float32
+    with torch.no_grad(), cpu_autocast(scans.device):
+        torch.testing.assert_close(output.fields, net.pair(scans[[1, 1]], scans[[0, 2]]))
+        torch.testing.assert_close(output.warped, warp(scans[[1, 1]], output.fields))
+        if backward:
+            torch.testing.assert_close(output.backward, net.backward_pair(output.warped, scans[[1, 1]]))
+        else:
+            assert output.backward is None
+
+
+def test_every_parameter_is_trained():
+    """DDP needs it, and in particular that no segmentation head of the U-Net is left."""
+    net = pair_net(backward=True).train()
+    for pair in (net.pair, net.backward_pair):
+        torch.nn.init.normal_(pair.decoder.seg_layers[0].weight, std=0.1)
+    output = net(torch.randn(3, 1, *PATCH))
+    (output.fields.square().sum() + output.backward.square().sum()).backward()
+    without = [name for name, p in net.named_parameters() if p.grad is None]
+    assert without == []
+
+
+def test_starts_from_the_identity():
+    field = pair_net()(torch.randn(3, 1, *PATCH)).fields
+    assert 0 < field.abs().max() < 1e-2
+
+
+def test_learns_to_undo_a_shift():
+    torch.manual_seed(0)
+    coarse = torch.rand(1, 1, 4, 6, 6)
+    atlas = torch.nn.functional.interpolate(coarse, PATCH, mode="trilinear")
+    target = atlas.roll(-2, dims=4)
+    pair = PairUNet(unet(channels=2))
+    optimizer = torch.optim.Adam(pair.parameters(), 5e-3)
+    for _ in range(80):
+        loss = local_correlation_loss(warp(atlas, pair(atlas, target)), target, 5)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert loss.item() < 0.5 * local_correlation_loss(atlas, target, 5).item()
+
+
+def test_evaluation_propagates_the_labels_of_the_atlases():
+    """With a field of nothing, and one atlas, they are the atlas's own."""
+    net = pair_net(atlases=1).eval()
+    torch.nn.init.zeros_(net.pair.decoder.seg_layers[0].weight)
+    with torch.no_grad():
+        logits = net(torch.randn(2, 1, *PATCH))
+    assert logits.shape == (2, CLASSES, *PATCH)
+    torch.testing.assert_close(logits, EVIDENCE * net.atlases.labels_of(0).expand(2, -1, -1, -1, -1), atol=1e-4, rtol=0)
+
+
+def test_evaluation_registers_each_scan_for_itself():
+    net = pair_net().eval()
+    torch.nn.init.normal_(net.pair.decoder.seg_layers[0].weight, std=0.1)
+    scans = torch.randn(2, 1, *PATCH)
+    with torch.no_grad():
+        together = net(scans)
+        torch.testing.assert_close(net(scans[1:]), together[1:])
+    torch.testing.assert_close(together.sum(1), torch.full((2, *PATCH), EVIDENCE), atol=1e-3, rtol=0)
+
+
+def test_nnunet_gets_a_list_if_it_expects_one():
+    net = pair_net().eval()
+    net.pair.decoder.deep_supervision = True
+    with torch.no_grad():
+        (logits,) = net(torch.randn(1, 1, *PATCH))
+    assert logits.shape == (1, CLASSES, *PATCH)
+
+
+def test_state_loads_strictly_whatever_deep_supervision_is():
+    trained, fresh = pair_net(deep_supervision=True), pair_net(atlases=0)
+    fresh.load_state_dict(trained.state_dict(), strict=True)
+    assert fresh.atlases.count.tolist() == [2]

@@ -1,0 +1,213 @@
+import pytest
+import torch
+
+from mass_nnunet.batch import Layout
+from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.losses.overlap import one_hot
+from mass_nnunet.objectives.mass import TERMS
+from mass_nnunet.training.loaders import UNKNOWN
+from small_network import PATCH, batch, network, objective
+
+LAYOUT = Layout(2, 2, 1)
+OFF = dict.fromkeys(DEFAULTS["weights"], 0.0)
+
+
+def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **changes: object):
+    """One forward and backward pass of a random network with the given weights."""
+    torch.manual_seed(seed)
+    net = network(layout).train()
+    net.active = tuple(range(layout.modalities))
+    loss = objective(layout, weights=weights, **changes)
+    loss.progress = 1.0
+    scans, labels = batch(layout)
+    loss.taught = sure(torch.randint(0, 3, (layout.modalities * layout.unlabelled, *PATCH)))
+    # Fields so wild that they fold.
+    net.correspondence.residuals[-1].field.weight.data *= 10
+    value = loss(net(scans), labels)
+    value.backward()
+    return net, loss, value
+
+
+def sure(labels: torch.Tensor) -> torch.Tensor:
+    """What a teacher that is sure of labels (B, Z, Y, X) says."""
+    return 0.9 * one_hot(labels[:, None], 3) + 0.1 / 3
+
+
+def parts_with_gradient(net: torch.nn.Module) -> set[str]:
+    parts = {
+        "encoder 0": net.unets[0].encoder,
+        "encoder 1": net.unets[1].encoder,
+        "decoder": net.unets[0].decoder.stages,
+        "head": net.unets[0].decoder.seg_layers[-1],
+        "correspondence": net.correspondence,
+    }
+    return {
+        name
+        for name, part in parts.items()
+        if any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+    }
+
+
+REGISTERING = {"encoder 0", "encoder 1", "decoder", "correspondence"}
+
+
+@pytest.mark.parametrize(
+    ("term", "expected"),
+    [
+        ("supervised", {"encoder 0", "encoder 1", "decoder", "head"}),
+        ("atlas", REGISTERING),
+        ("similarity", REGISTERING),
+        ("smoothness", REGISTERING),
+        ("unfolding", REGISTERING),
+        ("semantic", REGISTERING),
+        ("anatomical", REGISTERING),
+        ("teaching", REGISTERING | {"head"}),
+    ],
+)
+def test_each_term_has_a_gradient_in_every_part_that_it_trains(term, expected):
+    weights = OFF if term == "supervised" else OFF | {term: 1.0}
+    with_term, _, _ = trained_step(weights)
+    if term != "supervised":  # the supervised loss has no weight: take its gradient away
+        alone, _, _ = trained_step(OFF)
+        for p, q in zip(with_term.parameters(), alone.parameters(), strict=True):
+            if p.grad is not None and q.grad is not None:
+                p.grad -= q.grad
+                p.grad[p.grad.abs() < 1e-7] = 0
+    assert parts_with_gradient(with_term) == expected
+
+
+@pytest.mark.parametrize("kind", ["mse", "kl"])
+def test_other_anatomical_losses_train_the_same_parts(kind):
+    net, _, value = trained_step(OFF | {"anatomical": 1.0}, anatomical=kind)
+    assert torch.isfinite(value)
+    assert parts_with_gradient(net) == REGISTERING | {"head"}
+
+
+@pytest.mark.parametrize("name", ["nmi", "mind"])
+def test_images_of_two_modalities_are_compared_if_asked(name):
+    net, loss, value = trained_step(OFF | {"inter_modal": 1.0}, inter_modal_similarity=name)
+    torch.testing.assert_close(value.detach(), loss.terms["supervised"] + loss.terms["inter_modal"])
+    assert any(p.grad.abs().sum() > 0 for p in net.correspondence.parameters())
+    _, without, _ = trained_step(OFF)
+    assert without.terms["inter_modal"] == 0
+
+
+def test_the_similarity_is_the_chosen_one():
+    values = {
+        name: float(trained_step(OFF, similarity=name)[1].terms["similarity"]) for name in ("lncc", "mse", "mind")
+    }
+    assert len(set(values.values())) == 3
+
+
+def test_total_is_the_weighted_sum_of_the_terms():
+    _, loss, value = trained_step(DEFAULTS["weights"])
+    assert set(loss.terms) == set(TERMS)
+    scale = {"supervised": 1.0} | DEFAULTS["weights"]
+    torch.testing.assert_close(value.detach(), sum(scale[t] * loss.terms[t] for t in scale))
+
+
+def test_unsupervised_terms_ramp_up():
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    loss = objective(LAYOUT, weights=OFF | {"anatomical": 1.0})
+    scans, labels = batch(LAYOUT)
+    output = net(scans)
+    values = []
+    for progress in (0.0, 1.0):
+        loss.progress = progress
+        values.append(float((loss(output, labels) - loss.terms["supervised"]).detach()))
+    assert values[0] == pytest.approx(values[1] * 0.0067379, rel=1e-2)
+
+
+def test_labels_of_unlabelled_scans_change_nothing_without_a_teacher():
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    loss = objective(LAYOUT)
+    loss.progress = 1.0
+    scans, labels = batch(LAYOUT)
+    output = net(scans)
+    before = loss(output, labels)
+    for level in labels:
+        level[[2, 5]] = UNKNOWN
+    assert torch.equal(loss(output, labels), before)
+
+
+def teaching(propagated: torch.Tensor, teacher: torch.Tensor, *, atlases: bool) -> tuple[float, list[torch.Tensor]]:
+    """The term, and its gradients by the logits of the head and by the fields, of a teacher and propagated labels.
+
+    Args:
+        propagated: labels (2, Z, Y, X) of the two unlabelled scans.
+        teacher: what it is sure of, the same.
+        atlases: whether there is a branch of them.
+    """
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    loss = objective(LAYOUT, weights=OFF | {"teaching": 1.0})
+    loss.progress, loss.taught = 1.0, sure(teacher)
+    scans, labels = batch(LAYOUT)
+    labels[0][[2, 5], 0] = propagated
+    output = net(scans)
+    logits = torch.zeros_like(output.logits[0], requires_grad=True)
+    fields = (3 * torch.randn_like(output.fields)).requires_grad_()
+    output = output._replace(logits=[logits, *output.logits[1:]], fields=fields if atlases else None)
+    total = loss(output, labels) - loss.supervised(
+        [x[[0, 1, 3, 4]] for x in output.logits], [y[[0, 1, 3, 4]] for y in labels]
+    )
+    total.backward()
+    return float(loss.terms["teaching"]), [logits.grad, fields.grad]
+
+
+@pytest.mark.parametrize("atlases", [True, False])
+def test_the_head_learns_what_teacher_and_atlases_agree_on(atlases):
+    teacher, propagated = torch.ones(2, *PATCH).long(), torch.ones(2, *PATCH).long()
+    propagated[:, :4] = 2  # they contradict each other
+    propagated[:, :, :8] = UNKNOWN  # the teacher alone
+    _, (gradient, _) = teaching(propagated, teacher, atlases=atlases)
+    hidden = gradient[[2, 5]]
+    contradicted = torch.zeros(PATCH, dtype=torch.bool)
+    contradicted[:4, 8:] = True
+    assert (hidden[:, 1, ~contradicted] < 0).all()  # class 1 is to rise
+    assert not hidden[:, :, contradicted].any()
+
+
+def test_the_atlas_branch_learns_what_they_say_together():
+    torch.manual_seed(1)
+    teacher = torch.randint(0, 3, (2, *PATCH))
+    value, (_, fields) = teaching(teacher, teacher, atlases=True)
+    other, _ = teaching(teacher.roll(1, 1), teacher, atlases=True)
+    alone, (_, none) = teaching(teacher, teacher, atlases=False)
+    assert value > alone
+    assert other != value
+    assert none is None
+    # Targets are, by modality, a labelled and an unlabelled one, from the atlas of the same modality and the other's.
+    reached = fields.flatten(1).abs().sum(1) > 0
+    assert reached.tolist() == [False, True] * 4
+
+
+def test_without_a_teacher_nobody_teaches():
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    loss = objective(LAYOUT)
+    loss(net(batch(LAYOUT)[0]), batch(LAYOUT)[1])
+    assert loss.terms["teaching"] == 0
+
+
+def test_validation_is_nnunets_own_loss():
+    net = network(LAYOUT).eval()
+    net.active = (0, 1)
+    scans, labels = batch(LAYOUT)
+    loss = objective(LAYOUT)
+    output = net(scans)
+    assert torch.equal(loss(output, labels), loss.supervised(output, labels))
+
+
+def test_three_modalities():
+    layout = Layout(3, 1, 1)
+    net, loss, value = trained_step(DEFAULTS["weights"], layout=layout)
+    assert torch.isfinite(value)
+    assert all(torch.isfinite(loss.terms[t]) for t in TERMS)
+    assert any(p.grad.abs().sum() > 0 for p in net.unets[2].encoder.parameters())

@@ -1,0 +1,121 @@
+import pytest
+import torch
+
+from mass_nnunet.losses.deformation import diffusion_loss
+from mass_nnunet.losses.overlap import one_hot
+from mass_nnunet.losses.similarity import SIMILARITIES
+from mass_nnunet.networks.pair import PairOutput
+from mass_nnunet.objectives.registration import RegistrationObjective
+from small_network import CLASSES, PATCH
+from small_pair import LAYOUT, pair_net
+
+WEIGHTS = {"similarity": 1.0, "smoothness": 0.5, "image_cycle": 0.25, "anatomy_cycle": 2.0}
+
+
+def objective(weights: dict, similarity: str = "lncc") -> RegistrationObjective:
+    return RegistrationObjective(LAYOUT, CLASSES, similarity, weights)
+
+
+def trained_step(weights: dict, *, backward: bool, similarity: str = "lncc"):
+    net = pair_net(backward=backward).train()
+    for pair in filter(None, (net.pair, net.backward_pair)):
+        torch.nn.init.normal_(pair.decoder.seg_layers[0].weight, std=0.1)
+    loss = objective(weights, similarity)
+    scans = torch.randn(3, 1, *PATCH)
+    labels = torch.randint(0, CLASSES, (3, 1, *PATCH))
+    value = loss(net(scans), [labels])
+    value.backward()
+    return net, loss, value, (scans, labels)
+
+
+def has_gradient(part: torch.nn.Module) -> bool:
+    return any(p.grad is not None and p.grad.abs().sum() > 0 for p in part.parameters())
+
+
+@pytest.mark.parametrize(
+    ("term", "backward_learns"),
+    [("similarity", False), ("smoothness", True), ("image_cycle", True), ("anatomy_cycle", True)],
+)
+def test_each_term_has_a_gradient_in_every_part_that_it_trains(term, backward_learns):
+    net, _, _, _ = trained_step({term: 1.0}, backward=True)
+    assert has_gradient(net.pair.encoder)
+    assert has_gradient(net.pair.decoder.stages)
+    assert has_gradient(net.backward_pair) == backward_learns
+
+
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_every_similarity_trains_the_network(similarity):
+    net, _, value, (scans, _) = trained_step({"similarity": 1.0}, backward=False, similarity=similarity)
+    assert has_gradient(net.pair.encoder)
+    with torch.no_grad():
+        expected = SIMILARITIES[similarity](net(scans).warped, scans[[0, 2]])
+    torch.testing.assert_close(value.detach(), expected)
+
+
+def test_total_is_the_weighted_sum_of_the_terms():
+    _, loss, value, _ = trained_step(WEIGHTS, backward=True)
+    assert set(loss.terms) == {*WEIGHTS, "folding"}
+    torch.testing.assert_close(value.detach(), sum(WEIGHTS[name] * loss.terms[name] for name in WEIGHTS))
+
+
+def test_labels_of_targets_change_nothing():
+    net, loss, value, (scans, labels) = trained_step(WEIGHTS, backward=True)
+    other = labels.clone()
+    other[[0, 2]] = (labels[[0, 2]] + 1) % CLASSES
+    assert torch.equal(loss(net(scans), [other]), value)
+    other[1] = (labels[1] + 1) % CLASSES
+    assert not torch.equal(loss(net(scans), [other]), value)
+
+
+def test_without_a_cycle_no_label_counts():
+    net, loss, value, (scans, labels) = trained_step({"similarity": 1.0, "smoothness": 1.0}, backward=False)
+    assert set(loss.terms) == {"similarity", "smoothness", "folding"}
+    assert torch.equal(loss(net(scans), [(labels + 1) % CLASSES]), value)
+
+
+def shift(voxels: float, *, folded: bool = False) -> torch.Tensor:
+    field = torch.zeros(2, 3, *PATCH)
+    field[:, 2] = voxels
+    if folded:
+        field[:, 2, ..., 8:] -= 2 * torch.arange(8)
+    return field
+
+
+def cycle(back: float) -> dict[str, float]:
+    """The terms where the atlas is shifted by two voxels, and then back by ``back``."""
+    scans = torch.zeros(3, 1, *PATCH)
+    scans[1, ..., 6:10] = 1.0  # an organ that is nowhere near the border
+    labels = scans.long()
+    output = PairOutput(scans, shift(2), torch.roll(scans[[1, 1]], -2, 4), shift(back))
+    loss = objective(WEIGHTS)
+    loss(output, [labels])
+    return {name: float(value) for name, value in loss.terms.items()}
+
+
+def test_a_closed_cycle_costs_nothing():
+    terms = cycle(-2)
+    assert terms["image_cycle"] == pytest.approx(0, abs=1e-6)
+    assert terms["anatomy_cycle"] == pytest.approx(0, abs=1e-5)
+    assert terms["smoothness"] == terms["folding"] == 0
+
+
+def test_a_cycle_that_ends_two_voxels_beside():
+    terms = cycle(0)
+    # Two columns of sixteen are missed on either side. Of four columns two overlap; the absent class costs nothing.
+    assert terms["image_cycle"] == pytest.approx(4 / 16)
+    assert terms["anatomy_cycle"] == pytest.approx(0.5 / 2, abs=1e-4)
+
+
+def test_folding_and_the_smoothness_of_both_fields():
+    scans = torch.randn(3, 1, *PATCH)
+    loss = objective(WEIGHTS)
+    loss(PairOutput(scans, shift(0, folded=True), scans[[1, 1]], shift(0)), [torch.zeros(3, 1, *PATCH).long()])
+    assert float(loss.terms["folding"]) == pytest.approx(7 / 15)
+    assert float(loss.terms["smoothness"]) == pytest.approx(float(diffusion_loss(shift(0, folded=True))) / 2)
+
+
+def test_validation_is_the_dice_of_the_propagated_labels():
+    labels = torch.randint(0, CLASSES, (2, 1, *PATCH))
+    right = 20 * one_hot(labels, CLASSES)
+    assert float(objective(WEIGHTS)([right], [labels])) == pytest.approx(0, abs=1e-4)
+    assert float(objective(WEIGHTS)([right.roll(1, 1)], [labels])) == pytest.approx(1, abs=1e-2)

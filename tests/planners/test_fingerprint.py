@@ -1,0 +1,75 @@
+"""planners/fingerprint.py: intensities of the body, shapes of all scans to train on, and no label."""
+
+import json
+
+import numpy as np
+import pytest
+from nnunetv2.imageio.nibabel_reader_writer import NibabelIOWithReorient
+
+from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.errors import UserError
+from mass_nnunet.planners.fingerprint import (
+    VOXELS_PER_SCAN,
+    BodyFingerprintExtractor,
+    intensity_properties,
+    sample_body,
+)
+from nnunet_threads import use_threads
+from tiny_raw import write_raw_dataset, write_scan
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    monkeypatch.setenv("nnUNet_preprocessed", str(tmp_path / "preprocessed"))
+    use_threads(monkeypatch)
+    return write_raw_dataset(tmp_path / "raw", "Dataset801_A", "CT", ["a"], ["b"], ["c"])
+
+
+def draw(path, image, is_ct):
+    write_scan(path, image, (1, 1, 1))
+    (values,) = sample_body([str(path)], reader=NibabelIOWithReorient, is_ct=(is_ct,))
+    assert len(values) == VOXELS_PER_SCAN
+    return values
+
+
+def test_body_of_a_ct_is_its_soft_tissue(tmp_path):
+    image = np.array([-1000, -300, -100, 0, 40, 200, 1500], np.int16).repeat(10).reshape(7, 2, 5)
+    assert set(draw(tmp_path / "a.nii.gz", image, is_ct=True)) == {-100, 0, 40, 200}
+
+
+def test_body_of_an_mri_is_what_is_not_zero(tmp_path):
+    image = np.array([0, 0, 5, 1500], np.int16).repeat(10).reshape(4, 2, 5)
+    assert set(draw(tmp_path / "a.nii.gz", image, is_ct=False)) == {5, 1500}
+
+
+@pytest.mark.parametrize(("is_ct", "reason"), [(True, "is it a CT in Hounsfield units"), (False, "no voxel but 0")])
+def test_a_scan_without_body_is_named(tmp_path, is_ct, reason):
+    image = np.full((4, 2, 5), 2000 if is_ct else 0, np.int16)
+    with pytest.raises(UserError, match=rf"empty.nii.gz .*{reason}"):
+        draw(tmp_path / "empty.nii.gz", image, is_ct)
+
+
+def test_properties_are_those_after_clipping():
+    values = np.arange(1001, dtype=np.float32)
+    properties = intensity_properties(values)
+    assert (properties["percentile_00_5"], properties["percentile_99_5"]) == (5, 995)
+    assert (properties["min"], properties["median"], properties["max"]) == (0, 500, 1000)
+    assert properties["mean"] == pytest.approx(500)
+    assert properties["std"] == pytest.approx(np.clip(values, 5, 995).std())
+    assert properties["std"] < values.std()
+
+
+def test_training_and_unlabelled_scans_are_in_it_and_test_scans_are_not(raw):
+    write_scan(raw / "imagesUn" / "b_0000.nii.gz", np.ones((9, 20, 21), np.int16), (3.0, 2.0, 1.0))
+    fingerprint = BodyFingerprintExtractor(RawDataset.load(801), 1).run()
+    assert [list(shape) for shape in fingerprint["shapes_after_crop"]] == [[8, 24, 24], [9, 20, 21]]
+    assert fingerprint["spacings"][1] == pytest.approx([3, 2, 1])
+
+
+def test_labels_are_not_even_opened_and_the_file_is_what_is_returned(raw, tmp_path):
+    before = BodyFingerprintExtractor(RawDataset.load(801), 1).run()
+    (raw / "labelsTr" / "a.nii.gz").write_bytes(b"no image")
+    after = BodyFingerprintExtractor(RawDataset.load(801), 1).run()
+    written = json.loads((tmp_path / "preprocessed" / "Dataset801_A" / "dataset_fingerprint.json").read_text())
+    assert json.loads(json.dumps(before)) == json.loads(json.dumps(after)) == written

@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from mass_nnunet.registration.atlas import AtlasBank
+
+PATCH = (4, 8, 8)
+
+
+def bank() -> AtlasBank:
+    return AtlasBank(modalities=2, capacity=3, channels=1, classes=3, patch=PATCH)
+
+
+def test_gives_back_what_was_put_in():
+    atlases = bank()
+    image, label = torch.rand(1, *PATCH).half().float(), torch.randint(0, 3, PATCH)
+    atlases.put(1, [image], [label])
+    assert atlases.count.tolist() == [0, 1]
+    torch.testing.assert_close(atlases.images_of(1), image[None])
+    assert torch.equal(atlases.labels_of(1).argmax(1)[0], label)
+    assert len(atlases.images_of(0)) == 0
+
+
+def test_templates_come_after_the_outlined_ones():
+    atlases = bank()
+    images = [torch.full((1, *PATCH), float(i)) for i in range(3)]
+    atlases.put(1, images[:1], [torch.full(PATCH, 1)])
+    atlases.put_templates(1, images[1:], [torch.full(PATCH, 2)] * 2)
+    assert atlases.outlined.tolist() == [0, 1]
+    assert torch.equal(atlases.images_of(1), torch.stack(images))
+    assert atlases.labels_of(1)[:, :, 0, 0, 0].argmax(1).tolist() == [1, 2, 2]
+    atlases.put_templates(1, [], [])
+    assert atlases.count.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(("count", "message"), [(0, "needs an outlined atlas"), (4, "do not fit")])
+def test_wrong_number_is_refused(count, message):
+    with pytest.raises(ValueError, match=message):
+        bank().put(0, [torch.zeros(1, *PATCH)] * count, [torch.zeros(PATCH)] * count)
+
+
+def test_more_templates_than_places_are_refused():
+    atlases = bank()
+    atlases.put(0, [torch.zeros(1, *PATCH)], [torch.zeros(PATCH)])
+    with pytest.raises(ValueError, match="4 atlases do not fit into a bank of 3"):
+        atlases.put_templates(0, [torch.zeros(1, *PATCH)] * 3, [torch.zeros(PATCH)] * 3)
+
+
+def test_wrong_size_is_refused():
+    with pytest.raises(ValueError, match="shape"):
+        bank().put(0, [torch.zeros(1, 4, 8, 9)], [torch.zeros(4, 8, 9)])
+
+
+def test_the_atlas_that_matches_the_scan_decides():
+    torch.manual_seed(0)
+    atlases = bank()
+    scan = torch.randn(1, *PATCH)
+    images = [scan, torch.randn(1, *PATCH)]
+    atlases.put(0, images, [torch.full(PATCH, 1), torch.full(PATCH, 2)])
+    fused = atlases.fuse(0, scan, torch.zeros(2, 3, *PATCH))
+    assert fused.shape == (3, *PATCH)
+    torch.testing.assert_close(fused.sum(0), torch.ones(PATCH))
+    assert (fused[1] > 0.9).float().mean() > 0.9
+
+
+def test_travels_with_the_state():
+    atlases, other = bank(), bank()
+    atlases.put(0, [torch.ones(1, *PATCH)], [torch.ones(PATCH)])
+    other.load_state_dict(atlases.state_dict())
+    assert torch.equal(other.images_of(0), atlases.images_of(0))

@@ -1,0 +1,118 @@
+"""Pictures: the right slice, the right side, files that come out whole."""
+
+import matplotlib
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from PIL import Image
+
+from mass_nnunet.labels import LABELS
+from mass_nnunet.reporting.drawing import COLOURS, grey_window, read_radiological, typical_slice
+from mass_nnunet.reporting.figures import Scan, plot_curves, plot_overlays, plot_registration, plot_terms
+
+SHAPE = (6, 40, 48)
+
+
+def body():
+    """Label map (Z, Y, X) in LPS: liver on the patient's right, spleen on the left, in slices 2 to 4."""
+    labels = np.zeros(SHAPE, np.uint8)
+    labels[2:5, 10:30, 4:18] = LABELS["liver"]
+    labels[2:4, 10:24, 34:44] = LABELS["spleen"]
+    return labels
+
+
+def write(path, array, orientation="LPS"):
+    image = sitk.GetImageFromArray(array)
+    image.SetSpacing((1.0, 1.0, 5.0))
+    sitk.WriteImage(sitk.DICOMOrient(image, orientation), str(path))
+    return path
+
+
+def share_of(picture, colour):
+    """Column of the picture, 0 to 1, around which the pixels of a colour lie."""
+    wanted = np.array([int(colour[i : i + 2], 16) for i in (1, 3, 5)])
+    near = np.abs(picture.astype(int) - wanted).sum(-1) < 40
+    assert near.any()
+    return np.nonzero(near)[1].mean() / picture.shape[1]
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RAS", "LAS", "PIR"])
+def test_reading_turns_every_orientation_to_the_radiological(tmp_path, orientation):
+    array, spacing = read_radiological(write(tmp_path / "x.nii.gz", body(), orientation))
+    np.testing.assert_array_equal(array, body())
+    assert spacing == pytest.approx((5.0, 1.0, 1.0))
+
+
+def test_typical_slice_is_where_all_organs_are_large():
+    assert typical_slice(body()) == 2
+    labels = body()
+    labels[3, 10:24, 30:34] = LABELS["spleen"]
+    assert typical_slice(labels) == 3
+    assert typical_slice(np.zeros(SHAPE, int)) == 3
+
+
+def test_window_of_ct_is_fixed_and_of_others_is_not():
+    image = np.linspace(0, 1000, 1001)
+    assert grey_window(image, "CT") == (-160, 240)
+    assert grey_window(image, "MRI") == pytest.approx((10, 995))
+
+
+@pytest.mark.parametrize("orientation", ["LPS", "RAS"])
+def test_overlays_show_the_liver_on_the_left_of_the_picture(tmp_path, orientation):
+    image = write(tmp_path / "image.nii.gz", np.zeros(SHAPE, np.float32), orientation)
+    truth = write(tmp_path / "truth.nii.gz", body(), orientation)
+    scan = Scan("CT", "CT", image, truth, {})
+    plot_overlays([scan], tmp_path / "overlays.png")
+    picture = np.asarray(Image.open(tmp_path / "overlays.png").convert("RGB"))
+    panel = picture[: picture.shape[0] * 3 // 4, picture.shape[1] // 2 :]  # the truth, without the legend
+    assert share_of(panel, COLOURS[3]) < 0.5 < share_of(panel, COLOURS[0])
+
+
+def test_overlays_have_a_column_for_each_method(tmp_path):
+    truth = write(tmp_path / "truth.nii.gz", body())
+    nothing = write(tmp_path / "nothing.nii.gz", np.zeros(SHAPE, np.uint8))
+    image = write(tmp_path / "image.nii.gz", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
+    widths = []
+    for predictions in ({}, {"A": truth, "B": nothing}):
+        plot_overlays([Scan("MRI", "MRI", image, truth, predictions)] * 2, tmp_path / "new" / "overlays.png")
+        widths.append(Image.open(tmp_path / "new" / "overlays.png").width)
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.02)
+    assert [file.name for file in (tmp_path / "new").iterdir()] == ["overlays.png"]
+
+
+def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_some(tmp_path):
+    labels = body()[:, ::-1, ::-1]  # to RAS
+    image = np.zeros(SHAPE)
+    probabilities = np.eye(5)[labels].transpose(3, 0, 1, 2)
+    wave = np.zeros((3, *SHAPE))
+    wave[1:] = 3 * np.sin(np.arange(SHAPE[2]) / 4)
+    shares = []
+    for field in (np.zeros((3, *SHAPE)), wave):
+        path = tmp_path / "registration.png"
+        plot_registration(image, image, image, field, labels, probabilities, labels, path, spacing=(5.0, 1.2, 1.0))
+        picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
+        grid = picture[60:-90, int(picture.shape[1] * 0.51) : int(picture.shape[1] * 0.655)]
+        lit = grid[..., 2] > 150
+        shares.append(lit.mean(axis=1).max())
+        assert share_of(picture[:-60, : picture.shape[1] // 6], COLOURS[3]) < 0.5  # the atlas's liver: patient's right
+    assert shares[0] > 0.95 > shares[1]  # a straight line fills a whole row of the picture
+
+
+def test_pictures_do_not_depend_on_the_style_that_a_caller_has_set(tmp_path):
+    plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "plain.png")
+    with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red"}):
+        plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "styled.png")
+        assert matplotlib.rcParams["font.size"] == 30
+    assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()
+
+
+def test_curves_and_terms_are_drawn_from_nnunets_log(tmp_path):
+    log = {"train_losses": [1.0, 0.5], "val_losses": [1.1, 0.7], "mean_fg_dice": [0.1, 0.4], "lrs": [0.1, 0.05]}
+    log |= {f"mass_{term}": [1.0, 0.2] for term in "abcde"} | {f"mass_{term}": [0.0, 0.0] for term in "fghi"}  # off
+    plot_curves({"one": log, "two": log}, tmp_path / "curves.png")
+    plot_terms(log, tmp_path / "terms.png")
+    plot_terms({"mass_a": [1.0], "lrs": [0.1]}, tmp_path / "first.png")  # after the first epoch
+    sizes = {name: Image.open(tmp_path / f"{name}.png").size for name in ("curves", "terms", "first")}
+    assert sizes["terms"][0] == pytest.approx(4 * sizes["first"][0], rel=0.01)
+    assert sizes["terms"][1] == pytest.approx(2 * sizes["first"][1], rel=0.01)
+    assert np.asarray(Image.open(tmp_path / "curves.png").convert("L")).std() > 5

@@ -1,0 +1,64 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mass_nnunet.runtime import child
+
+PYTHON = sys.executable
+
+
+def test_command_that_does_not_listen_is_killed(monkeypatch):
+    monkeypatch.setattr(child, "_PATIENCE", 0.2)
+    code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
+    process = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE)
+    process.stdout.readline()
+    child.stop(process)
+    assert process.returncode == -signal.SIGKILL
+    process.stdout.close()
+
+
+def test_output_of_both_streams_is_logged(tmp_path):
+    log = tmp_path / "log"
+    code = "import os, sys; print(os.environ['X'], flush=True); sys.stderr.write('bar 1\\rbar 2'); sys.exit(3)"
+    with log.open("wb") as output:
+        status = child.start([PYTHON, "-c", code], output, os.environ | {"X": "value"}).wait()
+    assert child.last_lines(log) == ["value", "bar 1", "bar 2"]
+    assert child.how_it_ended(status) == "failed with exit status 3"
+    assert child.how_it_ended(-9) == "was killed by signal 9"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
+def test_child_ends_with_a_killed_parent_that_a_shell_put_into_its_background(tmp_path):
+    code = f"""
+import os, signal, sys, time
+from mass_nnunet import child
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+code = '''
+import os, time
+open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
+try:
+    time.sleep(60)
+except KeyboardInterrupt:
+    open({str(tmp_path / "interrupted")!r}, "w").close()
+'''
+with open({str(tmp_path / "log")!r}, "wb") as output:
+    child.start([sys.executable, "-c", code], output, os.environ)
+time.sleep(60)
+"""
+    parent = subprocess.Popen([PYTHON, "-c", code])
+    wait_for(tmp_path / "pid")
+    parent.kill()
+    parent.wait()
+    wait_for(tmp_path / "interrupted")
+
+
+def wait_for(file: Path) -> None:
+    end = time.monotonic() + 60
+    while not file.exists():
+        assert time.monotonic() < end
+        time.sleep(0.05)

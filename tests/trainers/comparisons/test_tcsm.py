@@ -1,0 +1,69 @@
+import pytest
+import torch
+
+from mass_nnunet.training.transformations import transform
+from method_checks import INSIDE, PATCH, damage_hidden, gradients, model_folder, predicted, started, trained
+from tiny_group import CT, MRI, trainer
+
+
+def test_a_step_and_what_it_teaches(root):
+    one = started("TCSMTrainer")
+    batch = next(one.dataloader_train)
+    assert len(batch["keys"]) == 3  # two labelled scans and an unlabelled one
+    weights = [[p.clone() for p in one.module.parameters()]]
+    result = one.train_step(batch)
+    assert set(result) == {"loss", "supervised", "consistency"}
+    assert float(result["loss"]) == pytest.approx(result["supervised"] + result["consistency"], abs=1e-5)
+
+    # The teacher is the plain mean of what the student was and is.
+    weights.append([p.clone() for p in one.module.parameters()])
+    one.train_step(batch)
+    weights.append(list(one.module.parameters()))
+    for weight, *students in zip(one.teacher.network.parameters(), *weights, strict=True):
+        torch.testing.assert_close(weight, sum(students) / 3)
+    assert one.teacher.momentum == 0.999
+
+
+def test_consistency_is_the_squared_difference_and_teaches_the_student_alone(root):
+    one = started("TCSMTrainer")
+    batch = next(one.dataloader_train)
+    one.train_step(batch)
+    logits = one.network(batch["data"])
+    consistency = one.terms(logits, batch["target"])["consistency"]
+    turned = transform(logits[0].softmax(1), one.transformations)
+    expected = (turned - one.expected).square().sum() / turned.numel()
+    torch.testing.assert_close(consistency, expected)
+    assert consistency.item() > 0
+    for part in (one.module.encoder, one.module.decoder.stages, one.module.decoder.seg_layers[-1]):
+        assert gradients(consistency, part) > 0
+    assert not one.expected.requires_grad
+    trained_ones = {id(p) for group in one.optimizer.param_groups for p in group["params"]}
+    assert trained_ones == {id(p) for p in one.module.parameters()}
+    assert not any(p.requires_grad for p in one.teacher.network.parameters())
+
+
+def test_trains_its_own_dataset_alone_and_hidden_labels_change_nothing(root):
+    one = trained("TCSMTrainer", "802")
+    assert not (root / "results" / CT).exists()
+    expected = one.module.state_dict()
+    scan = torch.randn(1, *PATCH)
+    one.set_deep_supervision_enabled(False)
+    with torch.no_grad():
+        logits = one.network.eval()(scan[None])[0]
+    torch.testing.assert_close(predicted(root, MRI, "TCSMTrainer", scan), logits[INSIDE], atol=1e-2, rtol=1e-2)
+    damage_hidden(root)
+    for key, value in trained("TCSMTrainer", "802").module.state_dict().items():
+        assert torch.equal(value, expected[key]), key
+
+
+def test_a_resumed_training_makes_its_teacher_from_the_student(root):
+    one = trained("TCSMTrainer")
+    again = trainer("TCSMTrainer", continue_training=True)
+    checkpoint = model_folder(root, CT, "TCSMTrainer") / "fold_0" / "checkpoint_final.pth"
+    again.load_checkpoint(str(checkpoint))
+    assert again.current_epoch == 1
+    again.on_train_start()
+    for weight, student in zip(again.teacher.network.parameters(), one.module.parameters(), strict=True):
+        assert torch.equal(weight, student)
+    again.network.train()
+    again.train_step(next(again.dataloader_train))

@@ -1,0 +1,106 @@
+"""Where a modality has few outlined scans, a trained model carries unlabelled ones as atlases, labelled by itself."""
+
+import numpy as np
+import pytest
+import torch
+
+from mass_nnunet.reporting.best_atlas import register_best
+from mass_nnunet.trainers.templates import put_templates
+from tiny_group import CT, MRI, entry, trainer
+
+
+def untrained(fold: int = 0, name: str = "MASSTrainer"):
+    """A trainer with its outlined atlases, before its first step."""
+    mass = trainer(name, fold=fold)
+    mass.initialize()
+    mass.on_train_start()
+    return mass
+
+
+def says(mass, label: int) -> None:
+    """Let the teacher find this label everywhere."""
+    head = mass.teacher.network.heads[-1]
+    torch.nn.init.zeros_(head.weight)
+    with torch.no_grad():
+        head.bias.copy_(torch.nn.functional.one_hot(torch.tensor(label), 5))
+
+
+def test_unlabelled_scans_take_the_places_that_outlined_ones_leave(root):
+    mass = untrained()
+    bank = mass.module.atlases
+    outlined = bank.images_of(0), bank.labels_of(0)
+    says(mass, 3)
+    put_templates(mass.streams, bank, mass.teacher.network)
+    assert bank.outlined.tolist() == [1, 1]
+    assert bank.count.tolist() == [5, 5]
+    for modality, (stream, name) in enumerate(zip(mass.streams, (CT, MRI), strict=True)):
+        cases = stream.template_cases(bank.capacity)
+        assert len(cases) == 4
+        assert set(cases) <= set(entry(root, name)["unlabelled"])
+        labels = bank.labels_of(modality)[1:].argmax(1)
+        for case, image, label in zip(cases, bank.images_of(modality)[1:], labels, strict=True):
+            scan = stream.hidden_scans().load_case(case)[0][:]
+            its_image, its_label = stream.organ_patch(scan, np.full(scan.shape[1:], 3))
+            assert torch.equal(image, its_image.half().float())
+            assert torch.equal(label, its_label)
+    # The outlined ones are what they were.
+    assert torch.equal(bank.images_of(0)[:1], outlined[0])
+    assert torch.equal(bank.labels_of(0)[:1], outlined[1])
+
+
+def test_a_scan_in_which_no_organ_is_found_is_no_template(root):
+    mass = untrained()
+    bank = mass.module.atlases
+    for label, count in ((3, 5), (0, 1)):  # what was there goes
+        says(mass, label)
+        put_templates(mass.streams, bank, mass.teacher.network)
+        assert bank.count.tolist() == [count, count]
+
+
+def test_where_outlined_ones_take_all_places_there_are_none(root):
+    mass = untrained(fold=1)
+    bank = mass.module.atlases
+    outlined = int(bank.outlined[0])
+    assert outlined > 1
+    assert mass.streams[0].template_cases(outlined) == []
+    assert len(mass.streams[0].template_cases(outlined + 1)) == 1
+
+
+@pytest.mark.parametrize(("name", "count"), [("MASSTrainer", 5), ("MASSTrainerNoTeaching", 1)])
+def test_they_come_at_the_end_of_a_training(root, name, count):
+    """And are in the last checkpoint; where unlabelled scans teach nothing, they are no atlases either."""
+    mass = untrained(name=name)
+    if mass.teacher is not None:
+        says(mass, 3)
+    mass.current_epoch = mass.num_epochs - 1
+    mass.on_train_end()
+    for stream in mass.streams:
+        weights = torch.load(f"{stream.output_folder}/checkpoint_final.pth", weights_only=True)["network_weights"]
+        assert weights["atlases.count"].tolist() == [count, count]
+
+
+def test_a_training_that_is_resumed_after_its_end_keeps_them(root):
+    """As `nnUNetv2_train --c` does; its teacher would be the network itself, and no longer the average."""
+    mass = untrained()
+    says(mass, 3)
+    mass.current_epoch = mass.num_epochs
+    mass.on_train_end()
+    again = trainer("MASSTrainer")
+    again.initialize()
+    again.load_checkpoint(f"{mass.output_folder}/checkpoint_final.pth")
+    assert again.current_epoch == again.num_epochs
+    again.run_training()
+    for name in ("images", "labels", "count"):
+        assert torch.equal(getattr(again.module.atlases, name), getattr(mass.module.atlases, name))
+
+
+def test_pictures_are_of_outlined_atlases(root):
+    """A template equal to the scan would be the most similar atlas."""
+    mass = untrained()
+    bank = mass.module.atlases
+    scan = torch.rand(1, *bank.images.shape[3:])
+    bank.put_templates(0, [scan], [torch.ones(scan.shape[1:])])
+    mass.module.eval()
+    mass.activate([0])
+    drawn = register_best(mass.module, scan, np.ones(scan.shape[1:], int), scan.shape[1:])
+    assert np.array_equal(drawn.atlas, bank.images_of(0)[0, 0].numpy())

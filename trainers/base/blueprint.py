@@ -1,0 +1,64 @@
+"""What a method needs to know to build its network: what nnU-Net tells it, and the group's part of the plans."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import nn
+
+from mass_nnunet.batch import Layout
+from mass_nnunet.registration.atlas import AtlasBank
+
+
+@dataclass(frozen=True)
+class Blueprint:
+    """The measures of a network, and nnU-Net's parts for it.
+
+    Attributes:
+        plans: of nnU-Net.
+        configuration: of the plans.
+        channels: C, of an image.
+        classes: K, with background.
+        deep_supervision: whether U-Nets yield the logits of all scales.
+        hyperparameters: complete.
+    """
+
+    plans: PlansManager
+    configuration: ConfigurationManager
+    channels: int
+    classes: int
+    deep_supervision: bool
+    hyperparameters: dict[str, Any]
+
+    @property
+    def modalities(self) -> int:
+        """N, of the group."""
+        return len(self.plans.plans["mass"]["modalities"])
+
+    @property
+    def modality(self) -> int:
+        """Which one of the group the dataset of the plans is of."""
+        mass = self.plans.plans["mass"]
+        return [modality["name"] for modality in mass["modalities"]].index(mass["modality"])
+
+    @property
+    def inference(self) -> str:
+        """Which branch predicts."""
+        return self.plans.plans["mass"]["inference"]
+
+    def unet(self, images: int = 1) -> nn.Module:
+        """nnU-Net's own network, for so many images as channels of one."""
+        channels = images * self.channels
+        return nnUNetTrainer.build_network_architecture(
+            self.plans, self.configuration, channels, self.classes, self.deep_supervision
+        )
+
+    def atlases(self, modalities: int) -> AtlasBank:
+        """An empty bank for the atlases of so many modalities."""
+        capacity, patch = self.hyperparameters["atlases"], self.configuration.patch_size
+        return AtlasBank(modalities, capacity, self.channels, self.classes, patch)
+
+    def layout(self, modalities: int) -> Layout:
+        """Of a training batch with scans of so many modalities."""
+        return Layout(modalities, self.configuration.batch_size, self.hyperparameters["unlabelled_per_step"])

@@ -1,0 +1,258 @@
+"""GroupTrainer: what any method needs that trains the datasets of a group, or one of them, from labels and without."""
+
+import shutil
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
+from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
+from torch import nn
+
+from mass_nnunet.batch import Layout
+from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.hyperparameters import complete
+from mass_nnunet.networks.blocks import set_deep_supervision
+from mass_nnunet.reporting.figures import plot_terms
+from mass_nnunet.training.loaders import GroupLoader
+
+from .blueprint import Blueprint
+from .schedule import ScaledPolyLR
+from .stream import StreamTrainer, same_group
+
+PREFIX = "mass_"
+"""Of the keys under which the terms of the objective are logged."""
+
+
+class GroupTrainer(StreamTrainer):
+    """The models of all modalities of a group, trained in one run with nnU-Net's pipeline.
+
+    Training any dataset of the group trains all of them and fills each one's results folder. The trainers of the
+    others, ``partners``, share this one's network, optimizer and log; they load their own scans and write into their
+    own folders.
+
+    A method builds its network (``network_of``), whose ``active`` says of which modalities a batch holds scans, in this
+    order and in equal shares, and its loss (``_build_loss``), which has ``progress``, t/T, and ``terms``, those of the
+    last batch.
+    """
+
+    trains_group: ClassVar = True
+
+    CHANGES: ClassVar[dict[str, Any]] = {}
+    """Hyperparameters that a method fixes, whatever the plans say."""
+
+    TERMS: ClassVar[tuple[str, ...]] = ()
+    """Of the loss's ``terms``, those that are logged."""
+
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        with exit_on_user_error():
+            self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
+        self.initial_lr = self.hyperparameters["learning_rate"]
+        self.streams: list[GroupTrainer] = []
+        for term in self.TERMS:
+            self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
+
+    @property
+    def module(self) -> nn.Module:
+        """The network without the wrappers of DDP and torch.compile."""
+        network = getattr(self.network, "module", self.network)
+        return getattr(network, "_orig_mod", network)
+
+    @property
+    def partners(self) -> list["GroupTrainer"]:
+        """The trainers of the group's other datasets."""
+        return [stream for stream in self.streams if stream is not self]
+
+    @property
+    def layout(self) -> Layout:
+        """How a training batch is composed."""
+        return Layout(len(self.streams), self.batch_size, self.hyperparameters["unlabelled_per_step"])
+
+    def activate(self, modalities: Iterable[int]) -> None:
+        """Tell the network of which modalities a batch holds scans."""
+        self.module.active = tuple(modalities)
+
+    @classmethod
+    def build_network_architecture(
+        cls,
+        plans_manager: PlansManager,
+        configuration_manager: ConfigurationManager,
+        num_input_channels: int,
+        num_output_channels: int,
+        enable_deep_supervision: bool = True,
+    ) -> nn.Module:
+        """nnU-Net's hook, by the names that it goes by: the method's network (:meth:`network_of`)."""
+        hyperparameters = complete(plans_manager.plans["mass"]["hyperparameters"], cls.CHANGES)
+        measures = (num_input_channels, num_output_channels, enable_deep_supervision)
+        return cls.network_of(Blueprint(plans_manager, configuration_manager, *measures, hyperparameters))
+
+    @classmethod
+    def network_of(cls, blueprint: Blueprint) -> nn.Module:
+        """The network of the method: nnU-Net's own."""
+        return blueprint.unet()
+
+    def initialize(self) -> None:
+        """Build the network, and a trainer for each other dataset of the group around it."""
+        with exit_on_user_error():
+            self.streams = self._streams()
+        for stream in self.streams:
+            stream.fold_cases()
+        super().initialize()
+        if self.device.type == "cpu":
+            # oneDNN then convolves in about two thirds of the time; with flat kernels it would take longer.
+            for module in self.network.modules():
+                if isinstance(module, nn.Conv3d) and min(module.kernel_size) > 1:
+                    module.to(memory_format=torch.channels_last_3d)
+        self.activate(range(len(self.streams)))
+        for stream in self.streams:
+            stream.network, stream.optimizer, stream.logger = self.network, self.optimizer, self.logger
+            stream.grad_scaler, stream.disable_checkpointing = self.grad_scaler, self.disable_checkpointing
+            stream.dataset_class, stream.batch_size = self.dataset_class, self.batch_size
+            stream.oversample_foreground_percent = self.oversample_foreground_percent
+
+    def _streams(self) -> list["GroupTrainer"]:
+        """One trainer a modality, in the order of the plans; this one among them.
+
+        Raises:
+            UserError: a partner's plans are missing, or are of another planning.
+        """
+        plans = self.plans_manager.plans
+        streams = []
+        for modality in plans["mass"]["modalities"]:
+            if modality["name"] == plans["mass"]["modality"]:
+                streams.append(self)
+                continue
+            folder = Path(self.preprocessed_dataset_folder_base).parent / modality["dataset"]
+            datasets = " ".join(m["dataset"][7:10] for m in plans["mass"]["modalities"])
+            remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
+            plans_file = folder / f"{plans['plans_name']}.json"
+            theirs = read_json(plans_file, remedy)
+            if not same_group(plans, theirs, self.configuration_name):
+                raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
+            theirs["continue_training"] = False
+            dataset_json = read_json(folder / "dataset.json", remedy)
+            streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
+        return streams
+
+    def set_deep_supervision_enabled(self, enabled: bool) -> None:
+        """As in nnU-Net, for the U-Nets of all modalities."""
+        set_deep_supervision(self.module, enabled)
+
+    def configure_optimizers(self) -> tuple[torch.optim.Optimizer, ScaledPolyLR]:
+        """AdamW with nnU-Net's decay of the learning rate."""
+        optimizer = torch.optim.AdamW(self.parameter_groups(), self.initial_lr, weight_decay=self.weight_decay)
+        return optimizer, ScaledPolyLR(optimizer, self.initial_lr, self.num_epochs)
+
+    def parameter_groups(self) -> list[dict]:
+        """What the optimizer trains: ``params``, and ``scale``, their share of the learning rate."""
+        return [{"params": list(self.network.parameters()), "scale": 1.0}]
+
+    def get_dataloaders(self) -> tuple:
+        """Augmented batches of the whole group (:class:`loaders.GroupLoader`), for training and validation."""
+        layout = self.layout
+        pairs = [stream.loaders(layout.labelled, layout.unlabelled) for stream in self.streams]
+        training = self.stack([loader for loaders, _ in pairs for loader in loaders])
+        validation = GroupLoader([loader for _, loader in pairs])
+        processes = get_allowed_n_proc_DA()
+        if processes == 0:
+            return SingleThreadedAugmenter(training, None), SingleThreadedAugmenter(validation, None)
+        pinned = self.device.type == "cuda"
+        return tuple(
+            NonDetMultiThreadedAugmenter(loader, None, workers, num_cached=max(3, workers // 2), pin_memory=pinned)
+            for loader, workers in ((training, processes), (validation, max(1, processes // 2)))
+        )
+
+    def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
+        """The loader of training batches, from those of each modality's labelled and then its unlabelled scans."""
+        return GroupLoader(loaders)
+
+    def on_train_start(self) -> None:
+        """As in nnU-Net; besides, fill the other results folders."""
+        super().on_train_start()
+        if self.local_rank == 0:
+            for partner in self.partners:
+                folder = Path(partner.output_folder_base)
+                write_json(folder / "plans.json", partner.plans_manager.plans)
+                write_json(folder / "dataset.json", partner.dataset_json)
+                fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
+                shutil.copyfile(fingerprint, folder / fingerprint.name)
+
+    def on_train_epoch_start(self) -> None:
+        """As in nnU-Net; the unsupervised terms ramp up with the share of the training that is done."""
+        super().on_train_epoch_start()
+        self.loss.progress = self.current_epoch / self.num_epochs
+
+    def train_step(self, batch: dict) -> dict:
+        """As in nnU-Net; the terms of the objective come along with the loss."""
+        result = super().train_step(batch)
+        return result | {term: float(self.loss.terms[term]) for term in self.TERMS}
+
+    def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
+        """As in nnU-Net; each term's mean over the epoch goes into the log."""
+        super().on_train_epoch_end(train_outputs)
+        means = {term: float(np.mean([output[term] for output in train_outputs])) for term in self.TERMS}
+        for term, value in means.items():
+            self.logger.log(PREFIX + term, value, self.current_epoch)
+        self.print_to_log_file(", ".join(f"{term} {value:.4f}" for term, value in means.items()))
+
+    def on_epoch_end(self) -> None:
+        """As in nnU-Net; the terms are drawn beside progress.png, in every results folder."""
+        super().on_epoch_end()
+        if self.local_rank == 0:
+            own = Path(self.output_folder)
+            plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png")
+            for partner in self.partners:
+                for name in ("progress.png", "mass_terms.png"):
+                    shutil.copyfile(own / name, Path(partner.output_folder) / name)
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Write nnU-Net's checkpoint into every results folder, each whole or not at all."""
+        for stream in self.streams:
+            stream.current_epoch, stream._best_ema = self.current_epoch, self._best_ema
+            stream.inference_allowed_mirroring_axes = self.inference_allowed_mirroring_axes
+            final = Path(stream.output_folder) / Path(filename).name
+            if self.local_rank == 0 and not self.disable_checkpointing:
+                with atomic_path(final) as temporary:
+                    super(GroupTrainer, stream).save_checkpoint(str(temporary))
+
+    def on_train_end(self) -> None:
+        """As in nnU-Net, for every results folder."""
+        super().on_train_end()
+        if self.local_rank == 0:
+            for partner in self.partners:
+                (Path(partner.output_folder) / "checkpoint_latest.pth").unlink(missing_ok=True)
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """nnU-Net's validation of each dataset with its own modality's model."""
+        for modality, stream in enumerate(self.streams):
+            self.activate([modality])
+            super(GroupTrainer, stream).perform_actual_validation(save_probabilities)
+        self.activate(range(len(self.streams)))
+
+
+class RegisteringTrainer(StreamTrainer):
+    """Beside one of the above: a method whose network registers scans of a batch, and so has to know its layout."""
+
+    @property
+    def layout(self) -> Layout:
+        """How a training batch is composed: the network's own."""
+        return self.module.layout
+
+    def initialize(self) -> None:
+        """As without; with several processes each has its share of the batch."""
+        super().initialize()
+        self.layout.labelled = self.batch_size

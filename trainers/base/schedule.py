@@ -1,0 +1,74 @@
+"""The schedule in the plans, so that a trial on a laptop and a run on a cluster differ in their plans only."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+import torch
+from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+from torch import nn
+
+from mass_nnunet.errors import UserError, exit_on_user_error
+
+CHECKPOINTS = 20
+"""A training is saved at least this often, so that a killed one loses little."""
+
+
+class ScaledPolyLR(PolyLRScheduler):
+    """nnU-Net's decay of the learning rate, of which each group of parameters takes its own share, ``scale``."""
+
+    def step(self, current_step: int | None = None) -> None:
+        """As in nnU-Net."""
+        super().step(current_step)
+        for group in self.optimizer.param_groups:
+            group["lr"] *= group["scale"]
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+
+def two_rates(network: nn.Module, parts: Iterable[nn.Module], scale: float) -> list[dict]:
+    """Parameter groups for :class:`ScaledPolyLR`: all parameters at the whole rate, those of ``parts`` at a share."""
+    own = {id(p) for part in parts for p in part.parameters()}
+    parameters = list(network.parameters())
+    return [
+        {"params": [p for p in parameters if id(p) not in own], "scale": 1.0},
+        {"params": [p for p in parameters if id(p) in own], "scale": scale},
+    ]
+
+
+class ScheduledTrainer(nnUNetTrainer):
+    """nnU-Net's trainer with epochs and iterations taken from ``mass`` in the plans; their default is nnU-Net's own."""
+
+    trains_group: ClassVar[bool] = False
+    """Whether one training gives the models of all datasets of the group."""
+
+    inferences: ClassVar[tuple[str, ...]] = ()
+    """What a model can be asked to predict by, at the default hyperparameters; none where there is no choice."""
+
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
+    ) -> None:
+        super().__init__(plans, configuration, fold, dataset_json, device)
+        with exit_on_user_error():
+            if "mass" not in plans:
+                raise UserError(
+                    f"{plans['plans_name']} of {plans['dataset_name']} are no plans of `mass_nnunet plan`: "
+                    f"run it and train with -p MASSPlans"
+                )
+        schedule = plans["mass"]
+        self.num_epochs = schedule["epochs"]
+        self.num_iterations_per_epoch = schedule["iterations"]
+        self.num_val_iterations_per_epoch = schedule["validation_iterations"]
+        self.save_every = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
+
+    def save_checkpoint(self, filename: str) -> None:
+        """As in nnU-Net, with plain numbers in the place of NumPy's: ``torch.load(weights_only=True)`` reads it."""
+        recursive_fix_for_json_export(self.logger.get_checkpoint())
+        if self._best_ema is not None:
+            self._best_ema = float(self._best_ema)
+        super().save_checkpoint(filename)

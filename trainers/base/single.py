@@ -1,0 +1,18 @@
+"""SingleTrainer: what any method needs that trains one dataset of a group alone."""
+
+from collections.abc import Iterable
+from typing import ClassVar
+
+from .group import GroupTrainer
+
+
+class SingleTrainer(GroupTrainer):
+    """A method of one modality: it trains its own dataset alone, a group of one, by a network of one modality."""
+
+    trains_group: ClassVar = False
+
+    def _streams(self) -> list[GroupTrainer]:
+        return [self]
+
+    def activate(self, modalities: Iterable[int]) -> None:
+        """The network knows one modality only."""

@@ -1,0 +1,1 @@
+"""The methods that MASSTrainer is compared with, one file each."""
