@@ -139,7 +139,7 @@ def _hyperparameters(facts: Facts) -> list[str]:
     """With what the trainer fixes; a trainer that fixes none does not read them."""
     if not hasattr(facts.trainer, "CHANGES"):
         return []
-    used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES)
+    used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES).as_plans()
     return [f"```json\n{json.dumps(used, indent=2)}\n```"]
 
 
