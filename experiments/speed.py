@@ -189,7 +189,7 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
 
 
 def peak_memory(device: torch.device, root: Path) -> None:
-    """Of two training steps of each kind, each method in a process of its own."""
+    """Peak memory of two training steps of each kind, each method in a process of its own."""
     print("peak memory of a training")
     for name in (STOCK, MASS):
         words = [sys.executable, __file__, str(root), "--device", str(device), "--peak", name]

@@ -49,17 +49,16 @@ class MASSNet(GroupNet):
     Evaluation mode segments scans of the ``active`` modalities, which a batch holds in equal shares.
 
     Args:
-        unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet: anything with an ``encoder``
-            and a ``decoder`` of dynamic-network-architectures), which share what they share: their heads at least.
+        unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet), with common heads at least.
         atlases: the empty bank of atlases; its patch shape is that of the plans. None without a correspondence head.
         correspondence_channels: width of the correspondence head; 0 for none, and then no atlas predicts either.
         correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
         compares_features: whether training yields features for the anatomical consistency.
         modality: index of the modality that this model segments at inference.
-        inference: one of :data:`hyperparameters.INFERENCES`; what it needs atlases for is ``segmentation`` without a
-            correspondence head.
-        refinement_steps: by which fields are improved for each scan, in evaluation mode (:func:`refinement.refine`).
-        intensity_weight: of what the gray values of a scan's first channel say (:mod:`intensity`).
+        inference: one of :data:`hyperparameters.INFERENCES`; without a correspondence head an inference that needs
+            atlases becomes ``segmentation``.
+        refinement_steps: steps that improve the fields for each scan, in evaluation mode (:func:`refinement.refine`).
+        intensity_weight: weight of the intensity adaptation (:mod:`intensity`), which uses a scan's first channel.
     """
 
     def __init__(
@@ -84,7 +83,7 @@ class MASSNet(GroupNet):
         self.compares_features = compares_features
         self.atlases = atlases
         self.inferences = INFERENCES_WITHOUT_ATLASES if self.correspondence is None else INFERENCES
-        """What it can predict by."""
+        """The inferences that this network can predict by."""
         self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps
         self.intensity_weight = intensity_weight
@@ -165,7 +164,7 @@ class MASSNet(GroupNet):
         return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
 
     def _adapted(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
-        """What the inference asks for of the head's logits and of the atlases' labels, and what gray values add."""
+        """Logits of the inference: the head's, the atlases' evidence, or their sum, with intensity adaptation."""
         if self.inference != "adapted":
             evidence = EVIDENCE * self._propagate(scans, features)
             logits = logits + evidence if self.inference == "fused" else evidence

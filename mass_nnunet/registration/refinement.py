@@ -1,4 +1,4 @@
-"""Instance optimization: a network's displacement fields, improved for the very scans that they register."""
+"""Instance optimization: displacement fields of a network, improved for the scans that they register."""
 
 import torch
 from torch import Tensor
@@ -16,9 +16,9 @@ FOLDING = 20.0
 
 @torch.compiler.disable
 def refine(fields: Tensor, atlases: Tensor, scan: Tensor, steps: int) -> Tensor:
-    """Descend on what the network was trained for, at the scans' resolution.
+    """Improve fields by gradient descent on the registration loss of these very scans, at their resolution.
 
-    VoxelMorph's authors call it instance-specific optimization (Balakrishnan et al., IEEE TMI 2019).
+    It is VoxelMorph's instance-specific optimization (Balakrishnan et al., IEEE TMI 2019).
 
     The minimized sum is 1 - the mean local correlation of the warped atlases with the scan, :data:`SMOOTHNESS` times
     the diffusion of the fields, and :data:`FOLDING` times their folding penalty. It uses no label and changes no weight
