@@ -112,7 +112,7 @@ def test_what_may_import_what(importer, imported, may):
     ("statement", "names"),
     [
         ("import os.path", ["os.path"]),
-        ("from .files import read", ["mass_nnunet.data.files.read"]),
+        ("from .files import read_json", ["mass_nnunet.data.files.read_json"]),
         ("from ..errors import UserError", ["mass_nnunet.errors.UserError"]),
         ("from .. import labels", ["mass_nnunet.labels"]),
         ("def f():\n    from mass_nnunet import cli", ["mass_nnunet.cli"]),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from source_tree import PACKAGES, ROOT, module_name, source_files
+from source_tree import PACKAGES, ROOT, module_name, source_files, stale_names
 
 WITHOUT_NAMESAKE = {
     "mass_nnunet/benchmark/report/page.py": ("benchmark/report/test_document.py", "one record that all sections get"),
@@ -89,6 +89,21 @@ def test_a_module_has_a_namesake_test_or_stands_in_the_list(file):
 def test_the_list_names_what_exists(file, test):
     assert (ROOT / file).is_file()
     assert exists(test)
+
+
+def test_no_text_names_a_module_that_is_gone():
+    """A program in a string, ``python -m``, a page of the documentation: no import fails there when a module moves."""
+    folders = [ROOT / name for name in (*PACKAGES, "tests", "experiments", "docs")]
+    texts = [path for folder in folders for ending in ("py", "md") for path in folder.rglob(f"*.{ending}")]
+    texts += [*ROOT.glob("*.md"), *ROOT.glob("*.cfg"), *ROOT.glob("*.toml"), *ROOT.glob("*.yml")]
+    found = {path.relative_to(ROOT): stale_names(path.read_text(encoding="utf-8")) for path in texts}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_a_name_that_is_gone_is_found():
+    gone = "mass_nnunet.benchmark." + "runner"
+    known = "mass_nnunet.cli.main, mass_nnunet.trainers.MASSTrainer, mass_nnunet.__version__, src/mass_nnunet.egg-info"
+    assert stale_names(f"{known} and `from {gone} import run`") == {gone}
 
 
 def test_a_test_belongs_to_a_module():

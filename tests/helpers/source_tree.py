@@ -1,6 +1,7 @@
 """The source modules of the project: where they lie, what they are called, and what they import."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +41,18 @@ def imports(file: Path, module: str = "") -> Iterator[str]:
             start = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
             source = ".".join([*start, *([node.module] if node.module else [])])
             yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def stale_names(text: str) -> set[str]:
+    """Dotted names in a text that begin with a package of ours and lead to no module, and to nothing in one."""
+    modules = {module_name(file): ROOT / file for file in source_files()}
+    folders = {name.rpartition(".")[0] for name in modules}
+    stale = set()
+    for name in set(re.findall(r"(?<![\w./-])mass_nnunet(?!\.py\b)(?:\.\w+)+", text)):
+        parts = name.split(".")
+        known = next(k for k in range(len(parts), 0, -1) if ".".join(parts[:k]) in modules.keys() | folders)
+        inside = modules.get(".".join(parts[:known]))
+        words = re.findall(r"\w+", inside.read_text(encoding="utf-8")) if inside else []
+        if known < len(parts) and parts[known] not in words:
+            stale.add(name)
+    return stale
