@@ -33,8 +33,10 @@ def declared(section: str, option: str) -> set[str]:
 
 REQUIRED = declared("options", "install_requires")
 EXTRAS = {name: declared("options.extras_require", name) for name in ("dev", "docs", "slurm")}
-TESTS = [path.relative_to(ROOT) for folder in ("tests", "experiments") for path in (ROOT / folder).rglob("*.py")]
-OURS = {"mass_nnunet"} | {file.stem for file in TESTS}
+TESTS, EXPERIMENTS, DOCS = (
+    [file.relative_to(ROOT) for file in (ROOT / folder).rglob("*.py")] for folder in ("tests", "experiments", "docs")
+)
+OURS = {"mass_nnunet"} | {file.stem for file in (*TESTS, *EXPERIMENTS, *DOCS)}
 
 
 @cache
@@ -59,7 +61,12 @@ def test_the_package_imports_what_it_requires():
 
 
 def test_tests_and_experiments_import_what_dev_has():
-    assert undeclared(TESTS, REQUIRED | EXTRAS["dev"]) == set()
+    assert undeclared([*TESTS, *EXPERIMENTS], REQUIRED | EXTRAS["dev"]) == set()
+
+
+def test_the_documentation_imports_what_docs_has():
+    pytest.importorskip("mkdocs", reason="which distribution has a module is known where it is installed")
+    assert undeclared(DOCS, REQUIRED | EXTRAS["docs"]) == set()
 
 
 def test_what_is_required_is_imported():
@@ -68,7 +75,7 @@ def test_what_is_required_is_imported():
 
 
 def test_what_dev_has_is_imported_or_a_tool():
-    imported = set().union(*(distributions().get(name, {normal(name)}) for name in foreign(TESTS)))
+    imported = set().union(*(distributions().get(name, {normal(name)}) for name in foreign([*TESTS, *EXPERIMENTS])))
     assert EXTRAS["dev"] - imported - OPTIONAL == TOOLS
 
 
