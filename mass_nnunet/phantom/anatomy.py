@@ -45,10 +45,11 @@ class Physique:
         to_body = Rotation.from_euler("xyz", self.degrees, degrees=True).as_matrix().T / self.scale[:, None]
         z, y, x = (np.asarray(axis, np.float32) for axis in axes)
         shape = len(z), len(y), len(x)
-        return tuple(
+        body_x, body_y, body_z = (
             (row[2] * z)[:, None, None] + (row[1] * y)[:, None] + row[0] * x + spline_field(controls, shape)
             for row, controls in zip(to_body.astype(np.float32), self.deformation, strict=True)
         )
+        return body_x, body_y, body_z
 
 
 def draw_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tuple[np.ndarray, np.ndarray]:
@@ -57,7 +58,8 @@ def draw_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tu
     Returns:
         Tissues (2Z, 2Y, 2X) on the fine grid and BTCV's labels (Z, Y, X) on the scan's, both uint8.
     """
-    canvas = Canvas(physique.body_points(tuple(_subsample(axis) for axis in axes)))
+    z, y, x = (_subsample(axis) for axis in axes)
+    canvas = Canvas(physique.body_points((z, y, x)))
     vary = Variation(rng)
     torso.draw_wall(canvas, vary, physique.fatness)
     torso.draw_spine(canvas, vary)

@@ -13,7 +13,7 @@ from scipy.spatial.transform import Rotation
 
 from .tissues import Tissue
 
-Point = Sequence[float]
+Point = Sequence[float] | np.ndarray
 Window = tuple[slice, slice, slice]
 
 
@@ -69,7 +69,8 @@ class Canvas:
         for (smallest, largest), start, stop in zip(self._ranges, reversed(low), reversed(high), strict=True):
             hits = np.flatnonzero((largest >= start) & (smallest <= stop))
             slices.append(slice(hits[0], hits[-1] + 1) if hits.size else slice(0, 0))
-        return tuple(slices)
+        z, y, x = slices
+        return z, y, x
 
     def ellipsoid(self, centre: Point, radii: Point, turn: Point = (0, 0, 0), bend: float = 0) -> Shape:
         """An ellipsoid, turned by angles in degrees about x, y, z; its level is the relative radius.
@@ -89,14 +90,14 @@ class Canvas:
             along[0] = along[0] - np.float32(bend) * along[2] ** 2
         return Shape(window, np.sqrt(along[0] ** 2 + along[1] ** 2 + along[2] ** 2))
 
-    def tube(self, waypoints: Sequence[Point], radii: float | Sequence[float]) -> Shape:
+    def tube(self, waypoints: Sequence[Point] | np.ndarray, radii: float | Point) -> Shape:
         """A smooth tube through the waypoints, a chain of overlapping balls; its level is the relative radius."""
-        waypoints = np.asarray(waypoints, float)
-        steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(waypoints, axis=0), axis=1))])
-        radii = np.broadcast_to(radii, len(waypoints))
-        samples = np.linspace(0, steps[-1], 2 + int(steps[-1] / (0.45 * radii.min())))
-        centres = CubicSpline(steps, waypoints)(samples)
-        widths = np.interp(samples, steps, radii)
+        path = np.asarray(waypoints, float)
+        steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
+        thickness = np.broadcast_to(radii, len(path))
+        samples = np.linspace(0, steps[-1], 2 + int(steps[-1] / (0.45 * thickness.min())))
+        centres = CubicSpline(steps, path)(samples)
+        widths = np.interp(samples, steps, thickness)
         margin = widths[:, None] * 1.1
         window = self.window((centres - margin).min(axis=0), (centres + margin).max(axis=0))
         level = np.full(self.x[window].shape, np.inf, np.float32)

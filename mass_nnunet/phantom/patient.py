@@ -91,12 +91,13 @@ class _Grid:
         spacing = [axis[1] - axis[0] for axis in reversed(self.axes)]
         first = [0 if sign > 0 else -1 for sign in (*signs, 1)]
         corner = [axis[place] for axis, place in zip(reversed(self.axes), first, strict=True)]
+        origin = corner + self.scanner_origin
         return Scan(
             image=np.ascontiguousarray(image[order]),
             organs=_PROJECT_LABELS[btcv[order]],
             btcv=np.ascontiguousarray(btcv[order]),
-            spacing=tuple(float(value) for value in spacing),
-            origin=tuple(float(value) for value in corner + self.scanner_origin),
+            spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
+            origin=(float(origin[0]), float(origin[1]), float(origin[2])),
             direction=(float(signs[0]), 0.0, 0.0, 0.0, float(signs[1]), 0.0, 0.0, 0.0, 1.0),
         )
 

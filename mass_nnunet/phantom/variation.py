@@ -1,8 +1,7 @@
 """How one patient differs from the reference body."""
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Variation:
@@ -13,16 +12,16 @@ class Variation:
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
 
-    def at(self, point: Sequence[float], strength: float = 1) -> np.ndarray:
+    def at(self, point: ArrayLike, strength: float = 1) -> np.ndarray:
         """A point (or points) of the reference body, moved."""
         return np.asarray(point, float) + strength * self.POSITION_MM * self.rng.standard_normal(np.shape(point))
 
-    def size(self, radii: Sequence[float] | float, strength: float = 1) -> np.ndarray:
+    def size(self, radii: ArrayLike, strength: float = 1) -> np.ndarray:
         """Radii, grown or shrunk together and, by half as much, each on its own."""
         together, each = self.rng.standard_normal(), self.rng.standard_normal(np.shape(radii))
         return np.asarray(radii, float) * np.exp(strength * self.SIZE * (together + each / 2))
 
-    def turn(self, degrees: Sequence[float]) -> np.ndarray:
+    def turn(self, degrees: ArrayLike) -> np.ndarray:
         """Angles about x, y, z, changed."""
         return np.asarray(degrees, float) + self.DEGREES * self.rng.standard_normal(3)
 

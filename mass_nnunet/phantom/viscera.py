@@ -133,8 +133,8 @@ def draw_pancreas(canvas: Canvas, vary: Variation) -> None:
 
 def draw_adrenals(canvas: Canvas, vary: Variation) -> None:
     """Two thin limbs above and in front of each kidney, joined in front."""
-    for label, side, apex in ((Btcv.RIGHT_ADRENAL, -1, (-34, 24, 54)), (Btcv.LEFT_ADRENAL, 1, (36, 18, 48))):
-        apex = vary.at(apex, 0.6)
+    for label, side, top in ((Btcv.RIGHT_ADRENAL, -1, (-34, 24, 54)), (Btcv.LEFT_ADRENAL, 1, (36, 18, 48))):
+        apex = vary.at(top, 0.6)
         for angle in (-10, 35):
             centre = apex + np.array([side * 8 * np.sin(np.radians(angle)), 8, 0])
             limb = canvas.ellipsoid(centre, vary.size((4, 13, 17)), (0, 0, -side * angle))

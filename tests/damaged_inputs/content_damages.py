@@ -1,4 +1,4 @@
-"""Damages within a file or a series: what is not whole, not where it should be, or not what it should be."""
+"""Damages within a file or a series: parts that are missing, misplaced or have wrong values."""
 
 from functools import partial
 from pathlib import Path
@@ -6,9 +6,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from damage import Damage
-from damage_sources import ECHO, GROUND, HEART, IMAGE, LABEL, PLANE, SERIES, SLICE, SOURCES, T1
-from damage_tools import (
+from file_edits import (
     both,
     compress,
     corner,
@@ -43,6 +41,8 @@ from native_trees import (
     write_btcv_case,
     write_slices,
 )
+from refused_input import Damage
+from sound_datasets import ECHO, GROUND, HEART, IMAGE, LABEL, PLANE, SERIES, SLICE, SOURCES, T1
 
 _AGAIN = "cannot be read (...): copy or download it again"
 _SHORT = "cannot be read (it ends too early): copy or download it again"
@@ -61,8 +61,7 @@ _RGB = [(channel, "u1") for channel in "RGB"]
 _RIGHT, _LEFT = CHAOS_GRAYS["right_kidney"], CHAOS_GRAYS["left_kidney"]
 
 btcv, chaos, amos, mmwhs, nifti = (partial(Damage, source) for source in SOURCES)
-apart = partial(btcv, apart=True)
-FILES = [
+CONTENT_DAMAGES = [
     # Files that are not whole.
     btcv("NIfTI (.nii.gz) cut short", on(IMAGE, cut, 500), f"src/{IMAGE} {_AGAIN}"),
     btcv("NIfTI (.nii) cut short", lambda src: cut(unpack(src / IMAGE), 500), f"img0002.nii {_SHORT}"),
@@ -71,7 +70,7 @@ FILES = [
     btcv("NIfTI with a changed byte", on(IMAGE, corrupt), f"src/{IMAGE} {_AGAIN}"),
     btcv("empty file", on(IMAGE, Path.write_bytes, b""), f"src/{IMAGE} {_AGAIN}"),
     btcv("web page named .nii.gz", on(IMAGE, Path.write_text, "<html>"), f"src/{IMAGE} {_AGAIN}"),
-    btcv("named pipe", on(IMAGE, make_pipe), f"src/{IMAGE} is no file: remove it, ..."),
+    btcv("named pipe", on(IMAGE, make_pipe), f"src/{IMAGE} is no file: remove it, ...", posix=True),
     btcv("folder named .nii.gz", on(IMAGE, make_folder), f"src/{IMAGE} ...: ..."),
     chaos("DICOM cut short", on(SLICE, cut, 500), f"src/{SLICE} {_AGAIN}"),
     chaos("DICOM with half of its pixels, else well-formed", on(SLICE, shorten_pixels, 576), f"src/{SLICE} {_SHORT}"),

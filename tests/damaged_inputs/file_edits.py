@@ -1,26 +1,20 @@
-"""What damages files: called with a path below the source, and what to do there."""
+"""Edits that damage a dataset: of files, of DICOM and NIfTI headers, of folders and of zip archives."""
 
 import gzip
 import os
 import re
-import resource
 import shutil
 import stat
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from unittest.mock import patch
 
 import nibabel
 import numpy as np
 import SimpleITK as sitk
 
-from native_trees import (
-    SHAPE,
-    write,
-)
+from native_trees import SHAPE, write
 
 
 def on(name: str, change: Callable, *arguments: object, **others: object) -> Callable[[Path], object]:
@@ -230,22 +224,3 @@ def nest(path: Path, depth: int) -> None:
         inner = path.read_bytes()
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("inner.zip", inner)
-
-
-@contextmanager
-def file_limit(size: int) -> Iterator[None]:
-    """No file grows beyond ``size`` bytes: for the file that would, that is a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def small_disk() -> AbstractContextManager:
-    """1000 bytes are free."""
-    return patch("shutil.disk_usage", return_value=shutil._ntuple_diskusage(1 << 20, 1 << 20, 1000))
-
-
-# What many of the lines, and many of the rows, have in common.

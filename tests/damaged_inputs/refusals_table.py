@@ -1,4 +1,4 @@
-"""All damaged inputs, and the table of what they give: ``python tests/damages.py`` prints it in Markdown."""
+"""All damages, and the table of refusals in docs/damaged_inputs.md: running this module prints its rows."""
 
 import contextlib
 import io
@@ -6,19 +6,19 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from damage import PREFIX, Damage, can_run_apart, messages
-from damaged_files import FILES
-from damaged_trees import TREES
+from content_damages import CONTENT_DAMAGES
+from layout_damages import LAYOUT_DAMAGES
+from refused_input import PREFIX, Damage, messages
 
-DAMAGES = [*FILES, *TREES]
+DAMAGES = [*CONTENT_DAMAGES, *LAYOUT_DAMAGES]
 
 
 def table(damages: Iterable[Damage] = tuple(DAMAGES)) -> Iterator[str]:
-    """The rows of the table: what is wrong, and the line that it gives, without the path of the folder."""
+    """Rows of the table in Markdown: damage and line, without the path of the temporary folder."""
     yield "| input | `mass_nnunet convert` exits with status 2 and says |"
     yield "| --- | --- |"
     for damage in damages:
-        if damage.apart and not can_run_apart():
+        if not damage.can_happen_here():
             continue
         with tempfile.TemporaryDirectory() as folder:
             damage.prepare(Path(folder))

@@ -1,19 +1,16 @@
-"""Damages of the tree: what is there twice, or not at all, names, links, permissions, disks and archives."""
+"""Damages around the files: copies, missing folders, options, names, links, permissions, full disks and archives."""
 
 import os
 import shutil
 from functools import partial
 from pathlib import Path
 
-from damage import RAW, Damage
-from damage_sources import IMAGE, SLICE, SOURCES
-from damage_tools import (
+from file_edits import (
     both,
     corrupt,
     cut,
     edit,
     encrypt,
-    file_limit,
     link,
     linked,
     nest,
@@ -23,10 +20,10 @@ from damage_tools import (
     put,
     remove,
     rename,
-    small_disk,
     unpack,
     zipped,
 )
+from full_disk import file_limit, small_disk
 from native_trees import (
     BTCV_VALUES,
     btcv_tree,
@@ -37,14 +34,12 @@ from native_trees import (
     write_btcv_case,
     write_slices,
 )
+from refused_input import RAW, Damage
+from sound_datasets import IMAGE, SLICE, SOURCES
 
 _NO_TEXT = os.fsdecode(b"src\xff")
-_NO_PLACE = "in its DICOM header, ...: export it again"
-_NO_LABELS = "outlines nothing: get the right file, or remove it to use the scan without labels"
 _OUT = "a path that leads out of it: get it from its authors"
 _NIFTI = "holds no NIfTI file (*.nii.gz, *.nii): give the folder of the"
-_NOT_3D = "is not one three-dimensional scan (size {}...): take it apart first"
-_NOT_FINITE = "holds ... not finite ...: repair or remove it"
 _DISK = "make room on the disk"
 _LINK = "is a link that leads nowhere: mend or remove it"
 _DOWNLOAD = "cannot be unpacked (...): download it again"
@@ -52,8 +47,8 @@ _PERMISSION = "ermission denied...permissions"
 
 btcv, chaos, amos, mmwhs, nifti = (partial(Damage, source) for source in SOURCES)
 archived = partial(btcv, given="data.zip")
-apart = partial(btcv, apart=True)
-TREES = [
+apart = partial(btcv, apart=True, posix=True)
+LAYOUT_DAMAGES = [
     # The same twice.
     amos(
         "the same image to train and to test on",
@@ -164,27 +159,34 @@ TREES = [
         "name with a line break",
         on("images/b.nii.gz", rename, "b\nc.nii.gz"),
         "src/images/b...c.nii.gz...: rename it, ...",
+        posix=True,
     ),
     nifti(
-        "name that is not UTF-8", on("images/b.nii.gz", rename, f"{_NO_TEXT}.nii.gz"), "src/images/...: rename it, ..."
+        "name that is not UTF-8",
+        on("images/b.nii.gz", rename, f"{_NO_TEXT}.nii.gz"),
+        "src/images/...: rename it, ...",
+        posix=True,
     ),
     apart("folder whose name is not UTF-8", lambda src: rename(src, _NO_TEXT), ": rename it", given=_NO_TEXT),
     btcv(
         "file that is a link to itself",
         on(IMAGE, link, "img0002.nii.gz"),
         f"src/{IMAGE} {_LINK}",
+        posix=True,
     ),
     chaos(
         "slice that is a link to itself",
         on(SLICE, link, Path(SLICE).name),
         f"src/{SLICE} {_LINK}",
+        posix=True,
     ),
     btcv(
         "link to a file that is gone",
         on(IMAGE, link, "gone"),
         f"src/{IMAGE} {_LINK}",
+        posix=True,
     ),
-    btcv("folder that is a link to itself", on("Training", link, "Training"), f"src/Training {_LINK}"),
+    btcv("folder that is a link to itself", on("Training", link, "Training"), f"src/Training {_LINK}", posix=True),
     # Permissions and full disks.
     apart("unreadable file", on(IMAGE, Path.chmod, 0), f"src/{IMAGE} ...{_PERMISSION}"),
     apart("unreadable folder", on("Training/label", Path.chmod, 0), f"src/Training/label...{_PERMISSION}"),
@@ -195,24 +197,28 @@ TREES = [
         nothing,
         f"{RAW}/.../btcv_0001_0000.nii.gz cannot be written (...): {_DISK}",
         around=partial(file_limit, 2000),
+        posix=True,
     ),
     btcv(
         "full disk, when the record of a case is written",
         on_all("*/img/*", edit, lambda image: image % 2),
         f"{RAW}/.../btcv_0001.npz: ...: {_DISK}",
         around=partial(file_limit, 1100),
+        posix=True,
     ),
     btcv(
         "full disk, when the overview is drawn",
         nothing,
         f"{RAW}/.../overview.png: ...: {_DISK}",
         around=partial(file_limit, 40_000),
+        posix=True,
     ),
     archived(
         "full disk, when an archive is unpacked",
         zipped,
         f"{RAW}/...: ...: {_DISK}",
         around=partial(file_limit, 3000),
+        posix=True,
     ),
     archived("archive that is larger than the disk", zipped, "data.zip unpacks to ...: make room", around=small_disk),
     # Archives.
