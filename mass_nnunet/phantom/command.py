@@ -12,9 +12,9 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
 from . import btcv_tree, chaos_tree
+from .folder import SETTINGS
 from .patient import draw_patient
 
-SETTINGS = "phantom.json"
 UNFINISHED = ".unfinished"  # patients that are being written; what a killed run leaves there is thrown away
 SMALLEST = (8, 32, 32)  # voxels; on a coarser grid the small organs vanish
 

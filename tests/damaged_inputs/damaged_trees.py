@@ -40,7 +40,7 @@ from native_trees import (
 
 _NO_TEXT = os.fsdecode(b"src\xff")
 _NO_PLACE = "in its DICOM header, ...: export it again"
-_NO_LABELS = "outlines nothing: get the right file, or remove it to use the scan without labels"
+_NO_LABELS = "annotates nothing: get the right file, or remove it to use the scan without labels"
 _OUT = "a path that leads out of it: get it from its authors"
 _NIFTI = "holds no NIfTI file (*.nii.gz, *.nii): give the folder of the"
 _NOT_3D = "is not one three-dimensional scan (size {}...): take it apart first"

@@ -1,8 +1,8 @@
 """What the check works with, without a scan."""
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.findings import CheckedCase
 from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
-from mass_nnunet.dataset_conversion.source import Part
 
 CENTRES = {
     "spleen": (100.0, 20.0, 60.0),
@@ -36,7 +36,7 @@ def checked(name: str = "a", **changes: object) -> CheckedCase:
     values = {
         "dataset": "Dataset801_A",
         "patient": name,
-        "part": Part.TRAIN,
+        "part": Part.TRAINING,
         "image": f"images/{name}",
         "label": f"labels/{name}",
         "measures": measures(content=name),
