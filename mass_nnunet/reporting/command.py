@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from markupsafe import Markup
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from tqdm import tqdm
 
@@ -66,7 +67,7 @@ def _files(dataset: RawDataset, case: str) -> tuple[list[Path], Path | None]:
     raise UserError(f"{dataset.folder} has no case {case}: name one of imagesTs, imagesTr or imagesUn")
 
 
-def _section(case: str, found: Explained, pictures: Path) -> str:
+def _section(case: str, found: Explained, pictures: Path) -> Markup:
     """The part of the page about one case."""
     branches = pictures / f"{case}_branches.png"
     plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -35,7 +35,7 @@ _STYLE = {
     "ytick.color": _INK,
     "svg.hashsalt": "mass_nnunet",  # the same figure is the same file
 }
-_SAVING = {
+_SAVING: dict[str, dict[str, Any]] = {
     ".jpg": {"pil_kwargs": {"quality": 85, "subsampling": 0}},  # thin lines of colour would fade
     ".svg": {"metadata": {"Date": None}},
 }
