@@ -83,17 +83,16 @@ def _lead(page: Page) -> str:
         results.grid.note,
         f"{words}; the same splits, schedule and test patients for all ({patients}).",
         provenance.schedule(page.jobs) if page.jobs else "",
-        "Brackets name what predicts; without them it is the segmentation head, or all that a method has.",
+        "Brackets name the inference; without them a method predicts by its segmentation head, or in its only way.",
     ]
     return " ".join(filter(None, sentences))
 
 
 def _cost(page: Page) -> Markup:
     text = (
-        "One training a cell, of all modalities together or of each alone, then the prediction of all test scans, "
-        "reading and writing included. “To Dice”: seconds of training until nnU-Net's pseudo Dice, of the epoch's "
-        "patches of validation scans, first was so high. Seconds of interrupted attempts do not count. Compare only "
-        "what ran on one kind of machine."
+        "A cell trains once, all modalities together or each alone, then predicts all test scans, with reading and "
+        "writing. “To Dice”: training time until nnU-Net's pseudo Dice (on patches of the validation scans) first "
+        "reached the value. Time of interrupted attempts does not count. Compare times of the same kind of machine only."
     )
     tables = {"cost": provenance.cost_table, "cost_of_prediction": provenance.prediction_table}
     parts = [page.table(table(page.results), name) for name, table in tables.items()]
@@ -124,21 +123,22 @@ def _provenance(page: Page) -> Markup:
 
 
 def _definitions(page: Page) -> Markup:
-    against = page.reference or "the method with the best mean, for each setting and organ anew"
+    against = page.reference or "the method with the best mean of its setting and organ"
     texts = [
-        "What is drawn at random is the patient. Organs, scans and seeds of one patient are averaged first: they are "
-        "never counted as independent.",
-        "An organ that the truth of a scan lacks is left out there. An organ absent from all test scans has a dash.",
+        "The random unit is the patient. Organs, scans and seeds of one patient are averaged first: they are not "
+        "independent.",
+        "An organ that the truth of a scan lacks is left out for that scan. A dash: no test scan has the organ.",
         f"Intervals: percentile bootstrap over patients, {RESAMPLES} resamples. With few patients they are too narrow.",
         f"Tests: every method against {against}; Wilcoxon signed-rank over the patients that both scored, on the same "
         "scans, organs and seeds. Tests over all organs are one family for Holm's correction, those of the single "
         f"organs of a modality and label rate another. “n too small”: fewer than {MIN_PATIENTS} patients, with which "
         "no difference could have p < 0.05.",
-        "A best method that is chosen by the same data on which it is tested looks better than it is: name a reference "
-        "beforehand (--reference) for a test that is not chosen so.",
-        "Ranking: by the mean over the patients that all methods scored, and its stability under bootstrap of them; "
-        "Kendall's tau is the mean agreement of a resample's ranking with that of all (Wiesenfarth et al. 2021).",
+        "The best method looks better than it is where the same data choose and test it: give a reference beforehand "
+        "(--reference) to avoid this.",
+        "Ranking: by the mean over the patients that all methods scored. Its stability is measured by bootstrap of the "
+        "patients; Kendall's tau is the mean agreement of a resample's ranking with that of all patients (Wiesenfarth "
+        "et al. 2021).",
         "NSD: normalized surface Dice, the share of both surfaces within the tolerance; HD, HD95, ASSD: distances of "
-        "the surfaces in mm; volume difference: that of prediction and truth over the truth.",
+        "the surfaces in mm; volume difference: predicted less true volume, divided by the true volume.",
     ]
     return report.items(texts)

@@ -78,7 +78,7 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
                 axes.set(xlabel="labelled share of the training patients", ylabel=DICE.title if place == 0 else "")
         if not single:
             handles, names = panels[0].get_legend_handles_labels()
-            lines = [handle[0] for handle in handles]  # without their intervals
+            lines = [handle.get_children()[0] for handle in handles]  # without the intervals
             figure.legend(lines, names, loc="outside lower center", ncols=columns, frameon=False)
 
 

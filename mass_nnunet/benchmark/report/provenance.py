@@ -39,7 +39,7 @@ def missing_cells(results: Results) -> Markup:
     count, all_cells = len(others), len(results.states)
     text = (
         f"{count} of the {all_cells} cells of the grid {'is' if count == 1 else 'are'} not in this report: a method "
-        "with fewer seeds or patients is marked in the tables, and pairs are compared on what both have."
+        "with fewer seeds or patients is marked in the tables, and two methods are compared on what both have."
     )
     return report.macro("missing", text, items, count < 6, template="benchmark.html")
 

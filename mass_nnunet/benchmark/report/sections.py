@@ -57,10 +57,10 @@ def dice(page: Page) -> Markup:
 def _marks(page: Page) -> str:
     against = f"from {page.reference}" if page.reference else "from the best of its column"
     return (
-        f"Mean over test patients, a patient being the mean over organs, then over scans and seeds; below, its 95 % "
-        f"bootstrap interval. Best in bold. {MARK} marks what differs significantly {against}: Wilcoxon signed-rank "
+        f"Mean over test patients, where a patient is the mean over organs, then over scans and seeds; below it the "
+        f"95 % bootstrap interval. Best in bold. {MARK} differs significantly {against}: Wilcoxon signed-rank "
         f"test over patients, two-sided, p < {LEVEL:g} after Holm's correction over all tests of the column "
-        f"“{ALL_ORGANS}”, and over those of the single organs of a setting. Below {MIN_PATIENTS} patients nothing is "
+        f"“{ALL_ORGANS}”, and over those of the single organs of a setting. Fewer than {MIN_PATIENTS} patients are not "
         "tested."
     )
 
@@ -71,7 +71,7 @@ def rates(page: Page) -> Markup:
     figures.draw_rates(page.results, page.numbers, page.looks, path)
     text = "Mean Dice over all organs and its 95 % bootstrap interval over patients"
     if len({rate for _, rate in page.results.settings}) > 1:
-        text += "; the methods stand side by side, so that their intervals do not hide each other"
+        text += "; the methods are side by side so that all intervals are visible"
     return report.picture(path, f"{text}.")
 
 
@@ -81,9 +81,7 @@ def boxes(page: Page) -> Markup:
     for number, setting in enumerate(page.results.settings):
         path = page.figure(f"boxes_{_stem(setting)}.svg")
         figures.draw_boxes(page.results, setting, page.looks, path)
-        text = (
-            "A patient counts once, as the mean over seeds. Box: quartiles and median; whiskers: 1.5 times its width."
-        )
+        text = "A patient counts once, as the mean over seeds. Box: quartiles and median; whiskers: at most 1.5 times its width."
         parts.append(report.fold_out(tables.setting_title(*setting), report.picture(path, text), number < 2))
     return Markup("\n").join(parts)
 
@@ -117,8 +115,8 @@ def ranking(page: Page) -> Markup:
     path = page.figure("ranking.svg")
     figures.draw_rankings(rankings, path)
     text = (
-        f"Ranks by mean Dice when the patients are drawn again with replacement, {RESAMPLES} times; methods in the "
-        "order of their rank with all patients. Only patients that all methods scored count."
+        f"Ranks by mean Dice in {RESAMPLES} bootstrap resamples of the patients; methods in the order of their rank "
+        "with all patients. Only patients that all methods scored count."
     )
     table = page.table(tables.ranking_table(rankings), "ranking")
     return report.picture(path, text) + report.fold_out("Ranks and their stability in numbers", table)
@@ -128,8 +126,8 @@ def measures(page: Page) -> Markup:
     """The tables of each further metric, and all numbers in one file."""
     parts = [
         report.paragraph(
-            "Distances are means over the organs that were found; those not found at all are counted as missed, and "
-            "a method that missed any is never best, but the tests take them for worse than any distance."
+            "Distances are means over the organs that were found. Organs that were not found are counted as missed: a "
+            "method that missed one is never the best, and the tests take it to be worse than any distance."
         )
     ]
     numbers_of = {DICE.column: page.numbers}
@@ -156,12 +154,12 @@ def worst(page: Page) -> Markup:
         path = page.figure(f"worst_{_stem(setting)}.jpg")
         if jobs and draw_worst(worst_scans(page.results, setting), jobs, path):
             text = (
-                "Of each method the test scan with the lowest mean Dice, of all seeds: the axial slice where truth and "
-                "prediction differ most. Filled: prediction; white line: truth. The patient's right is on the left."
+                "The test scan of each method with the lowest mean Dice, among all seeds: the axial slice where truth "
+                "and prediction differ most. Filled: prediction; white line: truth. The patient's right is on the left."
             )
             parts.append(report.fold_out(tables.setting_title(*setting), report.picture(path, text), number < 2))
     if not parts:
-        why = page.no_jobs or "the predictions or test scans are no longer there"
+        why = page.no_jobs or "the predictions or test scans do not exist any more"
         parts.append(report.paragraph(f"No pictures: {why}.", "note"))
     table = page.table(worst_table(page.results), "worst")
     return Markup("\n").join([*parts, report.fold_out("The worst organs", table)])
