@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--output",
                 type=Path,
                 metavar="FILE.html",
-                help="the page (default: report.html in the output folder)",
+                help="default report.html in the output folder",
             )
             action.add_argument(
                 "--reference",
@@ -71,7 +71,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         "--executor",
         choices=("local", "slurm"),
         default="local",
-        help="this machine or a SLURM cluster (default local)",
+        help="this machine or a cluster (default local)",
     )
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="cells at a time (default: 1 on this machine; no limit with SLURM)"
@@ -81,7 +81,7 @@ def _add_run_options(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="options of submitit, such as timeout_min=1440 gpus_per_node=1 cpus_per_task=8 mem_gb=32 slurm_partition=gpu",
+        help="options of submitit, such as timeout_min=1440 gpus_per_node=1 mem_gb=32 slurm_partition=gpu",
     )
     parser.add_argument("--retries", type=int, default=1, help="repetitions of a cell that failed (default 1)")
     parser.add_argument("--dry-run", action="store_true", help="only print the commands of the cells")
@@ -164,4 +164,4 @@ def _check_device(device: str) -> None:
 
     available = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not available[device]:
-        raise UserError(f"this machine has no {device}: set `device: cpu` in the grid, or use another machine")
+        raise UserError(f"there is no {device} on this machine: set `device: cpu` in the grid, or use another machine")

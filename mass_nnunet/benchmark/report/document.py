@@ -92,7 +92,8 @@ def _cost(page: Page) -> Markup:
     text = (
         "A cell trains once, all modalities together or each alone, then predicts all test scans, with reading and "
         "writing. “To Dice”: training time until nnU-Net's pseudo Dice (on patches of the validation scans) first "
-        "reached the value. Time of interrupted attempts does not count. Compare times of the same kind of machine only."
+        "reached the value. Time of interrupted attempts does not count. Compare times only if they are of one kind of "
+        "machine."
     )
     tables = {"cost": provenance.cost_table, "cost_of_prediction": provenance.prediction_table}
     parts = [page.table(table(page.results), name) for name, table in tables.items()]

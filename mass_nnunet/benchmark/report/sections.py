@@ -81,7 +81,7 @@ def boxes(page: Page) -> Markup:
     for number, setting in enumerate(page.results.settings):
         path = page.figure(f"boxes_{_stem(setting)}.svg")
         figures.draw_boxes(page.results, setting, page.looks, path)
-        text = "A patient counts once, as the mean over seeds. Box: quartiles and median; whiskers: at most 1.5 times its width."
+        text = "A patient counts once, as the mean over seeds. Box: quartiles, median; whiskers: 1.5 times its width."
         parts.append(report.fold_out(tables.setting_title(*setting), report.picture(path, text), number < 2))
     return Markup("\n").join(parts)
 
