@@ -23,7 +23,7 @@ from groups import nnunet_folders
 from mass_nnunet import trainers
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.errors import UserError, exit_on_user_error
-from mass_nnunet.evaluation.scores import dice
+from mass_nnunet.evaluation.metrics import dice
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.trainers.base.group import GroupTrainer
 
