@@ -36,7 +36,7 @@ def test_output_of_both_streams_is_logged(tmp_path):
 def test_child_ends_with_a_killed_parent_that_a_shell_put_into_its_background(tmp_path):
     code = f"""
 import os, signal, sys, time
-from mass_nnunet import child
+from mass_nnunet.runtime import child
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 code = '''
 import os, time
