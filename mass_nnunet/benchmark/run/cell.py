@@ -190,8 +190,7 @@ def _end_orphan(folder: Path) -> None:
     while is_here(orphan) and runs(orphan):
         if time.monotonic() > end:
             if not is_certain(orphan):
-                raise UserError(
-                    f"{file}: process {orphan['pid']} may be a step of this cell: end it, or remove the file"
-                )
+                known = f"process {orphan['pid']} may be a step of this cell"
+                raise UserError(f"{file}: {known}: end it, or remove the file")
             os.kill(orphan["pid"], signal.SIGKILL)
         time.sleep(0.1)
