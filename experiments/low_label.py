@@ -72,7 +72,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("-np", type=int, default=2, help="processes that make scans and preprocess")
     parser.add_argument(
-        "--prepare-only", action="store_true", help="make the phantom, convert, split and plan, and no more"
+        "--prepare-only", action="store_true", help="only make the phantom, convert, split and plan"
     )
     args = parser.parse_args()
     with exit_on_user_error():

@@ -1,4 +1,4 @@
-"""The table of the benchmark: mean Dice, its standard deviation between seeds, and a paired test against MASSTrainer."""
+"""The table of low_label.py: mean Dice, its standard deviation over the seeds, a paired test against MASSTrainer."""
 
 from collections.abc import Sequence
 from pathlib import Path
