@@ -12,12 +12,11 @@ from mass_nnunet.runtime import child
 PYTHON = sys.executable
 
 
-def test_command_that_does_not_listen_is_killed(monkeypatch):
-    monkeypatch.setattr(child, "_PATIENCE", 0.2)
+def test_command_that_does_not_listen_is_killed():
     code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
     process = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE)
     process.stdout.readline()
-    child.stop(process)
+    child.stop(process, 0.2)
     assert process.returncode == -signal.SIGKILL
     process.stdout.close()
 

@@ -141,7 +141,7 @@ def _model(job: Job) -> dict[str, Any]:
 def environment(job: Job) -> dict[str, str]:
     """The variables of the steps: nnU-Net's, with the grid's own folder of results."""
     hook = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
-    return {**hook, **os.environ, "nnUNet_results": str(job.models), "PYTHONUNBUFFERED": "1"}
+    return {**hook, **os.environ, "nnUNet_results": str(job.grid.models), "PYTHONUNBUFFERED": "1"}
 
 
 def _run(job: Job, claim: Claim, step: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:

@@ -56,6 +56,11 @@ class Grid:
     """What a reader of the report should know first, such as where the data are from."""
 
     @property
+    def models(self) -> Path:
+        """nnUNet_results of the grid's trainings: nobody else trains there."""
+        return self.output / "models"
+
+    @property
     def cells(self) -> list[Cell]:
         """All cells, seed by seed, so that an early stop leaves whole comparisons."""
         return [Cell(method, rate, seed) for seed, rate, method in product(self.seeds, self.label_rates, self.methods)]

@@ -50,11 +50,6 @@ class Job:
         return self.grid.output / "cells" / self.cell.name
 
     @property
-    def models(self) -> Path:
-        """nnUNet_results of the grid's trainings: nobody else trains there."""
-        return self.grid.output / "models"
-
-    @property
     def trainings(self) -> list[list[RawDataset]]:
         """Datasets of each training; it is started for the first of them."""
         datasets = [tested.dataset for tested in self.tested]
