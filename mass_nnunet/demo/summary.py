@@ -2,9 +2,9 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import pandas as pd
+from markupsafe import Markup
 
 from mass_nnunet.benchmark.run.cell import SCORES
 from mass_nnunet.benchmark.run.grid import load_grid
@@ -58,8 +58,9 @@ def _results(folders: Folders, jobs: Sequence[Job]) -> str:
         "Results on the test scans",
         report.paragraph("Mean Dice over scans and organs. " + " ".join(sentences)),
         report.table(["modality", "method", *(o.replace("_", " ") for o in organs), "mean"], rows, text_columns=2),
-        f'<p>Intervals, tests, surface distances, worst cases and cost: <a href="{page.relative_to(folders.root)}">'
-        f"{escape('the report of the benchmark')}</a>.</p>",
+        Markup('<p>Intervals, tests, surface distances, worst cases and cost: <a href="{}">{}</a>.</p>').format(
+            page.relative_to(folders.root).as_posix(), "the report of the benchmark"
+        ),
         report.paragraph(
             "One short training of each method with one seed, on synthetic bodies: this shows that the whole path "
             "works, and is no measure of how the methods compare on patients. In so short a training most of the "

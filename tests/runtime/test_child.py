@@ -39,8 +39,8 @@ from mass_nnunet.runtime import child
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 code = '''
 import os, time
-open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
 try:
+    open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
     time.sleep(60)
 except KeyboardInterrupt:
     open({str(tmp_path / "interrupted")!r}, "w").close()
