@@ -32,6 +32,6 @@ def test_the_page_tells_the_commands_the_grid_and_those_of_nnunet(finished):
     html = (finished.out / "report.html").read_text(encoding="utf-8")
     assert all(line in html for line in finished.calls)
     assert f"export nnUNet_results={finished.out}/benchmark/models" in html
-    assert "methods:\n- SupervisedTrainer\n- MASSTrainer" in html
+    assert "methods: [SupervisedTrainer, MASSTrainer]" in html
     assert "nnUNetv2_train 801 3d_fullres 0 -tr MASSTrainer -p MASSPlans -device cpu" in html
     assert "mass_nnunet visualize -d 801 btcv_test" in html

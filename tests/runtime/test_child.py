@@ -31,6 +31,16 @@ def test_output_of_both_streams_is_logged(tmp_path):
     assert child.how_it_ended(-9) == "was killed by signal 9"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sessions")
+@pytest.mark.parametrize("apart", [False, True])
+def test_ctrl_c_of_the_terminal_reaches_a_command_unless_it_is_apart(tmp_path, apart):
+    with (tmp_path / "log").open("wb") as output:
+        process = child.start([PYTHON, "-S", "-c", "input()"], output, os.environ, apart=apart)
+    # A terminal sends it to all processes of the group in its foreground.
+    assert (os.getpgid(process.pid) != os.getpgid(0)) == apart
+    child.stop(process)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_child_ends_with_a_killed_parent_that_a_shell_put_into_its_background(tmp_path):
     code = f"""

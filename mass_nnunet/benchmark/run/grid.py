@@ -107,7 +107,7 @@ def save_grid(grid: Grid) -> None:
 def to_yaml(grid: Grid, output: str) -> str:
     """The text of a grid's file; ``output`` is its output folder, seen from the folder of the file."""
     content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
-    return yaml.safe_dump(content | {"output": output}, sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(content | {"output": output}, sort_keys=False, default_flow_style=None, allow_unicode=True)
 
 
 _EXAMPLES = {
