@@ -41,7 +41,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 def commands_page() -> str:
     """What ``--help`` says of every command, in Markdown."""
-    os.environ["COLUMNS"] = "100"  # argparse's line length
+    os.environ["COLUMNS"] = "88"  # argparse's line length: what fits the page
     lines = [
         "# Commands",
         "",
