@@ -10,7 +10,7 @@ from collections.abc import Callable
 from statistics import median
 
 import torch
-from monai.losses import LocalNormalizedCrossCorrelationLoss
+from monai.losses.image_dissimilarity import LocalNormalizedCrossCorrelationLoss
 from torch import Tensor
 
 from mass_nnunet.losses.similarity import local_correlation_loss
@@ -28,7 +28,10 @@ def seconds(loss: Callable[[Tensor, Tensor], Tensor], image: Tensor, reference: 
 
 def main() -> None:
     torch.set_num_threads(1)
-    losses = {"ours": local_correlation_loss, "MONAI": LocalNormalizedCrossCorrelationLoss(kernel_size=9)}
+    losses: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+        "ours": local_correlation_loss,
+        "MONAI": LocalNormalizedCrossCorrelationLoss(kernel_size=9),
+    }
     for shape in SHAPES:
         image, reference = torch.randn(shape, requires_grad=True), torch.randn(shape)
         times: dict[str, list[float]] = {name: [] for name in losses}
