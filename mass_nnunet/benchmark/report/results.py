@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from mass_nnunet.benchmark.run.cell import SCORES, SETTING
+from mass_nnunet.benchmark.run.cell import SCORED, SCORES
 from mass_nnunet.benchmark.run.grid import Cell, Grid
 from mass_nnunet.benchmark.run.state import DONE, read_record, state
 from mass_nnunet.errors import UserError
@@ -91,6 +91,6 @@ def _read(file: Path) -> pd.DataFrame:
         scores = pd.read_csv(file, dtype={"case": str, "patient": str, "modality": str, "organ": str})
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read ({' '.join(str(error).split())}): {remedy}") from None
-    if absent := [column for column in (*SETTING, DICE.column) if column not in scores]:
+    if absent := [column for column in (*SCORED, DICE.column) if column not in scores]:
         raise UserError(f"{file} has no column {absent[0]}: {remedy}")
     return scores

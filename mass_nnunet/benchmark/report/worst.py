@@ -32,7 +32,7 @@ _ACROSS = 4
 def worst_scans(results: Results, setting: tuple[str, float]) -> pd.DataFrame:
     """The scan of each method with the lowest mean Dice over its organs, among all seeds, in the order of the methods.
 
-    Columns: those of ``SETTING`` without the organ, trainer, and dice.
+    Columns: those of ``SCORED`` without the organ, trainer, and dice.
     """
     scan = ["method", "trainer", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient"]
     means = results.of(*setting).groupby(scan, sort=False)[DICE.column].mean().dropna().reset_index()
