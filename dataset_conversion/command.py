@@ -5,37 +5,31 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mass_nnunet.errors import UserError
+from mass_nnunet.phantom import folder as phantom
 
 from .archive import opened
+from .converter import Converter
 from .datasets import amos, btcv, chaos, mmwhs, nifti
 from .joining import join_dataset, joins
 from .raw_dataset import Options, write_dataset
 from .source import Target
 
-SOURCES = {
-    module.NAME: (module, text)
-    for module, text in (
-        (btcv, "BTCV: abdominal CT"),
-        (chaos, "CHAOS: abdominal MRI, and CT as scans without labels"),
-        (amos, "AMOS22: abdominal CT and MRI"),
-        (mmwhs, "MM-WHS: cardiac CT and MRI"),
-        (nifti, "any folder of NIfTI scans, and one of label maps"),
-    )
-}
+CONVERTERS: tuple[Converter, ...] = (btcv, chaos, amos, mmwhs, nifti)
+"""All datasets that can be converted: a new one is a module of ``datasets/`` and its name here."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet convert``."""
     datasets = parser.add_subparsers(dest="dataset", required=True, metavar="DATASET")
-    for name, (module, text) in SOURCES.items():
-        sub = datasets.add_parser(name, help=text, description=module.__doc__)
+    for converter in CONVERTERS:
+        sub = datasets.add_parser(converter.NAME, help=converter.TITLE, description=converter.__doc__)
         sub.add_argument(
             "source",
             type=Path,
             metavar="SRC",
             help="the dataset as downloaded: a folder, zip archives in it, or one zip",
         )
-        module.add_arguments(sub)
+        converter.add_arguments(sub)
         sub.add_argument(
             "--test-fraction",
             type=float,
@@ -66,17 +60,19 @@ def run(args: argparse.Namespace) -> None:
         keep_partial=args.keep_partial,
         processes=args.processes,
     )
-    module, _ = SOURCES[args.dataset]
+    (converter,) = (known for known in CONVERTERS if args.dataset == known.NAME)
     with opened(args.source) as source:
-        for target in without(module.targets(source, args), args.exclude):
+        for target in without(converter.targets(source, args), args.exclude):
+            if phantom.is_phantom(args.source):  # it has the layout of BTCV or CHAOS, but is not their authors'
+                target = target._replace(licence=phantom.LICENCE, reference=phantom.REFERENCE)
             print(join_dataset(target, options) if joins(target) else write_dataset(target, options))
 
 
 def without(targets: Sequence[Target], names: Sequence[str]) -> list[Target]:
-    """The datasets, less some cases.
+    """The datasets without the cases of these names.
 
     Raises:
-        UserError: there is no case of one of the names, or nothing is left of a dataset.
+        UserError: there is no case of one of the names, or a dataset has no other cases.
     """
     known = [case.name for target in targets for case in target.cases]
     if strangers := sorted(set(names) - set(known)):

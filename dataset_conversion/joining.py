@@ -1,24 +1,25 @@
-"""Scans without labels that join a dataset which is there: more CTs to train on, from another source."""
+"""Scans without labels that join an existing dataset: more scans to train on, from another source."""
 
 import shutil
+from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, UNLABELLED, Part, RawDataset
 from mass_nnunet.errors import UserError
 
 from .checks.command import check_datasets
 from .checks.findings import across
 from .checks.report import refuse_errors
 from .raw_dataset import READER, Options, checked_case, convert_cases
-from .source import Part, Target
+from .source import Target
 from .staging import FILE_ENDING, Stage
 
 
 def joins(target: Target) -> bool:
-    """Whether a target is to join a dataset: it may, and there is one of its id and another name."""
+    """Whether a target joins a dataset: it may, and there is a dataset with its id and another name."""
     if not target.may_join:
         return False
     own = f"Dataset{target.dataset_id:03d}_{target.name}"
@@ -27,9 +28,9 @@ def joins(target: Target) -> bool:
 
 
 def join_dataset(target: Target, options: Options) -> str:
-    """Put all scans of ``target`` into ``imagesUn`` of the dataset with its id, and check the whole of it.
+    """Put all scans of ``target`` into ``imagesUn`` of the dataset with its id, and check the whole dataset.
 
-    Called again after an interruption, it goes on where it was.
+    Called again after an interruption, it continues. The dataset then states the licences and references of both.
 
     Returns:
         What was written and found, for the user.
@@ -40,7 +41,7 @@ def join_dataset(target: Target, options: Options) -> str:
     dataset = RawDataset.load(target.dataset_id)
     _check_format(dataset, target)
     cases = target.cases
-    held = {case: part for part in (TRAINING, TEST, UNLABELLED) for case in dataset.cases(part)}
+    held = {case: part for part in Part for case in dataset.cases(part)}
     for case in cases:
         if held.get(case.name, UNLABELLED) != UNLABELLED:
             raise UserError(f"{dataset.folder} holds {case.name} in {held[case.name]}: leave it out with --exclude")
@@ -52,20 +53,33 @@ def join_dataset(target: Target, options: Options) -> str:
     staged = convert_cases(stage, new, options.processes)
     parts = {case.name: Part.UNLABELLED for case in new}
     refuse_errors(across([checked_case(dataset.name, target, case, staged, parts, {}) for case in new]))
-    # First whose scans they are: a scan without a patient would stop every other command.
-    write_json(dataset.folder / "patients.json", dataset.patients() | {case.name: case.patient for case in new})
+    # The patients come first: a scan without a patient would stop every other command.
+    write_json(dataset.folder / PATIENTS_JSON, dataset.patients() | {case.name: case.patient for case in new})
+    write_json(dataset.folder / DATASET_JSON, _with_origin(dataset, target))
     (dataset.folder / UNLABELLED).mkdir(exist_ok=True)
     for case in new:
-        stage.image(case.name).replace(dataset.folder / UNLABELLED / stage.image(case.name).name)
+        stage.image(case.name).replace(dataset.image_paths(UNLABELLED, case.name)[0])
     shutil.rmtree(staging)
     check_datasets([dataset.id], options.processes)
     return f"{len(new)} scans joined {dataset.folder}: run `mass_nnunet split` and `plan` again"
+
+
+def _with_origin(dataset: RawDataset, target: Target) -> dict[str, Any]:
+    """The content of dataset.json, which states the licence and the reference of the scans that join as well."""
+    content = dict(dataset.content)
+    for key, known, new in (
+        ("licence", dataset.licence, target.licence),
+        ("reference", dataset.reference, target.reference),
+    ):
+        if new and new not in (known or ""):
+            content[key] = f"{known or 'not stated'}; {target.name}: {new}"
+    return content
 
 
 def _check_format(dataset: RawDataset, target: Target) -> None:
     wanted = {"file_ending": FILE_ENDING, "overwrite_image_reader_writer": READER}
     for key, value in wanted.items():
         if dataset.content.get(key) != value:
-            raise UserError(f"{dataset.folder / 'dataset.json'} has another {key} than {value}: choose another id")
+            raise UserError(f"{dataset.folder / DATASET_JSON} has another {key} than {value}: choose another id")
     if dataset.channels != [target.channel]:
         raise UserError(f"{dataset.name} holds {', '.join(dataset.channels)}, not {target.channel}: choose another id")

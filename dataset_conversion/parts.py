@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
 
 from .checks.findings import absent_organs
 from .checks.inspection import Measures
-from .source import Case, Part
+from .source import Case
 
 
 def choose_test_patients(patients: Collection[str], test_fraction: float, seed: int) -> set[str]:
@@ -58,7 +59,7 @@ def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction
             if case.name in labelled:
                 parts[case.name] = Part.TEST
         else:
-            parts[case.name] = Part.TRAIN if case.name in labelled else Part.UNLABELLED
+            parts[case.name] = Part.TRAINING if case.name in labelled else Part.UNLABELLED
     return parts
 
 

@@ -1,7 +1,7 @@
 """Write a list of cases as an nnU-Net raw dataset, with ``imagesUn`` for scans without labels and ``patients.json``.
 
 Everything is made in a hidden folder beside the datasets, which takes the dataset's name when all of it is there and
-checked: no dataset of that name is ever half written, or holds what the check refuses.
+checked: a dataset is never half written and never holds what the check refuses.
 """
 
 import shutil
@@ -9,22 +9,25 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, Part, RawDataset, licence_of, reference_of
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
 from .checks.findings import CheckedCase, Finding, Level, across, unusual, wrong
 from .checks.report import refuse_errors, write_check
 from .parts import assign_parts, usable_labels
-from .source import Case, Part, Target
+from .source import Case, Target
 from .staging import FILE_ENDING, Stage, Staged
 
 RECORD = "conversion.json"
 """Beside dataset.json: what the dataset was made of, and with which options."""
+_RECORD_VERSION = 2  # records of the first version, which has no number, hang on names in the code
 # Stock nnU-Net then predicts scans of any orientation: it turns each to RAS, and its prediction back.
 READER = "NibabelIOWithReorient"
 
@@ -35,7 +38,7 @@ class Options:
 
     Attributes:
         test_fraction: share of the labelled patients for ``imagesTs`` and ``labelsTs``.
-        seed: of their choice.
+        seed: of the random choice of these patients.
         keep_partial: keep labels that lack an organ, instead of using the scan without labels.
         processes: number of worker processes.
     """
@@ -74,7 +77,7 @@ def write_dataset(target: Target, options: Options) -> str:
     staging = folder.with_name(f".tmp-{folder.name}")
     stage = Stage(staging / "cases", target.labels, target.channel)
     if folder.exists():
-        _check_same(folder, stage, cases, options)
+        _check_same(folder, stage, target, options)
         shutil.rmtree(staging, ignore_errors=True)
         return f"{folder} is already there, made of the same files with the same options"
     staged = convert_cases(stage, cases, options.processes)
@@ -89,35 +92,27 @@ def write_dataset(target: Target, options: Options) -> str:
     checked = across([checked_case(folder.name, target, case, staged, parts, lacking) for case in cases])
     refuse_errors(checked)
 
-    whole = staging / "dataset"
+    content = _dataset_json(target, training=Counter(parts.values())[Part.TRAINING])
+    whole = RawDataset(target.dataset_id, staging / "dataset", content)
     for part in Part:
-        for kind in ("images", "labels") if part is not Part.UNLABELLED else ("images",):
-            (whole / f"{kind}{part.value}").mkdir(parents=True, exist_ok=True)
-    for name, part in parts.items():
-        stage.image(name).replace(whole / f"images{part.value}" / stage.image(name).name)
+        (whole.folder / part).mkdir(parents=True, exist_ok=True)
         if part is not Part.UNLABELLED:
-            stage.label(name).replace(whole / f"labels{part.value}" / stage.label(name).name)
-    counts = Counter(parts.values())
-    write_json(whole / "patients.json", {case.name: case.patient for case in cases if case.name in parts})
-    write_json(whole / RECORD, _record({name: done.signature for name, done in staged.items()}, options))
-    write_json(
-        whole / "dataset.json",
-        {
-            "channel_names": {"0": target.channel},
-            "labels": dict(target.labels),
-            "numTraining": counts[Part.TRAIN],
-            "file_ending": FILE_ENDING,
-            "overwrite_image_reader_writer": READER,
-        },
-    )
-    report = write_check(whole, checked, {name: done.preview for name, done in staged.items()}, target.labels)
-    whole.rename(folder)
+            whole.label_folder(part).mkdir(exist_ok=True)
+    for name, part in parts.items():
+        stage.image(name).replace(whole.image_paths(part, name)[0])
+        if part is not Part.UNLABELLED:
+            stage.label(name).replace(whole.label_path(part, name))
+    write_json(whole.folder / PATIENTS_JSON, {case.name: case.patient for case in cases if case.name in parts})
+    write_json(whole.folder / RECORD, _record({name: done.signature for name, done in staged.items()}, options))
+    write_json(whole.folder / DATASET_JSON, content)
+    report = write_check(whole.folder, checked, {name: done.preview for name, done in staged.items()}, target.labels)
+    whole.folder.rename(folder)
     shutil.rmtree(staging)
     return f"{report}\nwrote {folder}"
 
 
 def convert_cases(stage: Stage, cases: Sequence[Case], processes: int) -> dict[str, Staged]:
-    """Convert what is not converted yet, by name.
+    """Convert the cases that are not converted yet; all of them, by name.
 
     Raises:
         UserError: there are two cases of one name, or a line for each case that cannot be converted.
@@ -128,9 +123,10 @@ def convert_cases(stage: Stage, cases: Sequence[Case], processes: int) -> dict[s
             raise UserError(f"{name} lies there {count} times ({first}, {second}): give the folder of one copy")
     stage.tidy({case.name for case in cases})
     results = map_cases(stage.convert, cases, processes=processes, description="converting")
+    staged = {case.name: done for case, done in zip(cases, results, strict=True) if isinstance(done, Staged)}
     if errors := [str(result) for result in results if isinstance(result, UserError)]:
         raise UserError("\n".join(errors))
-    return dict(zip((case.name for case in cases), results, strict=True))
+    return staged
 
 
 def checked_case(
@@ -141,7 +137,7 @@ def checked_case(
     parts: Mapping[str, Part],
     lacking: Mapping[str, str],
 ) -> CheckedCase:
-    """What the check finds in one case, and in what way it is used otherwise than its files suggest.
+    """What the check finds in one case, and how its use differs from what its files suggest.
 
     Args:
         dataset: name of the dataset's folder.
@@ -174,21 +170,46 @@ def checked_case(
     )
 
 
-def _record(signatures: Mapping[str, str], options: Options) -> dict:
+def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
+    """The content of dataset.json, in the spelling of nnU-Net's ``generate_dataset_json``."""
+    stated = {"licence": target.licence, "reference": target.reference}
+    return {
+        "channel_names": {"0": target.channel},
+        "labels": dict(target.labels),
+        "numTraining": training,
+        "file_ending": FILE_ENDING,
+        "overwrite_image_reader_writer": READER,
+    } | {key: text for key, text in stated.items() if text}
+
+
+def _record(signatures: Mapping[str, str], options: Options) -> dict[str, Any]:
     """What a dataset depends on."""
-    chosen = {name: getattr(options, name) for name in ("test_fraction", "seed", "keep_partial")}
-    return {"options": chosen, "cases": dict(signatures)}
+    chosen = {"test_fraction": options.test_fraction, "seed": options.seed, "keep_partial": options.keep_partial}
+    return {"version": _RECORD_VERSION, "options": chosen, "cases": dict(signatures)}
 
 
-def _check_same(folder: Path, stage: Stage, cases: Sequence[Case], options: Options) -> None:
+def _check_same(folder: Path, stage: Stage, target: Target, options: Options) -> None:
     """Make sure that a dataset is what would be written now.
 
     Raises:
-        UserError: it is not.
+        UserError: it is not, or an earlier version of this package wrote it.
     """
     path = folder / RECORD
     remedy = f"delete {folder} first, or choose another dataset id"
     if not path.is_file():
         raise UserError(f"{folder} was not made by this command: {remedy}")
-    if read_json(path, remedy) != _record({case.name: stage.signature(case) for case in cases}, options):
+    record = read_json(path, remedy)
+    if record.get("version") != _RECORD_VERSION:
+        raise UserError(
+            f"{folder} was converted by another version of mass_nnunet and is fit for use, but cannot be compared "
+            f"with its source: to convert it again {remedy}"
+        )
+    if record != _record({case.name: stage.signature(case) for case in target.cases}, options):
         raise UserError(f"{folder} is of an earlier conversion with other options or other files: {remedy}")
+    content = read_json(folder / DATASET_JSON, remedy)
+    for name, wanted, stated in (
+        ("licence", target.licence, licence_of(content)),
+        ("reference", target.reference, reference_of(content)),
+    ):
+        if wanted and wanted not in (stated or ""):  # a dataset that others have joined states theirs, too
+            raise UserError(f"{folder / DATASET_JSON} does not state the {name} {wanted!r}: write it there")

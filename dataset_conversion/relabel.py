@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
 from mass_nnunet.data.files import atomic_path, write_json
-from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, TEST, TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import label_like, read_volume, write_volume
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, number_labels
@@ -20,8 +20,6 @@ from mass_nnunet.runtime.workers import map_cases
 
 from .raw_dataset import dataset_path
 from .source import map_labels, visible_files
-
-_IMAGES, _LABELS = ("imagesTr", "imagesTs", "imagesUn"), ("labelsTr", "labelsTs")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the new dataset; called again after an interruption, it goes on where it was."""
+    """Write the new dataset; called again after an interruption, it continues."""
     if args.processes < 1:
         raise UserError(f"-np {args.processes} is not at least 1")
     dataset = RawDataset.load(args.d)
@@ -53,16 +51,16 @@ def run(args: argparse.Namespace) -> None:
     staging = folder.with_name(f".tmp-{folder.name}")
     _link_scans(dataset, staging)
     label_files = [
-        (path, staging / part / path.name)
-        for part in _LABELS
-        for path in visible_files(dataset.folder / part, dataset.content["file_ending"])
+        (path, staging / part.labels / path.name)
+        for part in (TRAINING, TEST)
+        for path in visible_files(dataset.label_folder(part), dataset.ending)
     ]
-    for part in _LABELS:
-        (staging / part).mkdir(parents=True, exist_ok=True)
+    for part in (TRAINING, TEST):
+        (staging / part.labels).mkdir(parents=True, exist_ok=True)
     map_cases(partial(_relabel, table=table), label_files, processes=args.processes, description="relabelling")
     content = {key: value for key, value in dataset.content.items() if key != "regions_class_order"}
-    write_json(staging / "patients.json", dataset.patients())
-    write_json(staging / "dataset.json", content | {"labels": labels})
+    write_json(staging / PATIENTS_JSON, dataset.patients())
+    write_json(staging / DATASET_JSON, content | {"labels": labels})
     staging.rename(folder)
     print(f"wrote {folder} with labels {labels}")
 
@@ -73,12 +71,12 @@ def parse_map(
     """Labels of the new dataset, and what each old value becomes.
 
     Args:
-        definitions: ``NAME`` or ``NEW=OLD,OLD`` each.
+        definitions: each is ``NAME`` or ``NEW=OLD,OLD``.
         old: labels of the dataset.
         dataset: its name, for messages.
 
     Raises:
-        UserError: a definition is not of that form, names a label that is not there, or one twice.
+        UserError: a definition is not of that form, or names a label that does not exist, or a label twice.
     """
     sources: dict[str, list[str]] = {}
     for definition in definitions:
@@ -102,10 +100,10 @@ def _next_free(dataset_id: int) -> int:
 
 
 def _link_scans(dataset: RawDataset, staging: Path) -> None:
-    """The same files under another name, or copies where the disk knows no such links."""
-    for part in _IMAGES:
+    """Hard links to the images, or copies where the file system has no such links."""
+    for part in Part:
         (staging / part).mkdir(parents=True, exist_ok=True)
-        for path in visible_files(dataset.folder / part, dataset.content["file_ending"]):
+        for path in visible_files(dataset.folder / part, dataset.ending):
             final = staging / part / path.name
             if final.exists():
                 continue

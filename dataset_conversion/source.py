@@ -1,30 +1,17 @@
-"""What every source of scans is brought to before it is written: a list of cases that can be read one by one."""
+"""What a converter makes of a source: datasets to be written, each a list of cases that are read one by one."""
 
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
-
-
-class Part(Enum):
-    """The part of a dataset; the value is the ending of its folders' names."""
-
-    TRAIN = "Tr"
-    TEST = "Ts"
-    UNLABELLED = "Un"
-
-    @property
-    def title(self) -> str:
-        """For people."""
-        return {"Tr": "training", "Ts": "test", "Un": "unlabelled"}[self.value]
 
 
 class Volumes(NamedTuple):
@@ -33,7 +20,7 @@ class Volumes(NamedTuple):
     Attributes:
         image: the scan.
         label: uint8 label map on the grid of ``image``, with the dataset's own values; None for a scan without.
-        notes: what was put right on the way, a sentence each.
+        notes: what was corrected on the way, a sentence each.
     """
 
     image: sitk.Image
@@ -50,8 +37,8 @@ class Case(ABC):
         patient: identifier shared by all scans of one person.
         label: file or folder of the expert's labels, None for a scan without.
         part: where the dataset's authors put it, None where we may choose.
-        may_stop_short: whether organs may be outlined in a part of the scan only; one that ends abruptly inside of the
-            scan then counts as not outlined.
+        may_stop_short: whether organs may be annotated in a part of the scan only; an organ that ends abruptly inside
+            the scan then counts as not annotated.
     """
 
     name: str
@@ -67,7 +54,7 @@ class Case(ABC):
 
     @abstractmethod
     def files(self) -> list[Path]:
-        """Everything that :meth:`read` reads."""
+        """All files that :meth:`read` reads."""
 
     @abstractmethod
     def read(self) -> Volumes:
@@ -76,6 +63,20 @@ class Case(ABC):
         Raises:
             UserError: a file is damaged, or files do not belong together.
         """
+
+    def described(self) -> dict[str, object]:
+        """What the converted case depends on besides its files, by names that stay when an attribute is renamed.
+
+        The record of a conversion is compared by it. A subclass adds what else decides how its files are read; values
+        are those that JSON has.
+        """
+        return {
+            "case": self.name,
+            "patient": self.patient,
+            "labelled": self.label is not None,
+            "part": None if self.part is None else self.part.word,
+            "may stop short": self.may_stop_short,
+        }
 
 
 class Target(NamedTuple):
@@ -87,6 +88,8 @@ class Target(NamedTuple):
         channel: ``CT`` or ``MRI``.
         labels: name to value, background 0.
         cases: what goes into it.
+        licence: under which terms the scans may be used, None where that is not known.
+        reference: what to cite, None where that is not known.
         may_join: whether the scans, as scans without labels, may go into a dataset that has the id already.
     """
 
@@ -95,6 +98,8 @@ class Target(NamedTuple):
     channel: str
     labels: Mapping[str, int]
     cases: Sequence[Case]
+    licence: str | None
+    reference: str | None
     may_join: bool = False
 
 
@@ -103,7 +108,7 @@ class Source(NamedTuple):
 
     Attributes:
         path: what the user named.
-        roots: the folders to look in: that one, and what its archives were unpacked to.
+        roots: the folders to look in: the named one, and those that its archives were unpacked to.
     """
 
     path: Path
@@ -112,13 +117,13 @@ class Source(NamedTuple):
     def walk(self) -> Iterator[tuple[Path, list[str], list[str]]]:
         """Every folder at or below the roots, with its visible subfolders and files, sorted; links are followed.
 
-        A caller may shorten the list of subfolders to keep from going there. A link back to where the walk has been
-        is not followed again.
+        A caller may shorten the list of subfolders to leave some out. A link to a folder that was visited is not
+        followed again.
 
         Raises:
             UserError: a link leads nowhere.
         """
-        seen = set()
+        seen: set[str] = set()
         for root in self.roots:
             for folder, subfolders, files in os.walk(root, followlinks=True):
                 real = os.path.realpath(folder)
@@ -165,7 +170,7 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
 
     Args:
         values: any shape, any type.
-        table: the dataset's value of each known one.
+        table: from each known value of the source to the dataset's.
         source: file that ``values`` came from, for the message.
 
     Returns:
@@ -177,7 +182,7 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
     lookup = np.full(max(table) + 2, -1, np.int16)  # one more, for whatever lies outside
     lookup[list(table)] = list(table.values())
     outside = len(lookup) - 1
-    indices = values
+    indices: np.ndarray = values
     if not np.issubdtype(values.dtype, np.integer):
         whole = np.isfinite(values) & (values == np.rint(values))
         indices = np.where(whole & (np.abs(values) < outside), values, outside).astype(np.int32)
@@ -190,11 +195,11 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
     return result.astype(np.uint8)
 
 
-def check_outlined(values: np.ndarray, source: Path) -> None:
+def check_annotated(values: np.ndarray, source: Path) -> None:
     """Make sure that a label map is not empty.
 
     Raises:
         UserError: it holds nothing but 0.
     """
     if not values.any():
-        raise UserError(f"{source} outlines nothing: get the right file, or remove it to use the scan without labels")
+        raise UserError(f"{source} annotates nothing: get the right file, or remove it to use the scan without labels")

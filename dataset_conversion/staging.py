@@ -1,4 +1,4 @@
-"""Cases on their way into a dataset: converted one by one, kept with what was measured, and taken up again."""
+"""Cases on their way into a dataset: each is converted once and kept, with its measures, for the next run."""
 
 import hashlib
 import json
@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.raw import image_name, label_name
 from mass_nnunet.data.volume import ORIENTATION, compact, write_volume
 from mass_nnunet.errors import UserError
 
@@ -19,6 +20,8 @@ from .checks.inspection import Measures, Organ, Preview, measure
 from .source import Case
 
 FILE_ENDING = ".nii.gz"
+SIGNATURE_VERSION = 1
+"""To be raised when the same files would be converted to something else: all cases are then converted again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +29,10 @@ class Staged:
     """A converted case.
 
     Attributes:
-        signature: of the case and its source files; another one means that the case must be converted again.
-        measures: of the scan.
+        signature: of the case and its source files; with another one the case must be converted again.
+        measures: what was measured of the scan.
         preview: a small picture.
-        notes: what was put right when it was read.
+        notes: what was corrected when it was read.
     """
 
     signature: str
@@ -44,7 +47,7 @@ class Stage:
 
     Attributes:
         folder: where they lie.
-        labels: the dataset's, name to value.
+        labels: labels of the dataset, name to value.
         channel: ``CT`` or another modality.
     """
 
@@ -54,17 +57,17 @@ class Stage:
 
     def image(self, name: str) -> Path:
         """The converted scan of a case."""
-        return self.folder / f"{name}_0000{FILE_ENDING}"
+        return self.folder / image_name(name, 0, FILE_ENDING)
 
     def label(self, name: str) -> Path:
         """Its label map."""
-        return self.folder / f"{name}{FILE_ENDING}"
+        return self.folder / label_name(name, FILE_ENDING)
 
     def tidy(self, names: Collection[str]) -> None:
-        """Make the folder ready: take back what a killed run has placed in a dataset already, and delete the rest.
+        """Take back the files that a killed run has placed in a dataset, and delete those of other cases.
 
         Args:
-            names: of the cases that are wanted.
+            names: names of the cases to be converted.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         dataset = self.folder.with_name("dataset")
@@ -79,10 +82,10 @@ class Stage:
     def convert(self, case: Case) -> Staged | UserError:
         """Convert a case unless that is done.
 
-        The record is written last: where it is, the case is whole.
+        The record is written last: a case with a record is whole.
 
         Returns:
-            The case, or what is wrong with its files: one bad case is not to hide the next.
+            The case, or what is wrong with its files, so that all bad cases are reported together.
 
         Raises:
             UserError: the case cannot be written.
@@ -109,9 +112,18 @@ class Stage:
         return staged
 
     def signature(self, case: Case) -> str:
-        """Changes when the case or one of its files does."""
-        files = [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in case.files()]
-        return hashlib.sha256(repr((case, files, dict(self.labels), self.channel)).encode()).hexdigest()
+        """Digest of all that the converted case depends on: its files, how they are read, labels and channel.
+
+        It is made of stated names and values, not of how Python prints an object.
+        """
+        content = {
+            "version": SIGNATURE_VERSION,
+            "case": case.described(),
+            "files": [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in case.files()],
+            "labels": dict(self.labels),
+            "channel": self.channel,
+        }
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def _record(self, name: str) -> Path:
         return self.folder / f"{name}.npz"
@@ -122,7 +134,7 @@ class Stage:
             np.savez_compressed(stream, text=text, image=staged.preview.image, label=staged.preview.label)
 
     def _load(self, case: Case) -> Staged | None:
-        """What a former run has left of a case, None if that is not whole."""
+        """The case as an earlier run has left it, None if that is not whole."""
         needed = [self.image(case.name)] + ([] if case.label is None else [self.label(case.name)])
         if not all(path.is_file() for path in needed):
             return None

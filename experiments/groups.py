@@ -10,8 +10,9 @@ from pathlib import Path
 from chaos_t2 import find_cases
 from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
-from mass_nnunet.dataset_conversion.source import Part, Target
+from mass_nnunet.dataset_conversion.source import Target
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from mass_nnunet.runtime.env import HOOK_FOLDER
@@ -77,7 +78,7 @@ def rates_of(group: Path, args: Namespace) -> tuple[float, ...]:
 def _write_real(source: Path, fold: int) -> None:
     """The real MRIs, every fourth patient from ``fold`` on to test on."""
     cases = [
-        replace(case, part=Part.TEST if number % REAL_FOLDS == fold else Part.TRAIN)
+        replace(case, part=Part.TEST if number % REAL_FOLDS == fold else Part.TRAINING)
         for number, case in enumerate(find_cases(source))
     ]
     write_dataset(Target(802, "CHAOS", "MRI", LABELS, cases), Options())

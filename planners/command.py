@@ -1,4 +1,4 @@
-"""``mass_nnunet plan``: fingerprints, one planning for all datasets of a group, and their preprocessing."""
+"""``mass_nnunet plan``: extract fingerprints, plan all datasets of a group together, and preprocess them."""
 
 import argparse
 from typing import Any
@@ -18,7 +18,7 @@ from .spacing import check_patch, group_spacing, share_that_fits
 EPOCHS, ITERATIONS = 1000, 250
 """nnU-Net's own schedule."""
 VALIDATION_SHARE = 5
-"""One validation iteration for so many iterations of training, as in nnU-Net (50 for 250)."""
+"""Training iterations for each validation iteration, as in nnU-Net (250 and 50)."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--inference",
         choices=INFERENCES,
         default="fused",
-        help="what predicts: the segmentation head alone or adapted to the scan's gray values, the atlases, or all "
+        help="what predicts: the segmentation head alone or adapted to the scan's own intensities, the atlases, or all "
         "(default fused)",
     )
     parser.add_argument(
@@ -77,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str, Any]:
-    """What ``mass`` in the plans holds for every dataset of the group."""
+    """What stands under ``mass`` in the plans of every dataset of the group."""
     names = modality_names(group)
     return {
         "modalities": [{"name": name, "dataset": d.name} for name, d in zip(names, group, strict=True)],

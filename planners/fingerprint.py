@@ -1,4 +1,4 @@
-"""The fingerprint of a dataset, in which no label has a say."""
+"""The fingerprint of a dataset, extracted without reading any label."""
 
 from functools import partial
 
@@ -16,33 +16,33 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
 SOFT_TISSUE_HU = (-200.0, 300.0)
-"""Fat, muscle, organs and enhanced vessels, with their noise; air, lung, the table and dense bone lie outside."""
+"""Fat, muscle, organs and enhanced vessels, with their noise; not air, lung, the table and dense bone."""
 VOXELS_PER_SCAN = 20_000
-"""Drawn at random from the body: a thousand scans then need 80 MB, and each counts the same."""
+"""Random sample from the body: every scan counts the same, and a thousand scans need 80 MB."""
 
 
 class BodyFingerprintExtractor(DatasetFingerprintExtractor):
-    """nnU-Net's fingerprint, with intensities of the body in the place of intensities of the labelled foreground.
+    """nnU-Net's fingerprint, with intensities of the body instead of intensities of the labelled foreground.
 
-    nnU-Net reads all labels of ``imagesTr`` to find the foreground. In a fold with few labels most of these are
-    hidden, and the normalization must not have seen them: no label file is opened here. The scans of ``imagesUn`` are
-    taken in as well, since they are trained on.
+    nnU-Net reads all labels of ``imagesTr`` to find the foreground. In a fold with few labels most of them are hidden,
+    and the normalization must not depend on hidden labels: no label file is opened here. The scans of ``imagesUn`` are
+    included, since they are trained on.
 
-    CT is clipped to the percentiles 0.5 and 99.5 of the soft tissue (``SOFT_TISSUE_HU``), and brought to its zero mean
-    and unit deviation. That makes it comparable with MRI, which nnU-Net normalizes to zero mean and unit deviation
-    over each scan: in both, fat, muscle and organs then span a few units around zero.
+    With it nnU-Net clips CT to the percentiles 0.5 and 99.5 of the soft tissue (``SOFT_TISSUE_HU``), and normalizes it
+    to zero mean and unit standard deviation of the soft tissue. MRI is normalized to zero mean and unit standard
+    deviation of each scan. In both, fat, muscle and organs then span a few units around zero.
     """
 
     def __init__(self, dataset: RawDataset, num_processes: int) -> None:
         super().__init__(dataset.id, num_processes)
         self.raw = dataset
         self.dataset = {
-            case: {"images": images, "label": images[0]}  # read in the label's place, and without effect
+            case: {"images": images, "label": images[0]}  # nnU-Net reads it as a label, without effect
             for part in (TRAINING, UNLABELLED)
             for case in dataset.cases(part)
             for images in [[str(image) for image in dataset.images(part, case)]]
         }
-        # nnU-Net's own intensities are replaced: one voxel a scan keeps it from gathering them.
+        # nnU-Net's own intensities are replaced below: one voxel a scan is the least that it can collect.
         self.num_foreground_voxels_for_intensitystats = len(self.dataset)
 
     def run(self, overwrite_existing: bool = True) -> dict:
@@ -67,18 +67,19 @@ class BodyFingerprintExtractor(DatasetFingerprintExtractor):
             description="Intensities of the body",
         )
         return {
-            str(c): intensity_properties(np.concatenate(drawn)) for c, drawn in enumerate(zip(*samples, strict=True))
+            str(number): intensity_properties(np.concatenate(channel))
+            for number, channel in enumerate(zip(*samples, strict=True))
         }
 
 
 def sample_body(files: list[str], *, reader: type[BaseReaderWriter], is_ct: tuple[bool, ...]) -> list[np.ndarray]:
-    """Draw ``VOXELS_PER_SCAN`` intensities from the body in a scan, for each channel, float32.
+    """Sample ``VOXELS_PER_SCAN`` intensities from the body in a scan, for each channel, float32.
 
-    The body is the soft tissue in CT, and what is not zero in other modalities.
+    The body is the soft tissue in CT, and all voxels but zeros in other modalities.
 
     Args:
-        files: of the scan, one a channel.
-        reader: nnU-Net's.
+        files: files of the scan, one for each channel.
+        reader: nnU-Net's reader of such files.
         is_ct: whether a channel is in Hounsfield units.
 
     Raises:
@@ -97,7 +98,7 @@ def sample_body(files: list[str], *, reader: type[BaseReaderWriter], is_ct: tupl
 
 
 def intensity_properties(values: np.ndarray) -> dict[str, float]:
-    """What nnU-Net's normalization reads, of intensities (V,); mean and deviation are those after clipping."""
+    """What nnU-Net's normalization needs of intensities (V,); mean and standard deviation are those after clipping."""
     low, median, high = np.percentile(values, (0.5, 50, 99.5))
     clipped = np.clip(values, low, high).astype(np.float64)
     properties = {

@@ -14,8 +14,8 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     """Read the datasets of a group.
 
     Raises:
-        UserError: there are fewer than two, one is not complete or has labels that are not supported, or they differ in
-            labels, channels or reader.
+        UserError: there are fewer than two, one is not complete or has unsupported labels, or they differ in labels,
+            channels or reader.
     """
     group = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
     if len(group) < 2:
@@ -37,7 +37,7 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
             )
         readers = (first.content.get(_READER), other.content.get(_READER))
         if readers[0] != readers[1]:
-            # Readers differ in what the axes mean: left in one dataset would be right in the other.
+            # Readers order and direct the axes differently: left in one dataset would be right in the other.
             raise UserError(
                 f"the readers of {first.name} and {other.name} differ: {readers[0]} and {readers[1]}; "
                 f"give both datasets the same {_READER} in dataset.json"
@@ -48,14 +48,18 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
 
 
 def modality_names(group: Sequence[RawDataset]) -> list[str]:
-    """Name of each dataset's modality: its first channel's, with the dataset's id where several share it."""
+    """Name of each dataset's modality: that of its first channel, with the dataset's id where several share it."""
     names = [dataset.channels[0] for dataset in group]
     shared = Counter(names)
     return [f"{name}_{dataset.id}" if shared[name] > 1 else name for name, dataset in zip(names, group, strict=True)]
 
 
 def _check_files(dataset: RawDataset) -> None:
-    """Every scan has all its channels, every scan of ``imagesTr`` a label; nothing is opened."""
+    """Make sure that every scan has all its channels, and every scan of ``imagesTr`` a label; no file is opened.
+
+    Raises:
+        UserError: a file does not exist, or there is no training scan.
+    """
     dataset.patients()
     if not dataset.cases(TRAINING):
         raise UserError(
@@ -66,6 +70,6 @@ def _check_files(dataset: RawDataset) -> None:
         for case in dataset.cases(part):
             dataset.images(part, case)
     for case in dataset.cases(TRAINING):
-        label = dataset.folder / "labelsTr" / f"{case}{dataset.content['file_ending']}"
+        label = dataset.label_path(TRAINING, case)
         if not label.is_file():
             raise UserError(f"{label} does not exist: move the scan to {UNLABELLED} if it has no label")

@@ -1,4 +1,4 @@
-"""nnU-Net's plans, with the spacing, the patch and the batch that a group of datasets shares."""
+"""nnU-Net's plans, with one spacing, patch and batch size for all datasets of a group."""
 
 import contextlib
 import io
@@ -23,7 +23,7 @@ from .spacing import topology, typical_extent
 PLANS_NAME = "MASSPlans"
 CONFIGURATION = "3d_fullres"
 
-# What the preprocessed arrays depend on; a change of the rest, such as the schedule, leaves them valid.
+# What the preprocessed arrays depend on. They stay valid when the rest, such as the schedule, changes.
 _PREPROCESSING = ("transpose_forward", "image_reader_writer", "foreground_intensity_properties_per_channel")
 _NOT_PREPROCESSING = ("batch_size", "architecture", "median_image_size_in_voxels", "batch_dice")
 
@@ -32,7 +32,7 @@ _NOT_PREPROCESSING = ("batch_size", "architecture", "median_image_size_in_voxels
 class GroupSettings:
     """What the plans of all datasets of a group have in common."""
 
-    spacing: Sequence[float]
+    spacing: Sequence[float] | np.ndarray
     """(Z, Y, X) in mm."""
     patch_size: Sequence[int]
     """(Z, Y, X) in voxels."""
@@ -40,18 +40,18 @@ class GroupSettings:
     """Channels of the first stage; they double with each stage, up to nnU-Net's 320."""
     batch_size: int
     mass: dict[str, Any]
-    """The plans' ``mass``, but for the dataset's own modality."""
+    """What stands under ``mass`` in the plans, except for the dataset's own modality."""
 
 
 class GroupPlanner(ExperimentPlanner):
-    """Plans of one dataset of a group: nnU-Net's, but for what :class:`GroupSettings` says.
+    """nnU-Net's plans of one dataset, except for what :class:`GroupSettings` fixes for the whole group.
 
-    Axes are not transposed, so that they mean the same in every dataset. Only ``3d_fullres`` is planned.
+    Axes are not transposed: they mean the same in every dataset. Only ``3d_fullres`` is planned.
 
     Args:
-        dataset: to plan; its fingerprint is extracted.
-        modality: the dataset's own, one of those in ``settings.mass``.
-        settings: of the group.
+        dataset: the dataset to plan; its fingerprint exists.
+        modality: modality of the dataset, one of those in ``settings.mass``.
+        settings: what all plans of the group share.
     """
 
     def __init__(self, dataset: RawDataset, modality: str, settings: GroupSettings) -> None:
@@ -68,11 +68,11 @@ class GroupPlanner(ExperimentPlanner):
 
     @staticmethod
     def static_estimate_VRAM_usage(*args: Any, **kwargs: Any) -> float:
-        """Patch and batch are given: nothing hangs on the memory, and no network needs to be built."""
+        """A constant: patch and batch size are given, so no network has to be built to estimate its memory."""
         return 1.0
 
     def get_plans_for_configuration(self, spacing: Any, median_shape: Any, *args: Any, **kwargs: Any) -> dict:
-        """nnU-Net's configuration, then the group's patch with the topology that nnU-Net's rules give it."""
+        """nnU-Net's configuration with the group's patch, and the topology that nnU-Net's rules give for that patch."""
         plan = super().get_plans_for_configuration(spacing, median_shape, *args, **kwargs)
         if len(spacing) == 2:
             return plan
@@ -92,10 +92,10 @@ class GroupPlanner(ExperimentPlanner):
         return plan
 
     def plan_experiment(self) -> dict:
-        """Plan and return the plans; :func:`write_plans` writes them.
+        """The plans of the dataset; :func:`write_plans` writes them.
 
         Raises:
-            UserError: the typical scan is all but flat at the group's spacing.
+            UserError: the typical scan has fewer than two voxels along an axis at the group's spacing.
         """
         voxels = typical_extent(self.dataset_fingerprint) / np.array(self.settings.spacing)
         if voxels.min() < 2:
@@ -103,7 +103,7 @@ class GroupPlanner(ExperimentPlanner):
                 f"{self.raw_dataset_folder}: the typical scan has only {' x '.join(f'{v:.1f}' for v in voxels)} voxels "
                 f"(z y x) at the spacing of the group: volumes of similar extent are needed in all datasets"
             )
-        with contextlib.redirect_stdout(io.StringIO()):  # dicts over several screens; the command prints a summary
+        with contextlib.redirect_stdout(io.StringIO()):  # nnU-Net prints whole dicts; the command prints a summary
             plans = super().plan_experiment()
         plans["configurations"] = {CONFIGURATION: plans["configurations"][CONFIGURATION]}
         plans["experiment_planner_used"] = ExperimentPlanner.__name__  # nnU-Net can look up its own classes only
@@ -111,12 +111,12 @@ class GroupPlanner(ExperimentPlanner):
         return json.loads(json.dumps(plans))  # tuples become lists, as in plans that are read
 
     def save_plans(self, plans: dict) -> None:
-        """Make the plans fit for JSON; they are written when all datasets of the group are planned."""
+        """Make the plans serializable, but do not write them: first all datasets of the group have to be planned."""
         recursive_fix_for_json_export(plans)
 
 
 def write_plans(dataset: RawDataset, plans: dict) -> None:
-    """Write ``MASSPlans.json``; preprocessed arrays are deleted before, if other plans than these made them."""
+    """Write ``MASSPlans.json``, and before that delete preprocessed arrays that other plans have made."""
     folder = dataset_folder("preprocessed", dataset.id)
     path = folder / f"{PLANS_NAME}.json"
     arrays = folder / plans["configurations"][CONFIGURATION]["data_identifier"]
@@ -127,7 +127,7 @@ def write_plans(dataset: RawDataset, plans: dict) -> None:
 
 
 def _preprocessing(plans: dict) -> dict:
-    """The part of the plans that the preprocessed arrays depend on; old plans, edited by hand, may lack any of it."""
+    """The part of the plans that preprocessed arrays depend on; plans that were edited by hand may lack any of it."""
     configuration = plans.get("configurations", {}).get(CONFIGURATION, {})
     return {key: plans.get(key) for key in _PREPROCESSING} | {
         key: value for key, value in configuration.items() if key not in _NOT_PREPROCESSING

@@ -17,12 +17,12 @@ from mass_nnunet.training.loaders import unlabelled_folder
 
 from .group_planner import CONFIGURATION, PLANS_NAME
 
-# The image comes last: where it is, the case is whole.
+# The image is written last: a case with an image is whole.
 _ENDINGS = ("_seg.b2nd", ".pkl", ".b2nd")
 
 
 def preprocess(dataset: RawDataset, processes: int) -> None:
-    """Preprocess a planned dataset, labelled scans anew and unlabelled ones unless they are there."""
+    """Preprocess a planned dataset: all labelled scans, and the unlabelled ones that are not preprocessed yet."""
     print(f"Preprocessing {dataset.name}")
     with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
         preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
@@ -32,9 +32,9 @@ def preprocess(dataset: RawDataset, processes: int) -> None:
 def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
     """Preprocess the scans of ``imagesUn`` with the plans' own preprocessor.
 
-    The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``; their label maps hold nothing but nnU-Net's
-    mask of the crop. A scan whose arrays are whole and newer than itself is passed over, so that a killed run goes on
-    where it was; arrays made with other plans are none of these, since :func:`group_planner.write_plans` deletes them.
+    The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``; their label maps hold only nnU-Net's mask of
+    the crop. A scan is skipped if its arrays are whole and newer than the scan; a killed run therefore continues.
+    Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
     """
     folder = dataset_folder("preprocessed", dataset.id)
     plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))

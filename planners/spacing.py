@@ -1,4 +1,4 @@
-"""One spacing for all datasets of a group, such that the typical scan of each fits one patch."""
+"""One spacing for all datasets of a group, at which the typical scan of each fits one patch."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from nnunetv2.preprocessing.resampling.default_resampling import compute_new_sha
 from mass_nnunet.errors import UserError
 
 MIN_EDGE = 4
+"""Shortest edge of the bottleneck, in voxels: nnU-Net's value."""
 MIN_STAGES = 3
-"""With fewer nothing is left for deep supervision, nor a scale below the finest for correspondences."""
-"""Shortest edge of the bottleneck, in voxels: nnU-Net's own."""
+"""With fewer there is no scale for deep supervision, nor one below the finest for correspondences."""
 MAX_POOLINGS = 999999
-"""nnU-Net's own: no limit."""
+"""nnU-Net's value: no limit."""
 
 
 def typical_extent(fingerprint: dict) -> np.ndarray:
@@ -22,7 +22,7 @@ def typical_extent(fingerprint: dict) -> np.ndarray:
 
 
 def group_spacing(fingerprints: Sequence[dict], patch: Sequence[int]) -> np.ndarray:
-    """Spacing (Z, Y, X) in mm at which the typical scan of every dataset fits, and of the largest fills, the patch.
+    """Spacing (Z, Y, X) in mm at which the typical scan of each dataset fits the patch, and the largest one fills it.
 
     Args:
         fingerprints: of the datasets.
@@ -38,18 +38,18 @@ def share_that_fits(fingerprint: dict, spacing: np.ndarray, patch: Sequence[int]
     return float(np.mean(fits))
 
 
-def topology(spacing: Sequence[float], patch: Sequence[int]) -> tuple[tuple, tuple, tuple[int, ...]]:
-    """Strides and kernel sizes of each stage by nnU-Net's rules, and the patch padded to what the strides divide."""
+def topology(spacing: Sequence[float] | np.ndarray, patch: Sequence[int]) -> tuple[tuple, tuple, tuple[int, ...]]:
+    """Strides and kernel sizes of each stage by nnU-Net's rules, and the patch padded to a multiple of the strides."""
     _, strides, kernels, padded, _ = get_pool_and_conv_props(spacing, patch, MIN_EDGE, MAX_POOLINGS)
     return strides, kernels, tuple(int(size) for size in padded)
 
 
 def check_patch(fingerprints: Sequence[dict], patch: Sequence[int]) -> None:
-    """Make sure that nnU-Net's rules keep the patch as it is.
+    """Make sure that nnU-Net's rules leave the patch unchanged.
 
     Raises:
         UserError: they would pad it, or it is too small to be pooled twice; the message names the next larger patch
-            that they keep.
+            that they leave unchanged.
     """
     valid = [max(1, size) for size in patch]
     while True:

@@ -33,6 +33,7 @@ WITHOUT_NAMESAKE = {
     "mass_nnunet/phantom/contrast_ct.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
     "mass_nnunet/phantom/contrast_mr.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
     "mass_nnunet/phantom/dicom.py": ("phantom/test_trees.py", "the slices of the layout of CHAOS"),
+    "mass_nnunet/phantom/folder.py": ("phantom/test_command.py", "it tells the folders that the command writes"),
     "mass_nnunet/phantom/tissues.py": ("phantom/test_patient.py", "names of numbers"),
     "mass_nnunet/phantom/torso.py": ("phantom/test_patient.py", "shapes of the body, measured in a whole patient"),
     "mass_nnunet/phantom/variation.py": ("phantom/test_canvas.py", "random changes of shapes on the canvas"),
@@ -42,10 +43,6 @@ WITHOUT_NAMESAKE = {
     "mass_nnunet/reporting/explain.py": ("reporting/test_command.py", "it needs a trained model, as the command does"),
     "dataset_conversion/command.py": ("dataset_conversion/test_raw_dataset.py", "options of the conversion"),
     "dataset_conversion/options.py": ("dataset_conversion/datasets/test_nifti.py", "options of the converters"),
-    "dataset_conversion/readers/dicom_slice.py": (
-        "dataset_conversion/readers/test_dicom_stack.py",
-        "a stack has slices",
-    ),
     "planners/preprocessing.py": ("planners/test_command.py", "it needs planned datasets, as the command does"),
     "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),
     "trainers/base/schedule.py": ("trainers/comparisons/test_supervised.py", "stock training on the group's schedule"),

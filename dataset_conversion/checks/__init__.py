@@ -1,1 +1,1 @@
-"""Checks of raw datasets: what is wrong in them, with pictures."""
+"""Checks of raw datasets: errors, warnings, a table and a picture."""

@@ -1,19 +1,23 @@
-"""Do the organs lie where they should, and are they as large as they can be?
-
-The cheapest proof that no image was mirrored, no stack reversed and no label value mixed up.
-"""
+"""Position and size of organs: the cheapest way to find mirrored images, reversed stacks and exchanged labels."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-# In LPS coordinates, mm.
+# Axes in LPS coordinates (mm): towards the patient's left, back and head.
 _LEFT, _BACK, _UP = 0, 1, 2
 
 
 class Rule(NamedTuple):
-    """``first`` lies less far along ``axis`` than ``second``, both by their centroids."""
+    """The centroid of ``first`` lies less far along ``axis`` than that of ``second``.
+
+    Attributes:
+        axis: in LPS coordinates.
+        first: organ.
+        second: organ.
+        violated: what to say if it does not.
+    """
 
     axis: int
     first: str
@@ -21,8 +25,8 @@ class Rule(NamedTuple):
     violated: str
 
 
-# "kidneys" stands for the point midway between the two. In the 16 labelled MRIs of CHAOS that we hold, the kidneys lie
-# at least 19 mm behind and 43 mm below the liver. Situs inversus looks like a mirrored image and is not supported.
+# "kidneys" is the point midway between the two. In 16 labelled MRIs of CHAOS they lie at least 19 mm behind and 43 mm
+# below the liver. Situs inversus looks like a mirrored image and is not supported.
 _ABDOMEN = (
     Rule(_LEFT, "right_kidney", "left_kidney", "the right kidney is not to the right of the left kidney"),
     Rule(_LEFT, "liver", "spleen", "the liver is not to the right of the spleen"),
@@ -49,20 +53,20 @@ PLAUSIBLE_ML = {
     "ascending_aorta": (10, 300),
     "pulmonary_artery": (5, 250),
 }
-"""Smallest and largest volume that an adult's organ is expected to have, large spleens and small kidneys included."""
+"""Smallest and largest volume expected of an adult's organ (ml), with large spleens and small kidneys included."""
 
 
 def misplaced(centres: Mapping[str, tuple[float, float, float]]) -> list[str]:
-    """What cannot be in the abdomen of a scan whose orientation and labels are right.
+    """Positions of abdominal organs that are impossible in a scan with correct orientation and labels, a text each.
 
     Args:
-        centres: centroid of each organ present, LPS, mm.
+        centres: centroid of each organ in the scan, LPS, mm.
     """
     return _violated(_ABDOMEN, centres)
 
 
 def doubtful(centres: Mapping[str, tuple[float, float, float]], volumes: Mapping[str, float]) -> list[str]:
-    """What is unusual: organs of the heart that lie otherwise, and volumes (ml) beyond ``PLAUSIBLE_ML``."""
+    """Unusual positions of the heart's structures, and volumes (ml) outside ``PLAUSIBLE_ML``, a text each."""
     texts = _violated(_HEART, centres)
     for organ, volume in volumes.items():
         low, high = PLAUSIBLE_ML.get(organ, (0, np.inf))

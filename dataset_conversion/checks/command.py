@@ -1,4 +1,4 @@
-"""``mass_nnunet check -d ID``: is a raw dataset what its users take it for? Nothing is changed but the report."""
+"""``mass_nnunet check -d ID``: find mistakes in a raw dataset; nothing but the report is written."""
 
 import argparse
 import contextlib
@@ -10,23 +10,21 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
-from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.raw import TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, compact, grid_distance, label_like, read_volume
-from mass_nnunet.dataset_conversion.readers.nifti_case import on_grid_of
-from mass_nnunet.dataset_conversion.source import Part, map_labels
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
+from ..readers.nifti_case import on_grid_of
+from ..source import map_labels
 from .findings import CheckedCase, Finding, Level, across, unusual, wrong
 from .inspection import Preview, measure
 from .report import refuse_errors, write_check
 
-_PARTS = {TRAINING: Part.TRAIN, TEST: Part.TEST, UNLABELLED: Part.UNLABELLED}
-
 
 @dataclass(frozen=True)
-class Job:
-    """One case to look at."""
+class CaseFiles:
+    """One case to check, and its files."""
 
     case: CheckedCase
     images: tuple[Path, ...]
@@ -54,10 +52,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def check_datasets(ids: Sequence[int], processes: int) -> None:
-    """Check datasets one by one and against each other, print what is found, and leave it beside each of them.
+    """Check datasets one by one and against each other, print the findings, and write them into each dataset's folder.
 
     Raises:
-        UserError: there is no such dataset, or something is wrong in one; all reports are printed and written before.
+        UserError: there is no such dataset, or there is an error in one; all reports are printed and written before.
     """
     datasets = [RawDataset.load(dataset_id) for dataset_id in ids]
     checked: list[CheckedCase] = []
@@ -65,7 +63,7 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
     for dataset in datasets:
         results = map_cases(
             partial(inspect, labels=dataset.labels, channels=tuple(dataset.channels)),
-            jobs(dataset),
+            case_files(dataset),
             processes=processes,
             description=f"checking {dataset.name}",
         )
@@ -83,68 +81,65 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
         raise UserError("\n".join(broken))
 
 
-def jobs(dataset: RawDataset) -> list[Job]:
-    """All cases of a dataset, in order of part and name.
+def case_files(dataset: RawDataset) -> list[CaseFiles]:
+    """All cases of a dataset, in order of part and name; a training case without a label map is an error later.
 
     Raises:
         UserError: see :meth:`RawDataset.patients`.
     """
     patients = dataset.patients()
-    named = (dataset.folder / "patients.json").is_file()
-    ending = dataset.content["file_ending"]
     result = []
-    for folder, part in _PARTS.items():
-        for name in dataset.cases(folder):
-            label = dataset.folder / f"labels{part.value}" / f"{name}{ending}"
-            has_label = part is Part.TRAIN or (part is Part.TEST and label.is_file())
-            images = tuple(
-                dataset.folder / folder / f"{name}_{channel:04d}{ending}" for channel in range(len(dataset.channels))
-            )
+    for part in Part:
+        for name in dataset.cases(part):
+            label = dataset.label_path(part, name) if part is TRAINING else dataset.label(part, name)
+            images = tuple(dataset.image_paths(part, name))
             case = CheckedCase(
                 name=name,
                 dataset=dataset.name,
-                patient=patients[name] if named else f"{dataset.name}/{name}",
+                patient=patients[name] if dataset.names_patients else f"{dataset.name}/{name}",
                 part=part,
                 image=str(images[0]),
-                label=str(label) if has_label else None,
+                label=None if label is None else str(label),
                 measures=None,
             )
-            result.append(Job(case, images, label if has_label else None))
+            result.append(CaseFiles(case, images, label))
     return result
 
 
-def inspect(job: Job, *, labels: Mapping[str, int], channels: tuple[str, ...]) -> tuple[CheckedCase, Preview | None]:
-    """Look at one case; what keeps it from being read is a finding."""
+def inspect(
+    files: CaseFiles, *, labels: Mapping[str, int], channels: tuple[str, ...]
+) -> tuple[CheckedCase, Preview | None]:
+    """Check one case; that it cannot be read is a finding, too."""
     try:
-        volumes = [read_volume(path) for path in job.images]
-        label, notes = None, []
-        for path, other in zip(job.images[1:], volumes[1:], strict=True):
-            notes += on_grid_of(volumes[0], job.images[0], other, path)[1]
-        if job.label is not None:
-            stored = read_volume(job.label)
-            turned, its_notes = on_grid_of(volumes[0], job.images[0], stored, job.label)
+        volumes = [read_volume(path) for path in files.images]
+        label, notes = None, list[str]()
+        for path, other in zip(files.images[1:], volumes[1:], strict=True):
+            notes += on_grid_of(volumes[0], files.images[0], other, path)[1]
+        if files.label is not None:
+            stored = read_volume(files.label)
+            turned, its_notes = on_grid_of(volumes[0], files.images[0], stored, files.label)
             notes += its_notes
             if grid_distance(volumes[0], stored) > SIMILAR_GRID:
                 notes.append("the axes of scan and label run differently, which not every reader of nnU-Net puts right")
-            values = map_labels(sitk.GetArrayViewFromImage(turned), {v: v for v in labels.values()}, job.label)
+            values = map_labels(sitk.GetArrayViewFromImage(turned), {v: v for v in labels.values()}, files.label)
             label = sitk.DICOMOrient(label_like(volumes[0], values), ORIENTATION)
         first = sitk.DICOMOrient(compact(volumes[0]), ORIENTATION)
-        measures, preview = measure(first, label, labels, channels[0], job.images[0])
+        measures, preview = measure(first, label, labels, channels[0], files.images[0])
     except UserError as error:
-        return replace(job.case, findings=(Finding(Level.ERROR, str(error)),)), None
+        return replace(files.case, findings=(Finding(Level.ERROR, str(error)),)), None
     found = (
         *(Finding(Level.WARNING, note) for note in notes),
         *wrong(measures),
         *unusual(measures, labels, channels[0]),
     )
-    return replace(job.case, measures=measures, findings=found), preview
+    return replace(files.case, measures=measures, findings=found), preview
 
 
 def _by_nnunet(dataset: RawDataset, processes: int) -> list[str]:
-    """What nnU-Net's own check of ``imagesTr`` and ``labelsTr`` has against a dataset: no line or one."""
+    """What nnU-Net's own check of ``imagesTr`` and ``labelsTr`` objects to: no line or one."""
     if not dataset.content["numTraining"]:
-        return []  # nnU-Net has nothing to say about a dataset of unlabelled scans
-    # Not at the top: it brings torch, which every worker process would import.
+        return []  # nnU-Net knows no datasets of unlabelled scans alone
+    # Not at the top of the file: every worker process would import torch with it.
     from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 
     printed = io.StringIO()

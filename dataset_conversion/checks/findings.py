@@ -1,4 +1,4 @@
-"""What is wrong or doubtful in a case, and in a dataset as a whole."""
+"""Errors and warnings about a case, and about a dataset as a whole."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from enum import Enum
 
 import numpy as np
 
-from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.data.raw import Part
 from mass_nnunet.labels import BACKGROUND, ORGANS
 
 from .anatomy import doubtful, misplaced
@@ -15,7 +15,7 @@ from .inspection import Measures, Organ
 
 
 class Level(Enum):
-    """An error keeps a dataset from being written; a warning asks for a look; a note tells what was done."""
+    """An error keeps a dataset from being written; a warning asks for a look; a note says what was done."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -35,14 +35,14 @@ class CheckedCase:
     """A case as the check sees it.
 
     Attributes:
-        name: of the case.
+        name: name of the case.
         dataset: name of its dataset.
-        patient: whose scan it is.
-        part: of the dataset, None for one that is left out of it.
+        patient: identifier of the patient.
+        part: part of the dataset, None for a case that is left out of it.
         image: file or folder of the scan, for messages.
         label: file or folder of its labels, None for a scan without.
-        measures: None where the case cannot be read.
-        findings: about it.
+        measures: what was measured, None if the case cannot be read.
+        findings: errors, warnings and notes.
     """
 
     name: str
@@ -56,11 +56,11 @@ class CheckedCase:
 
     @property
     def worst(self) -> Level | None:
-        """Of its findings."""
+        """Level of its gravest finding, None if there is none."""
         return next((level for level in Level if self.has(level)), None)
 
     def line(self, *levels: Level) -> str:
-        """All its findings of these levels in one line."""
+        """Its findings of these levels in one line."""
         texts = [found.text for level in levels for found in self.findings if found.level is level]
         return f"{self.name} ({self.label or self.image}): {'; '.join(texts)}"
 
@@ -69,7 +69,7 @@ class CheckedCase:
         return any(finding.level is level for finding in self.findings)
 
 
-# Mean and spread of the organs' HU, with and without contrast.
+# Mean and standard deviation of HU in an organ, with and without contrast agent.
 _ORGAN_HU = (-30, 350)
 _ORGAN_SPREAD_HU = 120
 _AIR_HU = -150
@@ -78,10 +78,10 @@ _EXTENT_MM = (60, 1500)
 
 
 def wrong(measures: Measures) -> list[Finding]:
-    """What must not be: organs on the wrong side, upside down or back to front."""
+    """Errors: organs on the wrong side, upside down or back to front."""
     organs = measures.organs or {}
     texts = misplaced({name: organ.centre_mm for name, organ in organs.items()})
-    # One mistake violates several rules: the first tells enough.
+    # One mistake violates several rules: the first one says enough.
     return [
         Finding(Level.ERROR, f"{text}: its orientation or its label values are wrong; correct or remove it")
         for text in texts[:1]
@@ -89,7 +89,7 @@ def wrong(measures: Measures) -> list[Finding]:
 
 
 def unusual(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
-    """What deserves a look."""
+    """Warnings: unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly."""
     texts = [*_grid(measures), *_intensities(measures, channel)]
     if (organs := measures.organs) is not None:
         if absent := absent_organs(organs, labels):
@@ -105,7 +105,7 @@ def unusual(measures: Measures, labels: Mapping[str, int], channel: str) -> list
 
 
 def absent_organs(organs: Mapping[str, Organ], labels: Mapping[str, int]) -> list[str]:
-    """Organs of the dataset that a label map has not."""
+    """Organs of the dataset that a label map lacks."""
     return [name for name in labels if name != BACKGROUND and name not in organs]
 
 
@@ -147,13 +147,13 @@ def _hounsfield(organs: Mapping[str, Organ]) -> list[str]:
 
 
 def across(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
-    """What is wrong between cases: the same image twice, a patient both trained and tested on.
+    """Compare cases: the same image twice, or a patient both to train and to test on, is a finding.
 
-    The cases may be of several datasets. Between these, equal names of patients are a warning only: they may be
-    different people's.
+    The cases may be of several datasets. Between datasets, equal names of patients are a warning only: they may be
+    different people.
 
     Returns:
-        The cases, with these findings added to their own.
+        The cases with these findings added.
     """
     found = defaultdict(list)
     by_content, by_patient = defaultdict(list), defaultdict(list)
@@ -181,4 +181,4 @@ def across(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
 
 
 def _place(case: CheckedCase) -> str:
-    return f"{case.dataset}/images{case.part.value}"
+    return f"{case.dataset}/{case.part}"

@@ -1,7 +1,7 @@
-"""What can be measured of one case: its grid, its intensities, its organs, and a small picture."""
+"""Measures of one case: its grid, its intensities, its organs, and a small picture."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,10 +12,10 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.reporting.drawing import grey_window, typical_slice
 
-# An organ tapers off: its first and last slice are at most this share of its largest one. In the 16 labelled MRIs of
-# CHAOS that we hold, with slices 7.7 mm apart, the largest share is 0.47.
+# An organ tapers off: the area of its first and last slice is at most this share of its largest area. In 16 labelled
+# MRIs of CHAOS, with slices 7.7 mm apart, the largest share is 0.47.
 BLUNT_END = 0.6
-_SAMPLES = 1_000_000  # voxels for percentiles
+_SAMPLES = 1_000_000  # voxels that percentiles are taken of
 _PREVIEW = 192  # longest edge of the picture, pixels
 
 
@@ -26,9 +26,9 @@ class Organ:
     Attributes:
         volume_ml: its volume.
         centre_mm: its centroid, LPS: towards the patient's left, back and head.
-        mean: of the intensities inside.
-        sd: their standard deviation.
-        cut_off: it ends bluntly inside of the scan, as if it was outlined in a part of the slices.
+        mean: mean intensity inside.
+        sd: standard deviation of the intensities inside.
+        cut_off: whether it ends bluntly inside the scan, as if it was annotated in some of the slices only.
     """
 
     volume_ml: float
@@ -40,15 +40,15 @@ class Organ:
 
 @dataclass(frozen=True, kw_only=True)
 class Measures:
-    """Of one scan, and of its label map where it has one.
+    """Measures of one scan, and of its label map if it has one.
 
     Attributes:
         size: voxels (Z, Y, X), in RAS orientation.
         spacing: mm (Z, Y, X).
-        origin: LPS, mm.
+        origin: position of the first voxel, LPS, mm.
         intensity: ``min``, ``low``, ``median``, ``high``, ``max``; low and high are percentiles 0.5 and 99.5.
-        content: hash of the voxels, whatever the header says.
-        organs: those that occur, by name; None for a scan without labels.
+        content: hash of the voxels without the header.
+        organs: the organs that occur, by name; None for a scan without labels.
     """
 
     size: tuple[int, int, int]
@@ -82,8 +82,8 @@ def measure(
         image: the scan.
         label: its label map on the same grid, or None.
         labels: name to value, with background.
-        channel: ``CT`` or another modality, for the picture's gray window.
-        source: file or folder that it came from, for the message.
+        channel: ``CT`` or another modality; it decides the intensity window of the picture.
+        source: file or folder of the scan, for the message.
 
     Raises:
         UserError: all intensities are the same, or one overflows.
@@ -98,9 +98,9 @@ def measure(
     quantiles = np.percentile(sample, (0.5, 50, 99.5))
     names = ("min", "low", "median", "high", "max")
     measures = Measures(
-        size=tuple(voxels.shape),
-        spacing=tuple(float(edge) for edge in reversed(image.GetSpacing())),
-        origin=tuple(float(value) for value in image.GetOrigin()),
+        size=voxels.shape,
+        spacing=_three(reversed(image.GetSpacing())),
+        origin=_three(image.GetOrigin()),
         intensity=dict(zip(names, (low, *map(float, quantiles), high), strict=True)),
         content=_fingerprint(voxels),
         organs=None if label is None else _organs(voxels, label, labels),
@@ -108,10 +108,15 @@ def measure(
     return measures, _preview(voxels, label, measures.spacing, channel)
 
 
+def _three(values: Iterable[float]) -> tuple[float, float, float]:
+    first, second, third = map(float, values)
+    return first, second, third
+
+
 def _fingerprint(voxels: np.ndarray) -> str:
-    """The same for the same voxels in the same order."""
+    """Digest of the voxels and their order."""
     digest = hashlib.sha256(repr((voxels.shape, voxels.dtype.str)).encode())
-    digest.update(np.ascontiguousarray(voxels))
+    digest.update(np.ascontiguousarray(voxels).data)
     return digest.hexdigest()
 
 
@@ -130,7 +135,7 @@ def _organs(voxels: np.ndarray, label: sitk.Image, labels: Mapping[str, int]) ->
         intensities = voxels[box][inside].astype(np.float64)
         organs[name] = Organ(
             volume_ml=shapes.GetPhysicalSize(value) / 1000,
-            centre_mm=tuple(shapes.GetCentroid(value)),
+            centre_mm=_three(shapes.GetCentroid(value)),
             mean=float(intensities.mean()),
             sd=float(intensities.std()),
             cut_off=_is_cut_off(inside.sum((1, 2)), first[0], len(values)),
@@ -139,7 +144,13 @@ def _organs(voxels: np.ndarray, label: sitk.Image, labels: Mapping[str, int]) ->
 
 
 def _is_cut_off(areas: np.ndarray, first: int, slices: int) -> bool:
-    """Whether an organ ends bluntly at a slice that is not the last one of the scan; ``areas`` by slice."""
+    """Whether an organ ends bluntly at a slice that is not the first or last one of the scan.
+
+    Args:
+        areas: area of the organ in each of its slices.
+        first: number of its first slice.
+        slices: number of slices of the scan.
+    """
     blunt = areas[[0, -1]] > BLUNT_END * areas.max()
     inside = np.array([first > 0, first + len(areas) < slices])
     return bool((blunt & inside).any())

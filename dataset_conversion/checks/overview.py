@@ -1,16 +1,16 @@
-"""One picture of a whole dataset: a slice of every case with the outlines of its organs, for a look at all of them."""
+"""One picture of a whole dataset: a slice of every case with the contours of its organs."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.data.raw import Part
 from mass_nnunet.reporting.drawing import figure_file, legend, outline, show
 
 from .findings import CheckedCase, Level
 from .inspection import Preview
 
 _COLUMNS = 8
-_INCHES = 1.9  # of a case
+_INCHES = 1.9  # width and height of a case
 _MARKS = {Level.ERROR: "#c62828", Level.WARNING: "#b26a00"}
 
 
@@ -20,10 +20,11 @@ def plot_overview(
     """Draw the slice of each case that shows most of its organs, in radiological convention.
 
     Args:
-        cases: in their order; titles are orange where there is a warning, red where there is an error.
-        previews: of all cases, by name.
+        cases: cases of the dataset, in the order of the picture, none of them left out of the dataset. The title of a
+            case is orange if it has a warning, red if it has an error.
+        previews: preview of each case, by name.
         labels: name to value.
-        path: of the PNG.
+        path: path of the PNG file.
     """
     columns = min(_COLUMNS, max(3, len(cases)))
     rows = -(-len(cases) // columns)
@@ -35,7 +36,8 @@ def plot_overview(
             show(axes, preview.image, (0, 255), preview.aspect)
             if case.part is not Part.UNLABELLED:
                 outline(axes, preview.label, labels)
-            colour = _MARKS.get(case.worst, "#2b2f36")
-            axes.set_title(f"{case.name}\n{case.part.title}", fontsize=7, color=colour)
+            colour = "#2b2f36" if case.worst is None else _MARKS.get(case.worst, "#2b2f36")
+            part = "" if case.part is None else case.part.word
+            axes.set_title(f"{case.name}\n{part}", fontsize=7, color=colour)
         if any(case.part is not Part.UNLABELLED for case in cases):
             legend(figure, labels)

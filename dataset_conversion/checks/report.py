@@ -1,4 +1,4 @@
-"""What the check prints and leaves beside a dataset: a table, ``check.json`` and the picture ``overview.png``."""
+"""Output of the check: findings and a table to print, ``check.json`` and the picture ``overview.png``."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mass_nnunet.data.files import write_json
-from mass_nnunet.dataset_conversion.source import Part
+from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 
@@ -17,11 +17,11 @@ from .inspection import Preview
 from .overview import plot_overview
 
 JSON, PICTURE = "check.json", "overview.png"
-_PARTS = {part: part.title for part in Part} | {None: "left out"}
+_PARTS: dict[Part | None, str] = {**{part: part.word for part in Part}, None: "left out"}
 
 
 def refuse_errors(checked: Sequence[CheckedCase]) -> None:
-    """Stop where something is wrong.
+    """Stop if there are errors.
 
     Raises:
         UserError: a line for each case with an error.
@@ -36,13 +36,13 @@ def write_check(
     """Write ``check.json`` and ``overview.png`` into a dataset's folder.
 
     Args:
-        folder: of the dataset.
+        folder: folder of the dataset.
         checked: its cases.
-        previews: of those that could be read, by name.
-        labels: of the dataset.
+        previews: preview of each case that could be read, by name.
+        labels: labels of the dataset, name to value.
 
     Returns:
-        What is to be printed: a line for each case that has something but an error, then the table; errors are told by
+        Text to print: a line for each case with warnings or notes, then the table. Errors are left to
         :func:`refuse_errors`.
     """
     write_json(folder / JSON, {case.name: _as_json(case) for case in checked})
@@ -53,13 +53,13 @@ def write_check(
 
 
 def findings(checked: Sequence[CheckedCase]) -> list[str]:
-    """One line for each case whose findings are no errors, warnings first."""
+    """One line for each case that has findings but no error, warnings first."""
     levels = (Level.WARNING, Level.NOTE)
     return [f"{level.value}: {case.line(*levels)}" for level in levels for case in checked if case.worst is level]
 
 
 def table(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:
-    """One row a part: scans, patients, findings, the median grid, and of each organ the median volume."""
+    """One row for each part: scans, patients, findings, the median grid, and the median volume of each organ."""
     rows = {}
     for part, title in _PARTS.items():
         cases = [case for case in checked if case.part is part]
@@ -92,7 +92,7 @@ def _median(rows: Sequence[Sequence[float]], form: str) -> str:
     return " ".join(f"{round(value)}" if form == "d" else f"{value:.3g}" for value in middle)
 
 
-def _as_json(case: CheckedCase) -> dict:
+def _as_json(case: CheckedCase) -> dict[str, object]:
     content = asdict(case)
     del content["name"]
     content["part"] = _PARTS[case.part]

@@ -6,17 +6,25 @@ The authors' parts are kept: their validation scans become the test part.
 import argparse
 import re
 
-from mass_nnunet.dataset_conversion.options import add_ct_and_mri_ids
-from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, numbered, paired
-from mass_nnunet.dataset_conversion.source import Part, Source, Target
+from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 
+from ..options import add_ct_and_mri_ids
+from ..readers.nifti_case import NiftiCase, numbered, paired
+from ..source import Source, Target
+
 NAME = "amos"
+TITLE = "AMOS22: abdominal CT and MRI"
+LICENCE = "see the terms of use of AMOS22 at Grand Challenge and at zenodo"
+REFERENCE = (
+    "Ji et al., AMOS: a large-scale abdominal multi-organ benchmark for versatile medical image segmentation, "
+    "NeurIPS 2022, Datasets and Benchmarks"
+)
 _ORGANS = {1: "spleen", 2: "right_kidney", 3: "left_kidney", 6: "liver"}
 _TABLE = {value: LABELS[_ORGANS.get(value, "background")] for value in range(16)}
 _FIRST_MRI = 500
-_PARTS = {"Tr": Part.TRAIN, "Va": Part.TEST, "Ts": None}
+_PARTS = {"Tr": Part.TRAINING, "Va": Part.TEST, "Ts": None}
 _FILE = re.compile(r"amos_(\d+)\.nii(\.gz)?")
 
 
@@ -39,7 +47,7 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
         if not chosen:
             limit = f"below {_FIRST_MRI}" if channel == "CT" else f"from {_FIRST_MRI}"
             raise UserError(f"{source.path} holds no {channel} of AMOS (numbers {limit}): download the whole of amos22")
-        result.append(Target(dataset_id, f"AMOS{channel}", channel, LABELS, chosen))
+        result.append(Target(dataset_id, f"AMOS{channel}", channel, LABELS, chosen, LICENCE, REFERENCE))
     return result
 
 

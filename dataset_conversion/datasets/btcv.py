@@ -1,6 +1,6 @@
 """BTCV, "Beyond the Cranial Vault" (Synapse syn3193805): 30 abdominal CTs with 13 organs, 20 without labels.
 
-Gibson et al. (zenodo 1169361) outlined 47 of the 50, with the same numbers and values, and 14 for the duodenum.
+Gibson et al. (zenodo 1169361) annotated 47 of the 50, with the same numbers and values, and 14 for the duodenum.
 """
 
 import argparse
@@ -8,13 +8,25 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
-from mass_nnunet.dataset_conversion.options import add_dataset_id
-from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, keyed, numbered, paired
-from mass_nnunet.dataset_conversion.source import Source, Target
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 
+from ..options import add_dataset_id
+from ..readers.nifti_case import NiftiCase, keyed, numbered, paired
+from ..source import Source, Target
+
 NAME = "btcv"
+TITLE = "BTCV: abdominal CT"
+LICENCE = "see the terms of use of BTCV at Synapse, syn3193805, where users register"
+REFERENCE = (
+    "Landman et al., MICCAI multi-atlas labeling beyond the cranial vault: workshop and challenge, 2015, "
+    "Synapse syn3193805, doi 10.7303/syn3193805"
+)
+_GIBSON_LICENCE = "of the labels by Gibson et al. see zenodo 1169361"
+_GIBSON_REFERENCE = (
+    "Gibson et al., Automatic multi-organ segmentation on abdominal CT with dense V-networks, "
+    "IEEE Transactions on Medical Imaging 2018, doi 10.5281/zenodo.1169361"
+)
 _ORGANS = {1: "spleen", 2: "right_kidney", 3: "left_kidney", 6: "liver"}
 _TABLE = {value: LABELS[_ORGANS.get(value, "background")] for value in range(14)}
 _GIBSON_TABLE = {**_TABLE, 14: LABELS["background"]}
@@ -34,10 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     """What ``mass_nnunet convert btcv`` writes."""
-    cases = find_cases(source)
+    cases, licence, reference = find_cases(source), LICENCE, REFERENCE
     if args.labels is not None:
         cases = with_gibson_labels(cases, args.labels)
-    return [Target(args.dataset_id, "BTCV", "CT", LABELS, cases)]
+        licence, reference = f"{licence}; {_GIBSON_LICENCE}", f"{reference}; {_GIBSON_REFERENCE}"
+    return [Target(args.dataset_id, "BTCV", "CT", LABELS, cases, licence, reference)]
 
 
 def find_cases(source: Source) -> list[NiftiCase]:
@@ -67,7 +80,7 @@ def find_cases(source: Source) -> list[NiftiCase]:
 
 
 def with_gibson_labels(cases: list[NiftiCase], folder: Path) -> list[NiftiCase]:
-    """The same cases, those without labels with Gibson et al.'s where there are some.
+    """The same cases; those without labels get the labels of Gibson et al. where there are some.
 
     Raises:
         UserError: ``folder`` is absent, holds no label map, or one whose scan is not among the cases.

@@ -1,7 +1,7 @@
 """CHAOS, "Combined Healthy Abdominal Organ Segmentation" (zenodo 3431873): MRI of 40 patients and CT of 40 others.
 
-An MRI patient has a T2-SPIR scan and a dual-echo T1 scan, whose in-phase and out-of-phase images share their labels; 20
-patients are outlined. Of the CTs only the liver is outlined, so that they go in as scans without labels.
+An MRI patient has a T2-SPIR scan and a dual-echo T1 scan, of which the in-phase and the out-of-phase image share their
+labels; 20 patients are annotated. In the CTs only the liver is annotated: they become scans without labels.
 """
 
 import argparse
@@ -12,21 +12,28 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from mass_nnunet.dataset_conversion.readers.dicom_slice import echo_time
-from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack, read_stack
-from mass_nnunet.dataset_conversion.source import (
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import LABELS
+
+from ..readers.dicom_slice import echo_time
+from ..readers.dicom_stack import pair_by_name, read_labelled_stack, read_stack
+from ..source import (
     Case,
     Source,
     Target,
     Volumes,
-    check_outlined,
+    check_annotated,
     map_labels,
     visible_files,
 )
-from mass_nnunet.errors import UserError
-from mass_nnunet.labels import LABELS
 
 NAME = "chaos"
+TITLE = "CHAOS: abdominal MRI, and CT as scans without labels"
+LICENCE = "CC BY-SA 4.0"
+REFERENCE = (
+    "Kavur et al., CHAOS Challenge - combined (CT-MR) healthy abdominal organ segmentation, "
+    "Medical Image Analysis 2021, data: doi 10.5281/zenodo.3431873"
+)
 # Folder below the patient's, and the subfolder of DICOM_anon that newer releases have for each T1 phase.
 _SEQUENCES = {"T2SPIR": ("T2SPIR", None), "T1IN": ("T1DUAL", "InPhase"), "T1OUT": ("T1DUAL", "OutPhase")}
 SEQUENCES = tuple(_SEQUENCES)
@@ -59,9 +66,10 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     result = []
     if args.dataset_id is not None:
         cases = find_cases(source, tuple(dict.fromkeys(args.sequences)))
-        result.append(Target(args.dataset_id, "CHAOS", "MRI", LABELS, cases))
+        result.append(Target(args.dataset_id, "CHAOS", "MRI", LABELS, cases, LICENCE, REFERENCE))
     if args.ct_dataset_id is not None:
-        result.append(Target(args.ct_dataset_id, "CHAOSCT", "CT", LABELS, find_ct_cases(source), may_join=True))
+        cases = find_ct_cases(source)
+        result.append(Target(args.ct_dataset_id, "CHAOSCT", "CT", LABELS, cases, LICENCE, REFERENCE, may_join=True))
     if not result:
         raise UserError("give -d ID for the MRI of CHAOS, --ct-dataset-id ID for its CT, or both")
     return result
@@ -91,8 +99,12 @@ class ChaosCase(Case):
             return Volumes(read_stack(self._slices()))
         pairs = pair_by_name(self._slices(), label_planes(self.folder))
         image, label = read_labelled_stack(pairs, decode_gray)
-        check_outlined(sitk.GetArrayViewFromImage(label), self.label)
+        check_annotated(sitk.GetArrayViewFromImage(label), self.label)
         return Volumes(image, label)
+
+    def described(self) -> dict[str, object]:
+        grays = {organ: list(interval) for organ, interval in _GRAY_VALUES.items()}
+        return super().described() | {"phase": self.phase, "gray values": grays}
 
     def _slices(self) -> list[Path]:
         return dicom_slices(self.folder / "DICOM_anon", self.phase)
@@ -122,8 +134,9 @@ def dicom_slices(folder: Path, phase: str | None = None) -> list[Path]:
     Raises:
         UserError: there is none, or one folder holds other than two echo times.
     """
-    separate = phase is not None and (folder / phase).is_dir()
-    folder = folder / phase if separate else folder
+    separate = False
+    if phase is not None and (folder / phase).is_dir():
+        separate, folder = True, folder / phase
     slices = visible_files(folder, ".dcm")
     if not slices:
         raise UserError(f"{folder} holds no DICOM slice (*.dcm): copy the case again")
@@ -162,7 +175,7 @@ def find_cases(source: Source, sequences: tuple[str, ...]) -> list[ChaosCase]:
 
 
 def find_ct_cases(source: Source) -> list[ChaosCase]:
-    """The CTs of ``Train_Sets/CT`` and ``Test_Sets/CT``, at any depth; their outlines of the liver are left aside.
+    """The CTs of ``Train_Sets/CT`` and ``Test_Sets/CT``, at any depth; their annotations of the liver are not used.
 
     Raises:
         UserError: there are none.

@@ -4,12 +4,20 @@ import argparse
 import re
 from pathlib import Path
 
-from mass_nnunet.dataset_conversion.options import add_ct_and_mri_ids
-from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, keyed, paired
-from mass_nnunet.dataset_conversion.source import Source, Target
 from mass_nnunet.errors import UserError
 
+from ..options import add_ct_and_mri_ids
+from ..readers.nifti_case import NiftiCase, keyed, paired
+from ..source import Source, Target
+
 NAME = "mmwhs"
+TITLE = "MM-WHS: cardiac CT and MRI"
+LICENCE = "see the terms of use of MM-WHS 2017 at its site, where users register"
+REFERENCE = (
+    "Zhuang and Shen, Multi-scale patch and multi-modality atlases for whole heart segmentation of MRI, Medical Image "
+    "Analysis 2016; Zhuang et al., Evaluation of algorithms for multi-modality whole heart segmentation: an "
+    "open-access grand challenge, Medical Image Analysis 2019"
+)
 LABELS = {
     "background": 0,
     "left_ventricle": 1,
@@ -55,7 +63,7 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
             raise UserError(
                 f"{source.path} holds no {channel} of MM-WHS: expected {prefix}_train_1001_image.nii.gz in it"
             )
-        result.append(Target(dataset_id, f"MMWHS{channel}", channel, LABELS, chosen))
+        result.append(Target(dataset_id, f"MMWHS{channel}", channel, LABELS, chosen, LICENCE, REFERENCE))
     return result
 
 
@@ -69,7 +77,7 @@ def find_cases(source: Source) -> list[NiftiCase]:
     for folder, _, files in source.walk():
         for name in files:
             if match := _FILE.fullmatch(name):
-                # By folder and name: the same scan in two folders is told of as one that lies there twice.
+                # By folder and name: the same scan in two folders is reported as one that lies there twice.
                 found[match[3]].append((str(folder / f"mmwhs_{match[1]}_{match[2]}"), folder / name))
     if not found["image"]:
         raise UserError(f"{source.path} holds no MM-WHS scan: expected ct_train_1001_image.nii.gz in it, at any depth")

@@ -5,13 +5,17 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from mass_nnunet.dataset_conversion.options import add_dataset_id
-from mass_nnunet.dataset_conversion.readers.nifti_case import NIFTI, NiftiCase, keyed, paired
-from mass_nnunet.dataset_conversion.source import Source, Target, stem, visible_files
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, number_labels
 
+from ..options import add_dataset_id
+from ..readers.nifti_case import NIFTI, NiftiCase, keyed, paired
+from ..source import Source, Target, stem, visible_files
+
 NAME = "nifti"
+TITLE = "any folder of NIfTI scans, and one of label maps"
+LICENCE = None
+REFERENCE = None
 _CHANNELS = {"CT": "CT", "MR": "MRI"}
 _CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -37,6 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="finds the patient in a scan's name, so that no patient is in two parts: '^(.*)_visit'; "
         "without it each scan is another patient's",
     )
+    parser.add_argument("--licence", metavar="TEXT", help="under which the scans may be used, for dataset.json")
+    parser.add_argument("--reference", metavar="TEXT", help="to cite for the scans, for dataset.json")
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
@@ -46,7 +52,7 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise UserError(f"--name {name}: use letters, digits, - and _ only")
     cases = find_cases(source, args.label_folder, table, args.patient_pattern)
-    return [Target(args.dataset_id, name, _CHANNELS[args.modality], labels, cases)]
+    return [Target(args.dataset_id, name, _CHANNELS[args.modality], labels, cases, args.licence, args.reference)]
 
 
 def find_cases(
@@ -60,7 +66,7 @@ def find_cases(
     files = [path for root in source.roots for path in visible_files(root, *NIFTI)]
     stems = {stem(path) for path in files}
     for path in files:
-        # patient_0001 may be a patient as well; with a patient_0000 beside it, it is that one's second channel.
+        # patient_0001 may be a patient's name; with a patient_0000 beside it, it is the second channel of that scan.
         if (match := re.fullmatch(r"(.+)_000([1-9])", stem(path))) and f"{match[1]}_0000" in stems:
             raise UserError(f"{path} is channel {match[2]} of {match[1]}: leave one channel, a modality has one here")
     images = keyed(((stem(path).removesuffix("_0000"), path) for path in files), "scan")

@@ -1,23 +1,32 @@
-"""One DICOM slice: its pixels, where it lies in the patient, and what of its file has to be checked by hand."""
+"""One DICOM slice: its pixels and its place in the patient.
 
-import re
+pydicom reads the header, which is checked first; SimpleITK reads the pixels, decoded and rescaled.
+"""
+
+import warnings
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk
+from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from mass_nnunet.data.volume import read_image
 from mass_nnunet.errors import UserError
 
-_ECHO_TIME = "0018|0081"
-# Where a slice lies, in so many numbers; SimpleITK puts in defaults for what is absent.
-_GEOMETRY = {"position": ("0020|0032", 3), "orientation": ("0020|0037", 6), "pixel spacing": ("0028|0030", 2)}
-_ROWS, _COLUMNS, _BITS = "0028|0010", "0028|0011", "0028|0100"
-# In the file: how its pixels are stored, which SimpleITK does not tell, and the tag of the pixels.
-_TRANSFER_SYNTAX = re.compile(rb"\x02\x00\x10\x00UI..([0-9.]+)", re.DOTALL)
-_UNCOMPRESSED = (b"1.2.840.10008.1.2", b"1.2.840.10008.1.2.1")
-_PIXELS = re.compile(re.escape(b"\xe0\x7f\x10\x00"))
+# Tags that give a slice its place, and how many numbers each has; SimpleITK puts in defaults for absent ones.
+_GEOMETRY = {
+    "position": ("ImagePositionPatient", 3),
+    "orientation": ("ImageOrientationPatient", 6),
+    "pixel spacing": ("PixelSpacing", 2),
+}
+_SIZE = ("Rows", "Columns", "BitsAllocated", "SamplesPerPixel", "NumberOfFrames")
+_TAGS = [*_SIZE, *(keyword for keyword, _ in _GEOMETRY.values()), "EchoTime", "PixelData"]
+_UNCOMPRESSED = (ImplicitVRLittleEndian, ExplicitVRLittleEndian)
+_LONGEST_VALUE = 1024  # bytes: longer values, which are pixels, are not read
 
 
 @dataclass(frozen=True)
@@ -44,75 +53,103 @@ class Slice:
 
 
 def read_slice(path: Path) -> Slice:
-    """Read one slice with its position, and the rescale slope and intercept applied.
+    """Read one slice with its position, and apply the rescale slope and intercept.
 
     Raises:
         UserError: unreadable or truncated, more than one slice or channel, or no position in space.
     """
-    header = _header(path)
-    # Before the pixels are read: of a geometry that is none, ITK's numerics print a page.
+    header = read_header(path)
     if header is not None:
-        if header.GetDimension() != 3 or header.GetSize()[2] != 1 or header.GetNumberOfComponents() != 1:
-            raise UserError(f"{path} is not one gray-value slice (size {header.GetSize()}): give one file a slice")
-        _check_slice(path, header)
-    return Slice(path, read_image(path))
+        # Before the pixels are read: ITK prints a page about an impossible geometry.
+        _check_one_slice(path, header)
+        _check_geometry(path, header)
+        _check_pixels(path, header)
+    image = read_image(path)
+    if image.GetDimension() != 3 or image.GetSize()[2] != 1 or image.GetNumberOfComponentsPerPixel() != 1:
+        raise UserError(f"{path} is not one gray-value slice (size {image.GetSize()}): give one file a slice")
+    if header is None:  # an image of another format
+        raise _no_place(path, "position")
+    return Slice(path, image)
 
 
-def _header(path: Path) -> sitk.ImageFileReader | None:
-    """What a file's header tells, None where it cannot be read."""
-    reader = sitk.ImageFileReader()
-    reader.SetFileName(str(path))
-    try:
-        reader.ReadImageInformation()
-    except RuntimeError:
+def read_header(path: Path) -> Dataset | None:
+    """The tags of a DICOM file that are used here, without its pixels; None if it has no readable header."""
+    if not path.is_file():
         return None
-    return reader
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what is wrong is said in one line, by the checks or by SimpleITK
+            header = dcmread(path, force=True, specific_tags=_TAGS, defer_size=_LONGEST_VALUE)
+    except Exception:  # pydicom raises many kinds for a file that is no DICOM; read_image then says what is wrong
+        return None
+    return header if "Rows" in header else None
 
 
-def _check_slice(path: Path, header: sitk.ImageFileReader) -> None:
-    """Check what SimpleITK passes over: pixels that are not there, and a geometry that the header does not tell.
+def _check_one_slice(path: Path, header: Dataset) -> None:
+    frames, samples = (int(header.get(keyword) or 1) for keyword in ("NumberOfFrames", "SamplesPerPixel"))
+    if frames != 1 or samples != 1:
+        size = (header.get("Columns"), header.Rows, frames)
+        raise UserError(f"{path} is not one gray-value slice (size {size}): give one file a slice")
+
+
+def _check_geometry(path: Path, header: Dataset) -> None:
+    """Make sure that the header says where the slice lies.
 
     Raises:
-        UserError: the file is truncated, or its header lacks position, orientation or pixel spacing.
+        UserError: it lacks position, orientation or pixel spacing, or one of them is impossible.
     """
-
-    def tag(key: str) -> str:
-        return header.GetMetaData(key).strip("\0 ") if header.HasMetaDataKey(key) else ""
-
     geometry = {}
-    for what, (key, count) in _GEOMETRY.items():
-        try:
-            geometry[what] = np.array(tag(key).split("\\"), float)
-        except ValueError:
-            geometry[what] = np.array([])
+    for what, (keyword, count) in _GEOMETRY.items():
+        geometry[what] = _numbers(header, keyword)
         if len(geometry[what]) != count or not np.isfinite(geometry[what]).all():
-            raise UserError(f"{path} has no {what} in its DICOM header, and so no place in the scan: export it again")
+            raise _no_place(path, what)
     if geometry["pixel spacing"].min() <= 0:
-        raise UserError(f"{path} has the pixel spacing {tag(_GEOMETRY['pixel spacing'][0])} mm: export it again")
+        raise UserError(f"{path} has the pixel spacing {_text(header.PixelSpacing)} mm: export it again")
     row, column = geometry["orientation"].reshape(2, 3)
     if not np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=1e-2):
-        raise UserError(f"{path} has an orientation that is none, {tag(_GEOMETRY['orientation'][0])}: export it again")
-    needed = int(tag(_ROWS)) * int(tag(_COLUMNS)) * int(tag(_BITS)) // 8
-    if pixel_bytes(path.read_bytes(), needed) < needed:
+        text = _text(header.ImageOrientationPatient)
+        raise UserError(f"{path} has an orientation that is none, {text}: export it again")
+
+
+def _no_place(path: Path, what: str) -> UserError:
+    return UserError(f"{path} has no {what} in its DICOM header, and so no place in the scan: export it again")
+
+
+def _numbers(header: Dataset, keyword: str) -> np.ndarray:
+    """The numbers of an element, (N,); none if it is absent or holds anything else."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return np.atleast_1d(np.array(header.get(keyword, []), float))
+    except (TypeError, ValueError):
+        return np.array([])
+
+
+def _text(values: object) -> str:
+    """An element of several numbers, as it is written in the file."""
+    return "\\".join(map(str, values)) if isinstance(values, Iterable) else str(values)
+
+
+def _check_pixels(path: Path, header: Dataset) -> None:
+    """Make sure that all pixels are there: SimpleITK reads a short file without a word.
+
+    Raises:
+        UserError: the file has fewer pixels than its header says.
+    """
+    if pixel_bytes(path, header) < header.Rows * (header.get("Columns") or 0) * (header.get("BitsAllocated") or 0) // 8:
         raise UserError(f"{path} cannot be read (it ends too early): copy or download it again")
 
 
-def pixel_bytes(content: bytes, expected: int) -> int:
-    """How many bytes of pixels a DICOM file has; ``expected`` where they are compressed, or there is no telling.
-
-    Pixels are the last element. The four bytes of its tag may occur elsewhere by chance; only where the length that
-    follows leads to the end of the file do they begin the pixels.
-    """
-    syntax = _TRANSFER_SYNTAX.search(content)
-    if syntax is not None and syntax[1] not in _UNCOMPRESSED:
-        return expected
-    for found in re.finditer(_PIXELS, content):
-        explicit = content[found.end() : found.end() + 2] in (b"OW", b"OB")
-        start = found.end() + (8 if explicit else 4)
-        length = int.from_bytes(content[start - 4 : start], "little")
-        if start + length == len(content):
-            return length
-    return min(expected, len(content))
+def pixel_bytes(path: Path, header: Dataset) -> float:
+    """How many bytes of pixels a file of one slice holds; inf for compressed ones, which the decoder checks."""
+    if header.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian) not in _UNCOMPRESSED:
+        return np.inf
+    if "PixelData" not in header:
+        return 0
+    pixels = header.get_item("PixelData", keep_deferred=True)
+    if isinstance(pixels, RawDataElement) and pixels.value is None:  # not read, as it is long
+        return min(pixels.length, path.stat().st_size - pixels.value_tell)
+    return len(pixels.value)
 
 
 def echo_time(path: Path) -> float:
@@ -121,12 +158,11 @@ def echo_time(path: Path) -> float:
     Raises:
         UserError: unreadable, or the header has none.
     """
-    header = _header(path)
-    text = header.GetMetaData(_ECHO_TIME) if header is not None and header.HasMetaDataKey(_ECHO_TIME) else ""
-    try:
-        return float(text)
-    except ValueError:
+    header = read_header(path)
+    found = np.array([]) if header is None else _numbers(header, "EchoTime")
+    if len(found) != 1 or not np.isfinite(found[0]):
         raise UserError(
             f"{path} has no echo time in its DICOM header, which tells the phases apart: "
             "sort the folder into InPhase and OutPhase"
-        ) from None
+        )
+    return float(found[0])

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 import SimpleITK as sitk
 
@@ -17,12 +16,11 @@ from mass_nnunet.data.volume import (
     label_like,
     read_volume,
 )
-from mass_nnunet.dataset_conversion.source import Case, Volumes, check_outlined, map_labels, visible_files
 from mass_nnunet.errors import UserError
 
-NIFTI = (".nii.gz", ".nii")
+from ..source import Case, Volumes, check_annotated, map_labels, visible_files
 
-Key = TypeVar("Key")
+NIFTI = (".nii.gz", ".nii")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +29,7 @@ class NiftiCase(Case):
 
     Attributes:
         image: the scan.
-        table: what each value of the label file is in the dataset.
+        table: from each value of the label file to the dataset's.
     """
 
     image: Path
@@ -44,18 +42,21 @@ class NiftiCase(Case):
     def files(self) -> list[Path]:
         return [self.image] if self.label is None else [self.image, self.label]
 
+    def described(self) -> dict[str, object]:
+        return super().described() | {"table": {str(value): new for value, new in self.table.items()}}
+
     def read(self) -> Volumes:
         image = read_volume(self.image)
         if self.label is None:
             return Volumes(image)
         label, notes = on_grid_of(image, self.image, read_volume(self.label), self.label)
         values = sitk.GetArrayViewFromImage(label)
-        check_outlined(values, self.label)
+        check_annotated(values, self.label)
         return Volumes(image, label_like(image, map_labels(values, self.table, self.label)), notes)
 
 
 def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:
-    """The NIfTI files of a folder whose name is the pattern's, by its first group: ``{"0001": img0001.nii.gz}``.
+    """The NIfTI files of a folder with names that a pattern matches; their keys are what its first group matches.
 
     Raises:
         UserError: two files have one key, as x.nii and x.nii.gz.
@@ -65,7 +66,11 @@ def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:
 
 
 def keyed(files: Iterable[tuple[str, Path]], what: str) -> dict[str, Path]:
-    """Files by key; ``what`` the key is, for the message.
+    """Files by key.
+
+    Args:
+        files: key and path of each.
+        what: the key is, for the message.
 
     Raises:
         UserError: two files have one key.
@@ -78,11 +83,11 @@ def keyed(files: Iterable[tuple[str, Path]], what: str) -> dict[str, Path]:
     return result
 
 
-def paired(images: Mapping[Key, Path], labels: Mapping[Key, Path]) -> list[tuple[Key, Path]]:
-    """The images by key, sorted.
+def paired(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[tuple[str, Path]]:
+    """The images and their keys, sorted.
 
     Raises:
-        UserError: a label map has no image, so that a file is missing or misnamed.
+        UserError: a label map has no image: a file is missing or misnamed.
     """
     if orphans := sorted(labels.keys() - images.keys()):
         raise UserError(f"{labels[orphans[0]]} has no scan that it belongs to: add the scan, or correct a name")
@@ -94,8 +99,8 @@ def on_grid_of(
 ) -> tuple[sitk.Image, tuple[str, ...]]:
     """The label map with the axes of its image, and a note where their headers differ a little.
 
-    The same voxels may be stored in another order; that is turned back. Where the corners of the grids differ by up to
-    half a voxel (rounded numbers in a header) the image's header is taken.
+    Voxels that are stored in another order are turned back. Where the corners of the grids differ by up to half a voxel
+    (rounded numbers in a header), the image's header is taken.
 
     Raises:
         UserError: the grids differ by more.

@@ -1,11 +1,11 @@
-"""What is wrong in a NIfTI file, where SimpleITK says nothing: it reads and writes half a file, and mends headers."""
+"""Mistakes in NIfTI files that SimpleITK passes over: it reads and writes half a file, and alters wrong headers."""
 
 import gzip
 import os
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO, cast
 
 import nibabel
 import numpy as np
@@ -13,14 +13,14 @@ import numpy as np
 from mass_nnunet.errors import UserError
 
 ENDINGS = (".nii", ".nii.gz")
-# A compressed file that lacks its end, or whose bytes have changed, gives one of these.
+# What reading a compressed file raises when its end is missing or its bytes have changed.
 READ_ERRORS = (OSError, EOFError, zlib.error)
-_SIZE = 348  # of the header, which is also its first number
-_LONGEST_HEADER = 1 << 16  # with extensions
+_SIZE = 348  # bytes of the header, which begins with this number
+_LONGEST_HEADER = 1 << 16  # bytes, with extensions
 
 
 def checked_header(path: Path) -> nibabel.Nifti1Header:
-    """The header of a file that holds all of its voxels.
+    """The header of a file, after a check that all voxels are there.
 
     Raises:
         OSError, EOFError, zlib.error: the file is damaged, or ends too early.
@@ -39,7 +39,7 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
         raise UserError(f"{path} has the voxel size {' x '.join(f'{s:g}' for s in sizes)} mm: correct its header")
     if not np.isfinite(header.get_best_affine()).all():
         raise UserError(f"{path} has a geometry that is no number: correct its header")
-    # Not "<": the offset is a float, and may be NaN.
+    # Not "<": the offset is a float and may be NaN.
     if header["magic"] == b"n+1" and not header["vox_offset"] >= _SIZE:
         raise UserError(f"{path} has voxels that begin inside of its header: correct its header")
     with _open(path) as stream:
@@ -50,29 +50,29 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
 
 
 def raw_values(path: Path) -> np.ndarray:
-    """The values as they stand in the file: for NaN and infinity SimpleITK reads a 0."""
+    """The values as they are stored, with NaN and infinity, for which SimpleITK reads a 0."""
     return np.asanyarray(nibabel.load(path).dataobj.get_unscaled())
 
 
 def check_finite(path: Path, values: np.ndarray) -> None:
-    """Check for NaN and infinity.
+    """Make sure that there is no NaN and no infinity.
 
     Raises:
-        UserError: there are some.
+        UserError: there is one.
     """
     if not np.isfinite(values).all():
         raise UserError(f"{path} holds values that are not finite (NaN or infinity): repair or remove it")
 
 
 def check_end(path: Path, voxels: int) -> None:
-    """Check that a compressed file just written ends with its length, which gzip puts last, modulo 2**32.
+    """Check that a compressed file was written to its end, where gzip stores the uncompressed length modulo 2**32.
 
     Args:
-        path: of the file.
-        voxels: bytes of these.
+        path: the file.
+        voxels: number of bytes that the voxels take.
 
     Raises:
-        OSError: it does not: the disk was full.
+        OSError: the length is another one: the disk was full.
     """
     with path.open("rb") as stream:
         stream.seek(-4, os.SEEK_END)
@@ -81,5 +81,5 @@ def check_end(path: Path, voxels: int) -> None:
         raise OSError("it ends too early")
 
 
-def _open(path: Path) -> BinaryIO:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")
+def _open(path: Path) -> IO[bytes]:
+    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")

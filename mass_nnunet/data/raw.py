@@ -1,6 +1,8 @@
-"""An nnU-Net raw dataset, read: its cases, their files, and whose they are."""
+"""An nnU-Net raw dataset: its parts, the files of its cases, whose scans they are, and where it comes from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +14,58 @@ from mass_nnunet.labels import BACKGROUND
 from .files import read_json
 from .paths import base_folder, dataset_name
 
-TRAINING, UNLABELLED, TEST = "imagesTr", "imagesUn", "imagesTs"
+
+class Part(str, Enum):
+    """A part of a dataset; the value is the name of its folder of images."""
+
+    TRAINING = "imagesTr"
+    TEST = "imagesTs"
+    UNLABELLED = "imagesUn"
+
+    __str__ = str.__str__  # in a message or a path it is the folder
+
+    @property
+    def word(self) -> str:
+        """The part for people: ``training``."""
+        return self.name.lower()
+
+    @property
+    def labels(self) -> str:
+        """Name of the folder of label maps.
+
+        Raises:
+            ValueError: the part has none.
+        """
+        if self is Part.UNLABELLED:
+            raise ValueError(f"{self} has no label maps")
+        return self.value.replace("images", "labels")
+
+
+TRAINING, UNLABELLED, TEST = Part.TRAINING, Part.UNLABELLED, Part.TEST
 IGNORE = "ignore"
-"""nnU-Net's name of the label of voxels that nobody has outlined."""
+"""nnU-Net's name of the label of voxels that nobody has annotated."""
+DATASET_JSON, PATIENTS_JSON = "dataset.json", "patients.json"
 _REQUIRED = ("channel_names", "labels", "numTraining", "file_ending")
+
+
+def image_name(case: str, channel: int, ending: str) -> str:
+    """File name of one channel of a scan: ``btcv_0001_0000.nii.gz``."""
+    return f"{case}_{channel:04d}{ending}"
+
+
+def label_name(case: str, ending: str) -> str:
+    """File name of a label map: ``btcv_0001.nii.gz``."""
+    return f"{case}{ending}"
+
+
+def licence_of(content: Mapping[str, Any]) -> str | None:
+    """The licence that a ``dataset.json`` states; nnU-Net writes ``licence``, some datasets have ``license``."""
+    return content.get("licence") or content.get("license")
+
+
+def reference_of(content: Mapping[str, Any]) -> str | None:
+    """What a ``dataset.json`` asks to cite."""
+    return content.get("reference")
 
 
 @dataclass(frozen=True)
@@ -25,7 +75,7 @@ class RawDataset:
     id: int
     folder: Path
     content: dict[str, Any]
-    """Of ``dataset.json``."""
+    """What ``dataset.json`` holds."""
 
     @classmethod
     def load(cls, dataset_id: int) -> "RawDataset":
@@ -35,7 +85,7 @@ class RawDataset:
             UserError: there is no such dataset, or its dataset.json is absent or not complete.
         """
         folder = base_folder("raw") / dataset_name(dataset_id)
-        path = folder / "dataset.json"
+        path = folder / DATASET_JSON
         content = read_json(path, "make the dataset with `mass_nnunet convert`")
         if absent := [key for key in _REQUIRED if key not in content]:
             raise UserError(f"{path} lacks {', '.join(absent)}: add it as nnU-Net's dataset format asks")
@@ -52,6 +102,21 @@ class RawDataset:
         return list(self.content["channel_names"].values())
 
     @property
+    def ending(self) -> str:
+        """Ending of all its files, such as ``.nii.gz``."""
+        return self.content["file_ending"]
+
+    @property
+    def licence(self) -> str | None:
+        """Under which terms the scans may be used, None where that is not stated."""
+        return licence_of(self.content)
+
+    @property
+    def reference(self) -> str | None:
+        """What to cite, None where that is not stated."""
+        return reference_of(self.content)
+
+    @property
     def labels(self) -> dict[str, int]:
         """Name to value: the background is 0, the organs are 1, 2, ...
 
@@ -59,43 +124,63 @@ class RawDataset:
             UserError: the dataset has regions, or an ignore label, or values with gaps.
         """
         labels = self.content["labels"]
-        path = self.folder / "dataset.json"
+        path = self.folder / DATASET_JSON
         if not all(isinstance(value, int) for value in labels.values()):
             raise UserError(f"{path} has labels that are regions of several values: these are not supported")
         if IGNORE in labels:
             raise UserError(
-                f"{path} has nnU-Net's label {IGNORE!r}, which is not supported: move the scans that are outlined in "
+                f"{path} has nnU-Net's label {IGNORE!r}, which is not supported: move the scans that are annotated in "
                 f"part to {UNLABELLED}, and take it out of the labels"
             )
         if sorted(labels.values()) != list(range(len(labels))) or labels.get(BACKGROUND) != 0:
             raise UserError(f"{path} has labels {labels}: give {BACKGROUND} 0 and the others 1, 2, ... without gaps")
         return labels
 
-    def cases(self, part: str) -> list[str]:
-        """Identifiers of the scans in ``imagesTr``, ``imagesUn`` or ``imagesTs``, sorted; none if that is absent.
+    def cases(self, part: Part) -> list[str]:
+        """Identifiers of the scans of a part, sorted; none if its folder is absent.
 
         Raises:
             UserError: there is no scan in ``imagesTr``, where dataset.json says that there are some.
         """
         folder = self.folder / part
-        ending = self.content["file_ending"]
-        found = get_identifiers_from_splitted_dataset_folder(str(folder), ending) if folder.is_dir() else []
+        found = get_identifiers_from_splitted_dataset_folder(str(folder), self.ending) if folder.is_dir() else []
         if part == TRAINING and len(found) == 0 and self.content["numTraining"]:
-            raise UserError(f"{folder} holds no *_0000{ending}: convert the dataset again")
+            raise UserError(f"{folder} holds no *_0000{self.ending}: convert the dataset again")
         return sorted(str(case) for case in found)
 
-    def images(self, part: str, case: str) -> list[Path]:
-        """Files of a case, one a channel.
+    def image_paths(self, part: Part, case: str) -> list[Path]:
+        """Where the files of a scan lie, one for each channel, whether they exist or not."""
+        return [self.folder / part / image_name(case, channel, self.ending) for channel in range(len(self.channels))]
+
+    def images(self, part: Part, case: str) -> list[Path]:
+        """Files of a scan, one for each channel.
 
         Raises:
             UserError: one does not exist.
         """
-        names = [f"{case}_{channel:04d}{self.content['file_ending']}" for channel in range(len(self.channels))]
-        files = [self.folder / part / name for name in names]
+        files = self.image_paths(part, case)
         for file in files:
             if not file.is_file():
                 raise UserError(f"{file} does not exist: every scan needs one file a channel")
         return files
+
+    def label_folder(self, part: Part) -> Path:
+        """Folder of the label maps of the training or the test part."""
+        return self.folder / part.labels
+
+    def label_path(self, part: Part, case: str) -> Path:
+        """Where the label map of a training or test scan lies, whether it exists or not."""
+        return self.label_folder(part) / label_name(case, self.ending)
+
+    def label(self, part: Part, case: str) -> Path | None:
+        """The label map of a scan, None where it has none."""
+        path = None if part is UNLABELLED else self.label_path(part, case)
+        return path if path is not None and path.is_file() else None
+
+    @property
+    def names_patients(self) -> bool:
+        """Whether the dataset says whose scans it holds."""
+        return (self.folder / PATIENTS_JSON).exists()
 
     def patients(self) -> dict[str, str]:
         """Patient of every case of ``imagesTr``, ``imagesUn`` and ``imagesTs``, from ``patients.json``.
@@ -105,15 +190,15 @@ class RawDataset:
         Raises:
             UserError: ``patients.json`` lacks a case, or a case is in two parts.
         """
-        part_of: dict[str, str] = {}
+        part_of: dict[str, Part] = {}
         for part in (TRAINING, UNLABELLED, TEST):
             for case in self.cases(part):
                 if case in part_of:
                     raise UserError(f"{case} is in {part_of[case]} and in {part} of {self.folder}: remove one of them")
                 part_of[case] = part
-        path = self.folder / "patients.json"
-        if not path.exists():
+        if not self.names_patients:
             return {case: case for case in part_of}
+        path = self.folder / PATIENTS_JSON
         patients = read_json(path, "convert the dataset again")
         if absent := sorted(set(part_of) - set(patients)):
             raise UserError(f"{path} does not say whose scan {absent[0]} is: add it, or convert the dataset again")

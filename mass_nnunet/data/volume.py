@@ -5,21 +5,21 @@ import re
 from itertools import product
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import SimpleITK as sitk
+from nibabel.affines import apply_affine
 
 from mass_nnunet.errors import UserError
 
 from .files import atomic_path
 from .nifti_file import ENDINGS, READ_ERRORS, check_end, check_finite, checked_header, raw_values
 
-# The patient's side at which each axis ends (x, y, z), as in nibabel; nnU-Net's NibabelIOWithReorient reads into it.
+# The side of the patient at which each axis ends (x, y, z), as in nibabel; nnU-Net's NibabelIOWithReorient uses it.
 ORIENTATION = "RAS"
-# Corners of two grids, in voxels: up to here they are the same, up to there a header was rounded or cut short.
+# Largest distance between corners of two grids, in voxels: of equal grids, and of equal grids with rounded headers.
 SAME_GRID, SIMILAR_GRID = 0.01, 0.5
-# Axes that are a little off the right angle, as rounded headers have them, are put right instead of refused; how far
-# they are off is checked below, and said in one line where ITK would print several.
+# ITK then accepts and corrects axes that are a little off the right angle, as in rounded headers; _check_geometry
+# refuses larger errors in one line, where ITK would print several.
 os.environ.setdefault("ITK_NIFTI_SFORM_PERMISSIVE", "ON")
 sitk.ProcessObject.GlobalWarningDisplayOff()
 
@@ -43,7 +43,7 @@ def read_image(path: Path) -> sitk.Image:
         image = sitk.ReadImage(str(path))
     except (RuntimeError, *READ_ERRORS) as error:
         reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").replace(f' for "{path}"', "")
-        # Which object of ITK's has failed, what the checksum should be, and the name of the file once more.
+        # Without the address of the ITK object, the checksums, and the file's name once more.
         reason = re.sub(r"\w+ ?\(0x[0-9a-f]+\): | 0x[0-9a-f]+ != 0x[0-9a-f]+", "", reason).removesuffix(f": {path}")
         raise UserError(f"{path} cannot be read ({reason}): copy or download it again") from None
     if header is not None and image.GetDimension() == 3:
@@ -52,17 +52,17 @@ def read_image(path: Path) -> sitk.Image:
 
 
 def _check_geometry(path: Path, image: sitk.Image, affine: np.ndarray) -> None:
-    """Check that SimpleITK and nibabel, with which nnU-Net reads, see a file alike: else sides get swapped on the way.
+    """Check that SimpleITK and nibabel, which nnU-Net reads with, place a scan alike: else sides may be swapped.
 
     Args:
-        path: of the file.
-        image: as SimpleITK has read it.
-        affine: nibabel's, from indices to RAS mm.
+        path: path of the file.
+        image: the scan, read by SimpleITK.
+        affine: nibabel's affine, from indices to RAS mm.
 
     Raises:
-        UserError: a corner is elsewhere by more than half a voxel.
+        UserError: they place a corner more than half a voxel apart.
     """
-    lps = nibabel.affines.apply_affine(np.diag([-1, -1, 1, 1]) @ affine, _ends(image))
+    lps = apply_affine(np.diag([-1, -1, 1, 1]) @ affine, _ends(image))
     if np.abs(lps - corners(image)).max() > SIMILAR_GRID * min(image.GetSpacing()):
         raise UserError(
             f"{path} has a geometry that programs read differently (axes not at right angles, or qform and sform that "
@@ -92,7 +92,7 @@ def read_volume(path: Path) -> sitk.Image:
 
 
 def corners(image: sitk.Image) -> np.ndarray:
-    """Physical position of the eight corner voxels, (8, 3) in mm, in the order of the grid's indices."""
+    """Positions of the eight corner voxels, (8, 3), LPS mm, in the order of the grid's indices."""
     return np.array([image.TransformIndexToPhysicalPoint(index) for index in _ends(image).tolist()])
 
 
@@ -102,9 +102,9 @@ def _ends(image: sitk.Image) -> np.ndarray:
 
 
 def grid_distance(first: sitk.Image, second: sitk.Image) -> float:
-    """How far voxel (i, j, k) of one grid lies from that of the other, in voxels of the first; inf if sizes differ.
+    """Largest distance between corresponding corners of two grids, in voxels of the first; inf if sizes differ.
 
-    The largest distance of the corners, over the smallest edge of a voxel.
+    The distance in mm is divided by the smallest edge of a voxel.
     """
     if first.GetSize() != second.GetSize():
         return float("inf")
@@ -126,7 +126,7 @@ def aligned(label: sitk.Image, image: sitk.Image) -> sitk.Image:
 
 
 def compact(image: sitk.Image) -> sitk.Image:
-    """The same values as int16 where that loses nothing, as float32 otherwise."""
+    """The same values as int16 if they fit, as float32 otherwise."""
     values = sitk.GetArrayViewFromImage(image)
     limits = np.iinfo(np.int16)
     fits = limits.min <= values.min() and values.max() <= limits.max
@@ -143,10 +143,10 @@ def label_like(image: sitk.Image, label: np.ndarray) -> sitk.Image:
 
 
 def write_volume(image: sitk.Image, path: Path) -> None:
-    """Write an image, compressed, whole or not at all.
+    """Write an image, compressed, completely or not at all.
 
     Raises:
-        UserError: it could not be written whole.
+        UserError: it could not be written completely.
     """
     with atomic_path(path) as temporary:
         try:

@@ -17,7 +17,7 @@ CONTROLS = (6, 7, 8)  # control points of the random deformation, about 50 mm ap
 
 @dataclass(frozen=True)
 class Physique:
-    """How a patient's body is scaled against the reference body, and how it lies."""
+    """Size, shape and position of a patient's body, relative to the reference body."""
 
     scale: np.ndarray  # (3,), x y z
     fatness: float
@@ -37,11 +37,11 @@ class Physique:
 
     @property
     def width(self) -> float:
-        """About the width of the body, mm."""
+        """Approximate width of the body, mm."""
         return float(2 * self.scale[0] * (torso.WALL[0] + 19 * self.fatness))
 
     def body_points(self, axes: Axes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Body coordinates x, y, z, each (z, y, x), of a grid given by scanner coordinates in mm along z, y, x."""
+        """Body coordinates x, y, z, each (z, y, x), of the grid with these scanner coordinates (mm) along z, y, x."""
         to_body = Rotation.from_euler("xyz", self.degrees, degrees=True).as_matrix().T / self.scale[:, None]
         z, y, x = (np.asarray(axis, np.float32) for axis in axes)
         shape = len(z), len(y), len(x)
@@ -53,10 +53,15 @@ class Physique:
 
 
 def draw_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a body on the grid whose voxel centres along z, y, x are ``axes`` (mm; patient's head, back, left).
+    """Paint a body.
+
+    Args:
+        physique: of the patient.
+        rng: decides how the organs differ from the reference body.
+        axes: voxel centres of the scan's grid along z, y, x, mm towards the patient's head, back, left.
 
     Returns:
-        Tissues (2Z, 2Y, 2X) on the fine grid and BTCV's labels (Z, Y, X) on the scan's, both uint8.
+        Tissues (2Z, 2Y, 2X) on a grid twice as fine, and BTCV's labels (Z, Y, X) on the scan's grid, both uint8.
     """
     z, y, x = (_subsample(axis) for axis in axes)
     canvas = Canvas(physique.body_points((z, y, x)))
@@ -93,7 +98,7 @@ def voxel_mean(values: np.ndarray) -> np.ndarray:
 
 
 def _majority(labels: np.ndarray) -> np.ndarray:
-    """The label that fills the largest part of each voxel; background wins a tie."""
+    """The label with the largest share of each voxel; background in case of a tie."""
     present = [value for value in np.unique(labels) if value]
     result = np.zeros([length // SUBSAMPLES for length in labels.shape], np.uint8)
     best = voxel_mean((labels == 0).astype(np.float32))

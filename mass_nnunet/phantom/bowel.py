@@ -1,4 +1,4 @@
-"""Colon, duodenum and loops of small bowel: the clutter that fills the rest of the abdomen."""
+"""Colon, duodenum and loops of small bowel, which fill the rest of the abdomen."""
 
 from .canvas import Canvas, Shape
 from .tissues import Tissue
@@ -6,7 +6,7 @@ from .variation import Variation
 
 
 def draw_bowel(canvas: Canvas, vary: Variation) -> None:
-    """All bowel; it covers nothing but visceral fat, so it gives way to the organs."""
+    """Paint all bowel; it covers visceral fat only, and no organ."""
     duodenum = vary.at([(-34, -28, 20), (-46, -10, 4), (-38, 0, -26), (-6, -2, -38), (28, 2, -24)])
     _draw_gut(canvas, vary, canvas.tube(duodenum, vary.size(12)))
     colon = [
@@ -25,9 +25,9 @@ def draw_bowel(canvas: Canvas, vary: Variation) -> None:
 
 
 def _draw_gut(canvas: Canvas, vary: Variation, tube: Shape, colon: bool = False) -> None:
-    """A stretch of bowel: a wall around fluid or faeces, part of it with gas in front, part of it collapsed."""
+    """Paint a stretch of bowel: a wall around fluid or faeces, sometimes with gas in front, sometimes collapsed."""
     free = (canvas.tissue[tube.window] == Tissue.VISCERAL_FAT) & canvas.cavity[tube.window]
-    # The rim that is left free keeps neighbouring loops apart.
+    # The rim that stays free keeps neighbouring loops apart.
     canvas.paint(Tissue.BOWEL_WALL, tube, below=0.95, where=free)
     if not colon and vary.chance(0.2):
         return

@@ -1,4 +1,4 @@
-"""A drawing board for bodies: a grid that knows where in a reference body each of its points lies.
+"""A grid to paint a body on: each of its points has a position in a reference body.
 
 Body coordinates are millimetres of a reference adult, (x, y, z) towards the patient's left, back and head, zero in
 front of the spine between the kidneys. A shape is a window of the grid and a level that is below 1 inside.
@@ -8,27 +8,29 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.interpolate import CubicSpline
 from scipy.spatial.transform import Rotation
 
 from .tissues import Tissue
 
 Point = Sequence[float] | np.ndarray
+"""Three numbers along x, y, z: a position, radii or angles."""
 Window = tuple[slice, slice, slice]
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Where something lies: ``level`` (z, y, x) on a ``window`` of the canvas, below 1 inside, growing outwards."""
+    """Where something lies: ``level`` (z, y, x) on a ``window`` of the canvas, below 1 inside and growing outwards."""
 
     window: Window
     level: np.ndarray
 
 
 def spline_field(coefficients: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Uniform cubic B-spline with the given coefficients (a, b, c), each >= 4, sampled on a grid of ``shape``.
+    """Uniform cubic B-spline with coefficients (a, b, c), each >= 4, evaluated on a grid of ``shape``.
 
-    The tensor product is taken one axis after another, which makes a smooth field almost free.
+    The tensor product is taken axis by axis, so that a smooth field costs next to nothing.
     """
     for axis, length in enumerate(shape):
         weights = _basis(coefficients.shape[axis], length)
@@ -46,10 +48,10 @@ def _basis(controls: int, length: int) -> np.ndarray:
 
 
 class Canvas:
-    """Tissues and labels (z, y, x) of a body that is being drawn; later strokes cover earlier ones.
+    """Tissues and labels (z, y, x) of a body that is being painted; later shapes cover earlier ones.
 
     Args:
-        points: the body coordinates x, y, z of every grid point, each (z, y, x).
+        points: body coordinates x, y, z of every grid point, each (z, y, x).
     """
 
     def __init__(self, points: tuple[np.ndarray, np.ndarray, np.ndarray]) -> None:
@@ -57,25 +59,29 @@ class Canvas:
         self.tissue = np.full(self.x.shape, Tissue.AIR, np.uint8)
         self.label = np.zeros(self.x.shape, np.uint8)  # BTCV's 13 values
         self.cavity = np.ones(self.x.shape, bool)  # inside the muscular wall
-        # The deformation bends the grid: per slice of each axis, the range of the body coordinate along it.
+        # The deformation bends the grid: the range of the body coordinate in each slice along each axis.
         self._ranges = [
             (values.min(axis=others), values.max(axis=others))
             for values, others in ((self.z, (1, 2)), (self.y, (0, 2)), (self.x, (0, 1)))
         ]
 
     def window(self, low: Point, high: Point) -> Window:
-        """The smallest window that holds every grid point between the body points ``low`` and ``high``."""
+        """The smallest window with all grid points between the body points ``low`` and ``high``."""
         slices = []
-        for (smallest, largest), start, stop in zip(self._ranges, reversed(low), reversed(high), strict=True):
+        for (smallest, largest), start, stop in zip(self._ranges, low[::-1], high[::-1], strict=True):
             hits = np.flatnonzero((largest >= start) & (smallest <= stop))
             slices.append(slice(hits[0], hits[-1] + 1) if hits.size else slice(0, 0))
-        z, y, x = slices
-        return z, y, x
+        along_z, along_y, along_x = slices
+        return along_z, along_y, along_x
 
     def ellipsoid(self, centre: Point, radii: Point, turn: Point = (0, 0, 0), bend: float = 0) -> Shape:
-        """An ellipsoid, turned by angles in degrees about x, y, z; its level is the relative radius.
+        """An ellipsoid; its level is the relative radius.
 
-        ``bend`` moves the ends of the local z axis by that many x radii, as the poles of a kidney.
+        Args:
+            centre: of the ellipsoid, mm.
+            radii: along its own axes, mm.
+            turn: its angles about x, y, z, degrees.
+            bend: how far the ends of its z axis are moved along its x axis, in x radii, as the poles of a kidney.
         """
         rotation = Rotation.from_euler("xyz", turn, degrees=True).as_matrix().astype(np.float32)
         stretched = np.asarray(radii) * (1 + abs(bend), 1, 1)
@@ -90,14 +96,19 @@ class Canvas:
             along[0] = along[0] - np.float32(bend) * along[2] ** 2
         return Shape(window, np.sqrt(along[0] ** 2 + along[1] ** 2 + along[2] ** 2))
 
-    def tube(self, waypoints: Sequence[Point] | np.ndarray, radii: float | Point) -> Shape:
-        """A smooth tube through the waypoints, a chain of overlapping balls; its level is the relative radius."""
+    def tube(self, waypoints: ArrayLike | Sequence[Point], radii: ArrayLike) -> Shape:
+        """A smooth tube through the waypoints, made of overlapping balls; its level is the relative radius.
+
+        Args:
+            waypoints: (N, 3), mm.
+            radii: of the tube at each waypoint (N,), or one for all, mm.
+        """
         path = np.asarray(waypoints, float)
         steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
-        thickness = np.broadcast_to(radii, len(path))
-        samples = np.linspace(0, steps[-1], 2 + int(steps[-1] / (0.45 * thickness.min())))
+        radii_there = np.broadcast_to(radii, len(path))
+        samples = np.linspace(0, steps[-1], 2 + int(steps[-1] / (0.45 * radii_there.min())))
         centres = CubicSpline(steps, path)(samples)
-        widths = np.interp(samples, steps, thickness)
+        widths = np.interp(samples, steps, radii_there)
         margin = widths[:, None] * 1.1
         window = self.window((centres - margin).min(axis=0), (centres + margin).max(axis=0))
         level = np.full(self.x[window].shape, np.inf, np.float32)
@@ -119,10 +130,14 @@ class Canvas:
         where: np.ndarray | None = None,
         over: Sequence[Tissue] | None = None,
     ) -> None:
-        """Set tissue and label where the shape's level is ``below`` a bound, inside the muscular wall.
+        """Set tissue and label inside a shape, as far as it lies inside the muscular wall.
 
         Args:
-            where: a further condition on the shape's window.
+            tissue: to be set.
+            shape: where.
+            label: BTCV's value, 0 for background.
+            below: bound of the shape's level.
+            where: a further condition, on the shape's window.
             over: cover these tissues only.
         """
         inside = (shape.level < below) & self.cavity[shape.window]

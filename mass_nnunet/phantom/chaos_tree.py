@@ -15,7 +15,7 @@ TRAIN, TEST = Path("CHAOS/Train_Sets/MR"), Path("CHAOS/Test_Sets/MR")
 GRAY_VALUES = {"liver": 63, "right_kidney": 126, "left_kidney": 189, "spleen": 252}
 _PUBLISHED_TRAIN = (1, 2, 3, 5, 8, 10, 13, 15, 19, 20, 21, 22, 31, 32, 33, 34, 36, 37, 38, 39)
 _PUBLISHED_TEST = tuple(number for number in range(1, 41) if number not in _PUBLISHED_TRAIN)
-# Folder of the DICOM files, echo number and times in ms; the in-phase echo is the longer one.
+# Folder of the DICOM files, number of the echo, echo and repetition time in ms; the in-phase echo is the longer one.
 _SEQUENCES = {
     "T1OUT": ("T1DUAL/DICOM_anon/OutPhase", 1, "2.3", "132.4"),
     "T1IN": ("T1DUAL/DICOM_anon/InPhase", 2, "4.6", "132.4"),
@@ -53,9 +53,9 @@ def write_patient(folder: Path, patient: Patient, labelled: bool) -> None:
 
 
 def file_stems(patient: Patient, sequence: str) -> list[str]:
-    """File name without suffix of each slice, from the lowest slice up.
+    """File name without suffix of each slice, from the lowest slice to the highest.
 
-    The two T1 phases were one series, numbered alternately. In every other patient the numbers run from head to foot.
+    The two T1 phases are one series, numbered alternately. In every other patient the numbers run from head to foot.
     """
     slices = len(patient.scans[sequence].image)
     echo = _SEQUENCES[sequence][1]
@@ -72,7 +72,7 @@ def _write_series(folder: Path, patient: Patient, sequence: str, stems: list[str
     series = stems[0].split("-")[1]
     common = {
         dicom.SOP_CLASS: dicom.MR_IMAGE_STORAGE,
-        dicom.STUDY_DATE: "20000101",  # a fixed time: SimpleITK would write the present one
+        dicom.STUDY_DATE: "20000101",  # a fixed time: else SimpleITK writes the present one
         dicom.STUDY_TIME: "120000",
         dicom.MODALITY: "MR",
         dicom.PATIENT_NAME: name,

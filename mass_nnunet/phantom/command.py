@@ -1,4 +1,4 @@
-"""``mass_nnunet phantom``: draw CT and MRI abdomens in the native layouts of BTCV and CHAOS."""
+"""``mass_nnunet phantom``: synthetic CT and MRI scans of abdomens, in the native layouts of BTCV and CHAOS."""
 
 import argparse
 import os
@@ -12,16 +12,16 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
 from . import btcv_tree, chaos_tree
+from .folder import SETTINGS
 from .patient import draw_patient
 
-SETTINGS = "phantom.json"
-UNFINISHED = ".unfinished"  # patients that are being written; what a killed run leaves there is thrown away
+UNFINISHED = ".unfinished"  # patients that are being written; those of a killed run are deleted
 SMALLEST = (8, 32, 32)  # voxels; on a coarser grid the small organs vanish
 
 
 @dataclass(frozen=True)
-class Job:
-    """One patient to draw, and where it goes."""
+class PatientToWrite:
+    """One patient to make, and where it goes."""
 
     out: Path
     modality: str
@@ -42,13 +42,13 @@ class Job:
 
     @property
     def marker(self) -> Path:
-        """What exists as soon as the patient is complete: it is moved into place last."""
+        """The path that exists once the patient is complete: it is moved into place last."""
         if self.modality == "CT":
             return btcv_tree.image_path(self.part, self.number)
         return self.part / str(self.number)
 
-    def run(self) -> None:
-        """Draw the patient, write it aside, and move it into place."""
+    def write(self) -> None:
+        """Make the patient, write it aside, and move it into place."""
         patient = draw_patient(self.seed, self.number, self.modality, self.size)
         aside = self.out / UNFINISHED / f"{self.modality}_{self.number}"
         self.tree.write_patient(aside, patient, self.labelled)
@@ -73,12 +73,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--size", type=int, nargs=3, default=(32, 128, 128), metavar=("Z", "Y", "X"), help="voxels (default 32 128 128)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="another seed draws other patients (default %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed gives other patients (default %(default)s)")
     parser.add_argument("-np", type=int, default=2, metavar="N", help="processes (default %(default)s)")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Draw the patients that are not there yet.
+    """Write the patients that do not exist yet.
 
     Raises:
         UserError: a number is out of range, or OUT cannot be written or holds a phantom of another seed or size.
@@ -89,8 +89,8 @@ def run(args: argparse.Namespace) -> None:
         _claim(args.out, settings)
     except OSError as error:
         raise UserError(f"cannot write to {args.out} ({error.strerror}): choose another folder") from None
-    jobs = [
-        Job(args.out, modality, number, labelled, args.seed, tuple(args.size))
+    patients = [
+        PatientToWrite(args.out, modality, number, labelled, args.seed, tuple(args.size))
         for modality, labelled, numbers in (
             ("CT", True, btcv_tree.train_numbers(args.ct)),
             ("CT", False, btcv_tree.test_numbers(args.unlabelled_ct)),
@@ -99,11 +99,11 @@ def run(args: argparse.Namespace) -> None:
         )
         for number in numbers
     ]
-    missing = [job for job in jobs if not job.marker.exists()]
-    map_cases(Job.run, missing, processes=args.np, description="phantom")
+    missing = [patient for patient in patients if not patient.marker.exists()]
+    map_cases(PatientToWrite.write, missing, processes=args.np, description="phantom")
     shutil.rmtree(args.out / UNFINISHED, ignore_errors=True)
-    kept = len(jobs) - len(missing)
-    print(f"{len(missing)} patients drawn, {kept} already there: {args.out / 'BTCV'} and {args.out / 'CHAOS'}")
+    kept = len(patients) - len(missing)
+    print(f"{len(missing)} patients written, {kept} already there: {args.out / 'BTCV'} and {args.out / 'CHAOS'}")
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -118,16 +118,21 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _claim(out: Path, settings: dict) -> None:
-    """Make ``out`` ours, for these settings only: a folder must not hold patients of two phantoms."""
+    """Make ``out`` the folder of a phantom of these settings.
+
+    Raises:
+        UserError: it holds another phantom, or data that are no phantom.
+        OSError: it cannot be written to.
+    """
     out.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):
         raise PermissionError(13, "permission denied")
     path = out / SETTINGS
     if path.exists():
-        if read_json(path, "delete the folder and draw again") != settings:
+        if read_json(path, "delete the folder and run this again") != settings:
             raise UserError(f"{path} is of a phantom with another --seed or --size: choose another folder")
     else:
         if (out / "BTCV").exists() or (out / "CHAOS").exists():
-            raise UserError(f"{out} holds data that this command did not draw: choose another folder")
+            raise UserError(f"{out} holds data that this command did not write: choose another folder")
         write_json(path, settings)
     shutil.rmtree(out / UNFINISHED, ignore_errors=True)

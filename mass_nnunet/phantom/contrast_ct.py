@@ -7,7 +7,7 @@ from .anatomy import voxel_mean
 from .tissues import Tissue as T
 
 PHASES = ("none", "arterial", "portal venous")
-# Typical HU without contrast, in the arterial and in the portal venous phase; one number where all are alike.
+# Typical HU without contrast agent, in the arterial and in the portal venous phase; one number where all are equal.
 HOUNSFIELD: dict[T, float | tuple[float, float, float]] = {
     T.AIR: -1000,
     T.TABLE: -120,
@@ -48,7 +48,7 @@ MOTTLED = {T.FAECES: 110, T.BOWEL_FLUID: 22, T.STOMACH_CONTENT: 22, T.VISCERAL_F
 
 
 def scan_ct(tissue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """HU (Z, Y, X) as int16 of a body given on the fine grid (2Z, 2Y, 2X); the phase is drawn too."""
+    """HU (Z, Y, X), int16, of a body on the fine grid (2Z, 2Y, 2X); the contrast phase is random."""
     phase = rng.choice(len(PHASES), p=(0.15, 0.2, 0.65))  # BTCV is mostly portal venous
     values = np.zeros(len(T), np.float32)
     spread = np.full(len(T), 5, np.float32)
@@ -71,6 +71,6 @@ def scan_ct(tissue: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def unit_noise(shape: tuple[int, ...], sigma: tuple[float, ...], rng: np.random.Generator) -> np.ndarray:
-    """Correlated Gaussian noise of unit deviation; ``sigma`` in voxels."""
+    """Correlated Gaussian noise of unit standard deviation; ``sigma`` in voxels."""
     noise = gaussian_filter(rng.standard_normal(shape, dtype=np.float32), sigma)
     return noise / noise.std()

@@ -9,7 +9,7 @@ from .contrast_ct import unit_noise
 from .tissues import Tissue as T
 
 SEQUENCES = ("T1IN", "T1OUT", "T2SPIR")
-# Signal of water and of fat in a T1-weighted gradient echo, and signal with fat suppressed and T2 weighting.
+# Signal of water and of fat in a T1-weighted gradient echo, and T2-weighted signal with fat suppression.
 SIGNAL: dict[T, tuple[float, float, float]] = {
     T.AIR: (0, 0, 0),
     T.TABLE: (0, 0, 0),
@@ -50,7 +50,7 @@ MOTTLED = {T.FAECES: 0.4, T.BOWEL_FLUID: 0.2, T.STOMACH_CONTENT: 0.15, T.VISCERA
 
 
 def draw_signals(rng: np.random.Generator) -> np.ndarray:
-    """One patient's signals (tissue, 3): each tissue varies, and the liver holds more or less fat."""
+    """Random signals (tissue, 3) of one patient; the liver holds more or less fat."""
     signals = np.array([SIGNAL[kind] for kind in T], np.float32)
     signals *= np.exp(0.09 * rng.standard_normal(signals.shape))
     signals[T.LIVER, 1] = min(rng.exponential(0.05), 0.3)
@@ -60,10 +60,10 @@ def draw_signals(rng: np.random.Generator) -> np.ndarray:
 
 
 def scan_mr(tissue: np.ndarray, sequence: str, signals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Magnitude (Z, Y, X) as uint16, in a scale of its own, of a body on the fine grid (2Z, 2Y, 2X).
+    """Magnitude (Z, Y, X), uint16, in arbitrary units, of a body on the fine grid (2Z, 2Y, 2X).
 
-    Water and fat are mixed before they are added or subtracted, so that out of phase, where both fill a voxel,
-    a dark line is seen.
+    Water and fat are averaged over a voxel before they are added or subtracted: voxels with both are dark out of
+    phase.
     """
     if sequence == "T2SPIR":
         image = voxel_mean(signals[:, 2][tissue])

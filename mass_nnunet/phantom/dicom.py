@@ -1,4 +1,8 @@
-"""DICOM series of single slices, written through SimpleITK."""
+"""DICOM series of single slices, written by SimpleITK.
+
+SimpleITK fills in image size, position, orientation and file header from the image itself; with pydicom all of that
+would have to be written here.
+"""
 
 import hashlib
 import uuid
@@ -31,11 +35,19 @@ def write_slice(
     position: tuple[float, float, float],
     tags: dict[str, str],
 ) -> None:
-    """Write one axial slice (Y, X) whose first voxel is at ``position`` (LPS, mm); ``tags`` are "gggg|eeee": value."""
+    """Write one axial slice.
+
+    Args:
+        path: path of the file.
+        pixels: (Y, X).
+        spacing: mm (x, y, z).
+        position: of the first voxel, LPS, mm.
+        tags: value by tag, ``"gggg|eeee"``.
+    """
     image = sitk.GetImageFromArray(pixels[None])
     image.SetSpacing(spacing)
     image.SetOrigin(position)
-    # Left out, SimpleITK writes the rescaling only in a process that has read DICOM before.
+    # Without it, SimpleITK writes the rescaling only in a process that has read DICOM before.
     rescaling = {RESCALE_INTERCEPT: "0", RESCALE_SLOPE: "1", RESCALE_TYPE: "US"}
     for tag, value in (rescaling | tags).items():
         image.SetMetaData(tag, value)

@@ -1,6 +1,6 @@
-"""One drawn patient: what the trees write, and what a test can compare a converter's output with."""
+"""One synthetic patient: what the trees write, and what a test can compare a converter's output with."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,10 +22,10 @@ _CT_AXES = {"LAS": (1, -1), "LPS": (1, 1), "RAS": (-1, -1), "RPS": (-1, 1)}
 
 @dataclass(frozen=True, eq=False)
 class Scan:
-    """One acquisition with the outlines of its organs, as it is stored.
+    """One scan with the annotations of its organs, as it is stored.
 
-    Arrays are (Z, Y, X); ``spacing``, ``origin`` are in mm and (x, y, z) order, ``direction`` is row-major 3x3, as in
-    SimpleITK: coordinates grow towards the patient's left, back and head (LPS).
+    Arrays are (Z, Y, X). ``spacing`` and ``origin`` are in mm and in (x, y, z) order, ``direction`` is a row-major 3x3
+    matrix, all as in SimpleITK: coordinates grow towards the patient's left, back and head (LPS).
     """
 
     image: np.ndarray
@@ -49,10 +49,10 @@ class Patient:
 
 
 def draw_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> Patient:
-    """Draw a patient; the same arguments give the same patient, and every (modality, index) another one.
+    """Make a patient: the same for the same arguments, and another one for each modality and index.
 
     Args:
-        seed: of the whole phantom.
+        seed: seed of the whole phantom.
         index: the patient's number in the data set.
         modality: one of ``MODALITIES``.
         size: voxels along z, y, x.
@@ -69,8 +69,8 @@ def draw_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> P
     signals = draw_signals(rng)
     for sequences in (SEQUENCES[:2], SEQUENCES[2:]):
         grid = _draw_grid(physique, rng, size)
-        # The same organs again, at another breath-hold: the grid has moved, and the deformation, which spans the
-        # field of view, with it.
+        # The same organs at another breath-hold: the grid has moved, and with it the deformation, which spans the
+        # field of view.
         tissue, btcv = draw_anatomy(physique, np.random.default_rng([*stream, 1]), grid.axes)
         for sequence in sequences:
             scans[sequence] = grid.stored(scan_mr(tissue, sequence, signals, rng), btcv, "LPS")
@@ -79,37 +79,41 @@ def draw_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> P
 
 @dataclass(frozen=True, eq=False)
 class _Grid:
-    """Voxel centres along z, y, x in mm of the patient, and where the scanner put them."""
+    """Voxel centres along z, y, x in mm of the patient, and their origin in the scanner."""
 
     axes: tuple[np.ndarray, np.ndarray, np.ndarray]
     scanner_origin: np.ndarray
 
     def stored(self, image: np.ndarray, btcv: np.ndarray, axes_code: str) -> Scan:
-        """A scan whose arrays run along the given axes; the voxels stay where they are."""
+        """A scan with arrays that run along the given axes; the voxels stay where they are in space."""
         signs = _CT_AXES[axes_code]
         order = (slice(None), slice(None, None, signs[1]), slice(None, None, signs[0]))
         spacing = [axis[1] - axis[0] for axis in reversed(self.axes)]
         first = [0 if sign > 0 else -1 for sign in (*signs, 1)]
         corner = [axis[place] for axis, place in zip(reversed(self.axes), first, strict=True)]
-        origin = corner + self.scanner_origin
         return Scan(
             image=np.ascontiguousarray(image[order]),
             organs=_PROJECT_LABELS[btcv[order]],
             btcv=np.ascontiguousarray(btcv[order]),
-            spacing=(float(spacing[0]), float(spacing[1]), float(spacing[2])),
-            origin=(float(origin[0]), float(origin[1]), float(origin[2])),
+            spacing=_three(spacing),
+            origin=_three(corner + self.scanner_origin),
             direction=(float(signs[0]), 0.0, 0.0, 0.0, float(signs[1]), 0.0, 0.0, 0.0, 1.0),
         )
 
 
+def _three(values: Iterable[float]) -> tuple[float, float, float]:
+    x, y, z = map(float, values)
+    return x, y, z
+
+
 def _draw_grid(physique: Physique, rng: np.random.Generator, size: Sequence[int]) -> _Grid:
-    """A field of view around the body: square in plane, 280 to 420 mm; along z 180 to 320 mm, mostly of the organs."""
+    """A field of view around the body: square in plane, 280 to 420 mm; 180 to 320 mm along z, mostly of the organs."""
     in_plane = np.clip(physique.width * rng.uniform(1.02, 1.2), 280, 420)
     along = np.clip(215 * physique.scale[2] * rng.uniform(0.95, 1.35), 180, 320)
     centre = np.array([38 * physique.scale[2] + rng.normal(0, 7), rng.normal(0, 5), rng.normal(0, 4)])  # z, y, x
     extents = (along, in_plane * size[1] / max(size[1:]), in_plane * size[2] / max(size[1:]))
-    axes = tuple(
+    z, y, x = (
         middle + ((np.arange(length) + 0.5) / length - 0.5) * extent
         for middle, length, extent in zip(centre, size, extents, strict=True)
     )
-    return _Grid(axes, rng.normal(0, (10, 20, 300)))
+    return _Grid((z, y, x), rng.normal(0, (10, 20, 300)))

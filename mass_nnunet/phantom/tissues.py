@@ -1,10 +1,10 @@
-"""What a phantom is made of, and BTCV's numbers for its organs."""
+"""The tissues of a phantom, and BTCV's label values of its organs."""
 
 from enum import IntEnum, auto
 
 
 class Tissue(IntEnum):
-    """A material with one appearance; organs with sides share theirs."""
+    """A material with one appearance; left and right organs have the same."""
 
     AIR = 0
     TABLE = auto()

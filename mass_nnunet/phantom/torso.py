@@ -1,4 +1,4 @@
-"""The frame that holds the organs: skin, fat, muscular wall, ribs, spine and what lies above the diaphragm."""
+"""The torso around the organs: skin, fat, muscular wall, ribs, spine and all that lies above the diaphragm."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from .tissues import Tissue
 from .variation import Variation
 
 WALL = np.array([150.0, 98.0])  # half width and half depth of the muscular torso, mm
-WALL_THICKNESS = 0.085  # of its radius
+WALL_THICKNESS = 0.085  # share of its radius
 
 
 def _torso_level(canvas: Canvas, half_width: float, half_depth: float, shift: float = 0) -> np.ndarray:
@@ -18,17 +18,17 @@ def _torso_level(canvas: Canvas, half_width: float, half_depth: float, shift: fl
 
 
 def _diaphragm_height(canvas: Canvas, vary: Variation) -> np.ndarray:
-    """Height of the diaphragm above every grid point: two domes, the right one higher, and the heart's seat between."""
+    """Height of the diaphragm at every grid point: two domes, the right one higher, and the heart's place between."""
     depth = 42 * ((canvas.y + 15) / 75) ** 2
     domes = []
-    for x, top, steepness in ((-68, 134, 50), (0, 113, 22), (70, 120, 50)):
-        x, top = np.float32(vary.at(x)), np.float32(vary.at(top))
+    for middle, height, steepness in ((-68, 134, 50), (0, 113, 22), (70, 120, 50)):
+        x, top = np.float32(vary.at(middle)), np.float32(vary.at(height))
         domes.append(top - np.float32(steepness) * ((canvas.x - x) / 68) ** 2)
     return np.maximum.reduce(domes) - depth
 
 
 def draw_wall(canvas: Canvas, vary: Variation, fatness: float) -> None:
-    """Skin, subcutaneous fat, muscles and ribs; opens the cavity."""
+    """Paint skin, subcutaneous fat, muscles, ribs and the table; all inside the muscles becomes the cavity."""
     side, front, back = fatness * vary.size([19, 17, 15], 2)
     outer_shape = WALL[0] + side, WALL[1] + (front + back) / 2, (back - front) / 2
     outer, wall = _torso_level(canvas, *outer_shape), _torso_level(canvas, *WALL)
@@ -36,7 +36,7 @@ def draw_wall(canvas: Canvas, vary: Variation, fatness: float) -> None:
     canvas.tissue[outer < 1] = Tissue.SKIN
     canvas.tissue[outer < skin] = Tissue.FAT
     canvas.tissue[(outer < skin) & (wall < 1)] = Tissue.MUSCLE
-    # A thin layer of fat between the muscles of the flank, as on every real scan.
+    # A thin layer of fat between the muscles of the flank, as in every real scan.
     layer = (np.abs(wall - (1 - WALL_THICKNESS / 2)) < 0.009) & (canvas.y < 45)
     canvas.tissue[layer & (outer < skin)] = Tissue.FAT
     _draw_ribs(canvas, vary, wall)
@@ -47,7 +47,7 @@ def draw_wall(canvas: Canvas, vary: Variation, fatness: float) -> None:
 
 
 def _draw_ribs(canvas: Canvas, vary: Variation, wall: np.ndarray) -> None:
-    """Ribs in the wall, one every 29 mm, falling towards the front, above a costal margin that rises to the middle.
+    """Paint ribs in the wall, one every 29 mm, descending towards the front, above a rising costal margin.
 
     In front they are cartilage, which looks like a disc.
     """
@@ -63,7 +63,7 @@ def _draw_ribs(canvas: Canvas, vary: Variation, wall: np.ndarray) -> None:
 
 
 def draw_spine(canvas: Canvas, vary: Variation) -> None:
-    """Vertebrae and discs, canal, arches and processes, psoas and the muscles of the back."""
+    """Paint vertebrae and discs, canal, arches and processes, psoas and the muscles of the back."""
     cavity, canvas.cavity = canvas.cavity, np.ones_like(canvas.cavity)  # the spine is outside the cavity
     _draw_back_muscles(canvas, vary)
     window = canvas.window((-50, 15, -np.inf), (50, 110, np.inf))
@@ -89,7 +89,7 @@ def draw_spine(canvas: Canvas, vary: Variation) -> None:
 
 
 def _draw_back_muscles(canvas: Canvas, vary: Variation) -> None:
-    """Erector spinae, psoas and quadratus lumborum of both sides."""
+    """Paint erector spinae, psoas and quadratus lumborum of both sides."""
     window = canvas.window((-75, 50, -np.inf), (75, 110, np.inf))
     x, y = canvas.x[window], canvas.y[window]
     inside = canvas.cavity[window] & (canvas.tissue[window] == Tissue.VISCERAL_FAT)
@@ -104,7 +104,7 @@ def _draw_back_muscles(canvas: Canvas, vary: Variation) -> None:
 
 
 def draw_chest(canvas: Canvas, vary: Variation) -> None:
-    """Diaphragm, lung bases and the heart; everything drawn later stays below the diaphragm."""
+    """Paint diaphragm, lung bases and the heart; all shapes that follow stay below the diaphragm."""
     diaphragm = _diaphragm_height(canvas, vary)
     above = canvas.cavity & (canvas.z > diaphragm)
     lung = above & (canvas.z > diaphragm + 3)

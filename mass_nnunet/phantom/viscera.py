@@ -1,8 +1,10 @@
-"""The organs, from the large to the small: what is drawn later lies against, or in, what was drawn before."""
+"""The organs, from the large to the small: a later one lies beside, or in, an earlier one."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from .canvas import Canvas
+from .canvas import Canvas, Point
 from .tissues import Btcv, Tissue
 from .variation import Variation
 
@@ -10,7 +12,7 @@ FATTY = (Tissue.VISCERAL_FAT,)
 
 
 def draw_liver(canvas: Canvas, vary: Variation) -> None:
-    """Right lobe under the right dome, left lobe tapering across the midline, vessels, now and then lesions."""
+    """Paint the right lobe under the right dome, the left lobe across the midline, vessels, and sometimes lesions."""
     right = canvas.ellipsoid(vary.at((-76, -4, 52)), vary.size((70, 86, 92)), vary.turn((0, 0, 0)))
     x, y, z = canvas.x[right.window], canvas.y[right.window], canvas.z[right.window]
     tip, slope = vary.between(10, 34), vary.between(0.8, 1.15)
@@ -35,13 +37,13 @@ def draw_liver(canvas: Canvas, vary: Variation) -> None:
         canvas.paint(kind, canvas.ellipsoid(place, vary.size((radius,) * 3)), label=Btcv.LIVER, over=(Tissue.LIVER,))
 
 
-def draw_vessel(canvas: Canvas, path: list[np.ndarray], radii: list[float]) -> None:
-    """A vessel inside the liver; it stays part of the liver's label."""
+def draw_vessel(canvas: Canvas, path: Sequence[Point], radii: list[float]) -> None:
+    """Paint a vessel inside the liver; it belongs to the liver's label."""
     canvas.paint(Tissue.HEPATIC_VESSEL, canvas.tube(path, radii), label=Btcv.LIVER, over=(Tissue.LIVER,))
 
 
 def draw_spleen(canvas: Canvas, vary: Variation) -> None:
-    """Behind and beside the stomach, its long axis along the tenth rib, hollow towards the hilum."""
+    """Paint the spleen behind and beside the stomach, its long axis along the tenth rib, hollow towards the hilum."""
     centre, radii, turn = vary.at((100, 36, 68)), vary.size((25, 38, 56), 1.7), vary.turn((38, 8, -22))
     capsule = canvas.ellipsoid(centre, radii + 3, turn, bend=-0.55)
     neighbours = Tissue.STOMACH_WALL, Tissue.STOMACH_CONTENT, Tissue.GAS, Tissue.LIVER, Tissue.HEPATIC_VESSEL
@@ -50,9 +52,9 @@ def draw_spleen(canvas: Canvas, vary: Variation) -> None:
 
 
 def draw_kidney(canvas: Canvas, vary: Variation, side: int) -> None:
-    """Cortex, medulla in pyramids, sinus fat and pelvis in a bed of fat. ``side``: -1 right, 1 left.
+    """Paint cortex, pyramids of medulla, sinus fat and pelvis in a bed of fat. ``side``: -1 right, 1 left.
 
-    Sinus and pelvis do not belong to the label, as in the outlines of BTCV and CHAOS.
+    Sinus and pelvis do not belong to the label, as in the annotations of BTCV and CHAOS.
     """
     label = Btcv.LEFT_KIDNEY if side > 0 else Btcv.RIGHT_KIDNEY
     centre = vary.at((side * 66, 38, 4 if side > 0 else -14), 1.3)
@@ -83,7 +85,7 @@ def draw_kidney(canvas: Canvas, vary: Variation, side: int) -> None:
 
 
 def draw_stomach(canvas: Canvas, vary: Variation) -> None:
-    """Fundus under the left dome, body and antrum towards the midline; the patient lies, so gas collects in front."""
+    """Paint the fundus under the left dome, body and antrum towards the midline, and gas in front."""
     path = vary.at([(58, 12, 102), (66, -8, 78), (56, -36, 44), (24, -52, 22), (-16, -44, 18), (-30, -30, 22)])
     shape = canvas.tube(path, vary.size([30, 34, 30, 22, 15, 10], 1.6))
     canvas.paint(Tissue.STOMACH_WALL, shape, label=Btcv.STOMACH)
@@ -93,13 +95,13 @@ def draw_stomach(canvas: Canvas, vary: Variation) -> None:
 
 
 def draw_gallbladder(canvas: Canvas, vary: Variation) -> None:
-    """In its fossa under the right lobe."""
+    """Paint the gallbladder in its fossa under the right lobe."""
     bladder = canvas.ellipsoid(vary.at((-52, -46, 16)), vary.size((15, 17, 30), 1.5), vary.turn((30, 20, 0)))
     canvas.paint(Tissue.BILE, bladder, label=Btcv.GALLBLADDER, over=(*FATTY, Tissue.LIVER, Tissue.HEPATIC_VESSEL))
 
 
 def draw_great_vessels(canvas: Canvas, vary: Variation) -> None:
-    """Aorta, vena cava and the oesophagus, which ends in the stomach."""
+    """Paint aorta, vena cava and the oesophagus, which ends in the stomach."""
     low, high = canvas.z.min(), canvas.z.max()
     cavity, canvas.cavity = canvas.cavity, np.ones_like(canvas.cavity)  # they pass through the diaphragm
     aorta = canvas.tube(vary.at([(8, 17, low), (8, 17, 0), (9, 20, 90), (14, 24, high)], 0.5), vary.size(10))
@@ -117,7 +119,7 @@ def draw_great_vessels(canvas: Canvas, vary: Variation) -> None:
 
 
 def draw_pancreas(canvas: Canvas, vary: Variation) -> None:
-    """Head in the duodenum's bow, body across the aorta, tail towards the spleen; the splenic vein behind it."""
+    """Paint the pancreas: head at the duodenum, body across the aorta, tail at the spleen; and the vein behind it."""
     path = vary.at([(-24, -12, 6), (-8, -22, 20), (14, -22, 32), (44, -4, 42), (74, 14, 52)], 0.8)
     over = (*FATTY, Tissue.STOMACH_WALL, Tissue.STOMACH_CONTENT)
     canvas.paint(Tissue.VISCERAL_FAT, canvas.tube(path, [19, 14, 15, 15, 12]), over=over)
@@ -132,9 +134,9 @@ def draw_pancreas(canvas: Canvas, vary: Variation) -> None:
 
 
 def draw_adrenals(canvas: Canvas, vary: Variation) -> None:
-    """Two thin limbs above and in front of each kidney, joined in front."""
-    for label, side, top in ((Btcv.RIGHT_ADRENAL, -1, (-34, 24, 54)), (Btcv.LEFT_ADRENAL, 1, (36, 18, 48))):
-        apex = vary.at(top, 0.6)
+    """Paint two thin limbs above and in front of each kidney, joined in front."""
+    for label, side, usual in ((Btcv.RIGHT_ADRENAL, -1, (-34, 24, 54)), (Btcv.LEFT_ADRENAL, 1, (36, 18, 48))):
+        apex = vary.at(usual, 0.6)
         for angle in (-10, 35):
             centre = apex + np.array([side * 8 * np.sin(np.radians(angle)), 8, 0])
             limb = canvas.ellipsoid(centre, vary.size((4, 13, 17)), (0, 0, -side * angle))

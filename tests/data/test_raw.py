@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, Part, RawDataset
 from mass_nnunet.errors import UserError
 from tiny_raw import write_raw_dataset
 
@@ -22,6 +22,33 @@ def test_cases_and_files_of_each_part(raw):
     assert [dataset.cases(part) for part in (TRAINING, UNLABELLED, TEST)] == [["a_1", "a_2"], ["b_1"], ["c_1"]]
     assert dataset.images(UNLABELLED, "b_1") == [raw / "imagesUn" / "b_1_0000.nii.gz"]
     assert dataset.patients() == {"a_1": "a", "a_2": "a", "b_1": "b", "c_1": "c"}
+
+
+def test_label_maps_of_each_part(raw):
+    dataset = RawDataset.load(801)
+    assert dataset.label_folder(TEST) == raw / "labelsTs"
+    assert dataset.label_path(TRAINING, "a_1") == raw / "labelsTr" / "a_1.nii.gz"
+    assert dataset.label(TRAINING, "a_1") == raw / "labelsTr" / "a_1.nii.gz"
+    assert dataset.label(TEST, "absent") is None
+    assert dataset.label(UNLABELLED, "b_1") is None
+    with pytest.raises(ValueError, match="imagesUn has no label maps"):
+        dataset.label_path(UNLABELLED, "b_1")
+
+
+def test_a_part_is_its_folder_of_images(raw):
+    assert f"{TEST}" == str(TEST) == "imagesTs"
+    assert raw / TEST == raw / "imagesTs"
+    assert json.dumps(TEST) == '"imagesTs"'
+    assert [part.word for part in Part] == ["training", "test", "unlabelled"]
+
+
+def test_licence_and_reference(raw):
+    assert (RawDataset.load(801).licence, RawDataset.load(801).reference) == (None, None)
+    content = json.loads((raw / "dataset.json").read_text()) | {"license": "CC0", "reference": "Doe et al."}
+    (raw / "dataset.json").write_text(json.dumps(content))
+    assert (RawDataset.load(801).licence, RawDataset.load(801).reference) == ("CC0", "Doe et al.")
+    (raw / "dataset.json").write_text(json.dumps(content | {"licence": "CC BY 4.0"}))
+    assert RawDataset.load(801).licence == "CC BY 4.0"  # nnU-Net's own key
 
 
 def test_without_patients_json_each_case_is_a_patient(raw):

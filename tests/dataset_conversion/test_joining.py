@@ -8,6 +8,8 @@ import pytest
 from mass_nnunet.cli import main
 from mass_nnunet.data.raw import UNLABELLED, RawDataset
 from mass_nnunet.data.volume import read_volume
+from mass_nnunet.dataset_conversion.datasets import btcv as btcv_module
+from mass_nnunet.dataset_conversion.datasets import chaos
 from native_trees import btcv_tree, same_content, scan, write_chaos_patient, write_slices
 
 
@@ -48,6 +50,8 @@ def test_scans_join_a_dataset_that_is_there(tmp_path, btcv, capsys):
     dataset = RawDataset.load(801)
     assert dataset.cases(UNLABELLED) == ["btcv_0061", "chaos_ct_01", "chaos_ct_05"]
     assert dataset.patients()["chaos_ct_05"] == "chaos_ct_05"
+    assert dataset.licence == f"{btcv_module.LICENCE}; CHAOSCT: {chaos.LICENCE}"
+    assert dataset.reference == f"{btcv_module.REFERENCE}; CHAOSCT: {chaos.REFERENCE}"
     assert same_content(read_volume(btcv / "imagesUn/chaos_ct_05_0000.nii.gz"), scan(105))
     assert "chaos_ct_05" in json.loads((btcv / "check.json").read_text())
     assert [path.name for path in btcv.parent.iterdir()] == [btcv.name]

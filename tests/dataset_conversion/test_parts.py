@@ -2,10 +2,10 @@ from pathlib import Path
 
 import pytest
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
 from mass_nnunet.dataset_conversion.parts import assign_parts, choose_test_patients, usable_labels
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
-from mass_nnunet.dataset_conversion.source import Part
 from mass_nnunet.errors import UserError
 
 PATIENTS = [f"p{number:02d}" for number in range(20)]
@@ -42,12 +42,12 @@ def test_without_labels_all_is_unlabelled():
 
 
 def test_published_parts_are_kept():
-    cases = [case(patient, part=Part.TEST if patient == "p03" else Part.TRAIN) for patient in PATIENTS[:5]]
+    cases = [case(patient, part=Part.TEST if patient == "p03" else Part.TRAINING) for patient in PATIENTS[:5]]
     cases += [case("p03", "b"), case("p07")]
     labelled = {c.name for c in cases if c.name not in ("p01_a", "p03_b", "p07_a")}
     assert assign_parts(cases, labelled, 0.2, 0) == {
-        **{"p00_a": Part.TRAIN, "p01_a": Part.UNLABELLED, "p02_a": Part.TRAIN, "p03_a": Part.TEST},
-        **{"p04_a": Part.TRAIN, "p07_a": Part.UNLABELLED},
+        **{"p00_a": Part.TRAINING, "p01_a": Part.UNLABELLED, "p02_a": Part.TRAINING, "p03_a": Part.TEST},
+        **{"p04_a": Part.TRAINING, "p07_a": Part.UNLABELLED},
     }
 
 
@@ -96,4 +96,4 @@ def test_a_patient_is_in_one_part():
         if c.patient in tested:
             assert parts.get(c.name) is (Part.TEST if c.name in labelled else None)
         else:
-            assert parts[c.name] is (Part.TRAIN if c.name in labelled else Part.UNLABELLED)
+            assert parts[c.name] is (Part.TRAINING if c.name in labelled else Part.UNLABELLED)

@@ -9,8 +9,9 @@ import SimpleITK as sitk
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 
 from mass_nnunet.cli import main
-from mass_nnunet.data.files import read_json
+from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.volume import read_volume
+from mass_nnunet.dataset_conversion.datasets import btcv
 from mass_nnunet.labels import LABELS
 from native_trees import (
     BOXES,
@@ -63,6 +64,8 @@ def test_btcv_becomes_a_dataset_that_nnunet_accepts(tmp_path, raw, capsys):
         "numTraining": 4,
         "file_ending": ".nii.gz",
         "overwrite_image_reader_writer": "NibabelIOWithReorient",
+        "licence": btcv.LICENCE,
+        "reference": btcv.REFERENCE,
     }
     files = contents(folder)
     assert {name: len(names) for name, names in files.items()} == {
@@ -256,6 +259,38 @@ def test_a_dataset_that_is_there(tmp_path, raw, capsys):
     (raw / "Dataset801_BTCV/conversion.json").unlink()
     assert "was not made by this command: delete" in error_of(capsys, "btcv", source, "-d", 801)
     assert all(path.stat().st_mtime_ns == time for path, time in times.items() if path.is_file())
+
+
+def test_a_dataset_of_an_earlier_version_is_refused_in_one_line(tmp_path, raw, capsys):
+    """Its record, which has no version, holds digests of how Python printed the cases."""
+    source = btcv_tree(tmp_path / "src", labelled=2, unlabelled=0)
+    assert convert("btcv", source, "-d", 801) == 0
+    record = raw / "Dataset801_BTCV/conversion.json"
+    content = read_json(record, "")
+    assert content.pop("version") == 2
+    write_json(record, content)
+    line = error_of(capsys, "btcv", source, "-d", 801)
+    assert re.search(r"Dataset801_BTCV was converted by another version .* fit for use.*: to .* again delete", line)
+
+
+def test_a_licence_that_is_stated_later_has_to_be_written_by_hand(tmp_path, raw, capsys):
+    source = btcv_tree(tmp_path / "src", labelled=2, unlabelled=0)
+    assert convert("btcv", source, "-d", 801) == 0
+    path = raw / "Dataset801_BTCV/dataset.json"
+    content = read_json(path, "")
+    write_json(path, {key: value for key, value in content.items() if key != "reference"})
+    assert "dataset.json does not state the reference 'Landman et al." in error_of(capsys, "btcv", source, "-d", 801)
+    write_json(path, content | {"licence": f"{content['licence']}; of other scans: none"})
+    assert convert("btcv", source, "-d", 801) == 0
+
+
+def test_a_phantom_has_the_layout_of_btcv_but_not_its_licence(tmp_path, raw):
+    source = btcv_tree(tmp_path / "out/BTCV", labelled=2, unlabelled=0)
+    (tmp_path / "out/phantom.json").write_text("{}")
+    assert convert("btcv", source, "-d", 801) == 0
+    content = read_json(raw / "Dataset801_BTCV/dataset.json", "")
+    assert content["licence"] == "free to use: a synthetic phantom, no patient's scans"
+    assert content["reference"] == "synthetic phantom of `mass_nnunet phantom`"
 
 
 def test_bad_input_is_one_line(tmp_path, raw, capsys):

@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mass_nnunet.dataset_conversion.source import check_outlined, map_labels, stem, visible_files
+from mass_nnunet.dataset_conversion.source import check_annotated, map_labels, stem, visible_files
 from mass_nnunet.errors import UserError
 from native_trees import source
 
@@ -51,9 +51,9 @@ def test_labels_are_mapped_and_unknown_values_refused():
 
 
 def test_an_empty_label_map_is_refused():
-    check_outlined(np.array([0, 0, 1]), Path("x"))
-    with pytest.raises(UserError, match=r"x.nii.gz outlines nothing: get the right file, or remove it"):
-        check_outlined(np.zeros((2, 2)), Path("x.nii.gz"))
+    check_annotated(np.array([0, 0, 1]), Path("x"))
+    with pytest.raises(UserError, match=r"x.nii.gz annotates nothing: get the right file, or remove it"):
+        check_annotated(np.zeros((2, 2)), Path("x.nii.gz"))
 
 
 def test_stem():

@@ -1,11 +1,15 @@
-from dataclasses import replace
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.data.volume import read_volume
+from mass_nnunet.dataset_conversion.datasets.chaos import ChaosCase
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.dataset_conversion.staging import Stage
 from mass_nnunet.errors import UserError
@@ -85,3 +89,59 @@ def test_bad_files_are_returned_and_bad_disks_raised(case, stage, monkeypatch):
         stage.convert(case)
     assert caught.value.filename == str(stage.folder / "a.npz")
     assert sorted(times(stage.folder)) == ["a.nii.gz", "a_0000.nii.gz"]  # whole, but without a record not done
+
+
+@dataclass(frozen=True, kw_only=True)
+class RenamedCase(NiftiCase):
+    """The same case after a change of the code: another class, with an attribute that does not matter."""
+
+    _cache: dict = field(default_factory=dict)
+
+
+def test_the_signature_does_not_hang_on_the_code(case, stage):
+    values = {entry.name: getattr(case, entry.name) for entry in fields(case)}
+    renamed = RenamedCase(**values, _cache={"x": 1})
+    assert repr(renamed) != repr(case)
+    assert stage.signature(renamed) == stage.signature(case)
+
+
+def touch(case: NiftiCase) -> NiftiCase:
+    write(scan(1), case.image)
+    return case
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda case: replace(case, name="b"),
+        lambda case: replace(case, patient="b"),
+        lambda case: replace(case, label=None),
+        lambda case: replace(case, part=Part.TEST),
+        lambda case: replace(case, may_stop_short=True),
+        lambda case: replace(case, table=TABLE | {1: 2}),
+        lambda case: replace(case, image=case.label, label=case.image),
+        touch,
+    ],
+    ids=["name", "patient", "no label", "part", "may stop short", "table", "exchanged files", "changed file"],
+)
+def test_what_matters_changes_the_signature(case, stage, change: Callable[[NiftiCase], NiftiCase]):
+    before = stage.signature(case)
+    assert stage.signature(change(case)) != before
+
+
+def test_labels_channel_and_version_change_the_signature(case, stage, monkeypatch):
+    before = stage.signature(case)
+    assert replace(stage, folder=stage.folder / "x").signature(case) == before
+    assert replace(stage, channel="MRI").signature(case) != before
+    assert replace(stage, labels={"background": 0, "liver": 1}).signature(case) != before
+    monkeypatch.setattr("mass_nnunet.dataset_conversion.staging.SIGNATURE_VERSION", 99)
+    assert stage.signature(case) != before
+
+
+def test_the_phase_of_a_series_is_described(tmp_path):
+    case = ChaosCase(name="a", patient="a", folder=tmp_path, phase="InPhase")
+    assert case.described() != replace(case, phase="OutPhase").described()
+
+
+def test_a_case_is_described_by_values_that_json_has(case):
+    assert not re.search(r"Path|<|Part\.", str(replace(case, part=Part.TEST).described()))

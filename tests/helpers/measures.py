@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.findings import CheckedCase
 from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
-from mass_nnunet.dataset_conversion.source import Part
 
 CENTRES = {
     "spleen": (100.0, 20.0, 60.0),
@@ -44,7 +44,7 @@ def checked(name: str = "a", **changes: Any) -> CheckedCase:
     values: dict[str, Any] = {
         "dataset": "Dataset801_A",
         "patient": name,
-        "part": Part.TRAIN,
+        "part": Part.TRAINING,
         "image": f"images/{name}",
         "label": f"labels/{name}",
         "measures": measures(content=name),

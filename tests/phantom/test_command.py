@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mass_nnunet.cli import main
-from mass_nnunet.phantom.command import UNFINISHED, Job
+from mass_nnunet.phantom.command import UNFINISHED, PatientToWrite
 
 COUNTS = ("--ct", "2", "--mri", "1", "--unlabelled-ct", "1", "--unlabelled-mri", "1", "--size", "8", "32", "32")
 PATIENTS = (
@@ -42,17 +42,17 @@ def test_writes_both_trees(complete):
 
 
 def test_a_killed_run_is_completed_by_the_same_command(complete, tmp_path, monkeypatch):
-    original = Job.run
+    original = PatientToWrite.write
 
-    def die_halfway(job: Job) -> None:
-        if job.modality == "MRI":  # its slices are half written when the power goes
-            half = job.out / UNFINISHED / f"MRI_{job.number}" / "T1DUAL/DICOM_anon/InPhase"
+    def die_halfway(patient: PatientToWrite) -> None:
+        if patient.modality == "MRI":  # its slices are half written when the power goes
+            half = patient.out / UNFINISHED / f"MRI_{patient.number}" / "T1DUAL/DICOM_anon/InPhase"
             half.mkdir(parents=True)
             (half / "IMG-0004-00001.dcm").write_bytes(b"half")
             raise RuntimeError("killed")
-        original(job)
+        original(patient)
 
-    monkeypatch.setattr(Job, "run", die_halfway)
+    monkeypatch.setattr(PatientToWrite, "write", die_halfway)
     with pytest.raises(RuntimeError, match="killed"):
         main(["phantom", str(tmp_path), *COUNTS, "-np", "1"])
     assert not (tmp_path / "CHAOS").exists()
@@ -68,14 +68,14 @@ def test_more_patients_are_added_to_those_there(tmp_path, capsys):
     small = ["--mri", "0", "--unlabelled-ct", "0", "--unlabelled-mri", "0", "--size", "8", "32", "32"]
     assert main(["phantom", str(tmp_path), "--ct", "1", *small]) == 0
     assert main(["phantom", str(tmp_path), "--ct", "2", *small]) == 0
-    assert "1 patients drawn, 1 already there" in capsys.readouterr().out
+    assert "1 patients written, 1 already there" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("modality", "number", "labelled"), [("CT", 1, True), ("CT", 61, False), ("MRI", 1, True)])
-def test_a_job_moves_the_whole_patient(complete, tmp_path, modality, number, labelled):
-    job = Job(tmp_path, modality, number, labelled, seed=0, size=(8, 32, 32))
-    job.run()
-    assert job.marker.exists()
+def test_the_whole_patient_is_moved_into_place(complete, tmp_path, modality, number, labelled):
+    patient = PatientToWrite(tmp_path, modality, number, labelled, seed=0, size=(8, 32, 32))
+    patient.write()
+    assert patient.marker.exists()
     drawn = files_of(tmp_path)
     assert drawn and all(complete[name] == content for name, content in drawn.items())
 
@@ -105,7 +105,7 @@ def test_folder_of_another_phantom_is_refused(tmp_path, capsys):
 def test_folder_of_real_data_is_refused(tmp_path, capsys):
     (tmp_path / "BTCV").mkdir()
     assert main(["phantom", str(tmp_path)]) == 2
-    assert "did not draw" in capsys.readouterr().err
+    assert "did not write" in capsys.readouterr().err
 
 
 def test_unwritable_folder_is_refused(tmp_path, capsys, monkeypatch):

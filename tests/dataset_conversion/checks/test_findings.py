@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.findings import Finding, Level, absent_organs, across, unusual, wrong
-from mass_nnunet.dataset_conversion.source import Part
 from mass_nnunet.labels import LABELS
 from measures import CENTRES, INTENSITY, checked, measures, organ
 

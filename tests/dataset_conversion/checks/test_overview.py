@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.findings import Finding, Level
 from mass_nnunet.dataset_conversion.checks.inspection import Preview
 from mass_nnunet.dataset_conversion.checks.overview import plot_overview
-from mass_nnunet.dataset_conversion.source import Part
 from mass_nnunet.labels import LABELS
 from measures import checked
 

@@ -4,10 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.findings import Finding, Level
 from mass_nnunet.dataset_conversion.checks.inspection import Preview
 from mass_nnunet.dataset_conversion.checks.report import findings, refuse_errors, table, write_check
-from mass_nnunet.dataset_conversion.source import Part
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from measures import checked, measures, organ

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.datasets.amos import find_cases, targets
-from mass_nnunet.dataset_conversion.source import Part
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from native_trees import BTCV_VALUES, organs, same_content, scan, source, write, write_amos_case
@@ -29,7 +29,7 @@ def test_ct_and_mri_are_told_apart_by_their_numbers(tree):
     assert (mri.dataset_id, mri.name, mri.channel, mri.labels) == (804, "AMOSMRI", "MRI", LABELS)
     assert [case.name for case in ct.cases] == ["amos_0001", "amos_0499", "amos_0007"]
     assert [case.name for case in mri.cases] == ["amos_0500", "amos_0600", "amos_0507"]
-    assert [case.part for case in ct.cases] == [Part.TRAIN, Part.TEST, None]
+    assert [case.part for case in ct.cases] == [Part.TRAINING, Part.TEST, None]
     image, label, _ = mri.cases[0].read()
     assert same_content(image, scan(500))
     assert same_content(label, organs(LABELS))

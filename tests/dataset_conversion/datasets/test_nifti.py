@@ -4,6 +4,7 @@ import pytest
 
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import read_json
+from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.dataset_conversion.datasets.nifti import find_cases, parse_labels
 from mass_nnunet.errors import UserError
@@ -96,6 +97,15 @@ def test_bad_folders_and_names(folders, tmp_path):
         find_cases(source(images), None, {}, None)
 
 
+def test_licence_and_reference_are_the_users(folders, tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    labels = [f"{name}={value}" for name, value in BTCV_VALUES.items()]
+    words = ["convert", "nifti", *map(str, folders), "-d", "807", "--modality", "CT", "--labels", *labels, "-np", "1"]
+    assert main([*words, "--licence", "CC0", "--reference", "Doe et al. 2020"]) == 0
+    dataset = RawDataset.load(807)
+    assert (dataset.licence, dataset.reference) == ("CC0", "Doe et al. 2020")
+
+
 def test_whole_command(folders, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
     options = ["-d", "807", "--modality", "CT", "--labels", *(f"{name}={value}" for name, value in BTCV_VALUES.items())]
@@ -104,7 +114,9 @@ def test_whole_command(folders, tmp_path, monkeypatch, capsys):
     assert "--name my scans: use letters" in capsys.readouterr().err
     assert main(words) == 0
     folder = tmp_path / "raw/Dataset807_CT"
-    assert read_json(folder / "dataset.json", "")["labels"] == LABELS
+    content = read_json(folder / "dataset.json", "")
+    assert content["labels"] == LABELS
+    assert "licence" not in content and "reference" not in content
     assert read_json(folder / "patients.json", "")["p2_a"] == "p2"
     (label,) = folder.rglob("labelsT?/p2_a.nii.gz")
     assert same_content(read_volume(label), organs(LABELS))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from mass_nnunet.dataset_conversion.readers.dicom_slice import echo_time, pixel_bytes, read_slice
+from mass_nnunet.dataset_conversion.readers.dicom_slice import echo_time, read_slice
 from mass_nnunet.dataset_conversion.readers.dicom_stack import (
     natural_key,
     pair_by_name,
@@ -127,71 +127,6 @@ def test_planes_of_the_wrong_kind(tmp_path):
     slices[0].write_bytes(slices[0].read_bytes()[:300])
     with pytest.raises(UserError, match=r"s0.dcm cannot be read"):
         read_slice(slices[0])
-
-
-PIXELS = b"\xe0\x7f\x10\x00"  # the tag of the pixels
-
-
-@pytest.mark.parametrize("missing", [2, 600])
-def test_pixels_that_are_missing_from_a_sound_file(tmp_path, missing):
-    (path,) = write_dicom(scan()[:, :, :1], tmp_path, "s{}.dcm")
-    content = path.read_bytes()
-    start = content.rindex(PIXELS)
-    head, pixels = content[: start + 4], content[start + 8 :]  # tag; length; pixels
-    assert len(pixels) == 2 * 24 * 24
-    fewer = pixels[:-missing]
-    path.write_bytes(head + len(fewer).to_bytes(4, "little") + fewer)
-    assert sitk.ReadImage(str(path)).GetSize() == (24, 24, 1)  # SimpleITK has nothing to say
-    with pytest.raises(UserError, match=r"s0.dcm cannot be read \(it ends too early\): copy or download"):
-        read_slice(path)
-    # The same bytes as the tag's among the pixels do not deceive.
-    path.write_bytes(head + len(pixels).to_bytes(4, "little") + PIXELS + pixels[4:])
-    read_slice(path)
-
-
-def test_another_format_named_dcm(tmp_path):
-    path = write(scan()[:, :, :1], tmp_path / "x.mha").rename(tmp_path / "x.dcm")
-    with pytest.raises(UserError, match=r"x.dcm (has no position in its DICOM header|cannot be read)"):
-        read_slice(path)
-
-
-def test_explicit_value_representations_have_their_length_further_on():
-    for kind in (b"OW", b"OB"):
-        element = PIXELS + kind + b"\0\0" + (600).to_bytes(4, "little")
-        assert pixel_bytes(b"header" + element + bytes(600), 1000) == 600
-    compressed = b"\2\0\x10\0UI\x16\0" + b"1.2.840.10008.1.2.4.70" + element + bytes(600)
-    assert pixel_bytes(compressed, 1000) == 1000
-    assert pixel_bytes(b"no pixels at all", 1000) == 16
-
-
-@pytest.mark.parametrize(
-    ("tag", "value", "message"),
-    [
-        ("0020|0032", "", "has no position in its DICOM header"),
-        ("0020|0032", "1\\2\\x", "has no position in its DICOM header"),
-        ("0020|0037", "1\\0\\0", "has no orientation in its DICOM header"),
-        ("0020|0037", "0\\0\\0\\0\\0\\0", "has an orientation that is none"),
-        ("0028|0030", "0\\0", "has the pixel spacing 0"),
-    ],
-)
-def test_a_slice_without_a_place_in_space(tmp_path, tag, value, message):
-    (path,) = write_dicom(scan()[:, :, :1], tmp_path, "s{}.dcm")
-    content = path.read_bytes()
-    old = sitk.ReadImage(str(path)).GetMetaData(tag).encode()
-    at = content.index(bytes.fromhex("".join(p[2:] + p[:2] for p in tag.split("|")))) + 8
-    assert content[at : at + len(old)] == old
-    path.write_bytes(content[:at] + value.encode().ljust(len(old)) + content[at + len(old) :])
-    with pytest.raises(UserError, match=rf"s0.dcm {message}.*: export it again"):
-        read_slice(path)
-
-
-def test_echo_time(tmp_path):
-    paths = write_dicom(scan(), tmp_path, "s{}.dcm", echo="4.6")
-    assert echo_time(paths[0]) == 4.6
-    without = write_dicom(scan(), tmp_path / "none", "s{}.dcm", echo="")
-    for path in (without[0], tmp_path / "absent.dcm"):
-        with pytest.raises(UserError, match=r"has no echo time"):
-            echo_time(path)
 
 
 @pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="no real data here")

@@ -1,0 +1,14 @@
+"""The folder of a phantom: how it is told from one of real scans."""
+
+from pathlib import Path
+
+SETTINGS = "phantom.json"
+"""In the folder that holds ``BTCV`` and ``CHAOS``: the settings that its patients were made with."""
+LICENCE = "free to use: a synthetic phantom, no patient's scans"
+REFERENCE = "synthetic phantom of `mass_nnunet phantom`"
+
+
+def is_phantom(path: Path) -> bool:
+    """Whether a folder, such as ``OUT`` or ``OUT/BTCV``, was made by ``mass_nnunet phantom OUT``."""
+    path = path.resolve()
+    return any((folder / SETTINGS).is_file() for folder in (path, path.parent))
