@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from mass_nnunet.benchmark.run.cell import SCORES, SETTING
+from mass_nnunet.benchmark.run.cell import SCORED, SCORES
 from mass_nnunet.benchmark.run.grid import Cell, Grid
 from mass_nnunet.benchmark.run.state import DONE, read_record, state
 from mass_nnunet.errors import UserError
@@ -49,7 +49,7 @@ class Results:
     @property
     def measures(self) -> list[str]:
         """Columns of the scores that measure agreement, Dice first."""
-        others = (*SETTING, "trainer", "truth_ml", "prediction_ml")
+        others = (*SCORED, "trainer", "truth_ml", "prediction_ml")
         return [column for column in self.scores.columns if column not in others]
 
     @property
@@ -90,6 +90,6 @@ def _read(file: Any) -> pd.DataFrame:
         scores = pd.read_csv(file, dtype={"case": str, "patient": str, "modality": str, "organ": str})
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read ({' '.join(str(error).split())}): {remedy}") from None
-    if absent := [column for column in (*SETTING, "dice") if column not in scores]:
+    if absent := [column for column in (*SCORED, "dice") if column not in scores]:
         raise UserError(f"{file} has no column {absent[0]}: {remedy}")
     return scores

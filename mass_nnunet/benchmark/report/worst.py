@@ -28,7 +28,7 @@ _ACROSS = 4
 
 
 def worst_scans(results: Results, setting: tuple[str, float]) -> pd.DataFrame:
-    """The scan of each method with the lowest mean Dice over its organs, of all seeds: the columns of ``SETTING`` but
+    """The scan of each method with the lowest mean Dice over its organs, of all seeds: the columns of ``SCORED`` but
     the organ, trainer, and dice; in the order of the methods."""
     scan = ["method", "trainer", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient"]
     means = results.of(*setting).groupby(scan, sort=False)["dice"].mean().dropna().reset_index()
