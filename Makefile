@@ -24,7 +24,7 @@ demo: install
 	$(BIN)/mass_nnunet demo $(DEMO)
 
 test: install lint
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report term-missing:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --cov --cov-report term-missing:skip-covered
 
 lint: install
 	$(BIN)/ruff check .
