@@ -1,4 +1,4 @@
-"""Zip archives as they are downloaded, unpacked without trusting what they say about themselves."""
+"""Unpack zip archives as they are downloaded, without trusting what they say about themselves."""
 
 import calendar
 import hashlib
@@ -27,11 +27,10 @@ _PIECE = 1 << 22
 
 @contextmanager
 def opened(path: Path) -> Iterator[Source]:
-    """The folder ``path``, or the archive, or the archives in the folder, as a :class:`Source` to look for cases in.
+    """A :class:`Source` of the folder ``path`` and the archives in it, or of the archive ``path``.
 
-    Archives are unpacked beside nnU-Net's raw datasets; what is unpacked is deleted when the block ends well, and is
-    still there for the next run when it does not. In a folder, members that lie unpacked beside their archive are left
-    out.
+    Archives are unpacked beside nnU-Net's raw datasets. The unpacked files are deleted when the block ends, and kept
+    for the next run when it raises. In a folder, members that lie unpacked beside their archive are left out.
 
     Raises:
         UserError: ``path`` is neither a folder nor a zip archive, an archive is damaged or encrypted, a member's path
@@ -55,14 +54,14 @@ def opened(path: Path) -> Iterator[Source]:
     else:
         raise UserError(f"{path} is neither a folder nor a zip archive: give what the dataset was downloaded as")
     scratch = base_folder("raw") / f".tmp-unpacked-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    # What lies beside an archive is looked at as well, unless the archive itself was named.
+    # Files beside an archive are looked at as well, unless the archive itself was named.
     roots += [_unpack(archive, scratch, path.is_dir(), _DEPTH) for archive in archives]
     yield Source(path, tuple(roots))
     shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int) -> Path:
-    """Unpack an archive into a folder of its own below ``scratch``, and return that; what is there is kept."""
+    """Unpack an archive into a folder of its own below ``scratch``, except for unpacked members; return the folder."""
     if depth == 0:
         raise UserError(f"{archive} is an archive in an archive in an archive: unpack it by hand")
     status = archive.stat()
@@ -81,7 +80,7 @@ def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int) -> Pa
                     _extract(opened_archive, member, folder)
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.filename not in (None, str(archive)):
-            raise  # of the disk that is written to
+            raise  # an error of the disk that is written to
         raise UserError(f"{archive} cannot be unpacked ({error}): download it again") from None
     for member in members:
         if member.filename.lower().endswith(".zip"):
@@ -109,7 +108,7 @@ def _is_wanted(member: zipfile.ZipInfo, archive: Path) -> bool:
 
 
 def _lies_beside(member: zipfile.ZipInfo, archive: Path) -> bool:
-    """Whether the user has unpacked the member already, where unpacking programs do."""
+    """Whether the user has unpacked the member already, where unpacking programs put it."""
     places = (archive.parent, archive.parent / archive.stem)
     return any(_is_unpacked(place / member.filename, member) for place in places)
 
@@ -137,9 +136,9 @@ def _check_room(members: list[zipfile.ZipInfo], folder: Path, archive: Path) -> 
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    """Write one member, whole or not at all; the archive's checksum is checked as it is read to its end.
+    """Write one member, completely or not at all; reading it to its end checks the archive's checksum.
 
-    It gets the time that the archive says, so that the next run knows it as the same file.
+    The file gets the time stated in the archive: the next run then takes it for the same file.
     """
     with (
         archive.open(member) as stream,

@@ -1,15 +1,15 @@
-"""Options that several sources have in common."""
+"""Options that several converters share."""
 
 import argparse
 
 
 def add_dataset_id(parser: argparse.ArgumentParser) -> None:
-    """``-d ID``, of a source of one modality."""
+    """Declare ``-d ID``, for a source of one modality."""
     parser.add_argument("-d", "--dataset-id", type=int, required=True, metavar="ID", help="nnU-Net dataset id")
 
 
 def add_ct_and_mri_ids(parser: argparse.ArgumentParser, example: str) -> None:
-    """``-d CT MRI``, of a source of both."""
+    """Declare ``-d CT MRI``, for a source of both modalities."""
     parser.add_argument(
         "-d",
         "--dataset-ids",

@@ -1,4 +1,4 @@
-"""Whose labels are used, and which part of the dataset a case goes to. Test patients are chosen once, and whole."""
+"""Which labels are used, and to which part of the dataset a case belongs. All scans of a test patient are tested."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -12,10 +12,10 @@ from .source import Case
 
 
 def choose_test_patients(patients: Collection[str], test_fraction: float, seed: int) -> set[str]:
-    """Draw the share ``test_fraction`` of the patients, at least one of them and not all.
+    """A random share ``test_fraction`` of the patients, at least one of them and not all.
 
-    The draw orders patients by a hash of seed and name, so that it is the same everywhere, and one patient
-    more does not shuffle the others.
+    Patients are ordered by a hash of seed and name: the choice is the same everywhere, and one more patient does not
+    shuffle the others.
 
     Raises:
         UserError: there are fewer than two patients and ``test_fraction`` is not 0.
@@ -28,21 +28,21 @@ def choose_test_patients(patients: Collection[str], test_fraction: float, seed: 
             "add patients, or give --test-fraction 0"
         )
     number = min(max(round(test_fraction * len(patients)), 1), len(patients) - 1)
-    drawn = sorted(patients, key=lambda patient: hashlib.sha256(f"{seed} {patient}".encode()).digest())
-    return set(drawn[:number])
+    shuffled = sorted(patients, key=lambda patient: hashlib.sha256(f"{seed} {patient}".encode()).digest())
+    return set(shuffled[:number])
 
 
 def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction: float, seed: int) -> dict[str, Part]:
     """Part of each case by name.
 
-    Where the authors published a test part, that is kept; else test patients are drawn from those with labels.
-    A scan without labels of a test patient has no part and is left out: training would otherwise see its anatomy.
+    A test part published by the authors is kept; else test patients are chosen from those with labels. A scan without
+    labels of a test patient has no part and is left out: training would otherwise see the patient's anatomy.
 
     Args:
         cases: all cases.
-        labelled: names of those with complete labels; none at all gives a dataset of unlabelled scans.
+        labelled: names of the cases with complete labels; none at all gives a dataset of unlabelled scans.
         test_fraction: share of the patients with labels to test on, 0 <= test_fraction < 1.
-        seed: of the draw.
+        seed: seed of the choice.
 
     Raises:
         UserError: too few patients have labels.
@@ -66,18 +66,19 @@ def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction
 def usable_labels(
     cases: Sequence[Case], measures: Mapping[str, Measures], labels: Mapping[str, int], keep_partial: bool
 ) -> tuple[set[str], dict[str, str]]:
-    """Which labels are used: those that have every organ, else training would take the missing one for background.
+    """Which labels are used: those with all organs, as training would take a missing organ for background.
 
     Args:
         cases: all cases.
-        measures: of each, by name.
-        labels: of the dataset.
-        keep_partial: use labels as well that have some of the organs.
+        measures: measures of each case, by name.
+        labels: labels of the dataset.
+        keep_partial: also use labels with some of the organs.
 
     Returns:
         Names of the cases whose labels are used, and what the labels of a case lack, by name.
     """
-    used, lacking = set(), {}
+    used: set[str] = set()
+    lacking: dict[str, str] = {}
     for case in cases:
         organs = measures[case.name].organs
         if organs is None:

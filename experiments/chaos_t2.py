@@ -2,25 +2,26 @@
 
     python experiments/chaos_t2.py ../shared/data/chaos_t2_mr
 
-Their CT partner is the phantom's: `mass_nnunet phantom`, then `mass_nnunet convert btcv`.
+Their CT partner is synthetic: `mass_nnunet phantom`, then `mass_nnunet convert btcv`.
 """
 
 import argparse
 from pathlib import Path
 
+from mass_nnunet.dataset_conversion.datasets import chaos
 from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.dataset_conversion.source import Target
 from mass_nnunet.labels import BACKGROUND, LABELS
 
-# Their ids (shared/data/README.md).
+# The label values of these files (shared/data/README.md).
 TABLE = {
     value: LABELS[name] for value, name in enumerate((BACKGROUND, "liver", "right_kidney", "left_kidney", "spleen"))
 }
 
 
 def find_cases(source: Path) -> list[NiftiCase]:
-    """All scans of the folder, by patient."""
+    """All scans of the folder, sorted by patient."""
     return [
         NiftiCase(
             name=f"chaos_{label.name[6:8]}_T2SPIR",
@@ -39,7 +40,7 @@ def main() -> None:
     parser.add_argument("-d", type=int, default=802, metavar="ID")
     parser.add_argument("--seed", type=int, default=0, help="of the choice of the test patients")
     args = parser.parse_args()
-    target = Target(args.d, "CHAOS", "MRI", LABELS, find_cases(args.source))
+    target = Target(args.d, "CHAOS", "MRI", LABELS, find_cases(args.source), chaos.LICENCE, chaos.REFERENCE)
     print(write_dataset(target, Options(test_fraction=0.25, seed=args.seed)))
 
 

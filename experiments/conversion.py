@@ -1,11 +1,11 @@
 """Time of each converter against plain reading and writing of the same files, and the memory of its largest process.
 
-    python experiments/conversion.py                                  # all sources, drawn at full size
+    python experiments/conversion.py                                  # all sources, synthetic, of full size
     python experiments/conversion.py --run path/to/CHAOS chaos -d 802  # one of yours: SRC, and the words of `convert`
 
-Plain reading and writing is what no conversion can do without: SimpleITK reads every file of SRC and writes every
-volume of the dataset, compressed, one after the other in one thread. Times are of the processor, which other users of
-the machine disturb less than the clock, and those of the conversion include its start, its check and its picture.
+Plain reading and writing is the least that a conversion has to do: SimpleITK reads every file of SRC and writes every
+volume of the dataset, compressed, one after the other in one thread. Times are processor times, which other users of
+the machine disturb less than the clock. Those of the conversion include its start, its check and its picture.
 """
 
 import argparse
@@ -28,7 +28,7 @@ from mass_nnunet.phantom.patient import draw_patient
 ENDINGS = (".nii", ".nii.gz", ".dcm", ".png")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
 SLICES = (100, 198)  # of the CTs, each 512 x 512; BTCV's have 85 to 198
-DRAWN = (48, 128, 128)  # what they are magnified from
+SYNTHETIC = (48, 128, 128)  # voxels of the synthetic scans that they are magnified from
 WORDS = {
     "btcv": ["-d", "801"],
     "chaos": ["-d", "802"],
@@ -36,13 +36,13 @@ WORDS = {
     "mmwhs": ["-d", "805", "806"],
     "nifti": ["-d", "807", "--modality", "CT", "--labels", "spleen=1", "right_kidney=2", "left_kidney=3", "liver=6"],
 }
-# MM-WHS's values, put where BTCV's 13 are.
+# MM-WHS's values in the place of BTCV's 13.
 HEART = np.array([0, 500, 600, 420, 0, 0, 550, 205, 820, 850, 0, 0, 0, 0], np.int16)
 
 
 def magnified(patient: int, slices: int) -> tuple[sitk.Image, sitk.Image]:
-    """A drawn CT of full size, with the noise that keeps files from being smaller than real ones, and its labels."""
-    scan = draw_patient(0, patient, "CT", DRAWN).scans["CT"]
+    """A synthetic CT of full size and its labels, with noise, so that its file is not smaller than a real one."""
+    scan = draw_patient(0, patient, "CT", SYNTHETIC).scans["CT"]
     size = [512, 512, slices]
     pair = []
     arrays = {sitk.sitkLinear: scan.image.astype(np.float32), sitk.sitkNearestNeighbor: scan.btcv}
@@ -60,7 +60,7 @@ def magnified(patient: int, slices: int) -> tuple[sitk.Image, sitk.Image]:
 
 
 def make_trees(root: Path) -> None:
-    """``root/NAME`` for each source."""
+    """Write ``root/NAME`` for each source."""
     for number, slices in enumerate(SLICES, 1):
         image, label = magnified(number, slices)
         heart = sitk.GetImageFromArray(HEART[sitk.GetArrayViewFromImage(label)])
@@ -117,7 +117,7 @@ def convert(words: list[str], processes: int, raw: Path) -> tuple[float, float, 
 
 
 def child(words: list[str]) -> None:
-    """The conversion, in a process of its own, so that the system counts for it and its workers alone."""
+    """Convert in a process of its own: the system then counts time and memory of it and its workers alone."""
     if status := mass_nnunet(["convert", *words]):
         sys.exit(status)
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

@@ -1,4 +1,4 @@
-"""The groups of datasets that the benchmark trains on: drawn CT and MRI, and drawn CT with real MRI."""
+"""The groups of datasets that the experiments train on: synthetic CT and MRI, and synthetic CT with real MRI."""
 
 import os
 from argparse import Namespace
@@ -11,6 +11,7 @@ from chaos_t2 import find_cases
 from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.raw import Part
+from mass_nnunet.dataset_conversion.datasets import chaos
 from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
 from mass_nnunet.dataset_conversion.source import Target
 from mass_nnunet.errors import UserError
@@ -40,10 +41,10 @@ def nnunet_folders(root: Path, results: str = "results") -> Iterator[None]:
 
 
 def prepare(root: Path, args: Namespace) -> list[Path]:
-    """Draw, convert, split and plan what is not there yet; the folders of the groups.
+    """Make, convert, split and plan what does not exist yet; return the folders of the groups.
 
-    Of real MRI there are four groups: each tests on another quarter of the patients, so that all are tested once. A
-    group has the same drawn CT each time.
+    There are four groups with real MRI: each tests on another quarter of the patients, so that all are tested once. All
+    four have the same synthetic CT.
     """
     phantom = root / PHANTOM
     count = args.train_scans + args.val_scans + args.test_scans
@@ -59,13 +60,13 @@ def prepare(root: Path, args: Namespace) -> list[Path]:
         return [phantom]
     groups = [root / f"real_{fold}" for fold in range(REAL_FOLDS)]
     for fold, group in enumerate(groups):
-        drawn_ct = group / "raw" / DATASETS[0]
-        drawn_ct.parent.mkdir(parents=True, exist_ok=True)
-        if not drawn_ct.exists():
-            drawn_ct.symlink_to((phantom / "raw" / DATASETS[0]).resolve())
+        synthetic_ct = group / "raw" / DATASETS[0]
+        synthetic_ct.parent.mkdir(parents=True, exist_ok=True)
+        if not synthetic_ct.exists():
+            synthetic_ct.symlink_to((phantom / "raw" / DATASETS[0]).resolve())
         with nnunet_folders(group):
             _write_real(args.real, fold)
-            # One patient to validate on: nnU-Net wants one, and there are few.
+            # One patient to validate on: nnU-Net needs one, and there are few patients.
             _split_and_plan(group, args, 0.01)
     return [phantom, *groups]
 
@@ -76,19 +77,19 @@ def rates_of(group: Path, args: Namespace) -> tuple[float, ...]:
 
 
 def _write_real(source: Path, fold: int) -> None:
-    """The real MRIs, every fourth patient from ``fold`` on to test on."""
+    """Write the real MRIs; every fourth patient, from number ``fold`` on, is a test patient."""
     cases = [
         replace(case, part=Part.TEST if number % REAL_FOLDS == fold else Part.TRAINING)
         for number, case in enumerate(find_cases(source))
     ]
-    write_dataset(Target(802, "CHAOS", "MRI", LABELS, cases), Options())
+    write_dataset(Target(802, "CHAOS", "MRI", LABELS, cases, chaos.LICENCE, chaos.REFERENCE), Options())
 
 
 def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
-    """What was done stays: of its label rates and seeds some may be asked for later.
+    """Split and plan a group unless that is done; a later call may ask for some of its label rates and seeds.
 
     Raises:
-        UserError: it was planned with other options, so that what follows would not be what was asked for.
+        UserError: it was planned with other options.
     """
     network = ["--patch-size", *args.patch_size, "--features", args.features]
     asked = [*network, "--epochs", args.epochs, "--iterations", args.iterations]
@@ -104,10 +105,10 @@ def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
 
 
 def _run(*words: object) -> None:
-    """One command of ``mass_nnunet``.
+    """Run one command of ``mass_nnunet``.
 
     Raises:
-        SystemExit: it failed, and said why.
+        SystemExit: it failed and has printed the reason.
     """
     if status := mass_nnunet([str(word) for word in words]):
         raise SystemExit(status)

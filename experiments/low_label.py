@@ -71,9 +71,7 @@ def main() -> None:
     parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
     parser.add_argument("-np", type=int, default=2, help="processes that make scans and preprocess")
-    parser.add_argument(
-        "--prepare-only", action="store_true", help="only make the phantom, convert, split and plan"
-    )
+    parser.add_argument("--prepare-only", action="store_true", help="only make the phantom, convert, split and plan")
     args = parser.parse_args()
     with exit_on_user_error():
         groups = prepare(args.root.resolve(), args)

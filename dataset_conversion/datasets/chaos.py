@@ -34,7 +34,7 @@ REFERENCE = (
     "Kavur et al., CHAOS Challenge - combined (CT-MR) healthy abdominal organ segmentation, "
     "Medical Image Analysis 2021, data: doi 10.5281/zenodo.3431873"
 )
-# Folder below the patient's, and the subfolder of DICOM_anon that newer releases have for each T1 phase.
+# Folder in the patient's folder, and in newer releases the subfolder of DICOM_anon for each T1 phase.
 _SEQUENCES = {"T2SPIR": ("T2SPIR", None), "T1IN": ("T1DUAL", "InPhase"), "T1OUT": ("T1DUAL", "OutPhase")}
 SEQUENCES = tuple(_SEQUENCES)
 _GRAY_VALUES = {"liver": (55, 70), "right_kidney": (110, 135), "left_kidney": (175, 200), "spleen": (240, 255)}
@@ -80,8 +80,8 @@ class ChaosCase(Case):
     """One series of a patient.
 
     Attributes:
-        folder: holds ``DICOM_anon`` and perhaps ``Ground``.
-        phase: of a T1 series, ``InPhase`` or ``OutPhase``.
+        folder: folder with ``DICOM_anon`` and perhaps ``Ground``.
+        phase: ``InPhase`` or ``OutPhase`` for a T1 series.
     """
 
     folder: Path
@@ -111,7 +111,7 @@ class ChaosCase(Case):
 
 
 def decode_gray(plane: np.ndarray, path: Path) -> np.ndarray:
-    """Gray values of a Ground PNG to labels.
+    """Labels from the gray values of a Ground PNG.
 
     Raises:
         UserError: a gray value outside the organs' intervals.
@@ -125,14 +125,14 @@ def label_planes(folder: Path) -> list[Path]:
 
 
 def dicom_slices(folder: Path, phase: str | None = None) -> list[Path]:
-    """The slices in ``folder``, or those of one T1 phase: in its subfolder, or told apart by echo time.
+    """The slices of a series, or of one T1 phase, which is in a subfolder or recognized by its echo time.
 
     Args:
         folder: a ``DICOM_anon``.
         phase: ``InPhase``, ``OutPhase`` or None.
 
     Raises:
-        UserError: there is none, or one folder holds other than two echo times.
+        UserError: there is no slice, or a folder of both phases does not hold exactly two echo times.
     """
     separate = False
     if phase is not None and (folder / phase).is_dir():
@@ -204,7 +204,7 @@ def _patients(source: Source, modality: str, prefix: str) -> list[tuple[str, Pat
     known = {_identifier(folder) for folder in parts["Train_Sets"]}
     result = [(f"{prefix}_{_identifier(folder)}", folder) for folder in parts["Train_Sets"]]
     for folder in parts["Test_Sets"]:
-        # The numbers of the two parts are different people's, even where they are equal.
+        # Equal numbers in the two parts are different people.
         test = "test_" if _identifier(folder) in known else ""
         result.append((f"{prefix}_{test}{_identifier(folder)}", folder))
     return result

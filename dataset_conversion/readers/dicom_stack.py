@@ -1,7 +1,7 @@
-"""A folder of DICOM slices, and of PNG label planes where there are some, as a volume in millimetres.
+"""A folder of DICOM slices, and of PNG label planes if there are some, as a volume in millimetres.
 
-Which plane belongs to which slice, only the file names tell; where a slice lies, only its DICOM header tells.
-The two orders may run against each other, so pairing comes first and stacking second.
+Only the file names tell which plane belongs to which slice, and only the DICOM header tells where a slice lies. The
+two orders may be opposite: files are first paired by name, then stacked by position.
 """
 
 import re
@@ -16,7 +16,7 @@ from mass_nnunet.errors import UserError
 
 from .dicom_slice import Slice, read_slice
 
-# How far a slice may lie from where an evenly spaced, straight stack has it.
+# How far a slice may lie from its place in an evenly spaced, straight stack, in mm and as a share of the step.
 _TOLERANCE_MM = 0.1
 _TOLERANCE_SHARE = 0.01
 
@@ -30,7 +30,7 @@ def pair_by_name(slices: Sequence[Path], planes: Sequence[Path]) -> list[tuple[P
     """Pair DICOM slices and label planes by the natural order of their names.
 
     Raises:
-        UserError: the counts differ, or some names match and others do not (one file of each kind is missing).
+        UserError: the counts differ, or some names match and others do not (a file of each kind is missing).
     """
     if len(slices) != len(planes):
         raise UserError(
@@ -76,7 +76,7 @@ def read_labelled_stack(
 
     Args:
         pairs: DICOM slice and label plane, see ``pair_by_name``.
-        decode: turns the gray values of a plane (Y, X), and its path for messages, into labels.
+        decode: turns the gray values of a plane (Y, X) into labels; it gets the path for messages.
 
     Raises:
         UserError: a plane's size is not its slice's, or as ``read_stack``.
@@ -136,7 +136,7 @@ def order_slices(slices: Sequence[Slice]) -> list[int]:
 
 
 def _volume(slices: Sequence[Slice]) -> sitk.Image:
-    """Stack ordered slices; the step is measured between positions, as SliceThickness may be another number."""
+    """Stack ordered slices; the step is measured between positions, since SliceThickness may differ from it."""
     first, last = slices[0], slices[-1]
     spacing = list(first.image.GetSpacing())
     if len(slices) > 1:

@@ -1,1 +1,1 @@
-"""Files and folders: raw datasets, splits, volumes, and how they are read and written."""
+"""Files and folders: raw datasets, splits and volumes, how they are read and written."""

@@ -1,4 +1,4 @@
-"""Whole files or none: everything is written under a temporary name and renamed."""
+"""Files that are written completely or not at all: under a temporary name, which is then renamed."""
 
 import json
 import os
@@ -12,9 +12,10 @@ from mass_nnunet.errors import UserError
 
 @contextmanager
 def atomic_path(final: Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``final`` (same suffixes, hidden) that takes its name when the block ends well.
+    """Yield a temporary path beside ``final``, hidden and with the same suffixes, to be renamed to it.
 
-    When the block raises, the temporary file is removed and ``final`` stays as it was.
+    It is renamed when the block ends. When the block raises, the temporary file is removed and ``final`` stays as it
+    was.
     """
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -23,7 +24,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(final)
     except OSError as error:
-        # A full disk is noticed where nobody knows which file it is.
+        # Where a full disk is noticed, the name of the file is not known.
         error.filename = error.filename or str(final)
         raise
     finally:
@@ -31,7 +32,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write ``content`` as indented JSON, whole or not at all."""
+    """Write ``content`` as indented JSON, completely or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(json.dumps(content, indent=4) + "\n", encoding="utf-8")
 

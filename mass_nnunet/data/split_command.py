@@ -1,4 +1,4 @@
-"""``mass_nnunet split``: write ``splits_final.json`` for every dataset of a group, fold by fold the same setting."""
+"""``mass_nnunet split``: write ``splits_final.json`` for every dataset of a group, the same folds for all of them."""
 
 import argparse
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="shares of the training patients whose labels are used (default 0.1)",
     )
-    parser.add_argument("--seeds", type=int, default=1, help="number of random draws (default 1)")
+    parser.add_argument("--seeds", type=int, default=1, help="number of random samples (default 1)")
     parser.add_argument(
         "--val-fraction",
         type=float,
@@ -37,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
     datasets = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(args.d)]
     for dataset in datasets:
         if (dataset.folder / FILE_NAME).exists():
-            # nnU-Net's planner copies it over, and fails where the two differ.
+            # nnU-Net's planner copies this file to the preprocessed folder, and fails if the two differ.
             raise UserError(f"{dataset.folder / FILE_NAME} would be in conflict with the new splits: remove it")
     folds = [make_folds(dataset, args.label_rates, args.seeds, args.val_fraction) for dataset in datasets]
     for dataset, its_folds in zip(datasets, folds, strict=True):
@@ -48,11 +48,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def table(names: Sequence[str], folds: Sequence[Sequence[Fold]]) -> str:
-    """Which fold is which, with the number of labelled/unlabelled/validation scans a dataset.
+    """Table of the folds, with the numbers of labelled/unlabelled/validation scans of each dataset.
 
     Args:
-        names: of the datasets.
-        folds: of each dataset; fold by fold of the same seed and label rate.
+        names: names of the datasets.
+        folds: folds of each dataset; those of one number have the same seed and label rate.
     """
     rows = [["fold", "seed", "labels", *names]]
     for number, same in enumerate(zip(*folds, strict=True)):

@@ -14,13 +14,13 @@ from .files import read_json
 from .raw import TEST, TRAINING, UNLABELLED, RawDataset
 
 FILE_NAME = "splits_final.json"
-"""nnU-Net's; it lies in the dataset's folder in nnUNet_preprocessed."""
+"""Name that nnU-Net looks for in the dataset's folder in nnUNet_preprocessed."""
 _REMEDY = "make it with `mass_nnunet split`, for all datasets of the group together"
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One entry of ``splits_final.json``. Stock nnU-Net reads ``train`` and ``val`` and passes over the rest."""
+    """One entry of ``splits_final.json``. Stock nnU-Net reads ``train`` and ``val`` and ignores the rest."""
 
     train: tuple[str, ...]
     """Cases whose labels may be read in training."""
@@ -37,17 +37,17 @@ class Fold:
 
 
 def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, val_fraction: float) -> list[Fold]:
-    """Folds of one dataset: for each seed in turn, one a label rate, in the order of ``label_rates``.
+    """Folds of one dataset: for each seed, one fold for each label rate, in the order of ``label_rates``.
 
-    Patients are drawn, not scans: all scans of a patient in ``imagesTr`` are labelled together, and no scan of a
-    validation patient is in training, with or without labels. A seed's validation patients are the same at every rate,
-    and what is labelled at one rate is labelled at all higher ones. The draw depends on the dataset's
-    patients, the seed and ``val_fraction`` alone.
+    Patients are sampled, not scans: all scans of a patient in ``imagesTr`` are labelled together, and no scan of a
+    validation patient is in training, with or without labels. For one seed the validation patients are the same at
+    every rate, and scans that are labelled at one rate are labelled at all higher ones. The sample depends only on the
+    dataset's patients, the seed and ``val_fraction``.
 
     Args:
         dataset: the raw dataset; scans of ``imagesTs`` are in no fold.
         label_rates: shares of the training patients that are labelled; at least one patient always is.
-        seeds: number of draws; their seeds are 0, 1, ...
+        seeds: number of random samples; their seeds are 0, 1, ...
         val_fraction: share of the patients of ``imagesTr`` to validate on; at least one.
 
     Raises:
@@ -66,8 +66,8 @@ def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, va
     val_count = min(max(1, round(val_fraction * len(everyone))), len(everyone) - 1)
     folds = []
     for seed in range(seeds):
-        drawn = [everyone[i] for i in np.random.default_rng(seed).permutation(len(everyone))]
-        val_patients, training = set(drawn[:val_count]), drawn[val_count:]
+        shuffled = [everyone[i] for i in np.random.default_rng(seed).permutation(len(everyone))]
+        val_patients, training = set(shuffled[:val_count]), shuffled[val_count:]
         for rate in label_rates:
             labelled = set(training[: max(1, round(rate * len(training)))])
             train = [case for case in scans if patients[case] in labelled]
@@ -81,15 +81,15 @@ def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, va
 
 
 def check_overlap(fold: Fold, patients: Mapping[str, str], where: str) -> None:
-    """Make sure that nothing is learned from what is validated on, and no hidden label is seen.
+    """Make sure that training sees no validation patient and no hidden label.
 
     Args:
-        fold: to check.
-        patients: of each case.
+        fold: the fold to check.
+        patients: patient of each case.
         where: name of the file or dataset, for the message.
 
     Raises:
-        UserError: a case is twice in training, or a validation patient has a scan there.
+        UserError: a case is both labelled and unlabelled, or a validation patient has a scan in training.
     """
     if both := sorted(set(fold.train) & set(fold.unlabelled)):
         raise UserError(f"{where}: {both[0]} is both labelled and unlabelled: run `mass_nnunet split` again")
@@ -110,7 +110,7 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
         fold: its number; nnU-Net's ``all`` has no labels to hide and does not exist here.
 
     Raises:
-        UserError: there are no splits, they are not ours, or the fold does not exist.
+        UserError: there are no splits, this package did not make them, or the fold does not exist.
     """
     path, entries = _read_entries(dataset_folder)
     if not isinstance(fold, int) or not 0 <= fold < len(entries):
@@ -129,6 +129,8 @@ def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
 
     Args:
         dataset_folder: the dataset's folder in nnUNet_preprocessed.
+        label_rate: of the fold.
+        seed: of the fold.
 
     Raises:
         UserError: there are no splits, or none of them is this one.

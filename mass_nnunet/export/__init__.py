@@ -1,1 +1,1 @@
-"""Trained models for others."""
+"""Trained models to share with others."""

@@ -5,8 +5,9 @@ import contextlib
 import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import torch
@@ -16,8 +17,10 @@ from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.paths import base_folder, dataset_name
+from mass_nnunet.data.raw import DATASET_JSON, licence_of, reference_of
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
+from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.networks.group import GroupNet
 from mass_nnunet.networks.mass import MASSNet
@@ -36,7 +39,7 @@ from .plain_model import (
     write_zip,
 )
 
-_NEEDED = {"case", "organ", "dice", "hd95"}
+_NEEDED = {"case", "organ", DICE.column, HD95.column}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "The model is the segmentation branch of the dataset's modality, a plain U-Net: it predicts what "
         "--inference segmentation does. The other inferences need this package, and atlas and fused the atlases, which "
         "are patients' images; they CANNOT be exported: nnUNetv2_export_model_to_zip passes on the whole model, images "
-        f"included. Installed, the model is one of {TRAINER}, and takes the place of any other one of {TRAINER} "
+        f"included. Once installed, the model counts as one of {TRAINER}, and replaces any other model of {TRAINER} "
         "with the same dataset, plans and configuration."
     )
     parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset id")
@@ -56,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
     parser.add_argument("-chk", "--checkpoints", nargs="+", default=[FINAL], help=f"default {FINAL}")
     parser.add_argument("--scores", type=Path, help="what `mass_nnunet evaluate --csv` wrote for this model")
-    parser.add_argument("--licence", help="of the model, for its card; default: that of dataset.json")
+    parser.add_argument("--licence", help="of the model, for its card; default: that of its data, by dataset.json")
     parser.add_argument("--force", action="store_true", help="replace OUT.zip if it exists")
 
 
@@ -104,10 +107,11 @@ def _facts(
         trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
     joint = isinstance(network, GroupNet)
     trained_on = [entry["dataset"] for entry in plans["mass"]["modalities"]] if joint else [plans["dataset_name"]]
+    partners = {name: _dataset_json(name) for name in trained_on if name != plans["dataset_name"]}
     inference = network.inference if isinstance(network, MASSNet) else "segmentation"
     validation, note = {}, "There are no scores of the validation scans."
     if inference != "segmentation":
-        # They would be those of another prediction than this model's.
+        # Its scores would be those of another prediction than this model's.
         note = f"The validation scans were predicted by `{inference}`, which this model does not do."
     elif FINAL in args.checkpoints:
         found = {fold: read_validation(folder / f"fold_{fold}", dataset) for fold in args.folds}
@@ -122,20 +126,41 @@ def _facts(
         validation=validation,
         validation_note=note,
         scores=scores,
-        licence=args.licence or dataset.get("licence") or dataset.get("license"),
+        licence=args.licence or stated_licence({plans["dataset_name"]: dataset, **partners}),
+        references=list(filter(None, map(reference_of, [dataset, *partners.values()]))),
     )
 
 
 def _fold(dataset: str, fold: int) -> Fold | None:
-    """The cases of a fold; None where the splits are not on this machine, or are none of ours."""
+    """The cases of a fold; None where the splits are not on this machine, or were not made by this package."""
     try:
         return load_fold(base_folder("preprocessed") / dataset, fold)
     except UserError:
         return None
 
 
+def _dataset_json(dataset: str) -> dict[str, Any]:
+    """What dataset.json says of another dataset that the model was trained on; nothing if it is not on this machine."""
+    try:
+        return read_json(base_folder("preprocessed") / dataset / DATASET_JSON, "")
+    except UserError:
+        return {}
+
+
+def stated_licence(contents: Mapping[str, Mapping[str, Any]]) -> str | None:
+    """The licence of a model by those of its training data, None if none of them is stated.
+
+    Args:
+        contents: dataset.json of each dataset that it was trained on, by name.
+    """
+    licences = {name: licence_of(content) for name, content in contents.items()}
+    if len(set(licences.values())) == 1:
+        return next(iter(licences.values()))
+    return "; ".join(f"{name}: {licence or 'not stated'}" for name, licence in licences.items())
+
+
 def read_validation(folder: Path, dataset: dict) -> dict[str, float]:
-    """Mean Dice by organ in nnU-Net's summary of a fold's validation; empty where there is none."""
+    """Mean Dice by organ from nnU-Net's summary of a fold's validation; empty if there is none."""
     file = folder / "validation" / "summary.json"
     if not file.is_file():
         return {}

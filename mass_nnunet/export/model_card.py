@@ -1,8 +1,8 @@
-"""The model card of an exported model: what it was trained on and how, how good it is, and what it is not for."""
+"""The model card of an exported model: its training data, its training, its scores and its limits."""
 
 import json
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mass_nnunet.data.splits import Fold
+from mass_nnunet.evaluation.metrics import DICE, HD95, Metric
 from mass_nnunet.evaluation.scores import summarize
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.labels import BACKGROUND
@@ -27,19 +28,20 @@ _CITATIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """What a card tells.
+    """The facts that a card states.
 
     Attributes:
-        plans: with their ``mass`` part.
-        dataset: dataset.json.
+        plans: the plans, with their ``mass`` part.
+        dataset: the content of dataset.json.
         configuration: its name in the plans.
         trainer: class that trained the model.
         checkpoints: file names in each fold.
-        folds: of each fold that was trained and each dataset that it was trained on, its cases; None where not known.
-        validation: of each fold, Dice by organ on its validation scans.
-        validation_note: why there is none.
+        folds: for each trained fold and each dataset that it was trained on, the cases; None where they are not known.
+        validation: for each fold, Dice by organ on its validation scans.
+        validation_note: why there are no such scores.
         scores: rows of :func:`evaluation.evaluate_folder` for this very model.
-        licence: of the model.
+        licence: licence of the model, None if it is not known.
+        references: what to cite for the data.
     """
 
     plans: dict[str, Any]
@@ -52,6 +54,7 @@ class Facts:
     validation_note: str
     scores: pd.DataFrame | None
     licence: str | None
+    references: Sequence[str]
 
 
 def model_card(facts: Facts) -> str:
@@ -71,7 +74,7 @@ def model_card(facts: Facts) -> str:
         "## Licence",
         facts.licence or "Not stated. Ask the owners of the data before you use or pass on the model.",
         "## Citation",
-        _bullets([*_CITATIONS, *([facts.dataset["reference"]] if "reference" in facts.dataset else [])]),
+        _bullets(dict.fromkeys([*_CITATIONS, *facts.references])),
         "## Versions",
         _bullets([f"{package} {version(package)}" for package in _PACKAGES] + [f"Python {platform.python_version()}"])
         + "\n\nThese exported the model; those that trained it may have been others.",
@@ -136,31 +139,35 @@ def _training(facts: Facts) -> list[str]:
 
 
 def _hyperparameters(facts: Facts) -> list[str]:
-    """With what the trainer fixes; a trainer that fixes none does not read them."""
+    """Those that the trainer used, in JSON; none for a trainer that does not read them."""
     if not hasattr(facts.trainer, "CHANGES"):
         return []
-    used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES)
+    used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES).as_plans()
     return [f"```json\n{json.dumps(used, indent=2)}\n```"]
 
 
 def _scores(facts: Facts) -> list[str]:
-    parts = []
+    parts: list[str] = []
     for number, dice in facts.validation.items():
-        rows = [(organ, f"{value:.3f}") for organ, value in dice.items()]
-        parts += [f"Mean Dice on the validation scans of fold {number}:", _table(("organ", "Dice"), rows)]
+        rows = [(organ, DICE.text(value)) for organ, value in dice.items()]
+        parts += [f"Mean Dice on the validation scans of fold {number}:", _table(("organ", DICE.title), rows)]
     if not facts.validation:
         parts.append(facts.validation_note)
     if facts.scores is not None:
-        dice, hd95 = (summarize(facts.scores, ["organ"], metric) for metric in ("dice", "hd95"))
-        rows = [
-            (row.Index, row.cases, f"{row.mean:.3f} ± {row.sd:.3f}", f"{far.mean:.1f} ± {far.sd:.1f}", far.missed)
+        dice, hd95 = (summarize(facts.scores, ["organ"], metric.column) for metric in (DICE, HD95))
+        summary = [
+            (row.Index, row.cases, _spread(DICE, row), _spread(HD95, far), far.missed)
             for row, far in zip(dice.itertuples(), hd95.itertuples(), strict=True)
         ]
         parts += [
-            "By `mass_nnunet evaluate`, as given by who exported the model; mean ± deviation over scans:",
-            _table(("organ", "scans", "Dice", "HD95 (mm)", "not found"), rows),
+            "By `mass_nnunet evaluate`, as given by who exported the model; mean ± standard deviation over scans:",
+            _table(("organ", "scans", DICE.title, HD95.title, "not found"), summary),
         ]
     return parts
+
+
+def _spread(metric: Metric, row: Any) -> str:
+    return f"{metric.text(row.mean)} ± {metric.text(row.sd)}"
 
 
 def _limits(facts: Facts) -> list[str]:
@@ -174,7 +181,7 @@ def _limits(facts: Facts) -> list[str]:
                 "a test of their own. It was trained from few labels where the label rate above is small.",
                 "The scores hold for scans like those that they were measured on, and small numbers of scans "
                 "leave them uncertain.",
-                "What the original model makes of its atlases and of a scan's own gray values is no part of it.",
+                "It does not do what the original model does with its atlases and with a scan's own intensities.",
                 "The weights were learned from patients' scans; no scan is stored in them, but this is no proof "
                 "that nothing can be reconstructed.",
             ]
@@ -182,7 +189,7 @@ def _limits(facts: Facts) -> list[str]:
     ]
 
 
-def _bullets(items: Sequence[str]) -> str:
+def _bullets(items: Iterable[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
 
 

@@ -1,4 +1,4 @@
-"""A trained model as a plain U-Net that stock nnU-Net runs, in a zip that nnU-Net's own command installs."""
+"""A trained model as a plain U-Net for stock nnU-Net, in a zip that nnU-Net's own command installs."""
 
 import io
 import zipfile
@@ -17,12 +17,12 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
 
 TRAINER = nnUNetTrainer.__name__
-"""Whose models the exported ones pass for: stock nnU-Net builds its network from the plans alone."""
+"""The trainer that exported models name: stock nnU-Net builds its network from the plans alone."""
 FINAL = "checkpoint_final.pth"
 
-# What nnU-Net itself writes into the two files, and what says whose data it is. All else stays at home: `mass` is of no
-# use to a plain network, and other converters list every scan with its path in dataset.json. Prediction needs no more
-# files: dataset_fingerprint.json has the size of every scan, and summary.json its name and path.
+# The keys that nnU-Net itself writes into the two files, and those that state the origin of the data. Others are left
+# out: `mass` is of no use to a plain network, and some converters list every scan with its path in dataset.json. So are
+# the files that prediction does not need: dataset_fingerprint.json has the size of every scan, summary.json its name.
 _PLANS = (
     "dataset_name",
     "plans_name",
@@ -53,21 +53,21 @@ _DATASET = (
 
 
 def public_plans(plans: dict[str, Any]) -> dict[str, Any]:
-    """What stock nnU-Net knows of the plans; no path, no scan and no other dataset is named there."""
+    """The part of the plans that stock nnU-Net knows; it names no path, no scan and no other dataset."""
     return {key: plans[key] for key in _PLANS if key in plans}
 
 
 def public_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
-    """What stock nnU-Net knows of dataset.json, and the dataset's description, reference and licence."""
+    """The part of dataset.json that stock nnU-Net knows, with the dataset's description, reference and licence."""
     return {key: dataset[key] for key in _DATASET if key in dataset}
 
 
 def check_trained(folder: Path, folds: Sequence[int], checkpoints: Sequence[str]) -> None:
-    """Make sure that every checkpoint is there, and whole, before anything is written.
+    """Make sure that every checkpoint exists and is complete, before anything is written.
 
     Args:
-        folder: of the trained model, in nnUNet_results.
-        folds: of the model.
+        folder: folder of the trained model, in nnUNet_results.
+        folds: numbers of the folds.
         checkpoints: file names.
 
     Raises:
@@ -93,7 +93,7 @@ def check_trained(folder: Path, folds: Sequence[int], checkpoints: Sequence[str]
 
 
 def plain_network(plans: dict[str, Any], dataset: dict[str, Any], configuration: str) -> nn.Module:
-    """The network that stock nnU-Net predicts with, as it builds it from public plans and dataset.json."""
+    """The network that stock nnU-Net builds from public plans and dataset.json to predict with."""
     manager = PlansManager(plans)
     settings = manager.get_configuration(configuration)
     channels = determine_num_input_channels(manager, settings, dataset)
@@ -104,17 +104,17 @@ def plain_network(plans: dict[str, Any], dataset: dict[str, Any], configuration:
 def plain_checkpoint(predictor: nnUNetPredictor, configuration: str, fold: int) -> dict[str, Any]:
     """A checkpoint of the segmentation branch alone: weights, names and mirroring axes.
 
-    The atlases, which are patients' images, do not come along, nor do the encoders of the other modalities, the
-    optimizer and the log with its times of day. ``torch.load(weights_only=True)`` reads it; ``nnUNetv2_train`` starts
-    from it with ``-pretrained_weights``, but cannot go on with it.
+    It does not hold the atlases, which are patients' images, the encoders of the other modalities, the optimizer, or
+    the log with its times of day. ``torch.load(weights_only=True)`` reads it. ``nnUNetv2_train`` can start from it with
+    ``-pretrained_weights``, but cannot continue its training.
 
     Args:
-        predictor: of the trained model.
+        predictor: nnU-Net's predictor with the trained model.
         configuration: its name in the plans.
-        fold: that was trained.
+        fold: number of the trained fold.
 
     Raises:
-        UserError: the trainer's network holds no U-Net as the plans name it.
+        UserError: the trained network does not hold the U-Net of the plans.
     """
     network = predictor.network
     plans, dataset = public_plans(predictor.plans_manager.plans), public_dataset(predictor.dataset_json)
@@ -135,14 +135,14 @@ def plain_checkpoint(predictor: nnUNetPredictor, configuration: str, fold: int) 
 
 
 def as_bytes(checkpoint: dict[str, Any]) -> bytes:
-    """A checkpoint as torch writes it into a file."""
+    """A checkpoint in the format of torch's files."""
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     return buffer.getvalue()
 
 
 def write_zip(path: Path, entries: Iterable[tuple[str, str | bytes]]) -> None:
-    """Write names and contents, one after the other, into a zip: whole or not at all."""
+    """Write named contents into a zip, one after the other, completely or not at all."""
     with atomic_path(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in entries:
             file.writestr(name, content)

@@ -24,6 +24,7 @@ import stock_prediction
 from full_disk import file_limit
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
+from mass_nnunet.export.command import stated_licence
 from mass_nnunet.export.plain_model import plain_checkpoint
 from mass_nnunet.reporting.explain import load_model
 from tiny_group import CT, MODEL, MRI, command, make_group, trainer, variables
@@ -44,6 +45,7 @@ def root(tmp_path_factory):
         for name in (CT, MRI):
             dataset = root / "preprocessed" / name / "dataset.json"
             content = json.loads(dataset.read_text()) | {"training": [{"image": SECRET}], "licence": "CC-BY-SA 4.0"}
+            content["reference"] = f"Who has made {name}"
             dataset.write_text(json.dumps(content))
         for name in ("MASSTrainer", "SupervisedTrainer"):
             torch.manual_seed(0)
@@ -215,6 +217,16 @@ def test_the_card_tells_the_fold_and_the_scores(root, tmp_path):
     assert "CC-BY-SA 4.0" in card
     assert main([*words, "--force", "--licence", "for research alone"]) == 0
     assert "for research alone" in read_card(out)
+
+
+def test_licence_and_references_of_all_data_that_a_model_has_seen(exported):
+    card = read_card(exported[CT])
+    assert "## Licence\n\nCC-BY-SA 4.0\n" in card
+    assert f"- Who has made {CT}\n- Who has made {MRI}\n" in card
+    assert f"- Who has made {MRI}\n" not in read_card(exported["supervised"])
+    assert stated_licence({"A": {"licence": "X"}, "B": {"licence": "X"}}) == "X"
+    assert stated_licence({"A": {"licence": "X"}, "B": {}}) == "A: X; B: not stated"
+    assert stated_licence({"A": {}, "B": {}}) is None
 
 
 def test_scores_of_another_prediction_are_not_told(root, tmp_path):

@@ -4,7 +4,7 @@ import pandas as pd
 
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.export.model_card import Facts, model_card
-from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.hyperparameters import complete
 
 
 class PlainTrainer:
@@ -29,7 +29,7 @@ MASS = {
     "modalities": [{"name": "CT", "dataset": "Dataset801_A"}, {"name": "MRI", "dataset": "Dataset802_B"}],
     "epochs": 20,
     "iterations": 10,
-    "hyperparameters": DEFAULTS,
+    "hyperparameters": complete().as_plans(),
 }
 FOLD = Fold(("miller1", "miller2"), ("smith",), ("jones1", "jones2", "jones3"), 0.5, 4)
 
@@ -51,6 +51,7 @@ def card(**changes: object) -> str:
         "validation_note": "Nothing was validated.",
         "scores": None,
         "licence": None,
+        "references": [],
     }
     return model_card(Facts(**(facts | changes)))
 
@@ -116,9 +117,8 @@ def test_what_the_owner_of_the_data_says():
     dataset = {
         "labels": {"background": 0, "liver": 1},
         "description": "Forty scans of one hospital.",
-        "reference": "zenodo.org/records/1",
     }
-    text = card(dataset=dataset, licence="CC-BY 4.0")
+    text = card(dataset=dataset, licence="CC-BY 4.0", references=["zenodo.org/records/1", "zenodo.org/records/1"])
     assert "Forty scans of one hospital." in text
-    assert "- zenodo.org/records/1" in text
+    assert text.count("- zenodo.org/records/1\n") == 1
     assert "## Licence\n\nCC-BY 4.0\n" in text

@@ -108,7 +108,7 @@ def _fold(
         folder = dataset_folder("preprocessed", tested.dataset.id)
         number = find_fold(folder, cell.label_rate, cell.seed)
         numbers[tested.dataset.name] = number
-        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"], changes)}
+        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"], changes).as_plans()}
         mass.pop("inference", None)
         inputs.append([_rounded(content | {"mass": mass}), load_fold(folder, number).as_entry()])
     if len(set(numbers.values())) > 1:

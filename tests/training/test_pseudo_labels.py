@@ -1,7 +1,7 @@
 import torch
 
-from mass_nnunet.objectives.pseudo_labels import joined
 from mass_nnunet.training.loaders import UNKNOWN
+from mass_nnunet.training.pseudo_labels import joined
 
 
 def test_teacher_and_atlases_are_joined_where_both_speak():
