@@ -33,7 +33,6 @@ WITHOUT_NAMESAKE = {
     "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),
     "trainers/base/schedule.py": ("trainers/comparisons/test_supervised.py", "stock training on the group's schedule"),
     "trainers/base/single.py": ("trainers/comparisons/test_supervised.py", "a group of one"),
-    "trainers/base/stream.py": ("trainers/test_mass_trainer.py", "a dataset's part of a group's training"),
     "trainers/segmenter.py": ("trainers/test_propagation.py", "it needs a trained group"),
 }
 """A source module whose test has another name: that test, below tests/, and the reason."""
