@@ -7,7 +7,7 @@ DEMO ?= demo
 # Each worker of the tests needs about 1.5 GB of memory.
 WORKERS ?= logical
 
-.PHONY: install demo test lint types docs clean
+.PHONY: install demo test lint docs clean
 
 install: $(VENV)/.installed
 
@@ -29,8 +29,6 @@ test: install lint
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-types: install
 	.ci/types
 
 docs: $(VENV)/.docs
