@@ -1,4 +1,5 @@
 # Every target installs what it needs into .venv the first time, and again when setup.cfg changes.
+# --no-compile: Python compiles what it imports, a small part of what torch installs.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -6,30 +7,28 @@ DEMO ?= demo
 # Each worker of the tests needs about 1.5 GB of memory.
 WORKERS ?= logical
 
-.PHONY: install demo test lint types docs clean
+.PHONY: install demo test lint docs clean
 
 install: $(VENV)/.installed
 
 $(VENV)/.installed: setup.cfg pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[dev]'
 	touch $@
 
 $(VENV)/.docs: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	$(BIN)/python -m pip install --quiet --no-compile --editable '.[docs]'
 	touch $@
 
 demo: install
 	$(BIN)/mass_nnunet demo $(DEMO)
 
 test: install lint
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report term-missing:skip-covered
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadfile --no-loadscope-reorder --cov --cov-report term-missing:skip-covered
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-
-types: install
 	.ci/types
 
 docs: $(VENV)/.docs

@@ -12,6 +12,13 @@ os.environ.update(nnUNet_n_proc_DA="0", nnUNet_def_n_proc="1")
 os.environ.update(OMP_NUM_THREADS="1", GOMP_SPINCOUNT="0")
 
 
+def pytest_collection_modifyitems(items):
+    """Tests on a planned group train on it; those of tests/integration start nnU-Net's own commands."""
+    for item in items:
+        if "integration" in item.path.parts or "planned" in item.fixturenames:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def planned(tmp_path_factory):
     """The group of :mod:`tiny_group`, which no test changes."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from source_tree import ROOT, imports, source_files
+from source_tree import PACKAGES, ROOT, imports, module_name, source_files
 
 OPTIONAL = {"submitit"}
 """Imported by the package only where a user asks for it, and declared as an extra of its own."""
@@ -47,8 +47,9 @@ def distributions() -> dict[str, set[str]]:
 
 def foreign(files: Iterable[Path]) -> set[str]:
     """Top-level modules that files import, neither ours nor the standard library's."""
-    names = {name.split(".")[0] for file in files for name in imports(file)}
-    return {name for name in names if name} - OURS - sys.stdlib_module_names
+    modules = {file: module_name(file) if file.parts[0] in PACKAGES else "" for file in files}
+    names = {name.split(".")[0] for file, module in modules.items() for name in imports(file, module)}
+    return names - OURS - sys.stdlib_module_names
 
 
 def undeclared(files: Iterable[Path], allowed: set[str]) -> set[str]:

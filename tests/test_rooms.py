@@ -4,11 +4,12 @@ The check reads the files' own import statements. import-linter is not used: it 
 package, and three packages lie beside that folder (``package_dir`` in setup.cfg), so their imports stay unseen.
 """
 
+import re
 from pathlib import Path
 
 import pytest
 
-from source_tree import imports, module_name, source_files
+from source_tree import ROOT, imports, module_name, source_files
 
 ROOMS = (
     ("errors",),
@@ -83,6 +84,11 @@ def test_a_room_imports_the_rooms_below_it_only(file):
 
 def test_no_exception_is_stale():
     assert EXCEPTIONS.keys() <= between_rooms()
+
+
+def test_the_documentation_shows_these_rooms():
+    (block,) = re.findall(r"^```\n(errors\n.+?)^```$", (ROOT / "docs/architecture.md").read_text("utf-8"), re.M | re.S)
+    assert tuple(tuple(line.split()) for line in block.splitlines()) == ROOMS
 
 
 def test_every_module_lies_in_a_room_and_every_room_exists():

@@ -64,7 +64,7 @@ def _results(folders: Folders, jobs: Sequence[Job]) -> Markup:
         report.paragraph(
             "One short training of each method with one seed, on synthetic bodies: this shows that the whole path "
             "works, and is no measure of how the methods compare on patients. In so short a training most of the "
-            "difference is due to the optimizers, nnU-Net's SGD and AdamW (docs/method/results.md).",
+            "difference is due to the optimizers, nnU-Net's SGD and AdamW (docs/method/differences.md).",
             "note",
         ),
     )

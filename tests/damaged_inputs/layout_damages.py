@@ -38,8 +38,6 @@ from refused_input import RAW, Damage
 from sound_datasets import IMAGE, SLICE, SOURCES
 
 _NO_TEXT = os.fsdecode(b"src\xff")
-_NO_PLACE = "in its DICOM header, ...: export it again"
-_NO_LABELS = "annotates nothing: get the right file, or remove it to use the scan without labels"
 _OUT = "a path that leads out of it: get it from its authors"
 _NIFTI = "holds no NIfTI file (*.nii.gz, *.nii): give the folder of the"
 _DISK = "make room on the disk"

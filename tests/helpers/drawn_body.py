@@ -1,5 +1,7 @@
 """A label map of which one sees how it is turned, as an array and as a file."""
 
+from pathlib import Path
+
 import numpy as np
 import SimpleITK as sitk
 
@@ -8,7 +10,7 @@ from mass_nnunet.labels import LABELS
 SHAPE = (6, 40, 48)
 
 
-def body():
+def body() -> np.ndarray:
     """Label map (Z, Y, X) in LPS: liver on the patient's right, spleen on the left, in slices 2 to 4."""
     labels = np.zeros(SHAPE, np.uint8)
     labels[2:5, 10:30, 4:18] = LABELS["liver"]
@@ -16,7 +18,7 @@ def body():
     return labels
 
 
-def write_body(path, array, orientation="LPS"):
+def write_body(path: Path, array: np.ndarray, orientation: str = "LPS") -> Path:
     image = sitk.GetImageFromArray(array)
     image.SetSpacing((1.0, 1.0, 5.0))
     sitk.WriteImage(sitk.DICOMOrient(image, orientation), str(path))

@@ -1,12 +1,19 @@
 """Label maps as files, for tests of what scores them."""
 
+from pathlib import Path
+
 import numpy as np
 import SimpleITK as sitk
 
 from masks import SPACING
 
 
-def write_label_map(path, array, spacing=SPACING, origin=(0.0, 0.0, 0.0)):
+def write_label_map(
+    path: Path,
+    array: np.ndarray,
+    spacing: tuple[float, float, float] = SPACING,
+    origin: tuple[float, float, float] = (0.0, 0.0, 0.0),
+) -> Path:
     image = sitk.GetImageFromArray(array.astype(np.uint8))
     image.SetSpacing(spacing[::-1])
     image.SetOrigin(origin)

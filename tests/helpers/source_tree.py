@@ -21,7 +21,7 @@ def source_files() -> list[Path]:
 
 
 def module_name(file: Path) -> str:
-    """``trainers/base/stream.py``: mass_nnunet.trainers.base.stream; an ``__init__.py`` is its package."""
+    """``trainers/base/group.py``: mass_nnunet.trainers.base.group; an ``__init__.py`` is its package."""
     folder, *inner = file.with_suffix("").parts
     return ".".join([PACKAGES[folder], *(part for part in inner if part != "__init__")])
 

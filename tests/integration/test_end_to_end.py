@@ -34,7 +34,7 @@ def root(tmp_path_factory):
             [executable, *TRAIN[1:]], env=environment, stdout=log, stderr=log, start_new_session=True
         )
         latest = root / "results" / MRI / MODEL / "fold_0" / "checkpoint_latest.pth"
-        for _ in range(600):
+        for _ in range(3000):
             if latest.exists() or first.poll() is not None:
                 break
             time.sleep(0.2)
