@@ -1,10 +1,12 @@
-# `make demo` and `make test` install into .venv when they have to, and only then.
+# Every target installs what it needs into .venv the first time, and again when setup.cfg changes.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO ?= demo
+# Each worker of the tests needs about 1.5 GB of memory.
+WORKERS ?= logical
 
-.PHONY: install demo test lint clean
+.PHONY: install demo test lint types docs clean
 
 install: $(VENV)/.installed
 
@@ -13,17 +15,25 @@ $(VENV)/.installed: setup.cfg pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+$(VENV)/.docs: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 demo: install
 	$(BIN)/mass_nnunet demo $(DEMO)
 
 test: install lint
-	$(BIN)/coverage erase
-	$(BIN)/coverage run -m pytest
-	$(BIN)/coverage report
+	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist worksteal --cov --cov-report term-missing:skip-covered
 
 lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
+types: install
+	.ci/types
+
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info .coverage*
+	rm -rf $(VENV) build dist *.egg-info .coverage* .mypy_cache .pytest_cache .ruff_cache

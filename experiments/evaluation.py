@@ -2,16 +2,15 @@
 
     python experiments/evaluation.py
 
-Label maps are drawn at the sizes of a CT and of CHAOS's MRI; predictions are the truth, bent by some millimetres. Both
-get the same files and take turns; the ratios are of medians. A case is what a worker does, reading included; the
-commands are what is typed, start included. Times are of the processor, which other users of the machine disturb less
-than the clock.
+Synthetic label maps have the sizes of a CT and of CHAOS's MRI; predictions are the truth, deformed by some millimetres.
+Both programs get the same files in turn; the ratios are those of the medians. A case is what a worker does, reading
+included; the commands are what a user types, start included. Times are processor times, which other users of the
+machine disturb less than they disturb the clock. Runs on Linux and macOS: Windows does not tell what a child used.
 """
 
 import argparse
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 import numpy as np
 import SimpleITK as sitk
@@ -30,10 +30,13 @@ from mass_nnunet.evaluation.scores import evaluate_case
 from mass_nnunet.labels import LABELS
 from mass_nnunet.phantom.patient import draw_patient
 
+if TYPE_CHECKING:
+    import resource  # Windows has none
+
 SIZES = {"CT": (100, 512, 512), "MRI": (36, 256, 256)}
-DRAWN = {"CT": (50, 256, 256), "MRI": (36, 256, 256)}  # what is magnified to the sizes
+SYNTHETIC = {"CT": (50, 256, 256), "MRI": (36, 256, 256)}  # label maps that are magnified to the sizes
 BEND = 3.0
-"""Deviation of the control points of the field that bends a prediction, in mm."""
+"""Standard deviation of the control points of the displacement field that deforms a prediction, in mm."""
 OURS = [sys.executable, "-m", "mass_nnunet.cli", "evaluate"]
 STOCK = "from nnunetv2.evaluation.evaluate_predictions import evaluate_simple_entry_point as run; run()"
 
@@ -43,16 +46,16 @@ def draw(folder: Path, modality: str, cases: int) -> None:
     for part in ("truth", "predictions"):
         (folder / part).mkdir(parents=True)
     for case in range(cases):
-        scan = next(iter(draw_patient(0, case, modality, DRAWN[modality]).scans.values()))
-        drawn = sitk.GetImageFromArray(scan.organs)
-        drawn.SetSpacing(scan.spacing)
-        bend = sitk.BSplineTransformInitializer(drawn, [6, 6, 6])
+        scan = next(iter(draw_patient(0, case, modality, SYNTHETIC[modality]).scans.values()))
+        label = sitk.GetImageFromArray(scan.organs)
+        label.SetSpacing(scan.spacing)
+        bend = sitk.BSplineTransformInitializer(label, [6, 6, 6])
         bend.SetParameters(np.random.default_rng(case).normal(0, BEND, len(bend.GetParameters())).tolist())
-        factors = [new // old for new, old in zip(SIZES[modality], DRAWN[modality], strict=True)]
+        factors = [new // old for new, old in zip(SIZES[modality], SYNTHETIC[modality], strict=True)]
         for part, transform in (("truth", sitk.Transform()), ("predictions", bend)):
-            label = sitk.Resample(drawn, drawn, transform, sitk.sitkNearestNeighbor)
-            label = sitk.Expand(label, factors[::-1], sitk.sitkNearestNeighbor)
-            sitk.WriteImage(label, str(folder / part / f"{case}.nii.gz"), True)
+            made = sitk.Resample(label, label, transform, sitk.sitkNearestNeighbor)
+            made = sitk.Expand(made, factors[::-1], sitk.sitkNearestNeighbor)
+            sitk.WriteImage(made, str(folder / part / f"{case}.nii.gz"), True)
     content = json.dumps({"labels": LABELS, "file_ending": ".nii.gz"})
     (folder / "predictions" / "dataset.json").write_text(content)
 
@@ -91,7 +94,7 @@ def compare_commands(folder: Path, repeats: int, processes: int) -> None:
     print(f"  largest process: ours {_gigabytes(ours):.2f} GB, nnU-Net {_gigabytes(stock):.2f} GB")
 
 
-def _run(command: list[str]) -> resource.struct_rusage:
+def _run(command: list[str]) -> "resource.struct_rusage":
     """Run it to its end; returns what it and its workers used."""
     with tempfile.TemporaryFile() as printed:
         process = subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT)
@@ -102,7 +105,7 @@ def _run(command: list[str]) -> resource.struct_rusage:
     return usage
 
 
-def _gigabytes(usages: list[resource.struct_rusage]) -> float:
+def _gigabytes(usages: "list[resource.struct_rusage]") -> float:
     return max(usage.ru_maxrss for usage in usages) / 1e6
 
 

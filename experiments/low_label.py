@@ -4,10 +4,10 @@
     python experiments/low_label.py work_full --real ../shared/data/chaos_t2_mr \\
         --patch-size 32 256 256 --size 32 256 256 --features 32 --epochs 200 --iterations 250 --device cuda
 
-The trainings are cells of `mass_nnunet benchmark` (mass_nnunet/benchmark/): started again with the same options it goes
-on where it stopped, and once --prepare-only has run, several may be started at a time. The data, the models and the
-scores lie in the folder; the table is printed after each seed of each group and written to table.md, and a group
-becomes a page by `mass_nnunet benchmark report work/phantom/benchmark`.
+The trainings are cells of `mass_nnunet benchmark` (mass_nnunet/benchmark/). Started again with the same options, the
+script goes on where it stopped; once --prepare-only has run, several may be started at a time. The data, the models and
+the scores lie in the folder. The table is printed after each seed of each group and written to table.md;
+`mass_nnunet benchmark report work/phantom/benchmark` makes a page of a group.
 """
 
 import argparse
@@ -34,7 +34,7 @@ DEFAULT_METHODS = (
 
 
 def grid_of(group: Path, args: argparse.Namespace) -> Grid:
-    """What is run of a group, and tested: the drawn CT beside real MRI was tested with the phantom."""
+    """The grid of a group. The synthetic CT beside real MRI is not tested again: it was with the phantom."""
     return Grid(
         datasets=tuple(int(ident) for ident in (IDS if group.name == PHANTOM else IDS[1:])),
         methods=tuple(args.methods),
@@ -59,19 +59,19 @@ def main() -> None:
         "--real-label-rates", type=float, nargs="+", default=(0.15,), help="default: 0.15, 2 of the 11 real MRIs"
     )
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--train-scans", type=int, default=20, help="drawn, of each modality")
+    parser.add_argument("--train-scans", type=int, default=20, help="synthetic scans of each modality")
     parser.add_argument("--val-scans", type=int, default=2)
     parser.add_argument("--test-scans", type=int, default=12)
-    parser.add_argument("--size", type=int, nargs=3, default=(32, 128, 128), help="of drawn scans, voxels z y x")
-    parser.add_argument("--phantom-seed", type=int, default=0, help="another one draws other patients")
+    parser.add_argument("--size", type=int, nargs=3, default=(32, 128, 128), help="of synthetic scans, voxels z y x")
+    parser.add_argument("--phantom-seed", type=int, default=0, help="another one makes other patients")
     parser.add_argument("--patch-size", type=int, nargs=3, default=(16, 48, 48))
     parser.add_argument("--features", type=int, default=8)
     parser.add_argument("--epochs", type=int, default=16)
     parser.add_argument("--iterations", type=int, default=25)
     parser.add_argument("--device", default="cpu", choices=DEVICES)
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")
-    parser.add_argument("-np", type=int, default=2, help="processes that draw and preprocess")
-    parser.add_argument("--prepare-only", action="store_true", help="draw, convert, split and plan, and no more")
+    parser.add_argument("-np", type=int, default=2, help="processes that make scans and preprocess")
+    parser.add_argument("--prepare-only", action="store_true", help="only make the phantom, convert, split and plan")
     args = parser.parse_args()
     with exit_on_user_error():
         groups = prepare(args.root.resolve(), args)

@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,8 +25,9 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from groups import IDS, nnunet_folders
+from mass_nnunet.batch import Scans, StepContext, Targets
 from mass_nnunet.hyperparameters import INFERENCES
-from mass_nnunet.objectives.mass import Objective
+from mass_nnunet.objectives.mass import MASSObjective
 from mass_nnunet.trainers import MASSTrainer
 
 STOCK, MASS = "SupervisedTrainer", "MASSTrainer"
@@ -59,8 +61,8 @@ def cycle_of(trainer: nnUNetTrainer) -> list[dict]:
     """Batches of the trainer's own sizes, until the first size comes again."""
     sizes = [trainer.batch_size]
     if isinstance(trainer, MASSTrainer):
-        layout = trainer.module.layout
-        between = trainer.hyperparameters["unlabelled_every"] - 1 if layout.unlabelled else 0
+        layout = trainer.layout
+        between = trainer.hyperparameters.unlabelled_every - 1 if layout.unlabelled else 0
         sizes = [layout.scans, *[layout.modalities * layout.labelled] * between]
     return [random_batch(scans, trainer, trainer.configuration_manager.patch_size) for scans in sizes]
 
@@ -69,7 +71,7 @@ def phases_of(trainer: nnUNetTrainer) -> dict[float, float]:
     """Times t/T in a training that stand for all of it, and for what share each: until the ramp ends MASS does more."""
     if not isinstance(trainer, MASSTrainer) or trainer.module.correspondence is None:
         return {1.0: 1.0}
-    ramp = trainer.hyperparameters["ramp"]
+    ramp = trainer.hyperparameters.ramp
     return {0.0: ramp, 1.0: 1 - ramp}
 
 
@@ -77,7 +79,7 @@ def steps_of(trainer: nnUNetTrainer, cycle: Sequence[dict], progress: float) -> 
     """A training step on each batch, at the time ``progress``."""
 
     def action() -> None:
-        trainer.loss.progress = progress
+        trainer.current_epoch = round(progress * trainer.num_epochs)
         for batch in cycle:
             trainer.train_step(batch)
 
@@ -120,7 +122,7 @@ def predictions(repeats: int, device: torch.device) -> None:
     network = mass.module
     network.active = (0,)
     patch, classes = mass.configuration_manager.patch_size, mass.label_manager.num_segmentation_heads
-    capacity = mass.hyperparameters["atlases"]
+    capacity = mass.hyperparameters.atlases
     network.atlases.put(0, list(torch.randn(capacity, 1, *patch)), list(torch.randint(0, classes, (capacity, *patch))))
 
     def predict(trainer: nnUNetTrainer, mirror: bool, inference: str | None = None) -> Callable[[], object]:
@@ -164,7 +166,7 @@ def scaling(repeats: int, device: torch.device) -> None:
 
 
 def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch.device) -> Callable[[], object]:
-    """Of a network for so many modalities; the trainer gives the loss and the rest of the plans."""
+    """A pass of a network for so many modalities; the trainer gives the loss and the rest of the plans."""
     plans = deepcopy(trainer.plans_manager.plans)
     plans["mass"]["modalities"] = [{"name": name, "dataset": ""} for name in "ABCD"[:modalities]]
     plans["mass"]["modality"] = "A"
@@ -172,21 +174,22 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
     network = trainer.build_network_architecture(PlansManager(plans), trainer.configuration_manager, 1, heads)
     network = network.to(device).train()
     network.active = tuple(range(modalities))
-    loss = Objective(trainer.loss.supervised, network.layout, heads, trainer.hyperparameters)
-    shape = (modalities * network.layout.unlabelled, heads, *patch)
-    loss.taught = torch.randn(shape, device=device).softmax(1)
-    batch = random_batch(network.layout.scans, trainer, patch)
-    scans, labels = batch["data"].to(device), [label.to(device) for label in batch["target"]]
+    loss = MASSObjective(trainer.loss.supervised, heads, trainer.hyperparameters)
+    layout = replace(trainer.layout, modalities=modalities)
+    pseudo_labels = torch.randn((modalities * layout.unlabelled, heads, *patch), device=device).softmax(1)
+    batch = random_batch(layout.scans, trainer, patch)
+    scans = Scans(batch["data"].to(device), layout)
+    target = Targets([label.to(device) for label in batch["target"]], StepContext(layout, 0.0, pseudo_labels))
 
     def action() -> None:
         network.zero_grad()
-        loss(network(scans), labels).backward()
+        loss(network(scans), target).backward()
 
     return action
 
 
 def peak_memory(device: torch.device, root: Path) -> None:
-    """Of two training steps of each kind, each method in a process of its own."""
+    """Peak memory of two training steps of each kind, each method in a process of its own."""
     print("peak memory of a training")
     for name in (STOCK, MASS):
         words = [sys.executable, __file__, str(root), "--device", str(device), "--peak", name]

@@ -1,4 +1,4 @@
-"""The table of the benchmark: mean Dice, deviation between seeds, and a paired test against MASSTrainer."""
+"""The table of low_label.py: mean Dice, its standard deviation over the seeds, a paired test against MASSTrainer."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,9 +11,9 @@ from mass_nnunet.evaluation.statistics import compare
 from mass_nnunet.hyperparameters import INFERENCES
 
 OUTPUT = "benchmark"
-"""Of a group's grid, in the group's folder."""
+"""Output folder of a group's grid, in the group's folder."""
 REFERENCE = "MASSTrainer"
-"""That all others are compared with, by all that it was asked to predict by (the last of INFERENCES)."""
+"""All others are compared with this method, and with the last of INFERENCES that it was asked to predict by."""
 _SETTING = ["data", "label_rate", "modality"]
 
 

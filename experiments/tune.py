@@ -23,7 +23,7 @@ from groups import nnunet_folders
 from mass_nnunet import trainers
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.errors import UserError, exit_on_user_error
-from mass_nnunet.evaluation.scores import dice
+from mass_nnunet.evaluation.metrics import dice
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.trainers.base.group import GroupTrainer
 
@@ -64,17 +64,17 @@ def train(trainer: nnUNetTrainer) -> float:
     return float(np.mean(times))
 
 
-def score(stream: nnUNetTrainer, network: nn.Module, mirroring: tuple | None) -> list[float]:
+def score(trainer: nnUNetTrainer, network: nn.Module, mirroring: tuple | None) -> list[float]:
     """Mean Dice of each organ over the test scans of one dataset."""
-    plans, configuration = stream.plans_manager, stream.configuration_manager
-    predictor = nnUNetPredictor(device=stream.device, use_mirroring=mirroring is not None, allow_tqdm=False)
-    predictor.manual_initialization(network, plans, configuration, None, stream.dataset_json, "", mirroring)
+    plans, configuration = trainer.plans_manager, trainer.configuration_manager
+    predictor = nnUNetPredictor(device=trainer.device, use_mirroring=mirroring is not None, allow_tqdm=False)
+    predictor.manual_initialization(network, plans, configuration, None, trainer.dataset_json, "", mirroring)
     preprocessor = configuration.preprocessor_class(verbose=False)
     raw = dataset_folder("raw", int(plans.dataset_name[7:10]))
     rows = []
     for label in sorted((raw / "labelsTs").glob("*.nii.gz")):
         image = raw / "imagesTs" / label.name.replace(".nii.gz", "_0000.nii.gz")
-        scan, truth, _ = preprocessor.run_case([str(image)], str(label), plans, configuration, stream.dataset_json)
+        scan, truth, _ = preprocessor.run_case([str(image)], str(label), plans, configuration, trainer.dataset_json)
         with torch.no_grad():
             logits = predictor.predict_sliding_window_return_logits(torch.as_tensor(scan))
         predicted = logits.argmax(0).cpu().numpy()
@@ -91,11 +91,11 @@ def scores_of(trainer: nnUNetTrainer) -> dict[str, list[float]]:
         return {trainer.plans_manager.dataset_name: score(trainer, trainer.network, mirroring)}
     network, scores = trainer.module, {}
     kinds = getattr(network, "inferences", ("segmentation",))
-    for modality, stream in enumerate(trainer.streams):
+    for modality, one in enumerate(trainer.dataset_trainers):
         trainer.activate([modality])
         for network.inference in kinds:
-            name = f"{stream.plans_manager.dataset_name} {network.inference}"
-            scores[name] = score(stream, network, mirroring)
+            name = f"{one.plans_manager.dataset_name} {network.inference}"
+            scores[name] = score(one, network, mirroring)
     return scores
 
 

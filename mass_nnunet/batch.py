@@ -1,59 +1,44 @@
-"""How a training batch is composed, and which of its scans is the atlas of which."""
+"""The layout of a training batch, and what travels with a batch through one training step.
 
-from dataclasses import dataclass, field
+Everything here is frozen and passed on: trainer, network and objective of a step see the same layout, and none can
+change it under another.
+"""
+
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 
-@dataclass
+@dataclass(frozen=True)
 class Layout:
-    """A batch of S = N (L + U) scans: modality by modality, L labelled scans and then U unlabelled ones.
+    """A batch of S = N (L + U) scans: modality by modality, L annotated scans and then U unlabelled ones.
 
-    Of each modality's scans the last labelled one is the atlas, for targets of its own modality and of another one;
-    all others are targets, T = N (L - 1 + U) in all. With L = 1 the one labelled scan is both, and T = S.
+    The atlas of each modality is its last annotated scan, for targets of its own modality and of another one. All other
+    scans are targets, T = N (L - 1 + U) in all. With L = 1 the annotated scan is both atlas and target, and T = S.
 
     Args:
         modalities: N.
-        labelled: L, scans with labels of each modality.
-        unlabelled: U, scans without; :meth:`turn` may make it a batch that has none.
+        labelled: L, annotated scans of each modality.
+        unlabelled: U, scans of each modality without annotation.
+        offset: modality m takes its other-modality atlas from modality (m + offset) mod N.
+        registered: whether atlases are registered to the targets of this batch.
     """
 
     modalities: int
     labelled: int
     unlabelled: int
-    # Which other modality lends the atlas: m + offset.
     offset: int = 1
-    # The offset of the last batch with so many unlabelled scans.
-    _last: dict[int, int] = field(default_factory=dict, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        # U of a batch that has all.
-        self._most = self.unlabelled
-        # Whether the batch's atlases are to be registered.
-        self.registered = True
+    registered: bool = True
 
     @property
     def scans(self) -> int:
         """S, scans in a batch."""
         return self.modalities * (self.labelled + self.unlabelled)
 
-    def turn(self, scans: int, *, sparing: bool = False) -> None:
-        """Become the layout of the next batch, of S scans: not all have unlabelled ones.
-
-        Another modality lends the atlas than in the last batch of this kind, so that with N > 2 all pairs are met.
-
-        Args:
-            scans: S.
-            sparing: a batch without unlabelled scans, where others have some, is not to be registered.
-        """
-        self.unlabelled = scans // self.modalities - self.labelled
-        self.registered = not sparing or self.unlabelled == self._most
-        self.offset = self._last.get(self.unlabelled, 0) % (self.modalities - 1) + 1
-        self._last[self.unlabelled] = self.offset
-
     def pairs(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Indices into the batch, (T,) each: targets, their atlases of the same modality and those of another one."""
+        """Indices into the batch, (T,) each: targets, their same-modality atlases and their other-modality atlases."""
         share, atlas = self.labelled + self.unlabelled, self.labelled - 1
         target, same, other = [], [], []
         for modality in range(self.modalities):
@@ -63,9 +48,86 @@ class Layout:
                     target.append(modality * share + scan)
                     same.append(modality * share + atlas)
                     other.append(lender * share + atlas)
-        return tuple(torch.tensor(indices, device=device) for indices in (target, same, other))
+        first, second, third = (torch.tensor(indices, device=device) for indices in (target, same, other))
+        return first, second, third
 
     def is_labelled(self, device: torch.device) -> Tensor:
-        """(S,) boolean: which scans of the batch have labels."""
+        """(S,) boolean: which scans of the batch are annotated."""
         share = torch.arange(self.labelled + self.unlabelled, device=device) < self.labelled
         return share.repeat(self.modalities)
+
+
+class LayoutSequence:
+    """The layouts of consecutive batches, of which not all have unlabelled scans.
+
+    From one batch to the next of its kind another modality lends the atlas, so that with N > 2 all pairs are met.
+
+    Args:
+        whole: layout of a batch that has all of its scans.
+    """
+
+    def __init__(self, whole: Layout) -> None:
+        self.whole = whole
+        self._last_offset: dict[int, int] = {}  # by U
+
+    def next(self, scans: int, *, sparing: bool = False) -> Layout:
+        """Layout of the next batch.
+
+        Args:
+            scans: S; the loaders decide which batches have unlabelled scans, and several workers load.
+            sparing: whether a batch without unlabelled scans, where others have some, is left unregistered.
+        """
+        n, labelled = self.whole.modalities, self.whole.labelled
+        unlabelled = scans // n - labelled
+        offset = 1 if n == 1 else self._last_offset.get(unlabelled, 0) % (n - 1) + 1
+        self._last_offset[unlabelled] = offset
+        return Layout(n, labelled, unlabelled, offset, registered=not sparing or unlabelled == self.whole.unlabelled)
+
+
+@dataclass(frozen=True)
+class StepContext:
+    """What the objective of one training step is told besides the network's output and the labels.
+
+    Attributes:
+        layout: of the batch.
+        progress: t/T, the share of the training that is done, from 0 to 1.
+        pseudo_labels: probabilities (N U, K, Z, Y, X) of the unlabelled scans, without gradient; None where they teach
+            nothing.
+    """
+
+    layout: Layout
+    progress: float
+    pseudo_labels: Tensor | None = None
+
+
+class Scans(NamedTuple):
+    """The input of a network that registers scans within a batch.
+
+    Attributes:
+        images: (S, C, Z, Y, X).
+        layout: of the batch.
+    """
+
+    images: Tensor
+    layout: Layout
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Scans":
+        """The same on another device; nnU-Net's training step calls it."""
+        return self._replace(images=self.images.to(device, non_blocking=non_blocking))
+
+
+class Targets(NamedTuple):
+    """What an objective compares the output of a training step with. A validation step has plain labels instead.
+
+    Attributes:
+        labels: from fine to coarse, each (S, 1, Z_s, Y_s, X_s), and whatever a method's loader adds to them. Those of
+            unlabelled scans are labels that atlases propagated, or unknown.
+        context: of the step.
+    """
+
+    labels: list[Tensor]
+    context: StepContext
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Targets":
+        """The same on another device; nnU-Net's training step calls it."""
+        return self._replace(labels=[scale.to(device, non_blocking=non_blocking) for scale in self.labels])

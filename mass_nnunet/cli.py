@@ -11,7 +11,7 @@ from .errors import UserError
 # A command's module is imported only when that command is asked for: `mass_nnunet env` must not wait for torch.
 COMMANDS = {
     "env": ("mass_nnunet.runtime.env", "print the export lines that nnU-Net needs"),
-    "phantom": ("mass_nnunet.phantom.command", "draw CT and MRI abdomens in the native layouts of BTCV and CHAOS"),
+    "phantom": ("mass_nnunet.phantom.command", "make synthetic CT and MRI abdomens in the layouts of BTCV and CHAOS"),
     "convert": (
         "mass_nnunet.dataset_conversion.command",
         "turn public datasets and any NIfTI files into nnU-Net raw datasets",

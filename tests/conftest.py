@@ -1,4 +1,4 @@
-"""Tests run on the CPU, with few threads, and never in the user's nnU-Net folders."""
+"""Tests run on the CPU, with one thread for each process, and never in the user's nnU-Net folders."""
 
 import os
 import shutil
@@ -8,6 +8,8 @@ import pytest
 for variable in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results", "nnUNet_extTrainer"):
     os.environ.pop(variable, None)
 os.environ.update(nnUNet_n_proc_DA="0", nnUNet_def_n_proc="1")
+# As many workers as cores: more threads would only wait for each other. To be set before torch is imported.
+os.environ.update(OMP_NUM_THREADS="1", GOMP_SPINCOUNT="0")
 
 
 @pytest.fixture(scope="session")

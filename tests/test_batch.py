@@ -1,7 +1,9 @@
+from dataclasses import FrozenInstanceError
+
 import pytest
 import torch
 
-from mass_nnunet.batch import Layout
+from mass_nnunet.batch import Layout, LayoutSequence, Scans, StepContext, Targets
 
 CPU = torch.device("cpu")
 
@@ -39,20 +41,19 @@ def test_pairs_grow_linearly_with_the_modalities():
 
 
 def test_each_modality_lends_to_every_other_with_unlabelled_scans_and_without():
-    layout = Layout(3, 2, 1)
+    layouts = LayoutSequence(Layout(3, 2, 1))
     lenders = {0: [], 1: []}
     for scans in (9, 6, 9, 6, 9, 9, 6):
-        layout.turn(scans)
+        layout = layouts.next(scans)
         assert layout.scans == scans
         lenders[layout.unlabelled].append(layout.offset)
     assert lenders == {1: [1, 2, 1, 2], 0: [1, 2, 1]}
 
 
 def test_of_two_modalities_the_other_one_lends():
-    layout = Layout(2, 2, 1)
+    layouts = LayoutSequence(Layout(2, 2, 1))
     for scans in (6, 4, 6):
-        layout.turn(scans)
-        assert layout.offset == 1
+        assert layouts.next(scans).offset == 1
 
 
 @pytest.mark.parametrize(
@@ -65,6 +66,32 @@ def test_of_two_modalities_the_other_one_lends():
     ],
 )
 def test_which_batches_are_registered(unlabelled, scans, sparing, registered):
-    layout = Layout(2, 2, unlabelled)
-    layout.turn(scans, sparing=sparing)
-    assert layout.registered == registered
+    layouts = LayoutSequence(Layout(2, 2, unlabelled))
+    assert layouts.next(scans, sparing=sparing).registered == registered
+
+
+def test_one_modality_has_layouts_without_a_lender():
+    layout = LayoutSequence(Layout(1, 2, 1)).next(3)
+    assert layout == Layout(1, 2, 1)
+    target, same, _ = layout.pairs(CPU)
+    assert target.tolist() == [0, 2]
+    assert same.tolist() == [1, 1]
+
+
+def test_a_layout_cannot_change_under_those_who_share_it():
+    with pytest.raises(FrozenInstanceError):
+        Layout(2, 2, 1).unlabelled = 0
+    with pytest.raises(FrozenInstanceError):
+        StepContext(Layout(2, 2, 1), 0.0).progress = 1.0
+
+
+def test_scans_and_targets_move_as_a_whole():
+    meta = torch.device("meta")
+    layout = Layout(1, 1, 0)
+    scans = Scans(torch.zeros(1, 1, 2, 2, 2), layout).to(meta, non_blocking=True)
+    assert scans.images.device == meta
+    assert scans.layout is layout
+    context = StepContext(layout, 0.5)
+    targets = Targets([torch.zeros(1), torch.zeros(2)], context).to(meta, non_blocking=True)
+    assert [label.device for label in targets.labels] == [meta, meta]
+    assert targets.context is context

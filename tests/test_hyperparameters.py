@@ -1,14 +1,17 @@
+from dataclasses import FrozenInstanceError, fields
+
 import pytest
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import DEFAULTS, complete, learning_rate
+from mass_nnunet.hyperparameters import CHOICES, Hyperparameters, Weights, complete, learning_rate
 
 
 def test_gaps_are_filled_and_the_defaults_stay():
     result = complete({"weights": {"semantic": 9.0}, "confidence": 0.5})
-    assert result["weights"] == DEFAULTS["weights"] | {"semantic": 9.0}
-    assert result["confidence"] == 0.5
-    assert DEFAULTS["weights"]["semantic"] != 9.0
+    assert result.weights == Weights(semantic=9.0)
+    assert result.confidence == 0.5
+    assert complete() == Hyperparameters()
+    assert complete().weights.semantic != 9.0
 
 
 @pytest.mark.parametrize("given", [{"weigths": {}}, {"weights": {"semantics": 1.0}}])
@@ -41,4 +44,19 @@ def test_a_ramp_that_cannot_be_is_named(ramp):
 
 
 def test_later_changes_win():
-    assert complete({"confidence": 0.1}, {"confidence": 0.2})["confidence"] == 0.2
+    assert complete({"confidence": 0.1}, {"confidence": 0.2}).confidence == 0.2
+
+
+def test_the_plans_hold_every_field_and_give_it_back():
+    plans = complete({"similarity": "mind", "anatomical": "kl", "weights": {"similarity": 3.0}}).as_plans()
+    assert plans["similarity"] == "mind"
+    assert plans["anatomical"] == "kl"
+    assert plans["weights"]["similarity"] == 3.0
+    assert len(plans) == len(fields(Hyperparameters))
+    assert set(CHOICES) < set(plans)
+    assert complete(plans).as_plans() == plans
+
+
+def test_they_cannot_change_by_accident():
+    with pytest.raises(FrozenInstanceError):
+        complete().ramp = 0.5

@@ -11,7 +11,7 @@ CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
 
 SCAC = {"weights": CONSISTENCIES, "correspondence_gradient": 0.1, "organ_contrast": 0.0}
 """With the gradient without which they would not reach the features that the modalities share, and, as in the paper,
-without organs of another contrast: MASSTrainerNoOrganContrast is what they are compared with."""
+without random organ contrast: MASSTrainerNoOrganContrast is what they are compared with."""
 
 SUPERVISED = {"correspondence_channels": 0, "unlabelled_per_step": 0, "weights": {"teaching": 0.0}}
 """Without what learns from unlabelled scans or atlases."""
@@ -25,27 +25,27 @@ class DualStreamTrainer(MASSTrainer):
 
 
 class DualStreamTrainerOrganContrast(MASSTrainer):
-    """DualStreamTrainer with MASSTrainer's own augmentation, which changes the contrast of organs."""
+    """DualStreamTrainer with MASSTrainer's random organ contrast."""
 
     CHANGES: ClassVar = SUPERVISED
     inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
 
 
 class MASSTrainerNoOrganContrast(MASSTrainer):
-    """The organs of labelled scans keep their contrast: nnU-Net's augmentation alone."""
+    """MASSTrainer without random organ contrast: nnU-Net's augmentation alone."""
 
     CHANGES: ClassVar = {"organ_contrast": 0.0}
 
 
 class MASSTrainerNoAtlas(MASSTrainer):
-    """Two streams, and pseudo-labels of the segmentation head alone."""
+    """MASSTrainer without correspondence head and atlases: pseudo-labels of the segmentation head alone."""
 
     CHANGES: ClassVar = {"correspondence_channels": 0}
     inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
 
 
 class MASSTrainerNoTeaching(MASSTrainer):
-    """The branches do not teach each other."""
+    """MASSTrainer without mutual teaching."""
 
     CHANGES: ClassVar = {"weights": {"teaching": 0.0}}
 

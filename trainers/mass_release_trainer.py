@@ -5,10 +5,11 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
+from mass_nnunet.batch import Scans, StepContext
 from mass_nnunet.losses.overlap import one_hot, soft_dice, soft_dice_loss
 from mass_nnunet.networks.blocks import cpu_autocast
 from mass_nnunet.networks.mass import GroupOutput, MASSNet
-from mass_nnunet.objectives.mass import Objective
+from mass_nnunet.objectives.mass import MASSObjective
 from mass_nnunet.registration.fields import upsample, warp
 
 from .ablations import CONSISTENCIES
@@ -16,7 +17,7 @@ from .base.blueprint import Blueprint
 from .mass_trainer import MASSTrainer
 
 
-class ReleaseObjective(Objective):
+class ReleaseObjective(MASSObjective):
     """Terms of labels have a value but no gradient: labels are warped as integers, and compared detached.
 
     What is left to learn from are the similarity, the smoothness and the anatomical consistency, which see no label.
@@ -27,17 +28,17 @@ class ReleaseObjective(Objective):
         # There is no segmentation head in the released code. Of weight 0, and not left out, as DDP wants a gradient.
         self.weights = self.weights | {"supervised": 0.0}
 
-    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], pseudo: Tensor | None) -> dict[str, Tensor]:
-        terms = super()._atlas_branch(output, labels, pseudo)
-        target, same, other = self.layout.pairs(output.scans.device)
-        outlined = self.layout.is_labelled(output.scans.device)[target]
+    def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
+        terms = super()._atlas_branch(output, labels, context)
+        target, same, other = context.layout.pairs(output.scans.device)
+        annotated = context.layout.is_labelled(output.scans.device)[target]
         with torch.no_grad():
             integers = labels[0][torch.cat([same, other])].float()
             # Between 0 and 4 lie 1, 2 and 3: at its border a warped liver wears a rim of other organs.
             warped = warp(integers, upsample(output.fields, integers.shape[2:])).round()
             propagated = one_hot(warped, self.classes)
-            truth = one_hot(labels[0][target[outlined]], self.classes).repeat(2, 1, 1, 1, 1)
-            terms["atlas"] = 1 - soft_dice(propagated[outlined.repeat(2)], truth).mean()
+            truth = one_hot(labels[0][target[annotated]], self.classes).repeat(2, 1, 1, 1, 1)
+            terms["atlas"] = 1 - soft_dice(propagated[annotated.repeat(2)], truth).mean()
             terms["semantic"] = soft_dice_loss(*propagated.chunk(2))
         return terms
 
@@ -65,7 +66,7 @@ class MASSReleaseTrainer(MASSTrainer):
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,
-        # Organs with another contrast would tell where the labels are.
+        # Random organ contrast would tell where the labels are.
         "organ_contrast": 0.0,
         "correspondence_gradient": 1.0,
         # What the network alone makes of its dead terms is the question.
@@ -84,14 +85,15 @@ class MASSReleaseTrainer(MASSTrainer):
 
     def _build_loss(self) -> ReleaseObjective:
         classes = self.label_manager.num_segmentation_heads
-        return ReleaseObjective(super()._build_loss().supervised, self.layout, classes, self.hyperparameters)
+        return ReleaseObjective(super()._build_loss().supervised, classes, self.hyperparameters)
 
 
-def through_the_wrong_encoder(network: MASSNet, _: tuple, output: GroupOutput | Tensor | list) -> GroupOutput | None:
+def through_the_wrong_encoder(network: MASSNet, inputs: tuple, output: object) -> GroupOutput | None:
     """A forward hook: the warped features become those of the warped image, encoded as one of the target's modality."""
     if not isinstance(output, GroupOutput):
         return None
-    target, _, other = network.layout.pairs(output.scans.device)
+    scans: Scans = inputs[0]
+    target, _, other = scans.layout.pairs(output.scans.device)
     fields = upsample(output.fields[len(target) :], output.scans.shape[2:])
     # Targets are in the order of the modalities and in equal shares, so that each meets the encoder of its own.
     with cpu_autocast(output.scans.device):

@@ -1,4 +1,4 @@
-"""A network in the course of a training labels preprocessed scans."""
+"""Labels of preprocessed scans by a network that is still in training."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from mass_nnunet.networks.mass import MASSNet
 
-from .base.stream import StreamTrainer
+from .base.dataset import DatasetTrainer
 
 
 @contextmanager
 def predicting(network: MASSNet, modality: int, inference: str) -> Iterator[None]:
-    """For as long as it takes, a network in evaluation mode is one of this modality, and predicts by ``inference``."""
+    """Let a network in evaluation mode be one of this modality and predict by ``inference``, as long as it takes."""
     before = network.active, network.inference
     network.active, network.inference = (modality,), inference
     try:
@@ -23,22 +23,22 @@ def predicting(network: MASSNet, modality: int, inference: str) -> Iterator[None
         network.active, network.inference = before
 
 
-def segmenter(stream: StreamTrainer, network: MASSNet, modality: int) -> Callable[[np.ndarray], np.ndarray]:
-    """What makes labels (Z, Y, X) of preprocessed scans (C, Z, Y, X), by the head and nnU-Net's sliding window.
+def segmenter(trainer: DatasetTrainer, network: MASSNet, modality: int) -> Callable[[np.ndarray], np.ndarray]:
+    """A function from preprocessed scans (C, Z, Y, X) to labels (Z, Y, X), by the head and nnU-Net's sliding window.
 
     Args:
-        stream: of the modality.
+        trainer: of the modality's dataset.
         network: in evaluation mode, without deep supervision.
         modality: its index.
     """
     predictor = nnUNetPredictor(
         use_mirroring=False,
-        perform_everything_on_device=stream.device.type == "cuda",
-        device=stream.device,
+        perform_everything_on_device=trainer.device.type == "cuda",
+        device=trainer.device,
         allow_tqdm=False,
     )
-    plans, configuration = stream.plans_manager, stream.configuration_manager
-    predictor.manual_initialization(network, plans, configuration, None, stream.dataset_json, "", None)
+    plans, configuration = trainer.plans_manager, trainer.configuration_manager
+    predictor.manual_initialization(network, plans, configuration, None, trainer.dataset_json, "", None)
 
     def segment(scan: np.ndarray) -> np.ndarray:
         with predicting(network, modality, "segmentation"):

@@ -1,4 +1,4 @@
-"""``mass_nnunet benchmark``: run a grid, see how far it is, and report what came of it."""
+"""``mass_nnunet benchmark``: run a grid of trainings, show its state, and report its results."""
 
 import argparse
 from collections.abc import Sequence
@@ -25,14 +25,14 @@ A grid is a YAML file:
     label_rates: [0.1, 0.5]
     seeds: [0, 1, 2]
     output: benchmark                # beside this file
-    plans: MASSPlans                 # this and those below are the defaults
+    plans: MASSPlans                 # this and the following are the defaults
     configuration: 3d_fullres
     device: cuda
-    inference: [segmentation]        # and adapted, atlas, fused: all that are named, of methods that have them
-    note: ""                         # what a reader of the report should know first
+    inference: [segmentation]        # also adapted, atlas, fused, for the methods that have them
+    note: ""                         # the first sentence of the report
 
-Its cells are done in any order by as many workers as are started, on any machine that sees the output folder. What is
-done is not done again, and what was interrupted goes on.
+A cell is one training with its predictions and scores. Any number of workers does the cells, on any machine that has
+the output folder. A cell that is done is not repeated, and one that was interrupted continues.
 """
 
 
@@ -41,47 +41,54 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     for name, act, text in (
         ("run", _run, "train, predict and score all cells that are not done"),
-        ("status", _status, "what is done, running, failed and waiting, and how long is left"),
-        ("report", _report, "write one HTML page of the results, and its tables and figures beside it"),
+        ("status", _status, "show which cells are done, running, failed or waiting, and the time left"),
+        ("report", _report, "write an HTML page of the results, and its tables and figures beside it"),
     ):
         action = actions.add_parser(
             name, help=text, description=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
         )
-        action.add_argument("grid", type=Path, metavar="GRID.yaml", help="the grid, or its output folder once it ran")
+        action.add_argument("grid", type=Path, metavar="GRID.yaml", help="the grid, or its output folder after a run")
         action.set_defaults(act=act)
         if name == "run":
             _add_run_options(action)
         if name == "report":
             action.add_argument(
-                "-o", "--output", type=Path, metavar="FILE.html", help="default report.html in the output folder"
+                "-o",
+                "--output",
+                type=Path,
+                metavar="FILE.html",
+                help="default report.html in the output folder",
             )
             action.add_argument(
                 "--reference",
                 metavar="METHOD",
-                help="that all others are tested against; default the best of each column",
+                help="method that all others are tested against (default: the best of each column)",
             )
 
 
 def _add_run_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--executor", choices=("local", "slurm"), default="local", help="this machine, or a cluster (default local)"
+        "--executor",
+        choices=("local", "slurm"),
+        default="local",
+        help="this machine or a cluster (default local)",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="cells at a time: default 1 on this machine, what SLURM gives there"
+        "--jobs", type=int, metavar="N", help="cells at a time (default: 1 on this machine; no limit with SLURM)"
     )
     parser.add_argument(
         "--slurm",
         nargs="+",
         default=[],
         metavar="KEY=VALUE",
-        help="of submitit, such as timeout_min=1440 gpus_per_node=1 cpus_per_task=8 mem_gb=32 slurm_partition=gpu",
+        help="options of submitit, such as timeout_min=1440 gpus_per_node=1 mem_gb=32 slurm_partition=gpu",
     )
-    parser.add_argument("--retries", type=int, default=1, help="times that a cell that failed is repeated (default 1)")
-    parser.add_argument("--dry-run", action="store_true", help="only print the commands that the cells stand for")
+    parser.add_argument("--retries", type=int, default=1, help="repetitions of a cell that failed (default 1)")
+    parser.add_argument("--dry-run", action="store_true", help="only print the commands of the cells")
 
 
 def run(args: argparse.Namespace) -> None:
-    """Do what was asked for."""
+    """Run the action that was chosen."""
     args.act(args)
 
 
@@ -96,7 +103,7 @@ def _run(args: argparse.Namespace) -> None:
         raise UserError(f"--retries {args.retries} cannot be: give 0 or more")
     options = _slurm_options(args.slurm)
     grid = load_grid(args.grid)
-    # This imports torch; `benchmark status` and --help must not wait for it.
+    # This imports torch, which `benchmark status` and --help do not need.
     from .run.lookup import make_jobs
 
     jobs = make_jobs(grid)
@@ -117,7 +124,7 @@ def _report(args: argparse.Namespace) -> None:
     grid = load_grid(args.grid)
     path = args.output or grid.output / "report.html"
     if path.suffix != ".html":
-        raise UserError(f"-o {path} is no HTML file: give a name that ends with .html")
+        raise UserError(f"-o {path} is not an HTML file: give a name that ends with .html")
     from .report.document import write_report
 
     results = write_report(grid, path, args.reference)

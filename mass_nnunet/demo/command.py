@@ -3,18 +3,17 @@
 import argparse
 from pathlib import Path
 
-from mass_nnunet.runtime.env import export_lines
+from mass_nnunet.runtime.env import environment, export_lines
 
 from .runner import Runner
 from .settings import TINY, Settings
-from .steps import Folders, demo_steps
-from .summary import write_report
+from .steps import Folders, demo_grid, demo_steps
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet demo``."""
     parser.add_argument("out", type=Path, nargs="?", default=Path("demo"), metavar="OUT", help="folder (default demo)")
-    parser.add_argument("--tiny", action="store_true", help="every step as small as possible: a test, not a result")
+    parser.add_argument("--tiny", action="store_true", help="every step as short as possible: a test, not a result")
     parser.epilog = "A demo that was interrupted goes on when it is started again."
 
 
@@ -22,10 +21,14 @@ def run(args: argparse.Namespace) -> None:
     """Run what is not done yet, and write the report."""
     settings = TINY if args.tiny else Settings()
     folders = Folders(args.out.resolve())
-    environment = folders.environment()
-    runner = Runner(folders.root, environment)
+    variables = folders.environment(demo_grid(folders, settings))
+    runner = Runner(folders.root, variables)
     steps = demo_steps(folders, settings)
-    print("\n".join(export_lines(environment)), flush=True)
+    print("\n".join(export_lines(variables)), flush=True)
     seconds = runner.run(steps)
-    write_report(folders, settings, steps, seconds)
+    # This imports nnU-Net, and whoever waits for the first step should not wait for that.
+    from .summary import write_report
+
+    with environment(variables):
+        write_report(folders, settings, steps, seconds)
     print(f"\nreport: {folders.report}")

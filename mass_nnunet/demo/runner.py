@@ -1,34 +1,28 @@
 """Run the steps as child processes, with a log each; what is done is not done again."""
 
 import os
-import re
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from tqdm import tqdm
-
-from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime import child
 
+from .progress import watch
 from .steps import Step
 
-_EPOCH = re.compile(r"Epoch (\d+) *$", re.MULTILINE)
-_DICE = re.compile(r"Pseudo dice \[(.*)\]")
-_NUMBER = re.compile(r"(?<![\w.])\d\.\d+")
-_POLL = 0.5  # seconds
+_PATIENCE = 2 * child.PATIENCE  # a benchmark that is stopped stops its own step first
 
 
 class Runner:
     """Runs steps in a folder; a second call goes on where the first was killed.
 
-    ``.done/NAME.json`` is written when a step starts, with its command line and those of all steps before it, and
-    again with its seconds when it is finished. A step counts as done only while these command lines are unchanged.
+    ``.done/NAME.json`` is written when a step starts, with all command lines up to its own and the files that they
+    read, and again with its seconds when it is finished. A step counts as done only while these lines are unchanged.
     """
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
@@ -48,33 +42,36 @@ class Runner:
         Raises:
             UserError: a command failed; the last lines of its log are printed before.
         """
-        seconds = {}
-        for number, step in enumerate(steps):
-            before = [shlex.join(earlier.command) for earlier in steps[: number + 1]]
-            title = f"[{number + 1:2d}/{len(steps)}]"
+        seconds: dict[str, float] = {}
+        lines: list[str] = []
+        for number, step in enumerate(steps, start=1):
+            lines += [shlex.join(step.command), *step.files.values()]
+            title = f"[{number}/{len(steps)}]"
             print(f"{title} $ {shlex.join(step.command)}", flush=True)
-            seconds[step.name] = self._run_unless_done(step, before, title)
+            seconds[step.name] = self._run_unless_done(step, lines, title)
         return seconds
 
-    def _run_unless_done(self, step: Step, commands: list[str], title: str) -> float:
+    def _run_unless_done(self, step: Step, lines: list[str], title: str) -> float:
         marker = self.markers / f"{step.name}.json"
-        known = read_json(marker, "remove it") if marker.is_file() else None
-        same = known is not None and known["commands"] == commands
-        if same and known["seconds"] is not None:
-            print("        already done", flush=True)
+        known = read_json(marker, "remove it") if marker.is_file() else {}
+        is_same = known.get("commands") == lines
+        if is_same and known["seconds"] is not None:
+            print("      already done", flush=True)
             return known["seconds"]
-        if known is not None and not same:
+        if known and not is_same:
             # A marker tells that the demo wrote these; nothing else is ever removed.
             for output in step.outputs:
                 shutil.rmtree(output, ignore_errors=True)
-        write_json(marker, {"commands": commands, "seconds": None})
-        # nnU-Net prefers the final checkpoint to the latest, and that to the best.
-        goes_on = same and step.fold is not None and any(step.fold.glob("checkpoint_*.pth"))
+        write_json(marker, {"commands": lines, "seconds": None})
+        for path, text in step.files.items():
+            with atomic_path(path) as temporary:
+                temporary.write_text(text, encoding="utf-8")
+        more = step.again() if is_same else ()
         start = time.monotonic()
-        self._execute(step, [*step.command, "--c"] if goes_on else list(step.command), title, append=same)
+        self._execute(step, [*step.command, *more], title, append=is_same)
         seconds = time.monotonic() - start
-        write_json(marker, {"commands": commands, "seconds": seconds})
-        print(f"        {'continued, ' if goes_on else ''}{seconds:.0f} s", flush=True)
+        write_json(marker, {"commands": lines, "seconds": seconds})
+        print(f"      {'continued, ' if is_same else ''}{seconds:.0f} s", flush=True)
         return seconds
 
     def _execute(self, step: Step, command: list[str], title: str, append: bool) -> None:
@@ -85,48 +82,13 @@ class Runner:
         if program is None:
             raise UserError(f"{beside} does not exist: install the package into this environment with pip")
         with log.open("ab" if append else "wb") as output:
-            position = output.tell()
-            process = child.start([program, *command[1:]], output, self.environment)
+            process = child.start([program, *command[1:]], output, self.environment, apart=True)
             try:
-                status = _watch(process, log, position, step, title)
+                status = watch(process, step, title)
             except BaseException:
-                child.stop(process)
+                child.stop(process, _PATIENCE)
                 raise
         if status != 0:
-            print("\n".join(f"        | {line}" for line in child.last_lines(log)), file=sys.stderr)
+            print("\n".join(f"      | {line}" for line in child.last_lines(log)), file=sys.stderr)
             end = child.how_it_ended(status)
             raise UserError(f"step {step.name} {end}: its last lines are above, all are in {log}")
-
-
-def _watch(process: subprocess.Popen, log: Path, position: int, step: Step, title: str) -> int:
-    """Show how far the command is until it ends; returns its exit status."""
-    live = sys.stderr.isatty()
-    form = None if step.epochs else "{desc} {elapsed}"
-    bar = tqdm(
-        total=step.epochs or None,
-        desc=f"{title} {step.name}",
-        unit="epoch",
-        bar_format=form,
-        leave=False,
-        disable=not live and not step.epochs,
-        mininterval=_POLL if live else 15,  # a log of the demo itself should stay short
-    )
-    with bar, log.open("rb") as lines:
-        lines.seek(position)
-        text = ""
-        while True:
-            try:
-                status = process.wait(_POLL)
-            except subprocess.TimeoutExpired:
-                status = None
-            # Only what is new, and the last lines before it: one may have been written in part.
-            text = text[-500:] + lines.read().decode(errors="replace")
-            if epochs := _EPOCH.findall(text):
-                bar.update(int(epochs[-1]) - bar.n)
-            if dices := _DICE.findall(text):
-                values = [float(value) for value in _NUMBER.findall(dices[-1])]
-                bar.set_postfix_str(f"Dice of patches {sum(values) / max(1, len(values)):.2f}", refresh=False)
-            if live:
-                bar.refresh()
-            if status is not None:
-                return status

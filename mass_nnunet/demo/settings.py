@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Settings:
-    """What the demo draws and how long it trains; the defaults take about 12 minutes on 2 CPU cores."""
+    """Size of the phantom and length of the trainings; the defaults take about 12 minutes on 2 CPU cores."""
 
-    labelled_per_modality: int = 20  # test scans and those whose labels the split hides included
+    labelled_per_modality: int = 20  # scans with labels: also those for the test, and those that the split hides
     unlabelled_per_modality: int = 4  # scans that have no labels at all
     size: tuple[int, int, int] = (32, 128, 128)  # voxels (Z, Y, X) of a scan
-    seed: int = 0
+    seed: int = 0  # of the phantom
     label_rate: float = 0.15
     patch_size: tuple[int, int, int] = (16, 64, 64)  # (Z, Y, X)
     features: int = 16
@@ -28,4 +28,4 @@ TINY = Settings(
     epochs=2,
     iterations=2,
 )
-"""Goes through every step in as little time as possible, for tests; what it learns is of no use."""
+"""Every step as short as possible, for tests; the models are of no use."""

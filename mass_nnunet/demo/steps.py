@@ -1,15 +1,17 @@
-"""The steps of the demo: each is one command line that a user would type, and what it writes."""
+"""The steps of the demo: each is one command line that a user would type."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from mass_nnunet.benchmark.run.grid import Grid, to_yaml
+from mass_nnunet.benchmark.run.state import read_record
+from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
 from .settings import Settings
 
 SUPERVISED, MASS = "SupervisedTrainer", "MASSTrainer"
-METHODS = (SUPERVISED, MASS)
-PLANS, CONFIGURATION = "MASSPlans", "3d_fullres"
 
 
 @dataclass(frozen=True)
@@ -28,43 +30,47 @@ class Modality:
 
 CT, MRI = Modality("CT", 801, "btcv"), Modality("MRI", 802, "chaos")
 MODALITIES = (CT, MRI)
+TRAININGS = {SUPERVISED: len(MODALITIES), MASS: 1}
+"""The compared methods, and how many trainings each takes: of every modality alone, or of both together."""
 _IDS = tuple(str(modality.dataset_id) for modality in MODALITIES)
 
 
 @dataclass(frozen=True)
 class Folders:
-    """Where things lie below the demo's folder."""
+    """The places of the demo's files below its folder."""
 
     root: Path
 
-    def raw(self, modality: Modality, part: str = "") -> Path:
-        return self.root / "nnUNet_raw" / modality.dataset / part
+    def raw(self, modality: Modality) -> Path:
+        return self.root / "nnUNet_raw" / modality.dataset
 
     def preprocessed(self, modality: Modality) -> Path:
         return self.root / "nnUNet_preprocessed" / modality.dataset
 
-    def model(self, modality: Modality, method: str) -> Path:
-        name = f"{method}__{PLANS}__{CONFIGURATION}"
-        return self.root / "nnUNet_results" / modality.dataset / name
+    @property
+    def grid(self) -> Path:
+        """The YAML file of the benchmark."""
+        return self.root / "grid.yaml"
 
-    def fold(self, modality: Modality, method: str) -> Path:
-        return self.model(modality, method) / "fold_0"
+    @property
+    def benchmark(self) -> Path:
+        """Output folder of the grid."""
+        return self.root / "benchmark"
 
-    def predictions(self, modality: Modality, method: str) -> Path:
-        return self.root / "predictions" / f"{modality.name}_{method}"
-
-    def scores(self, modality: Modality, method: str) -> Path:
-        return self.root / "scores" / f"{modality.name}_{method}.csv"
+    @property
+    def pictures(self) -> Path:
+        return self.root / "pictures"
 
     @property
     def report(self) -> Path:
         return self.root / "report.html"
 
-    def environment(self) -> dict[str, str]:
+    def environment(self, grid: Grid) -> dict[str, str]:
         """What a user exports once, ``mass_nnunet env`` prints it; and how many processes nnU-Net starts."""
-        names = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results")
         return {
-            **{name: str(self.root / name) for name in names},
+            "nnUNet_raw": str(self.root / "nnUNet_raw"),
+            "nnUNet_preprocessed": str(self.root / "nnUNet_preprocessed"),
+            "nnUNet_results": str(grid.models),
             "nnUNet_extTrainer": str(HOOK_FOLDER),
             "nnUNet_n_proc_DA": "1",
             "nnUNet_def_n_proc": "2",
@@ -77,30 +83,40 @@ class Step:
 
     name: str  # of its log and of its marker
     command: tuple[str, ...]
-    outputs: tuple[Path, ...] = field(default=())  # folders that are removed before it starts anew
-    epochs: int = 0  # of a training
-    fold: Path | None = None  # where a training writes its checkpoints
+    files: Mapping[Path, str] = field(default_factory=dict)  # text files that it reads, written before it starts
+    outputs: tuple[Path, ...] = ()  # folders that are removed before it starts anew
+    epochs: int = 0  # of all its trainings
+    cells: Path | None = None  # where a benchmark puts the logs of its trainings
+    again: Callable[[], Sequence[str]] = tuple  # options that are added where it goes on
+
+
+def demo_grid(folders: Folders, settings: Settings) -> Grid:
+    """Both methods on one split; a model predicts by all that it has, as the plans say where nobody chooses."""
+    return Grid(
+        datasets=tuple(modality.dataset_id for modality in MODALITIES),
+        methods=tuple(TRAININGS),
+        label_rates=(settings.label_rate,),
+        seeds=(0,),
+        output=folders.benchmark,
+        device="cpu",
+        inference=INFERENCES[-1:],
+        note="The demo of mass-nnunet: synthetic phantoms, not patients.",
+    )
 
 
 def demo_steps(folders: Folders, settings: Settings) -> list[Step]:
     """All steps in their order."""
-    return [
-        *_data(folders, settings),
-        *(_train(folders, settings, SUPERVISED, [modality]) for modality in MODALITIES),
-        _train(folders, settings, MASS, list(MODALITIES)),
-        *(_predict(folders, modality, method) for method in METHODS for modality in MODALITIES),
-        *(_evaluate(folders, modality, method) for method in METHODS for modality in MODALITIES),
-    ]
+    return [*_preparation(folders, settings), *_benchmark(folders, settings)]
 
 
-def _data(folders: Folders, settings: Settings) -> list[Step]:
+def _preparation(folders: Folders, settings: Settings) -> list[Step]:
     phantom = folders.root / "phantom"
-    counts = []
+    counts: list[object] = []
     for modality in MODALITIES:
         option = modality.name.lower()
         counts += [f"--{option}", settings.labelled_per_modality]
         counts += [f"--unlabelled-{option}", settings.unlabelled_per_modality]
-    draw = _words("mass_nnunet", "phantom", phantom, *counts, "--size", *settings.size, "--seed", settings.seed)
+    make = _words("mass_nnunet", "phantom", phantom, *counts, "--size", *settings.size, "--seed", settings.seed)
     convert = [
         Step(
             f"convert_{m.source}",
@@ -114,35 +130,26 @@ def _data(folders: Folders, settings: Settings) -> list[Step]:
         *("mass_nnunet", "plan", "-d", *_IDS, "--patch-size", *settings.patch_size, "--features", settings.features),
         *("--epochs", settings.epochs, "--iterations", settings.iterations, "-np", 2),
     )
-    return [Step("phantom", draw, outputs=(phantom,)), *convert, Step("split", split), Step("plan", plan)]
+    return [Step("phantom", make, outputs=(phantom,)), *convert, Step("split", split), Step("plan", plan)]
 
 
-def _train(folders: Folders, settings: Settings, method: str, trained: list[Modality]) -> Step:
-    """Training of ``method``, which is started for the first modality and trains all of ``trained``."""
-    first = trained[0]
-    return Step(
-        f"train_{method}_{'_'.join(m.name for m in trained)}",
-        _words("nnUNetv2_train", first.dataset_id, CONFIGURATION, 0, "-tr", method, "-p", PLANS, "-device", "cpu"),
-        outputs=tuple(folders.model(m, method) for m in trained),
-        epochs=settings.epochs,
-        fold=folders.fold(first, method),
+def _benchmark(folders: Folders, settings: Settings) -> list[Step]:
+    run = Step(
+        "benchmark_run",
+        _words("mass_nnunet", "benchmark", "run", folders.grid),
+        files={folders.grid: to_yaml(demo_grid(folders, settings), folders.benchmark.name)},
+        outputs=(folders.benchmark, folders.pictures),
+        epochs=sum(TRAININGS.values()) * settings.epochs,
+        cells=folders.benchmark / "cells",
+        again=lambda: _retries(folders.benchmark / "cells"),
     )
+    return [run, Step("benchmark_report", _words("mass_nnunet", "benchmark", "report", folders.grid))]
 
 
-def _predict(folders: Folders, modality: Modality, method: str) -> Step:
-    output = folders.predictions(modality, method)
-    command = _words(
-        *("nnUNetv2_predict", "-d", modality.dataset_id, "-i", folders.raw(modality, "imagesTs"), "-o", output),
-        *("-c", CONFIGURATION, "-f", 0, "-tr", method, "-p", PLANS, "-device", "cpu"),
-        *("--disable_tta", "-npp", 1, "-nps", 1),
-    )
-    return Step(f"predict_{modality.name}_{method}", command, outputs=(output,))
-
-
-def _evaluate(folders: Folders, modality: Modality, method: str) -> Step:
-    where = folders.predictions(modality, method), folders.raw(modality, "labelsTs")
-    command = _words("mass_nnunet", "evaluate", *where, "--csv", folders.scores(modality, method), "-np", 1)
-    return Step(f"evaluate_{modality.name}_{method}", command)
+def _retries(cells: Path) -> tuple[str, ...]:
+    """Whoever starts the demo again wants a cell that failed to be tried again."""
+    failures = max((read_record(cell).get("failures", 0) for cell in cells.glob("*")), default=0)
+    return ("--retries", str(failures)) if failures else ()
 
 
 def _words(*parts: object) -> tuple[str, ...]:

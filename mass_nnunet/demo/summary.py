@@ -1,139 +1,154 @@
-"""What the demo shows: ``report.html``, from the files that its steps left."""
+"""What the demo shows: ``report.html``, from the files that its steps wrote."""
 
 import shlex
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pandas as pd
+from markupsafe import Markup
 
-from mass_nnunet.data.files import read_json
+from mass_nnunet.benchmark.run.cell import SCORES
+from mass_nnunet.benchmark.run.grid import load_grid
+from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.shell import commands
+from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.raw import TEST
+from mass_nnunet.data.splits import load_fold
 from mass_nnunet.reporting import html as report
-from mass_nnunet.reporting.figures import Scan, plot_curves, plot_overlays
 from mass_nnunet.runtime.env import export_lines
 
+from .pictures import SHOWN, draw_curves, draw_model, draw_overlays, fold_folder
 from .settings import Settings
-from .steps import MASS, METHODS, MODALITIES, SUPERVISED, Folders, Modality, Step
-
-_SHOWN = 2
-"""Test scans of each modality in the overlays."""
+from .steps import MASS, SUPERVISED, Folders, Step
 
 
 def write_report(folders: Folders, settings: Settings, steps: Sequence[Step], seconds: Mapping[str, float]) -> None:
-    """Draw the pictures and write the page."""
-    scores = _scores(folders)
-    pictures = folders.root / "pictures"
-    plot_overlays([scan for m in MODALITIES for scan in _scans(folders, m)], pictures / "overlays.png")
-    plot_curves(_logs(folders), pictures / "curves.png")
+    """Draw the pictures and write the page, with nnU-Net's variables set to the demo's folders."""
+    jobs = make_jobs(load_grid(folders.grid))
     sections = [
-        _results(scores),
-        _overlays(pictures / "overlays.png"),
-        _training(folders, pictures / "curves.png"),
-        _data(folders, settings),
-        _run(folders, steps, seconds),
+        _results(folders, jobs),
+        _overlays(folders, jobs),
+        _model(folders, jobs),
+        _training(folders, jobs),
+        _data(settings, jobs),
+        _commands(folders, jobs, steps),
+        _cost(steps, seconds),
     ]
-    lead = "One CT model and one MRI model from few outlined scans of different patients, on a drawn phantom."
+    lead = (
+        "One CT model and one MRI model, trained together from few annotated scans of different patients; "
+        "all scans are synthetic phantoms."
+    )
     report.write_page(folders.report, report.page("Segmentation of CT and MRI, trained together", lead, sections))
 
 
-def _scores(folders: Folders) -> pd.DataFrame:
-    parts = [
-        pd.read_csv(folders.scores(modality, method)).assign(modality=modality.name, method=method)
-        for modality in MODALITIES
-        for method in METHODS
-    ]
-    return pd.concat(parts, ignore_index=True)
-
-
-def _scans(folders: Folders, modality: Modality) -> list[Scan]:
-    files = sorted(folders.raw(modality, "labelsTs").glob("*.nii.gz"))[:_SHOWN]
-    return [
-        Scan(
-            title=f"{modality.name} · {file.name.removesuffix('.nii.gz')}",
-            modality=modality.name,
-            image=folders.raw(modality, "imagesTs") / file.name.replace(".nii.gz", "_0000.nii.gz"),
-            truth=file,
-            predictions={method: folders.predictions(modality, method) / file.name for method in METHODS},
-        )
-        for file in files
-    ]
-
-
-def _logs(folders: Folders) -> dict[str, dict]:
-    import torch
-
-    def log(modality: Modality, method: str) -> dict:
-        file = folders.fold(modality, method) / "checkpoint_final.pth"
-        return torch.load(file, map_location="cpu", weights_only=False)["logging"]
-
-    logs = {f"{SUPERVISED}, {modality.name}": log(modality, SUPERVISED) for modality in MODALITIES}
-    return logs | {f"{MASS}, {' and '.join(m.name for m in MODALITIES)}": log(MODALITIES[0], MASS)}
-
-
-def _results(scores: pd.DataFrame) -> str:
-    sentences = []
-    for modality, rows in scores.groupby("modality", sort=False):
-        means = rows.groupby("method", sort=False)["dice"].mean()
+def _results(folders: Folders, jobs: Sequence[Job]) -> str:
+    scores = pd.concat([pd.read_csv(job.folder / SCORES) for job in jobs], ignore_index=True)
+    organs = list(dict.fromkeys(scores["organ"]))
+    sentences, rows = [], []
+    for modality, of_modality in scores.groupby("modality", sort=False):
+        means = {}
+        for method, of_method in of_modality.groupby("method", sort=False):
+            dice = of_method.groupby("organ", sort=False)["dice"].mean().reindex(organs)
+            means[method] = of_method["dice"].mean()
+            rows.append([modality, method, *(f"{value:.3f}" for value in (*dice, means[method]))])
         values = ", ".join(f"{method} {value:.3f}" for method, value in means.items())
-        sentences.append(f"{modality} (n = {rows['case'].nunique()}): {values}.")
+        sentences.append(f"{modality} (n = {of_modality['case'].nunique()}): {values}.")
+    page = folders.benchmark / "report.html"
     return report.section(
         "Results on the test scans",
-        report.paragraph("Mean Dice. " + " ".join(sentences)),
-        report.paragraph("Dice, mean ± standard deviation over the test scans; the best of each pair in bold."),
-        report.score_table(scores, report.DICE),
-        report.paragraph("95th percentile of the Hausdorff distance in mm; an organ not found at all has none."),
-        report.score_table(scores, report.HD95),
+        report.paragraph("Mean Dice over scans and organs. " + " ".join(sentences)),
+        report.table(["modality", "method", *(o.replace("_", " ") for o in organs), "mean"], rows, text_columns=2),
+        Markup('<p>Intervals, tests, surface distances, worst cases and cost: <a href="{}">{}</a>.</p>').format(
+            page.relative_to(folders.root).as_posix(), "the report of the benchmark"
+        ),
         report.paragraph(
-            "One short training of each method with one seed, on drawn bodies: this shows that the whole path works, "
-            "and is no measure of how the methods compare on patients. In so short a training most of the difference "
-            "is that of the optimizers, nnU-Net's SGD and AdamW (docs/method.md).",
+            "One short training of each method with one seed, on synthetic bodies: this shows that the whole path "
+            "works, and is no measure of how the methods compare on patients. In so short a training most of the "
+            "difference is due to the optimizers, nnU-Net's SGD and AdamW (docs/method.md).",
             "note",
         ),
     )
 
 
-def _overlays(overlays: Path) -> str:
+def _overlays(folders: Folders, jobs: Sequence[Job]) -> str:
+    path = folders.pictures / "overlays.png"
+    draw_overlays(jobs, path)
     caption = (
-        f"The first {_SHOWN} test scans of each modality by name, not chosen by result. Filled: truth and predictions; "
+        f"The first {SHOWN} test scans of each modality by name, not chosen by result. Filled: truth and predictions; "
         "white line: the truth. The patient's right is on the left of the picture."
     )
-    return report.section("Scans, truth and predictions", report.picture(overlays, caption))
+    return report.section("Scans, truth and predictions", report.picture(path, caption))
 
 
-def _training(folders: Folders, curves: Path) -> str:
-    fold = folders.fold(MODALITIES[0], MASS)
+def _model(folders: Folders, jobs: Sequence[Job]) -> str:
+    (job,) = (job for job in jobs if job.cell.method == MASS)
+    branches, registration = (folders.pictures / f"{name}.png" for name in ("branches", "registration"))
+    draw_model(job, branches, registration)
+    tested = job.tested[0]
+    case = tested.dataset.cases(TEST)[0]
+    page = folders.root / "visualize.html"
+    words = ["-d", tested.dataset.id, case, "-f", job.fold, "-device", job.grid.device, "-o", page]
+    return report.section(
+        f"What {MASS} makes of a scan",
+        report.picture(branches, f"{case}: the truth, and what each branch of the model predicts."),
+        report.picture(
+            registration,
+            "The annotated atlas that matches the scan best, before and after its deformation to the scan, and its "
+            "labels propagated by the same displacement field. Jacobian determinant: blue where the atlas grows "
+            "(below 1), red where it shrinks (above 1), black where it folds.",
+        ),
+        report.paragraph("The same pictures of any scan:"),
+        report.code([shlex.join(["mass_nnunet", "visualize", *map(str, words)])]),
+    )
+
+
+def _training(folders: Folders, jobs: Sequence[Job]) -> str:
+    curves = folders.pictures / "curves.png"
+    draw_curves(jobs, curves)
     parts = [report.picture(curves, "Loss, and Dice on patches of the validation scans, by epoch.")]
-    captions = {
-        "mass_registration.png": "An atlas, and how the model deforms it to a scan; its labels propagated with it.",
-        "mass_terms.png": f"Each term of the objective of {MASS} before its weight, by epoch.",
-    }
-    parts += [report.picture(fold / name, text) for name, text in captions.items() if (fold / name).is_file()]
+    for job in jobs:
+        terms = fold_folder(job, job.trainings[0][0]) / "mass_terms.png"
+        if terms.is_file():
+            caption = f"Each term of the objective of {job.cell.method} before its weight, by epoch."
+            parts.append(report.picture(terms, caption))
     return report.section("Training", *parts)
 
 
-def _data(folders: Folders, settings: Settings) -> str:
+def _data(settings: Settings, jobs: Sequence[Job]) -> str:
     rows = []
-    for modality in MODALITIES:
-        splits = folders.preprocessed(modality) / "splits_final.json"
-        fold = read_json(splits, "start the demo again")[0]
-        tested = len(list(folders.raw(modality, "labelsTs").glob("*.nii.gz")))
-        rows.append([modality.name, *(len(fold[part]) for part in ("train", "unlabelled", "val")), tested])
+    for tested in jobs[0].tested:
+        fold = load_fold(dataset_folder("preprocessed", tested.dataset.id), jobs[0].fold)
+        counts = (len(part) for part in (fold.train, fold.unlabelled, fold.val, tested.dataset.cases(TEST)))
+        rows.append([tested.modality, *counts])
     return report.section(
         "Data",
         report.paragraph(
-            f"Abdomens drawn with seed {settings.seed}, {' × '.join(map(str, settings.size))} voxels (z, y, x), every "
-            f"scan of another patient. {SUPERVISED} is nnU-Net on the labelled scans of one modality; {MASS} has the "
-            "same labelled scans of both, and besides the unlabelled ones without their labels."
+            f"Synthetic abdomens of seed {settings.seed}, {' × '.join(map(str, settings.size))} voxels (z, y, x), "
+            f"every scan of another patient. {SUPERVISED} is nnU-Net on the labelled scans of one modality; {MASS} has "
+            "the same labelled scans of both modalities, and the unlabelled ones without their labels."
         ),
         report.table(["modality", "labelled", "unlabelled", "validation", "test"], rows),
     )
 
 
-def _run(folders: Folders, steps: Sequence[Step], seconds: Mapping[str, float]) -> str:
+def _commands(folders: Folders, jobs: Sequence[Job], steps: Sequence[Step]) -> str:
+    grid = folders.grid.read_text(encoding="utf-8").splitlines()
+    lines = export_lines(folders.environment(jobs[0].grid))
+    return report.section(
+        "The commands",
+        report.code([*lines, "", *(shlex.join(step.command) for step in steps)]),
+        report.paragraph(f"{folders.grid.name}, the grid of the benchmark:"),
+        report.code(grid),
+        report.paragraph("What the benchmark does with this grid, in nnU-Net's own commands:"),
+        report.code([line for job in jobs for line in commands(job)]),
+    )
+
+
+def _cost(steps: Sequence[Step], seconds: Mapping[str, float]) -> str:
     timing = [[step.name.replace("_", " "), f"{seconds[step.name]:.0f}"] for step in steps]
     return report.section(
-        "What was run",
-        report.code([*export_lines(folders.environment()), "", *(shlex.join(step.command) for step in steps)]),
+        "Time and environment",
         report.table(["step", "seconds"], [*timing, ["all", f"{sum(seconds.values()):.0f}"]]),
-        report.paragraph("A step that was interrupted counts from when it was started last.", "note"),
+        report.paragraph("A step that was interrupted counts from its last start.", "note"),
         report.table(["environment", ""], report.environment()),
     )

@@ -1,8 +1,9 @@
-"""How good a prediction is: Dice, surface distances in millimetres, and volumes, per case and organ."""
+"""Scores of predictions against the truth: all metrics (metrics.py) and the volumes, per case and organ."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,30 +14,18 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.runtime.workers import map_cases
 
-from .surface import surface_dice, surface_distances
-
-TOLERANCES = (2.0,)
-"""In mm, of the normalized surface Dice."""
-NSD = "nsd_"
-"""How the columns of the normalized surface Dice begin."""
+from .metrics import TOLERANCES, Masks, list_metrics
 
 
 def score_columns(tolerances: Sequence[float] = TOLERANCES) -> list[str]:
-    """Columns of the scores: case, organ, the measures (``nsd_2mm`` for 2 mm), and the volumes."""
-    surface = [f"{NSD}{tolerance:g}mm" for tolerance in tolerances]
-    return ["case", "organ", "dice", "hd", "hd95", "assd", *surface, "volume_difference", "truth_ml", "prediction_ml"]
+    """Columns of the scores: case, organ, all metrics (``nsd_2mm`` for a tolerance of 2 mm), and the volumes in ml."""
+    return ["case", "organ", *(metric.column for metric in list_metrics(tolerances)), "truth_ml", "prediction_ml"]
 
 
-def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
-    """Overlap of two boolean masks (Z, Y, X), 0 to 1; NaN when both are empty."""
-    size = np.count_nonzero(prediction) + np.count_nonzero(truth)
-    return 2.0 * np.count_nonzero(prediction & truth) / size if size else float("nan")
+def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box that holds a boolean ``mask`` (Z, Y, X), with a margin of one voxel inside the image.
 
-
-def organ_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box that holds a boolean ``mask`` (Z, Y, X), and a voxel more on each side where the image has one.
-
-    Elsewhere the border of the box is that of the image, which is no surface (surface.py).
+    Where the box ends at the border of the image it has no margin: there the mask has no surface (surface.py).
     """
     box = []
     for axis in range(mask.ndim):
@@ -50,15 +39,15 @@ def evaluate_case(
 ) -> list[dict]:
     """One row (``score_columns``) for each organ of one case.
 
-    Where the truth has no such organ all measures are NaN, and ``prediction_ml`` tells whether one was invented.
-    Where only the prediction has none, Dice and surface Dice are 0, the distances are infinite and
-    ``volume_difference`` is -1.
+    Where the truth has no such organ, all metrics are NaN, and ``prediction_ml`` tells whether one was predicted.
+    Where only the prediction has none, each metric has its value ``missed``: 0 for Dice and surface Dice, infinity for
+    the distances, -1 for ``volume_difference``.
 
     Args:
         prediction_file: a label map.
         truth_file: a label map on the same grid.
         labels: organ to value, as in dataset.json; background is skipped.
-        tolerances: in mm, of the normalized surface Dice.
+        tolerances: of the normalized surface Dice, in mm.
 
     Raises:
         UserError: a file cannot be read, the grids differ, or the truth has a value that ``labels`` lacks.
@@ -67,7 +56,7 @@ def evaluate_case(
     if grid_distance(truth_image, prediction_image) > SAME_GRID:
         raise UserError(
             f"{prediction_file} ({describe_grid(prediction_image)}) is not on the grid of {truth_file} "
-            f"({describe_grid(truth_image)}): predict on the scan that the truth was drawn on"
+            f"({describe_grid(truth_image)}): predict on the scan that the truth was annotated on"
         )
     truth, prediction = sitk.GetArrayFromImage(truth_image), sitk.GetArrayFromImage(prediction_image)
     unknown = np.setdiff1d(truth, list(labels.values()))
@@ -76,20 +65,20 @@ def evaluate_case(
             f"{truth_file} has value {unknown[0]:g}, which dataset.json does not name: is it another truth?"
         )
     spacing = truth_image.GetSpacing()[::-1]
-    voxel_ml = float(np.prod(spacing)) / 1000
-    case, columns, rows = truth_file.name.split(".")[0], score_columns(tolerances), []
+    case, metrics, rows = truth_file.name.split(".")[0], list_metrics(tolerances), []
     for organ, value in labels.items():
         if organ == BACKGROUND:
             continue
-        here, there = prediction == value, truth == value
-        box = organ_box(here | there)
-        here, there = here[box], there[box]
-        volumes = np.count_nonzero(there) * voxel_ml, np.count_nonzero(here) * voxel_ml
-        measures = [float("nan")] * (len(columns) - 4)
-        if volumes[0] > 0:
-            surface = surface_distances(here, there, spacing), surface_dice(here, there, spacing, tolerances)
-            measures = [dice(here, there), *surface[0], *surface[1], volumes[1] / volumes[0] - 1]
-        rows.append(dict(zip(columns, (case, organ, *measures, *volumes), strict=True)))
+        box = bounding_box((prediction == value) | (truth == value))
+        masks = Masks(prediction[box] == value, truth[box] == value, spacing, tolerances)
+        prediction_ml, truth_ml = masks.volumes
+        row: dict[str, Any] = {"case": case, "organ": organ}
+        for metric in metrics:
+            if truth_ml == 0:
+                row[metric.column] = float("nan")
+            else:
+                row[metric.column] = metric.measure(masks) if prediction_ml > 0 else metric.missed
+        rows.append(row | {"truth_ml": truth_ml, "prediction_ml": prediction_ml})
     return rows
 
 
@@ -105,12 +94,12 @@ def evaluate_folder(
     ending: str = ".nii.gz",
     tolerances: Sequence[float] = TOLERANCES,
 ) -> pd.DataFrame:
-    """``evaluate_case`` for every file of ``truth`` that ends with ``ending``, in order of name.
+    """The rows of ``evaluate_case`` for every file of ``truth`` that ends with ``ending``, in order of name.
 
-    Each process holds one case at a time, and hands back its rows only.
+    Each process holds one case at a time and returns its rows only.
 
     Raises:
-        UserError: there is no truth, or no prediction for one of its files; and what ``evaluate_case`` raises.
+        UserError: there is no truth, a prediction is missing, or ``evaluate_case`` raises it.
     """
     truth_files = sorted(file for file in Path(truth).glob(f"*{ending}") if not file.name.startswith("."))
     if not truth_files:
@@ -127,10 +116,10 @@ def evaluate_folder(
 
 
 def summarize(scores: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
-    """Mean and standard deviation (of the sample) of ``metric`` for each group, in order of appearance.
+    """Mean and sample standard deviation of the column ``metric`` for each group, in order of appearance.
 
-    Distances of organs that were not found are infinite: the mean is over those that were found, and ``missed``
-    counts the others. ``cases`` counts those where the truth has the organ.
+    The distance of an organ that was not found is infinite. Mean and standard deviation are over the organs that were
+    found, and ``missed`` counts the others. ``cases`` counts the cases where the truth has the organ.
     """
     scores = scores.dropna(subset="dice")
     finite = scores[metric].where(np.isfinite(scores[metric]))

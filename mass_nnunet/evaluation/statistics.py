@@ -1,52 +1,44 @@
-"""Statistics of the scores of several methods. The patient is what is drawn at random, never an organ, scan or seed.
+"""Statistics of the scores of several methods. The random unit is the patient, never an organ, a scan or a seed.
 
-Scores are one row for each method, modality, label_rate, seed, case and organ, with measures as evaluation.py has them
-(dice, nsd_2mm, hd95, ...). modality, label_rate and seed may be left out. Where there is no column patient, each case
-is a patient. A patient's value is the mean over organs, then over scans and seeds.
+Scores have one row for each method, modality, label_rate, seed, case and organ, and the columns of the metrics
+(metrics.py). The columns modality, label_rate and seed are optional. Without a column patient, each case is a patient.
+A patient's value is the mean over the organs, then over scans and seeds.
 
-NaN means that the truth has no such organ: such rows are left out. An infinite distance means that the organ was not
-found: means are over what was found, with the number of the missed beside; comparisons and rankings take it for worse
-than any other.
+NaN means that the truth has no such organ: the row is left out. An infinite distance means that the organ was not
+found: means are over the organs that were found, and the missed ones are counted; comparisons and rankings take the
+infinite value to be worse than any other.
+
+Tests and rank statistics are those of scipy.stats. The bootstrap is our own since ``scipy.stats.bootstrap`` returns an
+interval only, and the ranking needs the resampled means of all methods for the same patients.
 """
 
 from collections.abc import Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
 from scipy.stats import kendalltau, rankdata, wilcoxon
 
-from .scores import NSD
+from .metrics import find_metric
 
-SETTING = ("modality", "label_rate")
+STRATUM = ("modality", "label_rate")
+"""Columns within which methods are compared."""
+Values = TypeVar("Values", pd.Series, pd.DataFrame)
 MIN_PATIENTS = 6
 """With fewer pairs no difference can have p < 0.05 in a two-sided signed-rank test: 2 / 2**5 = 0.06."""
 RESAMPLES = 2000
 _DIGITS = 9
-"""Of differences between patients: below is the rounding of their means, which would part what is equal."""
-_SCAN = ("patient", *SETTING, "seed", "case")
-
-
-def is_larger_better(measure: str) -> bool:
-    """Whether a method with more of a measure is better: Dice and surface Dice, and not the distances.
-
-    Raises:
-        ValueError: it has no better end, as the signed volume difference.
-    """
-    if measure == "dice" or measure.startswith(NSD):
-        return True
-    if measure in ("hd", "hd95", "assd"):
-        return False
-    raise ValueError(f"{measure} does not tell which of two methods is better")
+"""Decimal places of the differences between patients: equal means differ in later places, by rounding."""
+_SCAN = ("patient", *STRATUM, "seed", "case")
 
 
 def _identified(scores: pd.DataFrame) -> pd.DataFrame:
-    """With the column patient: two modalities may name their cases alike, which are then not one patient.
+    """The scores with a column patient. Cases of two modalities that have the same name are different patients.
 
     Raises:
-        ValueError: a row does not say whose it is (pandas would leave it out without a word), or a method scored the
-            same organ of a scan twice.
+        ValueError: a row lacks a value that identifies it (pandas would drop it silently), or a method has two scores
+            of the same organ of a scan.
     """
     if "patient" not in scores:
         case = scores["case"].astype(str)
@@ -58,21 +50,21 @@ def _identified(scores: pd.DataFrame) -> pd.DataFrame:
     return scores
 
 
-def _patient_means(values: pd.Series | pd.DataFrame) -> pd.Series | pd.DataFrame:
-    """From an index of scans and organs to one of patients."""
+def _patient_means(values: Values) -> Values:
+    """Means over organs, then over scans and seeds: the index of scans and organs becomes one of patients."""
     scan = [level for level in values.index.names if level != "organ"]
     return values.groupby(level=scan).mean().groupby(level="patient").mean()
 
 
 def _rows(scores: pd.DataFrame) -> list[str]:
-    """The columns that name a row, but for the method."""
+    """The columns that identify a row, without the method."""
     return [column for column in (*_SCAN, "organ") if column in scores]
 
 
 def patient_values(scores: pd.DataFrame, measure: str, methods: Sequence[str]) -> pd.DataFrame:
-    """One row a patient and one column a method: the mean over organs, then over scans and seeds.
+    """One row for each patient, one column for each method: the mean over organs, then over scans and seeds.
 
-    Only what all the methods scored counts: the same scans, organs and seeds for each.
+    Only the scans, organs and seeds that all the methods scored count.
     """
     scores = _identified(scores)
     wide = scores.pivot(index=_rows(scores), columns="method", values=measure)
@@ -80,30 +72,30 @@ def patient_values(scores: pd.DataFrame, measure: str, methods: Sequence[str]) -
 
 
 def bootstrap_means(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
-    """Means over patients drawn with replacement, as many as there are.
+    """Means over as many patients as there are, sampled with replacement.
 
     Args:
-        values: (patients, methods), finite or infinite; all methods get the same patients.
-        resamples: how often.
-        seed: of the drawing.
+        values: (patients, methods), finite or infinite; each resample has the same patients for all methods.
+        resamples: their number.
+        seed: seed of the sampling.
 
     Returns:
         (resamples, methods)
     """
-    drawn = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
-    return np.stack([column[drawn].mean(axis=1) for column in values.T], axis=1)
+    sampled = np.random.default_rng(seed).integers(len(values), size=(resamples, len(values)))
+    return np.stack([column[sampled].mean(axis=1) for column in values.T], axis=1)
 
 
 class Description(NamedTuple):
-    """Of one group of scores.
+    """What is told of one group of scores.
 
     Attributes:
-        mean: over the patients.
-        sd: deviation (of a sample) between the means of the seeds, NaN with fewer than two or without the column.
-        low, high: bootstrap percentile interval of 95 % for the mean over patients (Efron 1979), NaN with fewer than
-            two patients. With few patients it is too narrow.
-        patients, seeds: with a value.
-        missed: rows with an infinite distance, left out of all others.
+        mean: mean over the patients.
+        sd: sample standard deviation of the means of the seeds; NaN with fewer than two seeds or without the column.
+        low, high: 95 % bootstrap percentile interval of the mean over patients (Efron 1979); NaN with fewer than two
+            patients. It is too narrow where there are few patients.
+        patients, seeds: numbers of those with a value.
+        missed: number of rows with an infinite distance; no other attribute counts them.
     """
 
     mean: float
@@ -118,14 +110,14 @@ class Description(NamedTuple):
 def describe(
     scores: pd.DataFrame,
     measure: str,
-    by: Sequence[str] = ("method", *SETTING),
+    by: Sequence[str] = ("method", *STRATUM),
     resamples: int = RESAMPLES,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """One row for each group of ``by``, to which "organ" may belong; groups with nothing but NaN have none.
+    """Describe each group of ``by``, which may include "organ".
 
     Returns:
-        columns of ``by``, and those of :class:`Description`.
+        one row for each group that has a value: the columns ``by`` and those of :class:`Description`.
     """
     table = []
     for group, rows in _identified(scores).dropna(subset=measure).groupby(list(by), sort=False):
@@ -145,13 +137,13 @@ def describe(
 
 
 class Comparison(NamedTuple):
-    """Of two methods.
+    """The comparison of two methods.
 
     Attributes:
-        difference: mean over the patients of the first less the second, of those where both are finite; NaN if none.
-        p: of Wilcoxon's signed-rank test, two-sided; NaN with fewer than ``MIN_PATIENTS`` patients, or where all
-            patients are alike.
-        patients: that both scored.
+        difference: mean of the first less the second over the patients where both are finite; NaN without any.
+        p: two-sided p-value of Wilcoxon's signed-rank test; NaN with fewer than ``MIN_PATIENTS`` patients, or where no
+            patient has a difference.
+        patients: number of patients that both scored.
     """
 
     difference: float
@@ -162,10 +154,11 @@ class Comparison(NamedTuple):
 def compare(scores: pd.DataFrame, measure: str, one: str, other: str) -> Comparison:
     """Paired test of two methods over the patients that both scored (Wilcoxon 1945).
 
-    A patient where both are infinite is one without a difference; one where one of them is has the largest.
+    A patient has no difference where both values are infinite, and the largest one where one of them is.
     """
     values = patient_values(scores, measure, (one, other)).to_numpy()
-    differences = np.subtract(*values.T, where=~np.isinf(values).all(axis=1), out=np.zeros(len(values)))
+    differences = np.zeros(len(values))
+    np.subtract(values[:, 0], values[:, 1], where=~np.isinf(values).all(axis=1), out=differences)
     differences = differences.round(_DIGITS)
     finite = differences[np.isfinite(values).all(axis=1)]
     can_test = len(differences) >= MIN_PATIENTS and differences.any()
@@ -174,33 +167,37 @@ def compare(scores: pd.DataFrame, measure: str, one: str, other: str) -> Compari
 
 
 def holm(p: Sequence[float]) -> np.ndarray:
-    """p-values corrected for their number (Holm 1979), so that one of 0.05 is one false finding in 20 families.
+    """p-values of one family of tests, corrected for their number (Holm 1979).
 
-    NaN stays NaN and does not count: there was no test.
+    NaN means that there was no test: it stays NaN and is not counted. scipy.stats has no Holm correction
+    (``false_discovery_control`` bounds another error), and statsmodels would be a dependency for this function alone.
     """
-    p = np.asarray(p, dtype=float)
-    corrected = np.full(p.shape, np.nan)
-    order = np.argsort(p)[: np.count_nonzero(~np.isnan(p))]  # NaN comes last
-    steps = np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1))
+    values = np.asarray(p, dtype=float)
+    corrected = np.full(values.shape, np.nan)
+    order = np.argsort(values)[: np.count_nonzero(~np.isnan(values))]  # NaN comes last
+    steps = np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1))
     corrected[order] = np.minimum(steps, 1)
     return corrected
 
 
 def compare_all(
-    scores: pd.DataFrame, measure: str, reference: str | None = None, by: Sequence[str] = SETTING
+    scores: pd.DataFrame, measure: str, reference: str | None = None, by: Sequence[str] = STRATUM
 ) -> pd.DataFrame:
-    """``compare`` every method with ``reference``, or every two if there is none, in every setting of ``by``.
+    """``compare`` every method with ``reference``, or every two methods without one, in each group of ``by``.
 
-    All the comparisons of one call are one family for Holm's correction.
+    All comparisons of one call are one family for Holm's correction.
 
     Returns:
-        columns of ``by``, method, other, those of :class:`Comparison`, and p_holm.
+        columns ``by``, method, other, those of :class:`Comparison`, and p_holm.
     """
     rows = []
     for setting, group in _identified(scores).groupby(list(by), sort=False):
         methods = list(dict.fromkeys(group["method"]))
-        pairs = [(method, reference) for method in methods if method != reference]
-        for one, other in pairs if reference is not None else combinations(methods, 2):
+        if reference is None:
+            pairs = list(combinations(methods, 2))
+        else:
+            pairs = [(method, reference) for method in methods if method != reference]
+        for one, other in pairs:
             names = dict(zip(by, setting, strict=True)) | {"method": one, "other": other}
             rows.append(names | compare(group, measure, one, other)._asdict())
     table = pd.DataFrame(rows, columns=[*by, "method", "other", *Comparison._fields])
@@ -208,14 +205,14 @@ def compare_all(
 
 
 class Ranking(NamedTuple):
-    """The methods by their mean over patients, and how far that depends on which patients there were.
+    """The methods ranked by their mean over patients, and the stability of the ranking.
 
     Attributes:
-        table: one row a method, the best first: mean, rank (equal ones share the lower number), and for each rank
-            the share of the bootstrap resamples in which the method has it.
-        tau: mean of Kendall's tau-b between the ranking of a resample and that of all patients, 1 where they are
-            always the same; without resamples in which all methods are equal, and NaN where they always are.
-        patients: that all the methods scored.
+        table: one row for each method, the best first: mean, rank (equal methods share the lower number), and for each
+            rank the share of the bootstrap resamples in which the method has it.
+        tau: mean of Kendall's tau-b between the ranking of a resample and that of all patients; 1 where they always
+            agree. Resamples in which all methods are equal do not count; NaN without any other.
+        patients: number of patients that all the methods scored.
     """
 
     table: pd.DataFrame
@@ -226,13 +223,13 @@ class Ranking(NamedTuple):
 def rank_methods(scores: pd.DataFrame, measure: str, resamples: int = RESAMPLES, seed: int = 0) -> Ranking:
     """Rank by the mean over the patients that all the methods scored (Wiesenfarth et al. 2021, Scientific Reports).
 
-    The mean of a method that missed an organ is infinite for a distance: all such share the last rank. Dice and
-    surface Dice have no such gap. With no patient that all scored all is NaN.
+    A method that missed an organ has an infinite mean distance; all such methods share the last rank. Without a patient
+    that all the methods scored, the ranking is NaN.
 
     Raises:
-        ValueError: ``measure`` has no better end.
+        ValueError: neither of two values of ``measure`` is better.
     """
-    sign = -1 if is_larger_better(measure) else 1
+    sign = -1 if find_metric(measure).is_larger_better else 1
     methods = list(dict.fromkeys(scores["method"]))
     values = patient_values(scores, measure, methods)
     if values.empty:
@@ -243,6 +240,7 @@ def rank_methods(scores: pd.DataFrame, measure: str, resamples: int = RESAMPLES,
     taus = np.array([kendalltau(whole, row).statistic for row in different])
     known = ~np.isnan(taus)
     tau = np.average(taus[known], weights=counts[known]) if known.any() else np.nan
-    shares = {rank: (ranks == rank).mean(axis=0) for rank in range(1, len(methods) + 1)}
-    table = pd.DataFrame({"mean": values.mean(), "rank": whole.astype(int), **shares}, index=values.columns)
+    shares: dict[str | int, Any] = {rank: (ranks == rank).mean(axis=0) for rank in range(1, len(methods) + 1)}
+    columns: dict[str | int, Any] = {"mean": values.mean(), "rank": whole.astype(int)}
+    table = pd.DataFrame(columns | shares, index=values.columns)
     return Ranking(table.sort_values("rank", kind="stable"), float(tau), len(values))

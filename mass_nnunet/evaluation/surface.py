@@ -1,7 +1,12 @@
 """The surfaces of two masks and the distances between them, in millimetres.
 
-What lies beyond the image continues it: where the field of view cuts an organ off, it has no surface. A mask may be
-cut out of its image with one voxel around it; all positions are relative.
+The image is continued beyond its border: an organ has no surface where the field of view cuts it off. A mask may be cut
+out of its image with a margin of one voxel; all positions are relative.
+
+The code is our own since no library has both conventions: MONAI has these distances, but no surface Dice weighted by
+area; google-deepmind/surface-distance has this surface Dice, but other distances. It is also faster: all metrics of two
+ellipsoids of the size of a liver (70 x 180 x 180 voxels, one core) take 0.20 s, surface Dice and HD95 of
+surface-distance 0.36 s, and MONAI's three distances 0.39 s. The tests compare it with both.
 """
 
 from collections.abc import Sequence
@@ -15,11 +20,11 @@ from skimage.measure import marching_cubes, mesh_surface_area
 
 Spacing = tuple[float, float, float]
 ROUNDING = 1e-5
-"""In mm: a distance of three voxels of 0.7 mm is within 2.1 mm, though the header holds 0.7 as float32."""
+"""Slack of a tolerance in mm: three voxels of 0.7 mm are within 2.1 mm, though the header has 0.7 as float32."""
 
 
 def surface_voxels(mask: np.ndarray) -> np.ndarray:
-    """The voxels of a boolean ``mask`` (Z, Y, X) that have a face neighbour outside of it, as a mask."""
+    """The mask of the voxels of a boolean ``mask`` (Z, Y, X) that have a face neighbour outside it."""
     inner = mask.copy()
     for axis in range(mask.ndim):
         here, there = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
@@ -29,10 +34,10 @@ def surface_voxels(mask: np.ndarray) -> np.ndarray:
 
 
 def surface_codes(mask: np.ndarray) -> np.ndarray:
-    """Which of the eight voxels around each corner of a voxel are in a boolean ``mask`` (Z, Y, X), one bit each.
+    """For each corner of the voxels, which of the eight voxels around it are in a boolean ``mask`` (Z, Y, X).
 
     Returns:
-        uint8 (Z + 1, Y + 1, X + 1): at 0 and 255 there is no surface.
+        uint8 (Z + 1, Y + 1, X + 1), one bit for each of the eight voxels; 0 and 255 have no surface.
     """
     padded = np.pad(mask, 1, mode="edge").view(np.uint8)
     codes = np.zeros([size + 1 for size in mask.shape], np.uint8)
@@ -44,11 +49,11 @@ def surface_codes(mask: np.ndarray) -> np.ndarray:
 
 @cache
 def element_areas(spacing: Spacing) -> np.ndarray:
-    """Area in mm2 of the surface that marching cubes (Lorensen and Cline 1987) draws for each of ``surface_codes``."""
+    """Area in mm2 of the marching cubes surface (Lorensen and Cline 1987) of each of ``surface_codes``, (256,)."""
     areas = np.zeros(256)
     for code in range(1, 255):
         bits = np.array([code >> bit & 1 for bit in range(8)])
-        # What is outside has the same surface; of more than four voxels Lorensen's table would draw another one.
+        # A mask and its complement have the same surface; Lorensen's table has another one for more than four voxels.
         fewer = bits if bits.sum() <= 4 else 1 - bits
         vertices, faces, _, _ = marching_cubes(
             fewer.reshape(2, 2, 2).astype(float), 0.5, spacing=spacing, method="lorensen"
@@ -58,10 +63,10 @@ def element_areas(spacing: Spacing) -> np.ndarray:
 
 
 def nearest(here: np.ndarray, there: np.ndarray, spacing: Spacing, within: float = np.inf) -> np.ndarray:
-    """From each point of ``here`` to the nearest of ``there``, both boolean (Z, Y, X).
+    """Distance from each point of ``here`` to the nearest point of ``there``, both boolean (Z, Y, X).
 
     Returns:
-        mm, (N,) in the order of ``here[here]``; infinite where ``there`` has no point that is closer than ``within``.
+        mm, (N,), in the order of ``here[here]``; infinite where no point of ``there`` is closer than ``within``.
     """
     distances = np.zeros(np.count_nonzero(here))
     apart = np.argwhere(here & ~there) * spacing
@@ -71,10 +76,10 @@ def nearest(here: np.ndarray, there: np.ndarray, spacing: Spacing, within: float
 
 
 class SurfaceDistances(NamedTuple):
-    """In mm.
+    """Distances between two surfaces, in mm.
 
     Attributes:
-        hd: Hausdorff distance, the largest of all (maximum symmetric surface distance, MSSD).
+        hd: Hausdorff distance, the largest of all distances (maximum symmetric surface distance, MSSD).
         hd95: the larger of the two directed 95th percentiles.
         assd: average symmetric surface distance, the mean over all surface voxels of both masks.
     """
@@ -92,7 +97,7 @@ def surface_distances(prediction: np.ndarray, truth: np.ndarray, spacing: Spacin
     google-deepmind/surface-distance puts the surface on voxel corners and weights by area, which differs by up to the
     diagonal of a voxel.
 
-    All are NaN when both masks are empty, and infinite when one of them is, or has no surface as it fills the image.
+    All are NaN when both masks are empty, and infinite when one of them is empty or fills the image.
     """
     if not prediction.any() and not truth.any():
         return SurfaceDistances(*[float("nan")] * 3)
@@ -108,21 +113,21 @@ def surface_distances(prediction: np.ndarray, truth: np.ndarray, spacing: Spacin
 def surface_dice(
     prediction: np.ndarray, truth: np.ndarray, spacing: Spacing, tolerances: Sequence[float]
 ) -> list[float]:
-    """Normalized surface Dice of two boolean masks (Z, Y, X), one for each of ``tolerances`` in mm, 0 to 1.
+    """Normalized surface Dice of two boolean masks (Z, Y, X), 0 to 1, one for each of ``tolerances`` in mm.
 
-    The area of both surfaces that lies within the tolerance of the other one, over the area of both (Nikolov et al.
+    It is the area of both surfaces within the tolerance of the other one, divided by the area of both (Nikolov et al.
     2021, "Clinically applicable segmentation of head and neck anatomy", J Med Internet Res), with the surface in the
     elements of google-deepmind/surface-distance: the marching cubes between eight voxels, which stand at their corner.
-    Elements are weighted by area since on thick slices a count of voxels (MONAI's ``use_subvoxels=False``) gives the
-    sides of an organ too little weight: it was up to 0.05 lower on drawn organs at slices of 8 mm.
+    Elements are weighted by area since a count of voxels (MONAI's ``use_subvoxels=False``) gives the sides of an organ
+    too little weight on thick slices: it was up to 0.05 lower on synthetic organs with slices of 8 mm.
 
     All are NaN when neither mask has a surface, and 0 when one of them has none.
     """
     codes = surface_codes(prediction), surface_codes(truth)
-    surfaces = [(code != 0) & (code != 255) for code in codes]
+    here, there = surfaces = tuple((code != 0) & (code != 255) for code in codes)
     limits = np.asarray(tolerances) + ROUNDING
     within = limits.max() + ROUNDING
-    distances = np.concatenate([nearest(*surfaces, spacing, within), nearest(*surfaces[::-1], spacing, within)])
+    distances = np.concatenate([nearest(here, there, spacing, within), nearest(there, here, spacing, within)])
     of_code = element_areas(tuple(spacing))
     areas = np.concatenate([of_code[code[surface]] for code, surface in zip(codes, surfaces, strict=True)])
     if not areas.size:

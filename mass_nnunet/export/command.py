@@ -20,6 +20,7 @@ from mass_nnunet.data.paths import base_folder, dataset_name
 from mass_nnunet.data.raw import DATASET_JSON, licence_of, reference_of
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
+from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.networks.group import GroupNet
 from mass_nnunet.networks.mass import MASSNet
@@ -38,7 +39,7 @@ from .plain_model import (
     write_zip,
 )
 
-_NEEDED = {"case", "organ", "dice", "hd95"}
+_NEEDED = {"case", "organ", DICE.column, HD95.column}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

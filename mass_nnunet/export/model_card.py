@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from mass_nnunet.data.splits import Fold
+from mass_nnunet.evaluation.metrics import DICE, HD95, Metric
 from mass_nnunet.evaluation.scores import summarize
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.labels import BACKGROUND
@@ -141,28 +142,32 @@ def _hyperparameters(facts: Facts) -> list[str]:
     """Those that the trainer used, in JSON; none for a trainer that does not read them."""
     if not hasattr(facts.trainer, "CHANGES"):
         return []
-    used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES)
+    used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES).as_plans()
     return [f"```json\n{json.dumps(used, indent=2)}\n```"]
 
 
 def _scores(facts: Facts) -> list[str]:
-    parts = []
+    parts: list[str] = []
     for number, dice in facts.validation.items():
-        rows = [(organ, f"{value:.3f}") for organ, value in dice.items()]
-        parts += [f"Mean Dice on the validation scans of fold {number}:", _table(("organ", "Dice"), rows)]
+        rows = [(organ, DICE.text(value)) for organ, value in dice.items()]
+        parts += [f"Mean Dice on the validation scans of fold {number}:", _table(("organ", DICE.title), rows)]
     if not facts.validation:
         parts.append(facts.validation_note)
     if facts.scores is not None:
-        dice, hd95 = (summarize(facts.scores, ["organ"], metric) for metric in ("dice", "hd95"))
-        means = [
-            (row.Index, row.cases, f"{row.mean:.3f} ± {row.sd:.3f}", f"{far.mean:.1f} ± {far.sd:.1f}", far.missed)
+        dice, hd95 = (summarize(facts.scores, ["organ"], metric.column) for metric in (DICE, HD95))
+        summary = [
+            (row.Index, row.cases, _spread(DICE, row), _spread(HD95, far), far.missed)
             for row, far in zip(dice.itertuples(), hd95.itertuples(), strict=True)
         ]
         parts += [
             "By `mass_nnunet evaluate`, as given by who exported the model; mean ± standard deviation over scans:",
-            _table(("organ", "scans", "Dice", "HD95 (mm)", "not found"), means),
+            _table(("organ", "scans", DICE.title, HD95.title, "not found"), summary),
         ]
     return parts
+
+
+def _spread(metric: Metric, row: Any) -> str:
+    return f"{metric.text(row.mean)} ± {metric.text(row.sd)}"
 
 
 def _limits(facts: Facts) -> list[str]:

@@ -6,13 +6,14 @@ from torch import Tensor
 def diffusion_loss(field: Tensor) -> Tensor:
     """Mean squared spatial gradient of a displacement field (B, 3, Z, Y, X) in voxels, the mean of the three axes."""
     field = field.float()
-    return sum(field.diff(dim=axis).square().mean() for axis in (2, 3, 4)) / 3
+    z, y, x = (field.diff(dim=axis).square().mean() for axis in (2, 3, 4))
+    return (z + y + x) / 3
 
 
-def unfolding_loss(determinant: Tensor, margin: float = 0.1) -> Tensor:
-    """Mean of what a Jacobian determinant lacks to ``margin``: 0 for a field that nowhere folds or all but collapses.
+def folding_penalty(determinant: Tensor, margin: float = 0.1) -> Tensor:
+    """Folding (Jacobian) penalty: mean of max(0, ``margin`` - determinant); 0 for a field that does not fold.
 
-    Where a field only folds a few voxels, a larger :func:`diffusion_loss` would stiffen all the others.
+    It acts on the folded voxels alone, while a larger :func:`diffusion_loss` would stiffen all others, too.
 
     Args:
         determinant: (B, Z, Y, X), 1 for the identity, at most 0 where space is folded.

@@ -49,6 +49,6 @@ def _centred_channels(features: Tensor) -> Tensor:
 
 
 def _standardized_channels(features: Tensor) -> Tensor:
-    """(B, C, Z, Y, X) -> (B, C, V), each channel with mean 0 and deviation 1."""
+    """(B, C, Z, Y, X) -> (B, C, V), each channel with mean 0 and standard deviation 1."""
     centred = _centred_channels(features)
     return centred / (centred.square().mean(2, keepdim=True) + EPSILON).sqrt()

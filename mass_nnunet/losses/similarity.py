@@ -81,7 +81,7 @@ def mutual_information_loss(image: Tensor, reference: Tensor, bins: int = 32, wi
         image: (B, 1, Z, Y, X).
         reference: of the same shape.
         bins: of each image, with centres equally spaced from its least to its greatest intensity.
-        width: deviation of the window, in bins.
+        width: standard deviation of the Parzen window, in bins.
     """
     a, b = (_bin_shares(x, bins, width) for x in (image, reference))
     with torch.autocast(a.device.type, enabled=False):  # half precision overflows beyond 65504 voxels in a bin
@@ -145,5 +145,5 @@ def _bin_shares(image: Tensor, bins: int, width: float) -> Tensor:
 
 
 def _entropy(distribution: Tensor) -> Tensor:
-    """Of each distribution (B, K), in nats: (B,)."""
+    """Entropy of each distribution (B, K), in nats: (B,)."""
     return -(distribution * distribution.clamp_min(1e-12).log()).sum(1)

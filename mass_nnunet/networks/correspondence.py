@@ -8,36 +8,38 @@ from torch import Tensor, nn
 
 from mass_nnunet.registration.fields import upsample, warp
 
-# So small that training starts a fraction of a voxel from the identity, so large that gradients reach every layer
-# from the first step.
-INITIAL_DEVIATION = 2e-2
-# What one scale may add, in its own voxels, so that early steps do not throw fields out. Coarser scales reach farther.
+# Training starts a fraction of a voxel from the identity, and gradients reach every layer from the first step.
+INITIAL_STANDARD_DEVIATION = 2e-2
+# Largest residual of a scale, in its own voxels, so that early steps do not move fields out of the image.
 REACH = 3.0
 
 
 class ResidualField(nn.Module):
-    """What one scale adds to the field, from [warped atlas features, target features].
+    """The residual that one scale adds to the field, from [warped atlas features, target features].
 
-    The field itself is no input: the warped features hold what it did, and 2C channels, a multiple of 16, are far
+    The field itself is no input: its effect is in the warped features, and 2C channels, a multiple of 16, are far
     cheaper than 2C + 3.
     """
 
     def __init__(self, channels: int) -> None:
         super().__init__()
+        first = nn.Conv3d(2 * channels, channels, 3, padding=1)
         self.layers = nn.Sequential(
-            nn.Conv3d(2 * channels, channels, 3, padding=1),
+            first,
             nn.InstanceNorm3d(channels, affine=True),
             nn.LeakyReLU(inplace=True),
             nn.Conv3d(channels, channels, 3, padding=1),
             nn.LeakyReLU(inplace=True),
         )
         self.field = nn.Conv3d(channels, 3, 3, padding=1)
-        nn.init.normal_(self.field.weight, std=INITIAL_DEVIATION)
+        nn.init.normal_(self.field.weight, std=INITIAL_STANDARD_DEVIATION)
+        assert self.field.bias is not None
         nn.init.zeros_(self.field.bias)
 
     def forward(self, atlas: Tensor, target: Tensor) -> Tensor:
-        """(B, C, Z, Y, X) and (T, C, Z, Y, X), T a divisor of B; returns a float32 field (B, 3, Z, Y, X)."""
+        """The residual (B, 3, Z, Y, X), float32, of features (B, C, Z, Y, X) and (T, C, Z, Y, X), T a divisor of B."""
         first = self.layers[0]
+        assert isinstance(first, nn.Conv3d)
         of_atlas, of_target = first.weight.chunk(2, dim=1)
         # The convolution of a pair is the sum of one of each, so that a target is convolved once for all its atlases.
         convolved = F.conv3d(target, of_target, padding=first.padding).repeat(len(atlas) // len(target), 1, 1, 1, 1)

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
-from .blocks import decoder_features
+from .blocks import UNet, UNetDecoder, decoder_features
 
 
 class DualTaskOutput(NamedTuple):
@@ -25,10 +25,13 @@ class DualTaskNet(nn.Module):
     Training mode yields a :class:`DualTaskOutput`; evaluation mode what the U-Net yields.
 
     Args:
-        unet: anything with an ``encoder`` and a ``decoder`` of dynamic-network-architectures.
+        unet: of nnU-Net.
     """
 
-    def __init__(self, unet: nn.Module) -> None:
+    encoder: nn.Module
+    decoder: UNetDecoder
+
+    def __init__(self, unet: UNet) -> None:
         super().__init__()
         self.encoder, self.decoder = unet.encoder, unet.decoder
         head = self.decoder.seg_layers[-1]

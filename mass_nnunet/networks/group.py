@@ -1,30 +1,30 @@
-"""A U-Net for each modality of a group, which share what a method lets them share."""
+"""One U-Net a modality of a group; a method says which of their parts are shared."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from .blocks import join
+from .blocks import UNet, join
 
 
 class GroupNet(nn.Module):
     """The U-Nets of all modalities, in one module with one state; it segments scans, each by its modality's U-Net.
 
     Args:
-        unets: one a modality, of one architecture, with an ``encoder`` and a ``decoder`` of
-            dynamic-network-architectures.
+        unets: one a modality, of one architecture.
         modality: index of the modality that this model segments at inference.
     """
 
-    def __init__(self, unets: Sequence[nn.Module], modality: int) -> None:
+    def __init__(self, unets: Sequence[UNet], modality: int) -> None:
         super().__init__()
         self.unets = nn.ModuleList(unets)
         # The modalities whose scans a batch holds, in this order and in equal shares.
         self.active: tuple[int, ...] = (modality,)
 
-    def forward(self, scans: Tensor) -> Tensor | list[Tensor]:
+    def forward(self, scans: Any) -> Any:
         """Logits of scans (S, C, Z, Y, X): (S, K, Z, Y, X), or a list from fine to coarse with deep supervision."""
         outputs = [unet(share) for unet, share in self._shares(scans)]
         return torch.cat(outputs) if isinstance(outputs[0], Tensor) else join(outputs)
@@ -33,13 +33,13 @@ class GroupNet(nn.Module):
         """State of the active modality's U-Net, as its class in the plans loads it."""
         return self.unets[self.active[0]].state_dict()
 
-    def _shares(self, scans: Tensor) -> list[tuple[nn.Module, Tensor]]:
+    def _shares(self, scans: Tensor) -> list[tuple[UNet, Tensor]]:
         """Each active modality's U-Net, and its share of a batch (S, C, Z, Y, X)."""
         shares = scans.chunk(len(self.active))
         return [(self.unets[m], share) for m, share in zip(self.active, shares, strict=True)]
 
 
-def share_decoder(unets: Sequence[nn.Module]) -> None:
+def share_decoder(unets: Sequence[UNet]) -> None:
     """Let all U-Nets have the decoder of the first, normalizations and heads included, and encoders of their own."""
     first = unets[0].decoder
     for other in unets[1:]:
@@ -48,7 +48,7 @@ def share_decoder(unets: Sequence[nn.Module]) -> None:
         other.decoder.seg_layers = first.seg_layers
 
 
-def share_convolutions(unets: Sequence[nn.Module]) -> None:
+def share_convolutions(unets: Sequence[UNet]) -> None:
     """Let all U-Nets have the convolutions and the heads of the first, and normalizations of their own.
 
     After Dou et al., Unpaired multi-modal segmentation via knowledge distillation (IEEE TMI 2020).
@@ -56,5 +56,5 @@ def share_convolutions(unets: Sequence[nn.Module]) -> None:
     for name, module in unets[0].named_modules():
         if isinstance(module, _ConvNd):
             for other in unets[1:]:
-                twin = other.get_submodule(name)
+                twin: Any = other.get_submodule(name)
                 twin.weight, twin.bias = module.weight, module.bias

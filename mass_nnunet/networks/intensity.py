@@ -1,4 +1,4 @@
-"""What a scan's own gray values tell: which of them each organ has in it, going by a first segmentation."""
+"""Intensity adaptation: what the intensities of a scan say about its labels, given a first segmentation of it."""
 
 import torch
 from torch import Tensor
@@ -7,26 +7,27 @@ from mass_nnunet.losses.similarity import box_mean
 
 BINS = 48
 REACH = 4.0
-"""Deviations of the organs' gray values to either side of their mean that the bins span."""
+"""The bins span so many standard deviations of the organs' intensities to either side of their mean."""
 PARZEN = 2.0
-"""Deviation of the Parzen window, in bins."""
+"""Standard deviation of the Parzen window, in bins."""
 PRIOR = 10.0
-"""Voxels that a class needs to be believed: with so many its density is half of what it would be, without any none."""
+"""A class with so many voxels has half of its density; one with far fewer has almost none."""
 NEIGHBOURHOOD = 5
-"""Side in voxels of the cube of which a class has to fill :data:`SHARE` to be near."""
+"""A class is near where it fills at least :data:`SHARE` of a cube with sides of so many voxels."""
 SHARE = 0.25
 
 
 def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
-    """How much the gray value of each voxel speaks for each class that is near: log(1 + p(gray | class) / p0).
+    """Evidence of each voxel's intensity v for each class k that is near: log(1 + p(v | k) / p0).
 
-    Each class's density is a Parzen estimate over the patch itself, in which a voxel counts as much as the first
-    segmentation gives it to the class (Van Leemput et al., IEEE TMI 1999, take such a step in each of their
-    iterations); p0 is a flat one. It needs no other scan, and so does not mind a contrast that training has not shown.
-    What is rarer in a class than in the flat density hardly speaks against it: by its likelihood single outliers would
-    decide. And it counts where the class is near, as other things in a body are as gray as an organ. The background's
-    density is of what is near organs, too: by that of all that is in the image organs would grow into what surrounds
-    them.
+    p(v | k) is a Parzen estimate over the patch, in which each voxel is weighted by the probability that the first
+    segmentation gives to the class; p0 is a flat density. Van Leemput et al. (IEEE TMI 1999) take such a step in each
+    iteration. No other scan is needed, so that contrasts which training has not shown do no harm.
+
+    - 1 + p / p0 instead of p: an intensity that is rare in a class hardly counts against it, else outliers decide.
+    - Evidence counts only where the class is near, as other parts of a body have an organ's intensities.
+    - The background's density is that of the surroundings of organs: with that of the whole image organs grow into
+      their surroundings.
 
     Args:
         probabilities: of the first segmentation (K, Z, Y, X), the background first.
@@ -49,14 +50,14 @@ def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
 
 
 def _near(probabilities: Tensor) -> Tensor:
-    """How near each class is to each voxel, from 0 to 1; both (K, Z, Y, X)."""
+    """Nearness of each class to each voxel, from 0 to 1; both (K, Z, Y, X)."""
     return (box_mean(probabilities[:, None], NEIGHBOURHOOD)[:, 0] / SHARE).clamp(max=1)
 
 
 def _bins(image: Tensor, organs: Tensor) -> Tensor:
-    """The bin of each voxel (Z, Y, X); those at either end hold all that is beyond what organs look like."""
+    """The bin of each voxel (Z, Y, X); the first and the last hold all intensities beyond those of organs."""
     total = organs.sum().clamp_min(1e-6)
     mean = (organs * image).sum() / total
-    deviation = ((organs * (image - mean).square()).sum() / total).sqrt().clamp_min(1e-6)
-    place = (image - mean) / (REACH * deviation)  # from -1 to 1 within reach
+    standard_deviation = ((organs * (image - mean).square()).sum() / total).sqrt().clamp_min(1e-6)
+    place = (image - mean) / (REACH * standard_deviation)  # from -1 to 1 within reach
     return ((place.clamp(-1, 1) + 1) / 2 * (BINS - 1)).round().long()

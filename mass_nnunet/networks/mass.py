@@ -1,25 +1,25 @@
 """The network: a U-Net for each modality, which share most of their weights, and a correspondence head."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from mass_nnunet.batch import Layout
+from mass_nnunet.batch import Layout, Scans
 from mass_nnunet.hyperparameters import INFERENCES, INFERENCES_WITHOUT_ATLASES
 from mass_nnunet.registration.atlas import EVIDENCE, AtlasBank
 from mass_nnunet.registration.fields import upsample, warp
 from mass_nnunet.registration.refinement import refine
 
-from .blocks import cpu_autocast, decoder_features, join
+from .blocks import UNet, UNetDecoder, cpu_autocast, decoder_features, join
 from .correspondence import CorrespondenceHead
 from .group import GroupNet
 from .intensity import intensity_evidence
 
 
 class GroupOutput(NamedTuple):
-    """What a training step yields for a batch of S scans, T of them targets (see :class:`pairing.Layout`).
+    """What a training step yields for a batch of S scans, T of them targets (see :class:`mass_nnunet.batch.Layout`).
 
     Attributes:
         scans: the batch itself (S, C, Z, Y, X).
@@ -45,29 +45,26 @@ class GroupOutput(NamedTuple):
 class MASSNet(GroupNet):
     """The U-Nets of N modalities, a correspondence head and the atlases, in one module with one state.
 
-    Training mode takes the scans of the whole group (``active`` says of which modalities, in equal shares) and
-    registers atlases to targets within the batch. Evaluation mode segments.
+    Training mode takes a batch of the whole group with its layout, and registers atlases to targets within the batch.
+    Evaluation mode segments scans of the ``active`` modalities, which a batch holds in equal shares.
 
     Args:
-        unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet: anything with an ``encoder``
-            and a ``decoder`` of dynamic-network-architectures), which share what they share: their heads at least.
-        layout: how a training batch is composed.
+        unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet), with common heads at least.
         atlases: the empty bank of atlases; its patch shape is that of the plans. None without a correspondence head.
         correspondence_channels: width of the correspondence head; 0 for none, and then no atlas predicts either.
         correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
         compares_features: whether training yields features for the anatomical consistency.
         modality: index of the modality that this model segments at inference.
-        inference: one of :data:`hyperparameters.INFERENCES`; what it needs atlases for is ``segmentation`` without a
-            correspondence head.
-        refinement_steps: by which fields are improved for each scan, in evaluation mode (:func:`refinement.refine`).
-        intensity_weight: of what the gray values of a scan's first channel say (:mod:`intensity`).
+        inference: one of :data:`hyperparameters.INFERENCES`; without a correspondence head an inference that needs
+            atlases becomes ``segmentation``.
+        refinement_steps: steps that improve the fields for each scan, in evaluation mode (:func:`refinement.refine`).
+        intensity_weight: weight of the intensity adaptation (:mod:`intensity`), which uses a scan's first channel.
     """
 
     def __init__(
         self,
-        unets: Sequence[nn.Module],
+        unets: Sequence[UNet],
         *,
-        layout: Layout,
         atlases: AtlasBank | None,
         correspondence_channels: int,
         correspondence_gradient: float = 1.0,
@@ -85,9 +82,8 @@ class MASSNet(GroupNet):
         self.correspondence_gradient = correspondence_gradient
         self.compares_features = compares_features
         self.atlases = atlases
-        self.layout = layout
         self.inferences = INFERENCES_WITHOUT_ATLASES if self.correspondence is None else INFERENCES
-        """What it can predict by."""
+        """The inferences that this network can predict by."""
         self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps
         self.intensity_weight = intensity_weight
@@ -96,30 +92,44 @@ class MASSNet(GroupNet):
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
 
     @property
-    def heads(self) -> nn.ModuleList:
+    def first_decoder(self) -> UNetDecoder:
+        """The decoder of the first modality; its heads are those of all."""
+        return cast(UNet, self.unets[0]).decoder
+
+    @property
+    def heads(self) -> Any:
         """The segmentation heads, from coarse to fine, of all modalities alike."""
-        return self.unets[0].decoder.seg_layers
+        return self.first_decoder.seg_layers
 
     def train(self, mode: bool = True) -> "MASSNet":
         """As in torch; what was computed with older weights is forgotten."""
         self._atlas_features.clear()
         return super().train(mode)
 
-    def forward(self, scans: Tensor) -> GroupOutput | Tensor | list[Tensor]:
-        """Segment scans (S, C, Z, Y, X); in training mode also register the batch's atlases to its targets.
+    def forward(self, scans: Scans | Tensor) -> GroupOutput | Tensor | list[Tensor]:
+        """Segment scans; in training mode also register the batch's atlases to its targets.
+
+        Args:
+            scans: in training mode with the layout of the batch, in evaluation mode (S, C, Z, Y, X).
 
         Returns:
             In training mode a :class:`GroupOutput`. In evaluation mode logits (S, K, Z, Y, X), or a list of them from
             fine to coarse with deep supervision.
         """
+        if isinstance(scans, Scans):
+            return self._train_step(*scans)
         with cpu_autocast(scans.device):
             features = self.decode(scans)
-            if self.training:
-                return GroupOutput(scans, self._segment(features), **self._register(features))
-            if self.unets[0].decoder.deep_supervision:
+            if self.first_decoder.deep_supervision:
                 return self._segment(features)
             logits = self.heads[-1](features[-1]).float()
             return logits if self.inference == "segmentation" else self._adapted(scans, features, logits)
+
+    def _train_step(self, images: Tensor, layout: Layout) -> GroupOutput:
+        """One pass of a training batch (S, C, Z, Y, X), as the layout has it."""
+        with cpu_autocast(images.device):
+            features = self.decode(images)
+            return GroupOutput(images, self._segment(features), **self._register(features, layout))
 
     def decode(self, scans: Tensor) -> list[Tensor]:
         """Features of the decoders, from coarse to fine; each scan goes through its modality's U-Net."""
@@ -134,13 +144,14 @@ class MASSNet(GroupNet):
         """Logits of all heads, from fine to coarse."""
         return [head(f).float() for head, f in zip(self.heads, features, strict=True)][::-1]
 
-    def _register(self, features: list[Tensor]) -> dict[str, Tensor]:
-        """What a GroupOutput has beside the logits: fields from both atlases to each target, and features."""
+    def _register(self, features: list[Tensor], layout: Layout) -> dict[str, Tensor]:
+        """The entries of a GroupOutput beside the logits: fields from both atlases to each target, and features."""
         if self.correspondence is None:
             return {}
-        if not self.layout.registered:
-            return {"idle": sum(0 * parameter.sum() for parameter in self.correspondence.parameters())}
-        target, same, other = self.layout.pairs(features[0].device)
+        if not layout.registered:
+            zeros = [0 * parameter.sum() for parameter in self.correspondence.parameters()]
+            return {"idle": torch.stack(zeros).sum()}
+        target, same, other = layout.pairs(features[0].device)
         share = self.correspondence_gradient
         # In value the features themselves.
         shared = [torch.lerp(f.detach(), f, share) if share else f.detach() for f in features[:-1]]
@@ -153,7 +164,7 @@ class MASSNet(GroupNet):
         return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
 
     def _adapted(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
-        """What the inference asks for of the head's logits and of the atlases' labels, and what gray values add."""
+        """Logits of the inference: the head's, the atlases' evidence, or their sum, with intensity adaptation."""
         if self.inference != "adapted":
             evidence = EVIDENCE * self._propagate(scans, features)
             logits = logits + evidence if self.inference == "fused" else evidence
@@ -164,25 +175,31 @@ class MASSNet(GroupNet):
 
     def _propagate(self, scans: Tensor, features: list[Tensor]) -> Tensor:
         """Probabilities (S, K, Z, Y, X) of the labels that the modality's atlases propagate."""
-        projected = self.correspondence.project(features[:-1])
+        assert self.atlases is not None
+        projected = self._project(features)
         propagated = []
         for i, scan in enumerate(scans):
             fields = self._fields([f[i : i + 1] for f in projected], scan[None])
             propagated.append(self.atlases.fuse(self.active[0], scan, fields))
         return torch.stack(propagated)
 
+    def _project(self, features: list[Tensor]) -> list[Tensor]:
+        """What the correspondence head compares of the decoders' features, from coarse to half resolution."""
+        assert self.correspondence is not None
+        return self.correspondence.project(features[:-1])
+
     def register(self, scan: Tensor) -> Tensor:
         """Fields (A', 3, Z, Y, X) in voxels that pull each atlas of the active modality to a scan (1, C, Z, Y, X)."""
         with cpu_autocast(scan.device):
-            projected = self.correspondence.project(self.decode(scan)[:-1])
-            return self._fields(projected, scan)
+            return self._fields(self._project(self.decode(scan)), scan)
 
     def _fields(self, target: list[Tensor], scan: Tensor) -> Tensor:
         """Fields from all atlases to one scan (1, C, Z, Y, X), on its grid; the atlases are encoded only once."""
+        assert self.atlases is not None
+        assert self.correspondence is not None
         modality = self.active[0]
         if modality not in self._atlas_features:
-            features = self.decode(self.atlases.images_of(modality))
-            self._atlas_features[modality] = self.correspondence.project(features[:-1])
+            self._atlas_features[modality] = self._project(self.decode(self.atlases.images_of(modality)))
         fields = self.correspondence(self._atlas_features[modality], target)
         if self.refinement_steps:
             fields = refine(fields, self.atlases.images_of(modality), scan, self.refinement_steps)

@@ -5,18 +5,18 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from mass_nnunet.batch import Layout
+from mass_nnunet.batch import Layout, Scans
 from mass_nnunet.registration.atlas import EVIDENCE, AtlasBank
 from mass_nnunet.registration.fields import warp
 
-from .blocks import cpu_autocast, decoder_features
+from .blocks import UNet, UNetDecoder, cpu_autocast, decoder_features
 
 # VoxelMorph's own: training starts from the identity.
-INITIAL_DEVIATION = 1e-5
+INITIAL_STANDARD_DEVIATION = 1e-5
 
 
 class PairOutput(NamedTuple):
-    """What a training step yields for a batch of S scans, T of them targets (see :class:`pairing.Layout`).
+    """What a training step yields for a batch of S scans, T of them targets (see :class:`mass_nnunet.batch.Layout`).
 
     Attributes:
         scans: the batch itself (S, C, Z, Y, X).
@@ -38,11 +38,15 @@ class PairUNet(nn.Module):
         unet: nnU-Net's U-Net for 2C channels; a convolution to the field takes the place of its segmentation heads.
     """
 
-    def __init__(self, unet: nn.Module) -> None:
+    encoder: nn.Module
+    decoder: UNetDecoder
+
+    def __init__(self, unet: UNet) -> None:
         super().__init__()
         self.encoder, self.decoder = unet.encoder, unet.decoder
         field = nn.Conv3d(self.decoder.seg_layers[-1].in_channels, 3, 3, padding=1)
-        nn.init.normal_(field.weight, std=INITIAL_DEVIATION)
+        nn.init.normal_(field.weight, std=INITIAL_STANDARD_DEVIATION)
+        assert field.bias is not None
         nn.init.zeros_(field.bias)
         self.decoder.seg_layers = nn.ModuleList([field])
 
@@ -57,11 +61,10 @@ class PairUNet(nn.Module):
 class PairNet(nn.Module):
     """Registers atlases to scans of one modality, and segments by the labels that the atlases propagate.
 
-    Training mode takes a batch as the layout has it and registers its atlases to its targets. Evaluation mode segments.
+    Training mode takes a batch with its layout and registers its atlases to its targets. Evaluation mode segments.
 
     Args:
         unet: nnU-Net's U-Net for 2C channels.
-        layout: how a training batch is composed, of one modality.
         atlases: the empty bank of atlases; its patch shape is that of the plans.
         backward: another such U-Net, for fields from the warped atlas back to the atlas.
     """
@@ -70,30 +73,30 @@ class PairNet(nn.Module):
     active = (0,)
     inferences = ("atlas",)
 
-    def __init__(
-        self, unet: nn.Module, *, layout: Layout, atlases: AtlasBank, backward: nn.Module | None = None
-    ) -> None:
+    def __init__(self, unet: UNet, *, atlases: AtlasBank, backward: UNet | None = None) -> None:
         super().__init__()
         self.pair = PairUNet(unet)
         self.backward_pair = None if backward is None else PairUNet(backward)
-        self.layout = layout
         self.atlases = atlases
 
-    def forward(self, scans: Tensor) -> PairOutput | Tensor | list[Tensor]:
-        """Register within a batch (S, C, Z, Y, X) in training mode, segment the scans in evaluation mode.
+    def forward(self, scans: Scans | Tensor) -> PairOutput | Tensor | list[Tensor]:
+        """Register within a batch in training mode, segment scans in evaluation mode.
+
+        Args:
+            scans: in training mode with the layout of the batch, in evaluation mode (S, C, Z, Y, X).
 
         Returns:
             In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X); a list of one where deep
             supervision is on.
         """
-        if self.training:
-            return self._register_batch(scans)
+        if isinstance(scans, Scans):
+            return self._register_batch(*scans)
         propagated = torch.stack([self.atlases.fuse(0, scan, self.register(scan[None])) for scan in scans])
         logits = EVIDENCE * propagated
         return [logits] if self.pair.decoder.deep_supervision else logits
 
-    def _register_batch(self, scans: Tensor) -> PairOutput:
-        target, atlas, _ = self.layout.pairs(scans.device)
+    def _register_batch(self, scans: Tensor, layout: Layout) -> PairOutput:
+        target, atlas, _ = layout.pairs(scans.device)
         with cpu_autocast(scans.device):
             fields = self.pair(scans[atlas], scans[target])
             warped = warp(scans[atlas], fields)

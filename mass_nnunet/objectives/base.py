@@ -1,65 +1,87 @@
-"""The objective of a method that MASS is compared with: nnU-Net's own loss, and the method's terms beside it."""
+"""The base of all objectives: one rule for how terms become a loss."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
-from mass_nnunet.batch import Layout
+from mass_nnunet.batch import Layout, StepContext, Targets
 
 
-class MethodObjective:
-    """The weighted sum of all terms for one training batch; nnU-Net's own loss alone for a validation batch.
+class Objective(ABC):
+    """The weighted sum of named terms, L = sum_i w_i r_i(t/T) L_i.
+
+    r_i is :func:`ramp_up` for the terms that ramp up and 1 for the others. A subclass computes the terms of a training
+    step (:meth:`compute`). A term that it leaves out of a batch adds nothing.
+
+    A training step passes :class:`mass_nnunet.batch.Targets`; plain labels stand for a validation step, of which the
+    loss is nnU-Net's own (:meth:`validation_loss`).
 
     Args:
         supervised: nnU-Net's own loss, of (logits from fine to coarse, labels from fine to coarse).
-        terms: of (output of the network, labels), the terms by name; :meth:`on_labelled` gives the first of them.
-        layout: of the batch.
-        weights: of the terms; what ramps up does so to this value.
-        ramped: names of the terms whose weight ramps up.
-        ramp: share of the training at which it has done so.
+        weights: w by the name of the term.
+        ramped: names of the terms that ramp up.
+        ramp: share of the training after which they have their whole weight.
+
+    Raises:
+        ValueError: a term that ramps up has no weight.
     """
+
+    MEASURES: ClassVar[tuple[str, ...]] = ()
+    """Names of what is computed for the log alone, without weight."""
 
     def __init__(
         self,
         supervised: Callable[..., Tensor],
-        terms: Callable[[Any, list[Tensor]], dict[str, Tensor]],
-        layout: Layout,
         weights: Mapping[str, float],
         *,
-        ramped: Sequence[str] = (),
+        ramped: Collection[str] = (),
         ramp: float = 1.0,
     ) -> None:
+        if unknown := set(ramped) - set(weights):
+            raise ValueError(f"{min(unknown)} is to ramp up and has no weight")
         self.supervised = supervised
-        self.compute = terms
-        self.layout = layout
-        self.weights = weights
-        self.ramped = ramped
+        self.weights = dict(weights)
+        self.ramped = frozenset(ramped)
         self.ramp = ramp
-        # t/T, set by the trainer as the training goes on.
-        self.progress = 0.0
-        # The terms of the last batch, without gradient: for the log.
-        self.terms: dict[str, Tensor] = {}
+        # Each term as it last was, without gradient, for the log: not every batch has all of them.
+        self.terms = dict.fromkeys((*self.weights, *self.MEASURES), torch.zeros(()))
 
-    def __call__(self, output: Any, labels: list[Tensor]) -> Tensor:
-        """The objective.
+    def __call__(self, output: Any, target: Targets | list[Tensor]) -> Tensor:
+        """The loss of a step.
 
         Args:
-            output: of the network; in a validation batch logits from fine to coarse.
-            labels: from fine to coarse, each (S, 1, Z_s, Y_s, X_s), and whatever a method's loader adds to them.
-        """
-        if not torch.is_grad_enabled():  # nnU-Net validates so
-            return self.supervised(output, labels)
-        terms = self.compute(output, labels)
-        self.terms = {name: value.detach() for name, value in terms.items()}
-        ramp = ramp_up(self.progress / self.ramp)
-        return sum(self.weights[name] * (ramp if name in self.ramped else 1.0) * x for name, x in terms.items())
+            output: of the network; in a validation step logits from fine to coarse, each (S, K, Z_s, Y_s, X_s).
+            target: labels and context of a training step, or the labels of a validation step, from fine to coarse, each
+                (S, 1, Z_s, Y_s, X_s).
 
-    def on_labelled(self, logits: list[Tensor], labels: list[Tensor]) -> Tensor:
-        """nnU-Net's own loss of the labelled scans of a batch; the labels of the others are not looked at."""
-        labelled = self.layout.is_labelled(logits[0].device)
+        Raises:
+            KeyError: a term has no weight.
+        """
+        if not isinstance(target, Targets):
+            return self.validation_loss(output, target)
+        terms = self.compute(output, target.labels, target.context)
+        if unknown := terms.keys() - self.terms.keys():
+            raise KeyError(f"the term {min(unknown)} has no weight")
+        self.terms = self.terms | {name: value.detach() for name, value in terms.items()}
+        ramp = ramp_up(target.context.progress / self.ramp)
+        scale = {name: weight * ramp if name in self.ramped else weight for name, weight in self.weights.items()}
+        return sum((scale[name] * value for name, value in terms.items() if name in scale), start=torch.zeros(()))
+
+    @abstractmethod
+    def compute(self, output: Any, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
+        """The terms of a training step, and the measures, by name; scalars."""
+
+    def validation_loss(self, output: list[Tensor], labels: list[Tensor]) -> Tensor:
+        """The loss of a validation step: nnU-Net's own."""
+        return self.supervised(output, labels)
+
+    def on_labelled(self, logits: list[Tensor], labels: list[Tensor], layout: Layout) -> Tensor:
+        """nnU-Net's own loss of the annotated scans of a batch; the labels of the others are not looked at."""
+        labelled = layout.is_labelled(logits[0].device)
         return self.supervised([x[labelled] for x in logits], [y[labelled] for y in labels])
 
 

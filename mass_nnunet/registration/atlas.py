@@ -1,4 +1,4 @@
-"""The atlases that a model carries: outlined scans whose labels are propagated to a new scan."""
+"""The atlases that a model carries: annotated scans whose labels are propagated to a new scan."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ logarithm of almost zero is heavier than all its neighbours.
 class AtlasBank(nn.Module):
     """Up to A atlases of each of N modalities, one patch each, as buffers: they travel with the weights.
 
-    First come the outlined ones, then templates, whose labels are a model's own.
+    First come the annotated ones, then templates, whose labels a model has predicted.
 
     Args:
         modalities: N.
@@ -32,6 +32,11 @@ class AtlasBank(nn.Module):
         classes: K, with background.
         patch: (Z, Y, X).
     """
+
+    outlined: Tensor  # how many of a modality's atlases are annotated; checkpoints have this name
+    count: Tensor
+    images: Tensor
+    labels: Tensor
 
     def __init__(self, modalities: int, capacity: int, channels: int, classes: int, patch: Sequence[int]) -> None:
         super().__init__()
@@ -43,16 +48,16 @@ class AtlasBank(nn.Module):
 
     @property
     def capacity(self) -> int:
-        """A."""
+        """A, the most atlases that a modality can have."""
         return self.images.shape[1]
 
     @property
     def has_templates(self) -> bool:
-        """Whether there are other atlases than outlined ones."""
+        """Whether there are other atlases than annotated ones."""
         return bool((self.count > self.outlined).any())
 
     def put(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
-        """Set the outlined atlases of one modality, and drop what there was.
+        """Set the annotated atlases of one modality, and drop what there was.
 
         Args:
             modality: its index.
@@ -63,12 +68,12 @@ class AtlasBank(nn.Module):
             ValueError: no atlas, more than the capacity, or another size than the patch.
         """
         if not images:
-            raise ValueError("a modality needs an outlined atlas")
+            raise ValueError("a modality needs an annotated atlas")
         self._set(modality, 0, images, labels)
         self.outlined[modality] = len(images)
 
     def put_templates(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
-        """Set the templates of one modality, after its outlined atlases; arguments and exceptions as of :meth:`put`."""
+        """Set the templates of one modality, after its annotated atlases; otherwise as :meth:`put`."""
         self._set(modality, int(self.outlined[modality]), images, labels)
 
     def _set(self, modality: int, start: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:

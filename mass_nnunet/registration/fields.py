@@ -48,7 +48,8 @@ def upsample(field: Tensor, shape: Sequence[int]) -> Tensor:
 
 def downsample(volume: Tensor, shape: Sequence[int]) -> Tensor:
     """Mean over the voxels that each voxel of a coarser grid covers: (B, C, Z, Y, X) -> (B, C, *shape)."""
-    return F.adaptive_avg_pool3d(volume, tuple(shape))
+    z, y, x = shape
+    return F.adaptive_avg_pool3d(volume, (z, y, x))
 
 
 def jacobian_determinant(field: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The atlas that matches a scan best, deformed to it: what is drawn of a registration."""
+"""The annotated atlas that matches a scan best, deformed to it, for a figure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,12 +19,12 @@ class Registration(NamedTuple):
 
     Attributes:
         atlas: intensities (Z, Y, X).
-        target: of the scan.
-        warped: the atlas on the scan's grid.
+        target: intensities of the scan (Z, Y, X).
+        warped: the atlas on the grid of the scan (Z, Y, X).
         field: displacements (3, Z, Y, X), components z, y, x, in voxels.
         atlas_labels: (Z, Y, X).
         warped_labels: probabilities (K, Z, Y, X).
-        target_labels: (Z, Y, X), true ones where they are known, else predicted ones.
+        target_labels: (Z, Y, X), the truth if there is one, else the prediction.
     """
 
     atlas: np.ndarray
@@ -39,26 +39,34 @@ class Registration(NamedTuple):
 def register_best(
     network: MASSNet | PairNet, scan: torch.Tensor, labels: np.ndarray, patch: Sequence[int]
 ) -> Registration:
-    """Deform the outlined atlases of a network to the patch around a scan's organs, and take the most similar one.
+    """Register the annotated atlases of a network to the patch around a scan's organs, and take the most similar one.
 
     Args:
-        network: in evaluation mode, with one active modality, that of the scan.
+        network: in evaluation mode; its only active modality is that of the scan.
         scan: (C, Z, Y, X).
-        labels: of the scan (Z, Y, X), to find its organs by.
-        patch: the size that the network is for (Z, Y, X).
+        labels: labels of the scan (Z, Y, X), which tell where its organs are.
+        patch: patch size of the network (Z, Y, X).
+
+    Raises:
+        ValueError: the network has no atlases.
     """
+    if network.atlases is None:
+        raise ValueError("the network has no atlases to register")
     box = organ_box(labels, patch)
     target = crop_and_pad_nd(scan, box, 0)[None].to(next(network.parameters()).device)
     bank, modality = network.atlases, network.active[0]
-    outlined = slice(int(bank.outlined[modality]))
-    fields = network.register(target)[outlined]  # (A, 3, Z, Y, X)
-    atlases, atlas_labels = bank.images_of(modality)[outlined], bank.labels_of(modality)[outlined]
+    annotated = slice(int(bank.outlined[modality]))
+    fields = network.register(target)[annotated]  # (A, 3, Z, Y, X)
+    atlases, atlas_labels = bank.images_of(modality)[annotated], bank.labels_of(modality)[annotated]
     warped = warp(atlases, fields)
     similarity = local_correlation(warped[:, :1], target[:, :1]).mean((1, 2, 3, 4))
     best = int(similarity.argmax())
     propagated = warp(atlas_labels[best : best + 1], fields[best : best + 1])[0]
+    intensities = [volume[0].float().cpu().numpy() for volume in (atlases[best], target[0], warped[best])]
     return Registration(
-        *(volume[0].float().cpu().numpy() for volume in (atlases[best], target[0], warped[best])),
+        intensities[0],
+        intensities[1],
+        intensities[2],
         fields[best].float().cpu().numpy(),
         atlas_labels[best].argmax(0).cpu().numpy(),
         propagated.float().cpu().numpy(),

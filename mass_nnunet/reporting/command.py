@@ -1,4 +1,4 @@
-"""``mass_nnunet visualize``: a page that shows what a trained model makes of some cases, branch by branch."""
+"""``mass_nnunet visualize``: a page with the predictions of a trained model for some cases, by branch."""
 
 import argparse
 import os
@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from markupsafe import Markup
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from tqdm import tqdm
 
@@ -22,8 +23,8 @@ _LABELS = {TRAINING: "labelsTr", TEST: "labelsTs"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``mass_nnunet visualize``; those of the model are nnU-Net's."""
-    parser.add_argument("cases", nargs="+", metavar="CASE", help="of imagesTs, imagesTr or imagesUn")
+    """Options of ``mass_nnunet visualize``. Those that name the model are nnU-Net's."""
+    parser.add_argument("cases", nargs="+", metavar="CASE", help="cases of imagesTs, imagesTr or imagesUn")
     parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset id")
     parser.add_argument("-o", "--output", type=Path, default=Path("visualize.html"), help="default visualize.html")
     parser.add_argument("-f", "--fold", type=int, default=0, help="default 0")
@@ -54,10 +55,10 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _files(dataset: RawDataset, case: str) -> tuple[list[Path], Path | None]:
-    """Images of a case, and its label map where it has one.
+    """Images of a case, and its label map if it has one.
 
     Raises:
-        UserError: there is no such case.
+        UserError: the dataset has no such case.
     """
     for part in (TEST, TRAINING, UNLABELLED):
         if case in dataset.cases(part):
@@ -66,12 +67,12 @@ def _files(dataset: RawDataset, case: str) -> tuple[list[Path], Path | None]:
     raise UserError(f"{dataset.folder} has no case {case}: name one of imagesTs, imagesTr or imagesUn")
 
 
-def _section(case: str, found: Explained, pictures: Path) -> str:
+def _section(case: str, found: Explained, pictures: Path) -> Markup:
     """The part of the page about one case."""
     branches = pictures / f"{case}_branches.png"
     plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)
     caption = "Filled: the truth and what each branch predicts"
-    caption += ", with the outline of the truth in white." if found.truth is not None else "; no truth is known."
+    caption += ", with the contour of the truth in white." if found.truth is not None else "; no truth is known."
     parts = [report.picture(branches, f"{caption} Red: voxels on which the branches disagree.")]
     if found.registration is not None:
         registration = pictures / f"{case}_registration.png"
@@ -79,7 +80,7 @@ def _section(case: str, found: Explained, pictures: Path) -> str:
         parts.append(
             report.picture(
                 registration,
-                "The outlined atlas that matches best, before and after its deformation to the scan. Jacobian: blue "
+                "The annotated atlas that matches best, before and after its deformation to the scan. Jacobian: blue "
                 "where the atlas grows (below 1), red where it shrinks (above 1), black where space is folded.",
             )
         )

@@ -1,10 +1,10 @@
-"""What all pictures are drawn with: a figure that becomes a file, an axial slice, organs over it."""
+"""Common parts of all pictures: a figure as a file, an axial slice, and organs over it."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import cycle
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 # Distinguishable for the colour-blind, after Okabe and Ito, and none of them a gray.
 COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#D55E7A", "#009E73", "#CC79A7", "#0072B2")
 WINDOWS = {"CT": (-160.0, 240.0)}
-"""HU of the usual soft tissue window; scans of other modalities are shown between two percentiles."""
+"""The usual soft tissue window in HU; scans of other modalities are shown between two percentiles."""
 _INK = "#2b2f36"
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -35,7 +35,7 @@ _STYLE = {
     "ytick.color": _INK,
     "svg.hashsalt": "mass_nnunet",  # the same figure is the same file
 }
-_SAVING = {
+_SAVING: dict[str, dict[str, Any]] = {
     ".jpg": {"pil_kwargs": {"quality": 85, "subsampling": 0}},  # thin lines of colour would fade
     ".svg": {"metadata": {"Date": None}},
 }
@@ -45,16 +45,16 @@ _SAVING = {
 def figure_file(
     path: Path, rows: int, columns: int, size: tuple[float, float]
 ) -> Iterator[tuple["Figure", np.ndarray]]:
-    """A grid of axes (rows, columns) that is written to ``path`` when the block ends well; ``size`` in inches.
+    """A grid of axes (rows, columns) that is written to ``path`` if the block raises nothing; ``size`` in inches.
 
     The path ends in ``.png``, ``.jpg`` or ``.svg``.
     """
-    # Not pyplot, whose global state and backend belong to whoever calls, such as nnU-Net's trainer.
+    # Not pyplot: its global state and backend belong to the caller, such as nnU-Net's trainer.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.style import context
 
-    # From the defaults: nnU-Net's logger changes the global style.
+    # Start from the defaults: nnU-Net's logger changes the global style.
     with context(["default", _STYLE]), atomic_path(path) as temporary:
         figure = Figure(figsize=size, layout="constrained", facecolor="white")
         FigureCanvasAgg(figure)
@@ -63,19 +63,23 @@ def figure_file(
 
 
 def read_radiological(file: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """The image as an array (Z, Y, X) by its header: feet to head, front to back, the patient's right to left.
+    """Read an image with axes to the patient's head, back and left.
 
     Each axial slice, drawn with its first row on top, is then in radiological convention: the patient's right is on
-    the left of the picture. Also the spacing in mm, in (z, y, x) order.
+    the left of the picture.
+
+    Returns:
+        the array (Z, Y, X), and the spacing in mm (z, y, x).
     """
     image = sitk.DICOMOrient(sitk.ReadImage(str(file)), "LPS")
     return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
 
 
 def typical_slice(labels: np.ndarray) -> int:
-    """The axial slice of a label map (Z, Y, X) that shows most organs at nearly their largest.
+    """The axial slice of a label map (Z, Y, X) that shows most of the organs.
 
-    An organ counts by its area there as a share of its largest area; without organs, the middle slice.
+    It has the largest sum over organs of the area in the slice divided by the largest area in any slice. Without
+    organs it is the middle slice.
     """
     score = np.zeros(len(labels))
     for value in np.unique(labels[labels > 0]):
@@ -85,7 +89,7 @@ def typical_slice(labels: np.ndarray) -> int:
 
 
 def grey_window(image: np.ndarray, modality: str) -> tuple[float, float]:
-    """Black and white point for an image: a fixed window for CT, percentiles 1 and 99.5 for what has no unit."""
+    """The intensities shown as black and white: a fixed window for CT, else percentiles 1 and 99.5 of the image."""
     low, high = WINDOWS.get(modality) or np.percentile(image, (1, 99.5))
     return float(low), float(high)
 
@@ -103,12 +107,12 @@ def show(axes: "Axes", image: np.ndarray, window: tuple[float, float], aspect: f
 
 
 def organ_colours(labels: Mapping[str, int]) -> dict[str, str]:
-    """A colour for each organ of a dataset; with more than there are colours, these come again."""
+    """A colour for each organ of a dataset; with more organs than colours, colours repeat."""
     return dict(zip((name for name in labels if name != BACKGROUND), cycle(COLOURS), strict=False))
 
 
 def paint(axes: "Axes", labels: np.ndarray, aspect: float, values: Mapping[str, int] = LABELS) -> None:
-    """Fill and outline the organs of a label slice (Y, X), whose ``values`` are given by name."""
+    """Fill the organs of a label slice (Y, X) and draw their contours; ``values`` are the labels by name."""
     from matplotlib.colors import to_rgba
 
     overlay = np.zeros((*labels.shape, 4))
@@ -119,7 +123,7 @@ def paint(axes: "Axes", labels: np.ndarray, aspect: float, values: Mapping[str, 
 
 
 def outline(axes: "Axes", labels: np.ndarray, values: Mapping[str, int], width: float = 0.8) -> None:
-    """Outline the organs of a label slice (Y, X), whose ``values`` are given by name."""
+    """Draw the contours of the organs of a label slice (Y, X); ``values`` are the labels by name."""
     for organ, colour in organ_colours(values).items():
         _outline(axes, labels == values[organ], colour, width)
 
@@ -130,7 +134,7 @@ def _outline(axes: "Axes", mask: np.ndarray, colour: str, width: float, effects:
 
 
 def legend(figure: "Figure", labels: Mapping[str, int] = LABELS, *, truth: bool = False) -> None:
-    """Below the figure: the organs' colours, and with ``truth`` the line that :func:`outline_truth` draws."""
+    """Add a legend below the figure: the organs' colours, and with ``truth`` the line of :func:`outline_truth`."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -149,6 +153,6 @@ def _halo() -> list:
 
 
 def outline_truth(axes: "Axes", labels: np.ndarray, values: Mapping[str, int] = LABELS) -> None:
-    """Outline the organs of a label slice (Y, X) in white."""
+    """Draw the contours of the organs of a label slice (Y, X) in white."""
     for organ in organ_colours(values):
         _outline(axes, labels == values[organ], "white", 1.0, _halo())

@@ -1,4 +1,4 @@
-"""What a trained model makes of one scan, branch by branch, and how its atlases are deformed to it."""
+"""The predictions of a trained model for one scan, by branch, and the registration of its best atlas."""
 
 import os
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from .best_atlas import Registration, register_best
 
 @dataclass(frozen=True)
 class Explained:
-    """One scan, preprocessed, and what a model makes of it.
+    """One preprocessed scan, its predictions and its registration.
 
     Attributes:
         image: intensities (Z, Y, X).
-        truth: labels (Z, Y, X), None where there are none.
+        truth: labels (Z, Y, X); None if they are not known.
         predictions: labels (Z, Y, X) by branch.
-        registration: of the best atlas; None for a model without atlases.
+        registration: that of the best atlas; None for a model without atlases.
         spacing: mm (Z, Y, X).
     """
 
@@ -34,10 +34,10 @@ class Explained:
 
 
 def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -> nnUNetPredictor:
-    """nnU-Net's predictor of a trained model, without mirroring, and not compiled, which would hide what it is.
+    """nnU-Net's predictor of a trained model, without mirroring and without compilation, which would hide its class.
 
     Raises:
-        UserError: there is no such checkpoint.
+        UserError: the checkpoint does not exist.
     """
     file = folder / f"fold_{fold}" / checkpoint
     if not file.is_file():
@@ -51,12 +51,12 @@ def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -
 
 
 def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | None) -> Explained:
-    """Predict a scan by every branch that the model has, and register its atlases.
+    """Predict a scan by every branch of a model, and register its atlases.
 
     Args:
-        predictor: of the model.
-        images: files of the scan, one a channel.
-        truth: file of its labels.
+        predictor: nnU-Net's predictor of the model.
+        images: files of the scan, one for each channel.
+        truth: file of its labels, if they are known.
     """
     configuration, network = predictor.configuration_manager, predictor.network
     data, labels, _ = configuration.preprocessor_class(verbose=False).run_case(

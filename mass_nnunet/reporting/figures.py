@@ -24,9 +24,9 @@ class Scan:
 
 
 def plot_overlays(scans: Sequence[Scan], path: Path) -> None:
-    """Rows of scans; columns: the scan, the truth, and each method's prediction with the truth's outline over it.
+    """Draw scans (rows): the scan, the truth, and each method's prediction with the contour of the truth (columns).
 
-    Shown is the axial slice where the truth has most to show, in radiological convention.
+    Each row shows the :func:`typical_slice` of its truth, in radiological convention.
     """
     methods = list(scans[0].predictions)
     slices = [_slices(scan) for scan in scans]
@@ -46,8 +46,8 @@ def plot_overlays(scans: Sequence[Scan], path: Path) -> None:
         legend(figure, truth=True)
 
 
-def _slices(scan: Scan) -> tuple:
-    """Of one scan: image, grey window, truth, predictions, all (Y, X), and the height of a voxel over its width."""
+def _slices(scan: Scan) -> tuple[np.ndarray, tuple[float, float], np.ndarray, list[np.ndarray], float]:
+    """Image (Y, X), grey window, truth (Y, X), predictions (Y, X), and the height of a voxel over its width."""
     image, spacing = read_radiological(scan.image)
     truth, _ = read_radiological(scan.truth)
     z = typical_slice(truth)
@@ -68,28 +68,28 @@ def plot_registration(
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
     lines: int = 16,
 ) -> None:
-    """An atlas, a target, the atlas warped to it, the deformed grid, its Jacobian determinant, and the labels.
+    """Draw an atlas, a target, the warped atlas, the deformed grid, its Jacobian determinant, and the labels.
 
-    The arrays are as this project's datasets are preprocessed: axes to the patient's head, front and right (nnU-Net's
-    NibabelIOWithReorient). The picture is the target's axial slice that shows most organs, in radiological convention.
+    The arrays are preprocessed: their axes run to the patient's head, front and right (nnU-Net's
+    NibabelIOWithReorient). The picture is the :func:`typical_slice` of the target, in radiological convention.
 
     Args:
-        atlas: intensities (Z, Y, X), as are ``target`` and ``warped``.
-        target: as above.
-        warped: the atlas on the target's grid: warped(p) = atlas(p + field(p)).
+        atlas: intensities (Z, Y, X).
+        target: intensities (Z, Y, X).
+        warped: the atlas on the target's grid (Z, Y, X): warped(p) = atlas(p + field(p)).
         field: displacements (3, Z, Y, X), components z, y, x, in voxels.
         atlas_labels: (Z, Y, X).
         warped_labels: probabilities (K, Z, Y, X), background first.
         target_labels: (Z, Y, X).
-        path: of the PNG.
-        spacing: mm, in (z, y, x) order, of the grid that all share.
-        lines: grid lines across the picture.
+        path: the PNG file.
+        spacing: mm (z, y, x), the same for all arrays.
+        lines: number of grid lines across the picture.
     """
     z = typical_slice(target_labels)
     aspect = spacing[1] / spacing[2]
     cut = (z, slice(None, None, -1), slice(None, None, -1))
     y, x = np.meshgrid(*(np.arange(n, dtype=float) for n in field.shape[2:]), indexing="ij")
-    # A line of the warped grid is where the pull-back's coordinate is constant: exact, also where the grid folds.
+    # A line of the warped grid is where a coordinate of the pull-back is constant. This is exact, also at folds.
     coordinates = [(y + field[1, z])[::-1, ::-1], (x + field[2, z])[::-1, ::-1]]
     step = x.shape[1] / lines
     shape = target.shape[1:]
@@ -108,8 +108,8 @@ def plot_registration(
         for axes, title, image in zip(row, panels, (atlas, target, warped, warped, target, target), strict=True):
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
             axes.set_title(title)
-        # The field pulls back, so that above 1 a larger piece of the atlas has become a voxel. White where its volume
-        # stays, blue where it grows, red where it shrinks; black where space is folded.
+        # The field is a pull-back: above 1 a voxel shows a larger piece of the atlas. White: the volume stays; blue:
+        # the atlas grows; red: it shrinks; black: space is folded.
         local = determinant[min(z, len(determinant) - 1)][::-1, ::-1]
         row[4].images[-1].remove()
         row[4].imshow(local, cmap="coolwarm", vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
@@ -133,16 +133,16 @@ def plot_branches(
     *,
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> None:
-    """One scan: its truth, what each branch of a model predicts, and where these disagree.
+    """Draw a scan, its truth, the prediction of each branch of a model, and where these disagree.
 
-    The arrays are as this project's datasets are preprocessed (see :func:`plot_registration`).
+    The arrays are preprocessed (see :func:`plot_registration`).
 
     Args:
         image: intensities (Z, Y, X).
-        truth: labels (Z, Y, X), None where there are none.
+        truth: labels (Z, Y, X); None if they are not known.
         predictions: labels (Z, Y, X) by branch.
-        path: of the PNG.
-        spacing: mm, in (z, y, x) order.
+        path: the PNG file.
+        spacing: mm (z, y, x).
     """
     shown = list(predictions.values())
     z = typical_slice(shown[0] if truth is None else truth)
@@ -174,7 +174,7 @@ def plot_branches(
 
 
 def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
-    """Loss and Dice by epoch of several trainings, from nnU-Net's logs (``checkpoint["logging"]``) by title."""
+    """Draw loss and Dice by epoch of trainings; ``runs`` has nnU-Net's log (``checkpoint["logging"]``) by title."""
     with figure_file(path, 1, len(runs), (4.2 * len(runs), 3.0)) as (_, grid):
         for axes, (title, log) in zip(grid[0], runs.items(), strict=True):
             axes.plot(log["train_losses"], color="#0072B2", label="training loss")
@@ -191,9 +191,9 @@ def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -
 
 
 def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str = "mass_", columns: int = 4) -> None:
-    """Every term of the objective by epoch, one small plot each, from nnU-Net's log; its other entries are left out.
+    """Draw each term of the objective by epoch, from the entries of nnU-Net's log that begin with ``prefix``.
 
-    So is a term that is switched off: it was 0 in every epoch.
+    A term that was 0 in every epoch is switched off and left out.
     """
     terms = {key.removeprefix(prefix): values for key, values in log.items() if key.startswith(prefix) and any(values)}
     columns = min(columns, len(terms))

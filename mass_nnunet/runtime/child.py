@@ -9,12 +9,23 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+PATIENCE = 20.0
+"""Seconds that an interrupted command has to end by itself."""
 _TAIL = 12
-_PATIENCE = 20  # seconds that an interrupted command has to end by itself
 
 
-def start(command: Sequence[str], output: IO[bytes], environment: Mapping[str, str]) -> subprocess.Popen:
-    """Start ``command``; what it prints goes to ``output``. On Linux it is interrupted when its parent is killed."""
+def start(
+    command: Sequence[str], output: IO[bytes], environment: Mapping[str, str], *, apart: bool = False
+) -> subprocess.Popen:
+    """Start ``command``; what it prints goes to ``output``. On Linux it is interrupted when its parent is killed.
+
+    Args:
+        command: program and arguments.
+        output: log.
+        environment: all variables that it gets.
+        apart: Ctrl-C in the terminal reaches the parent alone. A command that ends children of its own needs it: to be
+            interrupted a second time, by :func:`stop`, would keep it from that.
+    """
     return subprocess.Popen(
         list(command),
         stdin=subprocess.DEVNULL,
@@ -22,32 +33,33 @@ def start(command: Sequence[str], output: IO[bytes], environment: Mapping[str, s
         stderr=subprocess.STDOUT,
         env=environment,
         preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+        start_new_session=apart,
     )
 
 
-def stop(process: subprocess.Popen) -> None:
-    """End a command as Ctrl-C does, so that it ends its own workers; kill it if it does not listen."""
+def stop(process: subprocess.Popen, patience: float = PATIENCE) -> None:
+    """End a command as Ctrl-C does, so that it ends its own workers; kill it if it still runs ``patience`` s later."""
     process.send_signal(signal.SIGINT)
     try:
-        process.wait(_PATIENCE)
+        process.wait(patience)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
 
 
 def how_it_ended(status: int) -> str:
-    """An exit status other than 0 in words."""
+    """An exit status other than 0, in words."""
     return f"failed with exit status {status}" if status > 0 else f"was killed by signal {-status}"
 
 
 def last_lines(log: Path) -> list[str]:
-    """The end of what a command printed; a progress bar's states are lines, too."""
+    """The last lines that a command printed; each state of a progress bar counts as a line."""
     return re.split(r"[\r\n]+", log.read_text(encoding="utf-8", errors="replace").strip())[-_TAIL:]
 
 
 def _end_with_parent() -> None:
-    """In the child, on Linux: be interrupted when the parent is killed, else two trainings could write one folder."""
-    # What a shell starts in its background ignores SIGINT, and so would its children.
+    """In the child, on Linux: be interrupted when the parent is killed: two trainings could write one folder."""
+    # A command that a shell starts in its background ignores SIGINT, and so would its children.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)

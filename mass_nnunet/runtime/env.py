@@ -3,7 +3,8 @@
 import argparse
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 HOOK_FOLDER = Path(__file__).parents[1] / "nnunet_hook"
@@ -18,6 +19,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def export_lines(values: Mapping[str, str]) -> list[str]:
     """``export NAME=VALUE`` for each variable, quoted for the shell."""
     return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+
+
+@contextmanager
+def environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Give environment variables these values inside the block, and what they had before after it."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 def needed(root: Path) -> dict[str, str]:

@@ -1,54 +1,55 @@
-"""Other intensities for the same anatomy: how scans are changed before the network sees them."""
+"""Intensity augmentation: no voxel moves, so that labels stay valid."""
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 CONTRAST = 0.4
-"""The deviation from the scan's mean is scaled by 1 - CONTRAST to 1 + CONTRAST."""
+"""The difference to the scan's mean is scaled by a factor from 1 - CONTRAST to 1 + CONTRAST."""
 BRIGHTNESS = 0.3
-"""At most so many deviations are added to the whole scan."""
+"""The whole scan gains or loses at most so many of its standard deviations."""
 NOISE = 0.3
-"""Deviations: at most the deviation of the noise that is added to each voxel."""
+"""Largest standard deviation of the noise that is added to each voxel, in standard deviations of the scan."""
 BIAS = 0.3
-"""Deviation of the logarithm of the bias field at its nodes; between them it is linear."""
+"""Standard deviation of the logarithm of the bias field at its nodes; between them it is linear."""
 BIAS_NODES = (2, 3, 3)
 SHARE = 0.5
-"""Of the labelled scans, those whose organs change."""
+"""Share of the annotated scans whose organs change."""
 
 
 def perturbed(scans: Tensor) -> Tensor:
-    """The scans (B, C, Z, Y, X), each with its own random contrast, brightness, noise and bias field.
-
-    No voxel moves, so that what was labelled before holds after.
-    """
+    """The scans (B, C, Z, Y, X), each with its own random contrast, brightness, noise and bias field."""
     axes = (1, 2, 3, 4)
-    mean, deviation = scans.mean(axes, keepdim=True), scans.std(axes, keepdim=True)
+    mean, standard_deviation = scans.mean(axes, keepdim=True), scans.std(axes, keepdim=True)
 
     def uniform(low: float, high: float) -> Tensor:
         return scans.new_empty(len(scans), 1, 1, 1, 1).uniform_(low, high)
 
     changed = mean + (scans - mean) * uniform(1 - CONTRAST, 1 + CONTRAST)
-    changed = changed + deviation * uniform(-BRIGHTNESS, BRIGHTNESS)
-    changed = changed + torch.randn_like(scans) * deviation * uniform(0, NOISE)
+    changed = changed + standard_deviation * uniform(-BRIGHTNESS, BRIGHTNESS)
+    changed = changed + torch.randn_like(scans) * standard_deviation * uniform(0, NOISE)
     nodes = BIAS * torch.randn(len(scans), 1, *BIAS_NODES, device=scans.device)
     return changed * F.interpolate(nodes, scans.shape[2:], mode="trilinear").exp()
 
 
-def with_other_organs(scans: Tensor, labels: Tensor, classes: int, most: float) -> Tensor:
-    """The scans, in a ``SHARE`` of them each organ brighter or darker than it was, by a random number of its own.
+def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: float) -> Tensor:
+    """The scans; in a ``SHARE`` of them each organ becomes brighter or darker by a random value of its own.
 
-    Between two phases of contrast, or with iron in the liver, organs swap their order of brightness, and a few labelled
-    scans show one order only. A network that sees any order finds an organ by its place, shape and surroundings.
+    Between contrast phases, or with iron in the liver, organs swap their order of brightness, and a few annotated scans
+    show one order only. A network that sees any order finds an organ by its position, shape and surroundings.
+
+    It is class-wise intensity augmentation, a relative of SLAug's location-scale augmentation (Su et al., AAAI 2023),
+    which varies each class by a curve of its own, of SynthSeg (Billot et al., Medical Image Analysis 2023), which
+    samples all intensities by class, and of GIN (Ouyang et al., IEEE TMI 2022), which applies random convolutions.
 
     Args:
         scans: (B, C, Z, Y, X).
         labels: (B, 1, Z, Y, X), from 0, the background, to ``classes`` - 1.
         classes: K, with background.
-        most: deviations of the scan that an organ gains or loses at most; every number up to it is as likely.
+        most: largest change of an organ, in standard deviations of the scan; the change is uniform up to it.
 
     Returns:
-        Scans (B, C, Z, Y, X). In plane an organ's edge is spread over its neighbours, as a scanner would do.
+        Scans (B, C, Z, Y, X). In plane the change is averaged over neighbours, as a scanner blurs an organ's edge.
     """
     shift = scans.new_empty(len(scans), classes).uniform_(-most, most)
     shift *= scans.new_empty(len(scans), 1).uniform_() < SHARE

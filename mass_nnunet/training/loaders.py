@@ -69,11 +69,12 @@ class DistinctLoader(nnUNetDataLoader):
     def get_indices(self) -> list[str]:
         """Identifiers of the next batch."""
         scarce = len(self.indices) < self.batch_size
-        return list(np.random.choice(self.indices, self.batch_size, replace=scarce))  # noqa: NPY002, workers seed it
+        chosen = np.random.choice(np.array(self.indices), self.batch_size, replace=scarce)  # noqa: NPY002, workers seed it
+        return chosen.tolist()
 
 
 class GroupLoader:
-    """Stacks the batches of several loaders, in their order: what :class:`pairing.Layout` describes.
+    """Stacks the batches of several loaders, in their order: what :class:`mass_nnunet.batch.Layout` describes.
 
     Deep supervision targets are stacked scale by scale.
 

@@ -1,14 +1,16 @@
 """The mean teacher: a running average of the network, which segments the unlabelled scans as they are."""
 
-from copy import deepcopy
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mass_nnunet.networks.blocks import set_deep_supervision
 
 MOMENTUM = 0.99
-"""Of the running average: it spans about a hundred steps."""
+"""Momentum of the running average, which spans about a hundred steps."""
 WARM_UP = 9
 """After n steps the average spans about n / WARM_UP of them, until MOMENTUM is reached: first weights fade soon."""
 
@@ -20,7 +22,7 @@ class Teacher:
 
     Args:
         network: without the wrappers of DDP and torch.compile; in evaluation mode it segments.
-        inference: by which a :class:`networks.MASSNet` segments.
+        inference: by which a :class:`mass_nnunet.networks.mass.MASSNet` segments.
         momentum: of the running average.
         warm_up: after n steps the average spans about n / warm_up of them, until ``momentum`` is reached.
     """
@@ -33,11 +35,17 @@ class Teacher:
         momentum: float = MOMENTUM,
         warm_up: int = WARM_UP,
     ) -> None:
-        self.network = deepcopy(network).eval().requires_grad_(False)
+        self.average = AveragedModel(network, multi_avg_fn=self._blend).eval().requires_grad_(False)
+        self.average.n_averaged.fill_(1)  # the network as it is now; else the first update would overwrite it
         set_deep_supervision(self.network, False)
         self.network.inference = inference
         self.momentum, self.warm_up = momentum, warm_up
         self.steps = 0
+
+    @property
+    def network(self) -> Any:
+        """The averaged network, in evaluation mode."""
+        return self.average.module
 
     @torch.no_grad()
     def __call__(self, scans: Tensor) -> Tensor:
@@ -45,9 +53,12 @@ class Teacher:
         with torch.autocast(scans.device.type, enabled=scans.device.type == "cuda"):
             return self.network(scans).float().softmax(1)
 
-    @torch.no_grad()
     def update(self, network: nn.Module) -> None:
         """Take in the weights of the network after a step."""
         self.steps += 1
+        self.average.update_parameters(network)
+
+    def _blend(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
+        """Move the average towards the current weights, with the momentum of this step."""
         momentum = min(self.momentum, self.steps / (self.steps + self.warm_up))
-        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - momentum)
+        get_ema_multi_avg_fn(momentum)(list(averaged), list(current), count)

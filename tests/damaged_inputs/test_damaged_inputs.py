@@ -1,17 +1,18 @@
 import re
+from pathlib import Path
 
 import pytest
 
-from damage import RAW, Damage, can_run_apart, messages, visible
-from damage_sources import SOURCES
-from damage_tools import nothing
-from damages import DAMAGES, table
+from file_edits import nothing
+from refusals_table import DAMAGES, table
+from refused_input import PREFIX, RAW, Damage, messages, visible
+from sound_datasets import SOURCES
 
 
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.name)
 def test_one_line_with_file_and_remedy_and_no_dataset(damage, tmp_path, capfd):
-    if damage.apart and not can_run_apart():
-        pytest.skip("root's right to pass over permissions cannot be given up here")
+    if not damage.can_happen_here():
+        pytest.skip("not on Windows, or root cannot give up its right to ignore permissions here")
     damage.prepare(tmp_path)
     before = visible(tmp_path / RAW)
     capfd.readouterr()
@@ -27,7 +28,7 @@ def test_one_line_with_file_and_remedy_and_no_dataset(damage, tmp_path, capfd):
 
 @pytest.mark.parametrize("source", SOURCES)
 def test_without_a_damage_there_is_a_dataset(source, tmp_path, capfd):
-    """Else the test above would take any mistake of its own for a damage."""
+    """Otherwise the test above could take its own mistake for the damage."""
     sound = Damage(source, "none", nothing, "")
     sound.prepare(tmp_path)
     capfd.readouterr()
@@ -46,6 +47,14 @@ def test_a_damage_tells_its_line_only():
     assert damage.tells("mass_nnunet convert: error: /tmp/img 2 (a.b): do this")
     for line in ("img 2 (a.b): do this", "mass_nnunet convert: error: img 2 (aXb): do this", "error: img (a.b): do"):
         assert not damage.tells(line)
+
+
+def test_the_document_has_every_damage_with_its_line():
+    document = (Path(__file__).parents[2] / "docs/damaged_inputs.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| (.+?) \| (.+) \|$", document, re.MULTILINE)[2:])
+    assert list(rows) == [damage.name for damage in DAMAGES]
+    for damage in DAMAGES:
+        assert damage.tells(PREFIX + rows[damage.name].replace(r"\|", "|")), damage.name
 
 
 def test_table_names_no_folder_of_this_machine():

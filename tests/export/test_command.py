@@ -21,7 +21,7 @@ from nnunetv2.utilities.label_handling.label_handling import determine_num_input
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 import stock_prediction
-from damage_tools import file_limit
+from full_disk import file_limit
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
 from mass_nnunet.export.command import stated_licence

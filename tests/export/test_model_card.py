@@ -4,7 +4,7 @@ import pandas as pd
 
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.export.model_card import Facts, model_card
-from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.hyperparameters import complete
 
 
 class PlainTrainer:
@@ -29,7 +29,7 @@ MASS = {
     "modalities": [{"name": "CT", "dataset": "Dataset801_A"}, {"name": "MRI", "dataset": "Dataset802_B"}],
     "epochs": 20,
     "iterations": 10,
-    "hyperparameters": DEFAULTS,
+    "hyperparameters": complete().as_plans(),
 }
 FOLD = Fold(("miller1", "miller2"), ("smith",), ("jones1", "jones2", "jones3"), 0.5, 4)
 

@@ -1,5 +1,7 @@
 """What the check works with, without a scan."""
 
+from typing import Any
+
 from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.findings import CheckedCase
 from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
@@ -14,14 +16,20 @@ VOLUMES = {"spleen": 200.0, "right_kidney": 150.0, "left_kidney": 160.0, "liver"
 INTENSITY = {"min": -1024.0, "low": -1000.0, "median": -100.0, "high": 300.0, "max": 2000.0}
 
 
-def organ(name: str, **changes: object) -> Organ:
-    values = {"volume_ml": VOLUMES[name], "centre_mm": CENTRES[name], "mean": 90.0, "sd": 20.0, "cut_off": False}
+def organ(name: str, **changes: Any) -> Organ:
+    values: dict[str, Any] = {
+        "volume_ml": VOLUMES[name],
+        "centre_mm": CENTRES[name],
+        "mean": 90.0,
+        "sd": 20.0,
+        "cut_off": False,
+    }
     return Organ(**values | changes)
 
 
-def measures(**changes: object) -> Measures:
+def measures(**changes: Any) -> Measures:
     """Of a CT without fault."""
-    values = {
+    values: dict[str, Any] = {
         "size": (60, 256, 256),
         "spacing": (4.0, 1.5, 1.5),
         "origin": (-190.0, -180.0, 20.0),
@@ -32,8 +40,8 @@ def measures(**changes: object) -> Measures:
     return Measures(**values | changes)
 
 
-def checked(name: str = "a", **changes: object) -> CheckedCase:
-    values = {
+def checked(name: str = "a", **changes: Any) -> CheckedCase:
+    values: dict[str, Any] = {
         "dataset": "Dataset801_A",
         "patient": name,
         "part": Part.TRAINING,

@@ -23,7 +23,7 @@ def started(name: str, dataset: str = "801") -> nnUNetTrainer:
     one = trainer(name, dataset)
     one.on_train_start()
     one.network.train()
-    one.loss.progress = 1.0
+    one.current_epoch = one.num_epochs
     return one
 
 

@@ -1,5 +1,6 @@
 """Tiny scans with known organs, written as BTCV and CHAOS lay them out. For the tests of dataset_conversion."""
 
+from collections.abc import Mapping
 from itertools import permutations, product
 from pathlib import Path
 
@@ -15,7 +16,7 @@ SHARED_DATA = Path(__file__).parents[3] / "shared" / "data"
 BTCV_VALUES = {"spleen": 1, "right_kidney": 2, "left_kidney": 3, "liver": 6}
 CHAOS_GRAYS = {"spleen": 252, "right_kidney": 126, "left_kidney": 189, "liver": 63}
 # In LPS, x runs to the patient's left and y to the back: (z, y, x) slices.
-BOXES = {
+BOXES: Mapping[str, tuple[slice, ...]] = {
     "liver": np.s_[2:6, 3:12, 2:11],
     "spleen": np.s_[2:6, 10:18, 18:22],
     "right_kidney": np.s_[1:4, 14:19, 5:9],
@@ -42,7 +43,7 @@ def scan(seed: int = 0) -> sitk.Image:
     return volume(np.random.default_rng(seed).integers(-1000, 1000, SHAPE).astype(np.int16))
 
 
-def organs(values: dict[str, int], boxes: dict[str, tuple[slice, ...]] = BOXES) -> sitk.Image:
+def organs(values: dict[str, int], boxes: Mapping[str, tuple[slice, ...]] = BOXES) -> sitk.Image:
     """A label map with the given value for each organ that has a box."""
     array = np.zeros(SHAPE, np.uint8)
     for organ, box in boxes.items():

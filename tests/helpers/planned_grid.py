@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from mass_nnunet.benchmark.run.grid import Grid
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import write_json
@@ -18,7 +20,7 @@ output: out
 """
 
 
-def write_planned(root: Path, monkeypatch) -> Grid:
+def write_planned(root: Path, monkeypatch: pytest.MonkeyPatch) -> Grid:
     """Write them, point nnU-Net's variables at them, and return a grid on them."""
     for name, value in variables(root).items():
         monkeypatch.setenv(name, value)
@@ -30,7 +32,7 @@ def write_planned(root: Path, monkeypatch) -> Grid:
     return Grid((801, 802), ("SupervisedTrainer", "MASSTrainer"), (0.25, 1.0), (0, 1), root / "out", device="cpu")
 
 
-def write_plans(root: Path, name: str, modality: str, **changes) -> None:
+def write_plans(root: Path, name: str, modality: str, **changes: object) -> None:
     group = [{"name": "CT", "dataset": CT}, {"name": "MRI", "dataset": MRI}]
     mass = {"modalities": group, "modality": modality, "hyperparameters": {}}
     content = {"mass": mass, "configurations": {"3d_fullres": {}}, "mean": -9.7732204545}

@@ -8,11 +8,11 @@ from nnunetv2.training.loss.compound_losses import DC_and_CE_loss
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from torch import Tensor, nn
 
-from mass_nnunet.batch import Layout
-from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.batch import Layout, Scans, StepContext, Targets
+from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks.group import share_decoder
 from mass_nnunet.networks.mass import MASSNet
-from mass_nnunet.objectives.mass import Objective
+from mass_nnunet.objectives.mass import MASSObjective
 from mass_nnunet.registration.atlas import AtlasBank
 
 PATCH = (8, 16, 16)
@@ -54,7 +54,6 @@ def network(
     share(unets)
     return MASSNet(
         unets,
-        layout=layout,
         atlases=AtlasBank(layout.modalities, 2, 1, CLASSES, PATCH),
         correspondence_channels=correspondence_channels,
         correspondence_gradient=correspondence_gradient,
@@ -63,15 +62,22 @@ def network(
     )
 
 
-def objective(layout: Layout, **changes: object) -> Objective:
+def objective(**changes: object) -> MASSObjective:
     """The objective with nnU-Net's own supervised loss."""
     loss = DC_and_CE_loss({"batch_dice": False, "do_bg": False, "smooth": 1e-5}, {})
-    return Objective(DeepSupervisionWrapper(loss, [0.7, 0.3]), layout, CLASSES, DEFAULTS | changes)
+    return MASSObjective(DeepSupervisionWrapper(loss, [0.7, 0.3]), CLASSES, complete(changes))
 
 
-def batch(layout: Layout, seed: int = 0) -> tuple[Tensor, list[Tensor]]:
-    """Random scans (S, 1, Z, Y, X), and labels at the two scales of deep supervision."""
+def batch(layout: Layout, seed: int = 0) -> tuple[Scans, list[Tensor]]:
+    """Random scans (S, 1, Z, Y, X) with their layout, and labels at the two scales of deep supervision."""
     generator = torch.Generator().manual_seed(seed)
     scans = torch.randn((layout.scans, 1, *PATCH), generator=generator)
     labels = torch.randint(0, CLASSES, (layout.scans, 1, *PATCH), generator=generator)
-    return scans, [labels, labels[..., ::2, ::2]]
+    return Scans(scans, layout), [labels, labels[..., ::2, ::2]]
+
+
+def targets(
+    labels: list[Tensor], layout: Layout, *, progress: float = 1.0, pseudo_labels: Tensor | None = None
+) -> Targets:
+    """Labels with the context of a training step."""
+    return Targets(labels, StepContext(layout, progress, pseudo_labels))

@@ -59,8 +59,10 @@ def command(root: Path, *words: str, check: bool = True, **changes: str) -> subp
     """Run one of nnU-Net's commands as a user would."""
     environment = os.environ | variables(root) | {"OMP_NUM_THREADS": "1"} | changes
     executable = shutil.which(words[0], path=str(Path(sys.executable).parent))
+    assert executable is not None, f"{words[0]} is not installed"
     # The locale of a test process may be C by now: some library sets it. nnU-Net's own output is UTF-8.
-    words = [executable, *words[1:]]
-    result = subprocess.run(words, env=environment, capture_output=True, encoding="utf-8", errors="replace")
+    result = subprocess.run(
+        [executable, *words[1:]], env=environment, capture_output=True, encoding="utf-8", errors="replace"
+    )
     assert not check or result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
     return result

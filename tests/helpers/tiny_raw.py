@@ -81,8 +81,8 @@ def draw_scan(channel: str, shape: tuple[int, int, int], rng: np.random.Generato
     body = (((grid[..., 1:] - 0.5) / (0.42, 0.47)) ** 2).sum(-1) < 1
     image = np.where(body, levels["body"], levels["outside"]).astype(float)
     label = np.zeros(shape, np.uint8)
-    for organ, (centre, radius) in _ORGANS.items():
-        centre = np.array(centre) + shift + rng.uniform(-0.02, 0.02, 3)
+    for organ, (place, radius) in _ORGANS.items():
+        centre = np.array(place) + shift + rng.uniform(-0.02, 0.02, 3)
         inside = (((grid - centre) / (np.array(radius) * scale)) ** 2).sum(-1) < 1
         label[inside] = LABELS[organ]
         image[inside] = levels[organ]

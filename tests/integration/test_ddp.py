@@ -1,14 +1,15 @@
 """Training on two processes: what nnU-Net does with -num_gpus 2, here with gloo on the CPU."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
-from mass_nnunet.batch import Layout
-from small_network import batch, network, objective
+from mass_nnunet.batch import Layout, Scans
+from small_network import batch, network, objective, targets
 
 LAYOUT = Layout(2, 2, 1)
 PROCESSES = 2
@@ -21,16 +22,14 @@ def make_network() -> torch.nn.Module:
     return net
 
 
-def backward(net: torch.nn.Module, layout: Layout, rank: int, *, whole: bool) -> None:
+def backward(net: torch.nn.Module, rank: int, *, whole: bool) -> None:
     """One step of one process on its own batch, or on the labelled scans of it."""
-    loss = objective(layout)
-    loss.progress = 1.0
     scans, labels = batch(LAYOUT, seed=rank)
     if not whole:
-        labelled = LAYOUT.is_labelled(scans.device)
-        scans, labels = scans[labelled], [scale[labelled] for scale in labels]
-    layout.turn(len(scans), sparing=True)
-    loss(net(scans), labels).backward()
+        labelled = LAYOUT.is_labelled(scans.images.device)
+        layout = replace(LAYOUT, unlabelled=0, registered=False)
+        scans, labels = Scans(scans.images[labelled], layout), [scale[labelled] for scale in labels]
+    objective()(net(scans), targets(labels, scans.layout)).backward()
 
 
 def gradients(net: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -45,7 +44,7 @@ def work(rank: int, folder: str) -> None:
     wrapped = DistributedDataParallel(net)
     for whole in (False, True, False):
         net.zero_grad()
-        backward(wrapped, net.layout, rank, whole=whole)
+        backward(wrapped, rank, whole=whole)
         torch.save(gradients(net), Path(folder) / f"{rank}{whole}.pt")
     # DDP's gloo threads outlive destroy_process_group; one that asks for the interpreter while it ends aborts the
     # process, now and then. All is written, so leave without that end; what raises above is still reported by spawn.
@@ -59,7 +58,7 @@ def test_gradients_of_two_processes_are_the_mean_of_each_alone(tmp_path):
         alone = []
         for rank in range(PROCESSES):
             net = make_network()
-            backward(net, net.layout, rank, whole=whole)
+            backward(net, rank, whole=whole)
             alone.append(gradients(net))
         for name, gradient in together[0].items():
             torch.testing.assert_close(gradient, together[1][name], msg=lambda text, name=name: f"{name}: {text}")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mass_nnunet.losses.deformation import diffusion_loss, unfolding_loss
+from mass_nnunet.losses.deformation import diffusion_loss, folding_penalty
 from mass_nnunet.registration.fields import jacobian_determinant
 
 
@@ -14,21 +14,21 @@ def test_smoothness_of_a_linear_field_is_its_slope_squared():
     assert float(diffusion_loss(torch.ones(1, 3, 4, 4, 4))) == 0
 
 
-def test_unfolding_of_a_mirrored_half():
+def test_folding_penalty_of_a_mirrored_half():
     field = torch.zeros(1, 3, 4, 4, 9)
     field[:, 2, ..., 4:] = -2 * torch.arange(5)  # along x the first four steps stay, the other four are turned over
     determinant = jacobian_determinant(field)
     # At the seam, too, the step is 1; then it is -1, and 1.1 is lacking at four of eight places.
-    assert float(unfolding_loss(determinant, 0.1)) == pytest.approx(1.1 * 4 / 8)
-    assert float(unfolding_loss(jacobian_determinant(0 * field), 0.1)) == 0
+    assert float(folding_penalty(determinant, 0.1)) == pytest.approx(1.1 * 4 / 8)
+    assert float(folding_penalty(jacobian_determinant(0 * field), 0.1)) == 0
 
 
-def test_unfolding_pushes_a_folded_field_open():
+def test_folding_penalty_pushes_a_folded_field_open():
     field = torch.zeros(1, 3, 4, 4, 4)
     field[:, 2, 1, 1, 2] = -1.5
     field.requires_grad_()
-    unfolding_loss(jacobian_determinant(field)).backward()
+    folding_penalty(jacobian_determinant(field)).backward()
     assert field.grad[0, 2, 1, 1, 2] < 0  # descent moves it back up
-    assert float(unfolding_loss(jacobian_determinant((field - field.grad * 0.1).detach()))) < float(
-        unfolding_loss(jacobian_determinant(field.detach()))
+    assert float(folding_penalty(jacobian_determinant((field - field.grad * 0.1).detach()))) < float(
+        folding_penalty(jacobian_determinant(field.detach()))
     )

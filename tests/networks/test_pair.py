@@ -1,13 +1,14 @@
 import pytest
 import torch
 
+from mass_nnunet.batch import Scans
 from mass_nnunet.losses.similarity import local_correlation_loss
 from mass_nnunet.networks.blocks import cpu_autocast
 from mass_nnunet.networks.pair import PairOutput, PairUNet
 from mass_nnunet.registration.atlas import EVIDENCE
 from mass_nnunet.registration.fields import warp
 from small_network import CLASSES, PATCH, unet
-from small_pair import pair_net
+from small_pair import LAYOUT, pair_net
 
 
 @pytest.mark.parametrize("backward", [False, True])
@@ -15,7 +16,7 @@ def test_training_registers_the_last_labelled_scan_to_the_others(backward):
     net = pair_net(backward=backward).train()
     torch.nn.init.normal_(net.pair.decoder.seg_layers[0].weight, std=0.1)
     scans = torch.randn(3, 1, *PATCH)
-    output = net(scans)
+    output = net(Scans(scans, LAYOUT))
     assert isinstance(output, PairOutput)
     assert output.fields.shape == (2, 3, *PATCH)
     assert output.fields.dtype == torch.float32
@@ -33,14 +34,14 @@ def test_every_parameter_is_trained():
     net = pair_net(backward=True).train()
     for pair in (net.pair, net.backward_pair):
         torch.nn.init.normal_(pair.decoder.seg_layers[0].weight, std=0.1)
-    output = net(torch.randn(3, 1, *PATCH))
+    output = net(Scans(torch.randn(3, 1, *PATCH), LAYOUT))
     (output.fields.square().sum() + output.backward.square().sum()).backward()
     without = [name for name, p in net.named_parameters() if p.grad is None]
     assert without == []
 
 
 def test_starts_from_the_identity():
-    field = pair_net()(torch.randn(3, 1, *PATCH)).fields
+    field = pair_net()(Scans(torch.randn(3, 1, *PATCH), LAYOUT)).fields
     assert 0 < field.abs().max() < 1e-2
 
 

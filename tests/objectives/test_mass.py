@@ -2,14 +2,16 @@ import pytest
 import torch
 
 from mass_nnunet.batch import Layout
-from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.hyperparameters import complete
 from mass_nnunet.losses.overlap import one_hot
 from mass_nnunet.objectives.mass import TERMS
 from mass_nnunet.training.loaders import UNKNOWN
-from small_network import PATCH, batch, network, objective
+from mass_nnunet.training.pseudo_labels import joined
+from small_network import PATCH, batch, network, objective, targets
 
 LAYOUT = Layout(2, 2, 1)
-OFF = dict.fromkeys(DEFAULTS["weights"], 0.0)
+WEIGHTS = complete().as_plans()["weights"]
+OFF = dict.fromkeys(WEIGHTS, 0.0)
 
 
 def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **changes: object):
@@ -17,13 +19,13 @@ def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **change
     torch.manual_seed(seed)
     net = network(layout).train()
     net.active = tuple(range(layout.modalities))
-    loss = objective(layout, weights=weights, **changes)
-    loss.progress = 1.0
+    loss = objective(weights=weights, **changes)
     scans, labels = batch(layout)
-    loss.taught = sure(torch.randint(0, 3, (layout.modalities * layout.unlabelled, *PATCH)))
+    taught = sure(torch.randint(0, 3, (layout.modalities * layout.unlabelled, *PATCH)))
+    pseudo_labels = joined(taught, labels[0][~layout.is_labelled(scans.images.device)])
     # Fields so wild that they fold.
     net.correspondence.residuals[-1].field.weight.data *= 10
-    value = loss(net(scans), labels)
+    value = loss(net(scans), targets(labels, layout, pseudo_labels=pseudo_labels))
     value.backward()
     return net, loss, value
 
@@ -100,9 +102,9 @@ def test_the_similarity_is_the_chosen_one():
 
 
 def test_total_is_the_weighted_sum_of_the_terms():
-    _, loss, value = trained_step(DEFAULTS["weights"])
+    _, loss, value = trained_step(WEIGHTS)
     assert set(loss.terms) == set(TERMS)
-    scale = {"supervised": 1.0} | DEFAULTS["weights"]
+    scale = {"supervised": 1.0} | WEIGHTS
     torch.testing.assert_close(value.detach(), sum(scale[t] * loss.terms[t] for t in scale))
 
 
@@ -110,13 +112,13 @@ def test_unsupervised_terms_ramp_up():
     torch.manual_seed(0)
     net = network(LAYOUT).train()
     net.active = (0, 1)
-    loss = objective(LAYOUT, weights=OFF | {"anatomical": 1.0})
+    loss = objective(weights=OFF | {"anatomical": 1.0})
     scans, labels = batch(LAYOUT)
     output = net(scans)
     values = []
     for progress in (0.0, 1.0):
-        loss.progress = progress
-        values.append(float((loss(output, labels) - loss.terms["supervised"]).detach()))
+        value = loss(output, targets(labels, LAYOUT, progress=progress))
+        values.append(float((value - loss.terms["supervised"]).detach()))
     assert values[0] == pytest.approx(values[1] * 0.0067379, rel=1e-2)
 
 
@@ -124,14 +126,13 @@ def test_labels_of_unlabelled_scans_change_nothing_without_a_teacher():
     torch.manual_seed(0)
     net = network(LAYOUT).train()
     net.active = (0, 1)
-    loss = objective(LAYOUT)
-    loss.progress = 1.0
+    loss = objective()
     scans, labels = batch(LAYOUT)
     output = net(scans)
-    before = loss(output, labels)
+    before = loss(output, targets(labels, LAYOUT))
     for level in labels:
         level[[2, 5]] = UNKNOWN
-    assert torch.equal(loss(output, labels), before)
+    assert torch.equal(loss(output, targets(labels, LAYOUT)), before)
 
 
 def teaching(propagated: torch.Tensor, teacher: torch.Tensor, *, atlases: bool) -> tuple[float, list[torch.Tensor]]:
@@ -145,15 +146,14 @@ def teaching(propagated: torch.Tensor, teacher: torch.Tensor, *, atlases: bool) 
     torch.manual_seed(0)
     net = network(LAYOUT).train()
     net.active = (0, 1)
-    loss = objective(LAYOUT, weights=OFF | {"teaching": 1.0})
-    loss.progress, loss.taught = 1.0, sure(teacher)
+    loss = objective(weights=OFF | {"teaching": 1.0})
     scans, labels = batch(LAYOUT)
-    labels[0][[2, 5], 0] = propagated
+    pseudo_labels = joined(sure(teacher), propagated[:, None])
     output = net(scans)
     logits = torch.zeros_like(output.logits[0], requires_grad=True)
     fields = (3 * torch.randn_like(output.fields)).requires_grad_()
     output = output._replace(logits=[logits, *output.logits[1:]], fields=fields if atlases else None)
-    total = loss(output, labels) - loss.supervised(
+    total = loss(output, targets(labels, LAYOUT, pseudo_labels=pseudo_labels)) - loss.supervised(
         [x[[0, 1, 3, 4]] for x in output.logits], [y[[0, 1, 3, 4]] for y in labels]
     )
     total.backward()
@@ -191,8 +191,8 @@ def test_without_a_teacher_nobody_teaches():
     torch.manual_seed(0)
     net = network(LAYOUT).train()
     net.active = (0, 1)
-    loss = objective(LAYOUT)
-    loss(net(batch(LAYOUT)[0]), batch(LAYOUT)[1])
+    loss = objective()
+    loss(net(batch(LAYOUT)[0]), targets(batch(LAYOUT)[1], LAYOUT))
     assert loss.terms["teaching"] == 0
 
 
@@ -200,14 +200,14 @@ def test_validation_is_nnunets_own_loss():
     net = network(LAYOUT).eval()
     net.active = (0, 1)
     scans, labels = batch(LAYOUT)
-    loss = objective(LAYOUT)
-    output = net(scans)
+    loss = objective()
+    output = net(scans.images)
     assert torch.equal(loss(output, labels), loss.supervised(output, labels))
 
 
 def test_three_modalities():
     layout = Layout(3, 1, 1)
-    net, loss, value = trained_step(DEFAULTS["weights"], layout=layout)
+    net, loss, value = trained_step(WEIGHTS, layout=layout)
     assert torch.isfinite(value)
     assert all(torch.isfinite(loss.terms[t]) for t in TERMS)
     assert any(p.grad.abs().sum() > 0 for p in net.unets[2].encoder.parameters())

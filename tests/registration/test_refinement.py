@@ -1,10 +1,10 @@
 import pytest
 import torch
 
-from mass_nnunet.losses.deformation import diffusion_loss, unfolding_loss
+from mass_nnunet.losses.deformation import diffusion_loss, folding_penalty
 from mass_nnunet.losses.similarity import local_correlation_loss
 from mass_nnunet.registration.fields import folding, jacobian_determinant, upsample, voxel_grid, warp
-from mass_nnunet.registration.refinement import SMOOTHNESS, UNFOLDING, refine
+from mass_nnunet.registration.refinement import FOLDING, SMOOTHNESS, refine
 
 SHAPE, COARSE = (8, 24, 24), (4, 12, 12)
 
@@ -24,8 +24,8 @@ def shift(voxels: float) -> torch.Tensor:
 
 def objective(fields: torch.Tensor, atlases: torch.Tensor, scan: torch.Tensor) -> float:
     similarity = local_correlation_loss(warp(atlases, upsample(fields, SHAPE)), scan)
-    folded = unfolding_loss(jacobian_determinant(fields))
-    return float(similarity + SMOOTHNESS * diffusion_loss(fields) + UNFOLDING * folded)
+    folded = folding_penalty(jacobian_determinant(fields))
+    return float(similarity + SMOOTHNESS * diffusion_loss(fields) + FOLDING * folded)
 
 
 def test_finds_a_known_shift():

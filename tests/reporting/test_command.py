@@ -1,34 +1,13 @@
-"""The page about a trained model, and what it is made of."""
+"""``mass_nnunet visualize``: the page about a trained model, and what it refuses."""
 
 import base64
 import re
 from pathlib import Path
 
-import numpy as np
-import pytest
-import torch
-
 from mass_nnunet.cli import main
-from mass_nnunet.hyperparameters import INFERENCES
-from mass_nnunet.networks.mass import MASSNet
-from mass_nnunet.reporting.explain import explain, load_model
-from tiny_group import CT, MODEL, MRI, make_group, trainer, variables
+from tiny_group import CT
 
 PICTURE = re.compile(r"data:image/png;base64,([^\"]+)")
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    """A model that has hardly learned anything."""
-    root = tmp_path_factory.mktemp("visualize")
-    make_group(root)
-    with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
-        mass = trainer("MASSTrainer")
-        mass.num_epochs = 1
-        mass.run_training()
-        yield root
 
 
 def visualize(tmp_path: Path, *words: str) -> int:
@@ -45,54 +24,6 @@ def test_a_page_with_every_branch_and_the_registration_of_each_case(root, tmp_pa
     captions = re.findall(r"<figcaption>(.*?)</figcaption>", page)
     assert ["no truth is known" in caption for caption in captions[::2]] == [False, False, True]
     assert [path.name for path in tmp_path.iterdir()] == ["page.html"]
-
-
-def test_what_is_shown_is_what_the_model_predicts(root):
-    raw = root / "raw" / MRI
-    predictor = load_model(root / "results" / MRI / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
-    found = explain(predictor, [raw / "imagesTs/mrtest_0000.nii.gz"], raw / "labelsTs/mrtest.nii.gz")
-    assert tuple(found.predictions) == INFERENCES
-    assert all(labels.shape == found.image.shape == found.truth.shape for labels in found.predictions.values())
-    assert set(np.unique(found.truth)) == {0, 1, 2, 3, 4}
-    registration = found.registration
-    patch = tuple(predictor.configuration_manager.patch_size)
-    assert registration.field.shape == (3, *patch)
-    assert registration.warped_labels.shape == (5, *patch)
-    np.testing.assert_allclose(registration.warped_labels.sum(0), 1, atol=1e-4)
-    # Each branch by itself is what nnU-Net's predictor gives with that inference in the plans.
-    network = predictor.network
-    assert network.inference == "fused"
-    data = torch.from_numpy(found.image[None]).float()
-    again = predictor.predict_sliding_window_return_logits(data).float().argmax(0).numpy()
-    assert np.array_equal(again, found.predictions["fused"])
-
-
-@pytest.mark.parametrize(
-    ("name", "branches", "is_registered"),
-    [
-        ("MASSTrainerNoAtlas", ("segmentation", "adapted"), False),
-        ("SupervisedTrainer", ("segmentation",), False),
-        ("MASSReleaseTrainer", ("atlas",), True),
-        ("VoxelMorphTrainer", ("atlas",), True),
-    ],
-)
-def test_other_models_show_what_they_predict_by(root, name, branches, is_registered):
-    raw, folder = root / "raw" / CT, root / "results" / CT / f"{name}__MASSPlans__3d_fullres"
-    model = trainer(name)
-    model.initialize()
-    model.on_train_start()
-    model.current_epoch = model.num_epochs - 1
-    model.on_train_end()
-    predictor = load_model(folder, 0, "checkpoint_final.pth", torch.device("cpu"))
-    found = explain(predictor, [raw / "imagesTs/cttest_0000.nii.gz"], None)
-    assert tuple(found.predictions) == branches
-    assert (found.registration is not None) == is_registered
-
-
-def test_a_model_is_shown_where_networks_are_compiled(root, monkeypatch):
-    monkeypatch.setenv("nnUNet_compile", "t")
-    predictor = load_model(root / "results" / MRI / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
-    assert isinstance(predictor.network, MASSNet)
 
 
 def test_what_is_not_there(root, tmp_path, capsys):

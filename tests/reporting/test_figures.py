@@ -3,29 +3,11 @@
 import matplotlib
 import numpy as np
 import pytest
-import SimpleITK as sitk
 from PIL import Image
 
-from mass_nnunet.labels import LABELS
-from mass_nnunet.reporting.drawing import COLOURS, grey_window, read_radiological, typical_slice
+from drawn_body import SHAPE, body, write_body
+from mass_nnunet.reporting.drawing import COLOURS
 from mass_nnunet.reporting.figures import Scan, plot_curves, plot_overlays, plot_registration, plot_terms
-
-SHAPE = (6, 40, 48)
-
-
-def body():
-    """Label map (Z, Y, X) in LPS: liver on the patient's right, spleen on the left, in slices 2 to 4."""
-    labels = np.zeros(SHAPE, np.uint8)
-    labels[2:5, 10:30, 4:18] = LABELS["liver"]
-    labels[2:4, 10:24, 34:44] = LABELS["spleen"]
-    return labels
-
-
-def write(path, array, orientation="LPS"):
-    image = sitk.GetImageFromArray(array)
-    image.SetSpacing((1.0, 1.0, 5.0))
-    sitk.WriteImage(sitk.DICOMOrient(image, orientation), str(path))
-    return path
 
 
 def share_of(picture, colour):
@@ -36,31 +18,10 @@ def share_of(picture, colour):
     return np.nonzero(near)[1].mean() / picture.shape[1]
 
 
-@pytest.mark.parametrize("orientation", ["LPS", "RAS", "LAS", "PIR"])
-def test_reading_turns_every_orientation_to_the_radiological(tmp_path, orientation):
-    array, spacing = read_radiological(write(tmp_path / "x.nii.gz", body(), orientation))
-    np.testing.assert_array_equal(array, body())
-    assert spacing == pytest.approx((5.0, 1.0, 1.0))
-
-
-def test_typical_slice_is_where_all_organs_are_large():
-    assert typical_slice(body()) == 2
-    labels = body()
-    labels[3, 10:24, 30:34] = LABELS["spleen"]
-    assert typical_slice(labels) == 3
-    assert typical_slice(np.zeros(SHAPE, int)) == 3
-
-
-def test_window_of_ct_is_fixed_and_of_others_is_not():
-    image = np.linspace(0, 1000, 1001)
-    assert grey_window(image, "CT") == (-160, 240)
-    assert grey_window(image, "MRI") == pytest.approx((10, 995))
-
-
 @pytest.mark.parametrize("orientation", ["LPS", "RAS"])
 def test_overlays_show_the_liver_on_the_left_of_the_picture(tmp_path, orientation):
-    image = write(tmp_path / "image.nii.gz", np.zeros(SHAPE, np.float32), orientation)
-    truth = write(tmp_path / "truth.nii.gz", body(), orientation)
+    image = write_body(tmp_path / "image.nii.gz", np.zeros(SHAPE, np.float32), orientation)
+    truth = write_body(tmp_path / "truth.nii.gz", body(), orientation)
     scan = Scan("CT", "CT", image, truth, {})
     plot_overlays([scan], tmp_path / "overlays.png")
     picture = np.asarray(Image.open(tmp_path / "overlays.png").convert("RGB"))
@@ -69,9 +30,9 @@ def test_overlays_show_the_liver_on_the_left_of_the_picture(tmp_path, orientatio
 
 
 def test_overlays_have_a_column_for_each_method(tmp_path):
-    truth = write(tmp_path / "truth.nii.gz", body())
-    nothing = write(tmp_path / "nothing.nii.gz", np.zeros(SHAPE, np.uint8))
-    image = write(tmp_path / "image.nii.gz", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
+    truth = write_body(tmp_path / "truth.nii.gz", body())
+    nothing = write_body(tmp_path / "nothing.nii.gz", np.zeros(SHAPE, np.uint8))
+    image = write_body(tmp_path / "image.nii.gz", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
     widths = []
     for predictions in ({}, {"A": truth, "B": nothing}):
         plot_overlays([Scan("MRI", "MRI", image, truth, predictions)] * 2, tmp_path / "new" / "overlays.png")

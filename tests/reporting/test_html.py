@@ -1,29 +1,10 @@
-"""The HTML report: what is bold, what was missed, and nothing from the network."""
-
-import math
-import re
+"""The parts of an HTML page: they are escaped, balanced, and load nothing from the network."""
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from balanced import Balanced
 from mass_nnunet.reporting import html as report
-
-
-def scores(values, column="dice"):
-    """Rows from {(modality, method, organ): values by case}."""
-    return pd.DataFrame(
-        [
-            {"modality": m, "method": t, "organ": o, "case": str(i), "dice": 0.5, column: value}
-            for (m, t, o), cases in values.items()
-            for i, value in enumerate(cases)
-        ]
-    )
-
-
-def bold(html):
-    return re.findall(r'<td class="best">([\d.]+)', html)
 
 
 def test_page_is_balanced_self_contained_html(tmp_path):
@@ -45,37 +26,37 @@ def test_page_is_balanced_self_contained_html(tmp_path):
     assert "http" not in html and "<script" not in html and "data:image/png;base64," in html
 
 
-def test_the_best_mean_is_bold_in_each_column_of_each_modality():
-    html = report.score_table(
-        scores(
-            {
-                ("CT", "A", "liver"): [0.9, 0.7],
-                ("CT", "B", "liver"): [0.8, 0.9],
-                ("CT", "A", "left_kidney"): [0.7, 0.7],
-                ("CT", "B", "left_kidney"): [0.5, 0.5],
-                ("MRI", "A", "liver"): [0.1, 0.3],
-                ("MRI", "B", "liver"): [0.1, 0.3],
-            }
-        ),
-        report.DICE,
+def test_text_is_escaped_everywhere_and_html_is_not():
+    name, shown = "<script>'\"&", "&lt;script&gt;&#39;&#34;&amp;"
+    made = [
+        report.section(name, report.paragraph(name)),
+        report.subsection(name),
+        report.paragraph(name, name),
+        report.code([name]),
+        report.items([name]),
+        report.fold_out(name, report.paragraph(name), is_open=True),
+        report.links(name, name, [(name, name)]),
+        report.table([name], [[name]]),
+        report.page(name, name, [report.paragraph(name)]),
+    ]
+    for html in made:
+        assert "<script" not in html and shown in html and "&amp;lt;" not in html
+    assert report.section("title", "<b>no markup</b>").endswith("&lt;b&gt;no markup&lt;/b&gt;")
+
+
+def test_links_and_fold_outs():
+    html = report.links("All of it", "page_files", [("a.csv", "CSV"), ("a.md", "Markdown")])
+    assert html == (
+        '<p class="note">All of it: <a href="page_files/a.csv">CSV</a> <a href="page_files/a.md">Markdown</a></p>'
     )
-    # CT: A is best at the kidney and in the mean, B at the liver; MRI: both alike, so none is.
-    assert bold(html) == ["0.700", "0.750", "0.850"]
-    assert "<small>± 0.141</small>" in html and "left kidney" in html
-    assert "&ndash;" in html  # the MRIs have no kidney
+    assert report.fold_out("t", report.paragraph("x"), is_open=True).startswith("<details open><summary>t</summary>")
+    assert report.fold_out("t", report.paragraph("x")).startswith("<details><summary>t</summary>")
 
 
-def test_a_method_that_missed_an_organ_is_not_best_at_distances():
-    table = {("CT", "A", "liver"): [1.0, math.inf], ("CT", "B", "liver"): [9.0, 11.0], ("CT", "C", "liver"): [math.inf]}
-    html = report.score_table(scores(table, "hd95"), report.HD95)
-    assert bold(html) == ["10.0", "10.0"]
-    assert "1.0 <small>(1 missed)</small>" in html and "<small>1 missed</small>" in html
-
-
-def test_smaller_distance_is_better_and_a_single_method_is_not_marked():
-    table = {("CT", "A", "liver"): [1.0], ("CT", "B", "liver"): [2.0]}
-    assert bold(report.score_table(scores(table, "hd95"), report.HD95)) == ["1.0", "1.0"]
-    assert bold(report.score_table(scores({("CT", "A", "liver"): [1.0]}), report.DICE)) == []
+def test_columns_of_text_and_of_numbers():
+    html = report.table(["a", "b", "n"], [["x", "y", 1.5]], text_columns=2)
+    assert '<th class="text">a</th><th class="text">b</th><th>n</th>' in html
+    assert '<tr><td class="text">x</td><td class="text">y</td><td>1.5</td></tr>' in html
 
 
 def test_environment_names_versions():

@@ -12,12 +12,11 @@ from mass_nnunet.runtime import child
 PYTHON = sys.executable
 
 
-def test_command_that_does_not_listen_is_killed(monkeypatch):
-    monkeypatch.setattr(child, "_PATIENCE", 0.2)
+def test_command_that_does_not_listen_is_killed():
     code = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print('x', flush=True); time.sleep(60)"
     process = subprocess.Popen([PYTHON, "-c", code], stdout=subprocess.PIPE)
     process.stdout.readline()
-    child.stop(process)
+    child.stop(process, 0.2)
     assert process.returncode == -signal.SIGKILL
     process.stdout.close()
 
@@ -32,16 +31,26 @@ def test_output_of_both_streams_is_logged(tmp_path):
     assert child.how_it_ended(-9) == "was killed by signal 9"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no sessions")
+@pytest.mark.parametrize("apart", [False, True])
+def test_ctrl_c_of_the_terminal_reaches_a_command_unless_it_is_apart(tmp_path, apart):
+    with (tmp_path / "log").open("wb") as output:
+        process = child.start([PYTHON, "-S", "-c", "input()"], output, os.environ, apart=apart)
+    # A terminal sends it to all processes of the group in its foreground.
+    assert (os.getpgid(process.pid) != os.getpgid(0)) == apart
+    child.stop(process)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child that its parent was killed")
 def test_child_ends_with_a_killed_parent_that_a_shell_put_into_its_background(tmp_path):
     code = f"""
 import os, signal, sys, time
-from mass_nnunet import child
+from mass_nnunet.runtime import child
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 code = '''
 import os, time
-open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
 try:
+    open({str(tmp_path / "pid")!r}, "w").write(str(os.getpid()))
     time.sleep(60)
 except KeyboardInterrupt:
     open({str(tmp_path / "interrupted")!r}, "w").close()

@@ -1,4 +1,7 @@
+import os
 from pathlib import Path
+
+import pytest
 
 from mass_nnunet import cli
 from mass_nnunet.runtime import env
@@ -18,3 +21,13 @@ def test_exports_the_hook_and_only_the_folders_that_are_unset(monkeypatch, capsy
 def test_the_hook_folder_holds_one_module_and_no_package():
     files = {path.name for path in Path(env.HOOK_FOLDER).iterdir()} - {"__pycache__"}
     assert files == {"mass_trainers.py"}
+
+
+def test_variables_are_set_inside_the_block_only(monkeypatch):
+    monkeypatch.setenv("KNOWN", "before")
+    monkeypatch.delenv("UNKNOWN", raising=False)
+    with pytest.raises(KeyError), env.environment({"KNOWN": "inside", "UNKNOWN": "new"}):
+        assert (os.environ["KNOWN"], os.environ["UNKNOWN"]) == ("inside", "new")
+        raise KeyError
+    assert os.environ["KNOWN"] == "before"
+    assert "UNKNOWN" not in os.environ

@@ -6,16 +6,17 @@ import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from mass_nnunet.batch import Layout
-from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks.blocks import cpu_autocast
 from mass_nnunet.objectives.mass import TERMS
 from mass_nnunet.registration.fields import upsample, warp
 from mass_nnunet.trainers.mass_release_trainer import ReleaseObjective, through_the_wrong_encoder
-from small_network import CLASSES, batch, network, objective
+from small_network import CLASSES, batch, network, objective, targets
 from tiny_group import CT, MRI, trainer
 
 LAYOUT = Layout(2, 2, 1)
-OFF = dict.fromkeys(DEFAULTS["weights"], 0.0)
+WEIGHTS = complete().as_plans()["weights"]
+OFF = dict.fromkeys(WEIGHTS, 0.0)
 
 
 def trained_step(release: bool, **weights: float):
@@ -24,13 +25,12 @@ def trained_step(release: bool, **weights: float):
     net = network(LAYOUT, correspondence_gradient=1.0).train()
     net.active = (0, 1)
     net.register_forward_hook(through_the_wrong_encoder)
-    loss = objective(LAYOUT, weights=OFF | weights)
+    loss = objective(weights=OFF | weights)
     if release:
-        loss = ReleaseObjective(loss.supervised, LAYOUT, CLASSES, DEFAULTS | {"weights": OFF | weights})
-    loss.progress = 1.0
+        loss = ReleaseObjective(loss.supervised, CLASSES, complete({"weights": OFF | weights}))
     scans, labels = batch(LAYOUT)
     output = net(scans)
-    loss(output, labels).backward()
+    loss(output, targets(labels, LAYOUT)).backward()
     return net, loss, output, (scans, labels)
 
 
@@ -61,11 +61,11 @@ def test_the_other_terms_train_all_but_the_heads(term):
 
 
 def test_no_label_changes_the_gradient():
-    weights = {name: weight for name, weight in DEFAULTS["weights"].items() if name != "teaching"}
+    weights = {name: weight for name, weight in WEIGHTS.items() if name != "teaching"}
     net, loss, _, (scans, labels) = trained_step(True, **weights)
     expected = [p.grad.clone() for p in net.parameters() if p.grad is not None]
     net.zero_grad()
-    loss(net(scans), [(level + 1) % CLASSES for level in labels]).backward()
+    loss(net(scans), targets([(level + 1) % CLASSES for level in labels], LAYOUT)).backward()
     for gradient, p in zip(expected, (p for p in net.parameters() if p.grad is not None), strict=True):
         torch.testing.assert_close(p.grad, gradient)
 
@@ -96,10 +96,11 @@ def test_dice_is_that_of_warped_and_rounded_integers():
 def test_the_warped_atlas_goes_through_the_encoder_of_the_target():
     net, _, output, (scans, _) = trained_step(True)
     target, _, other = LAYOUT.pairs(torch.device("cpu"))
-    warped = warp(scans[other], upsample(output.fields[len(target) :], scans.shape[2:]))
+    images = scans.images
+    warped = warp(images[other], upsample(output.fields[len(target) :], images.shape[2:]))
     for modality, at in ((0, slice(0, 2)), (1, slice(2, 4))):
         net.active = (modality,)
-        with torch.no_grad(), cpu_autocast(scans.device):
+        with torch.no_grad(), cpu_autocast(images.device):
             features = net.correspondence.project(net.decode(warped[at])[:-1])[-1]
         torch.testing.assert_close(output.warped_features[at].float(), features.float(), atol=0.05, rtol=0.05)
 

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -74,8 +75,7 @@ def test_only_the_cases_of_the_fold_are_loaded(root):
     labelled, unlabelled, validated = set(), set(), set()
     for _ in range(60):
         keys = np.array(next(training)["keys"])
-        mass.layout.turn(len(keys))
-        mask = mass.layout.is_labelled(torch.device("cpu")).numpy()
+        mask = mass.layouts.next(len(keys)).is_labelled(torch.device("cpu")).numpy()
         labelled |= set(keys[mask])
         unlabelled |= set(keys[~mask])
         validated |= set(next(validation)["keys"])
@@ -147,7 +147,7 @@ def test_goes_on_from_a_checkpoint(root):
 
 def test_the_correspondence_head_has_its_own_learning_rate(root):
     mass = trainer("MASSTrainer")
-    mass.hyperparameters |= {"learning_rate": 4e-3, "correspondence_learning_rate": 1e-3}
+    mass.hyperparameters = replace(mass.hyperparameters, learning_rate=4e-3, correspondence_learning_rate=1e-3)
     mass.initial_lr, mass.num_epochs = 4e-3, 10
     mass.initialize()
     shared, registering = mass.optimizer.param_groups
@@ -184,16 +184,16 @@ def test_training_batch_is_one_forward_pass(root):
 
 def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(root):
     mass = trainer("MASSTrainer")
-    mass.hyperparameters["organ_contrast"] = 0.0
+    mass.hyperparameters = replace(mass.hyperparameters, organ_contrast=0.0)
     mass.on_train_start()
     mass.network.train()
-    mass.network.register_forward_pre_hook(lambda _, scans: seen.append(scans[0].clone()))
+    mass.network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].images.clone()))
     mass.teacher.network.register_forward_pre_hook(lambda _, scans: seen.append(scans[0].clone()))
     seen, before = [], [p.detach().clone() for p in mass.teacher.network.parameters()]
     batch = next(mass.dataloader_train)
     data = batch["data"].clone()
     mass.train_step(batch)
-    labelled = mass.module.layout.is_labelled(torch.device("cpu"))
+    labelled = mass.layout.is_labelled(torch.device("cpu"))
     by_teacher, by_network = seen
     assert torch.equal(by_teacher, data[~labelled])
     assert mass.teacher.network.inference == "adapted"
@@ -205,13 +205,14 @@ def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(r
 def test_steps_with_labelled_scans_alone_train_the_same_parts(root):
     """DDP waits for the gradients of all parameters in every step."""
     mass = trainer("MASSTrainer")
-    mass.hyperparameters["unlabelled_every"] = 2
+    mass.hyperparameters = replace(mass.hyperparameters, unlabelled_every=2)
     mass.on_train_start()
     mass.network.train()
+    mass.num_epochs = 100
     taught, trained, losses = [], [], []
     mass.teacher.network.register_forward_pre_hook(lambda *_: taught.append(step))
     for step in range(6):
-        mass.loss.progress = 0.29 if step < 2 else 0.3  # the ramp ends at 0.3
+        mass.current_epoch = 29 if step < 2 else 30  # the ramp ends at 0.3
         batch = next(mass.dataloader_train)
         assert len(batch["data"]) == (4 if step % 2 else 6)
         losses.append(mass.train_step(batch))

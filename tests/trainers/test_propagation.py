@@ -1,5 +1,6 @@
 """In the course of a training of MASSTrainer, labels of its atlases are propagated to the unlabelled scans."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import blosc2
@@ -15,7 +16,7 @@ from tiny_group import CT, MRI, entry, trainer
 def ready():
     """A MASSTrainer before its first epoch, with unlabelled scans in every batch."""
     mass = trainer("MASSTrainer")
-    mass.hyperparameters["unlabelled_every"] = 1
+    mass.hyperparameters = replace(mass.hyperparameters, unlabelled_every=1)
     mass.initialize()
     mass.module.refinement_steps = 2
     mass.on_train_start()
@@ -32,7 +33,7 @@ def files(root: Path) -> dict[str, Path]:
 
 def hidden_labels(mass, batches: int = 4) -> np.ndarray:
     """Of the unlabelled scans of the next batches."""
-    mask = mass.module.layout.is_labelled(torch.device("cpu"))
+    mask = mass.layout.is_labelled(torch.device("cpu"))
     return torch.stack([next(mass.dataloader_train)["target"][0][~mask] for _ in range(batches)]).numpy()
 
 
@@ -61,8 +62,8 @@ def test_they_are_what_the_atlases_of_the_modality_say(root):
     teacher = mass.teacher.network
     for modality in (0, 1):
         teacher.atlases.labels[modality] = 3 - modality
-    propagate_labels(mass.streams, teacher)
-    for modality, stream in enumerate(mass.streams):
+    propagate_labels(mass.dataset_trainers, teacher)
+    for modality, stream in enumerate(mass.dataset_trainers):
         scans = stream.hidden_scans()
         for case in scans.identifiers:
             image, labels, _, _ = scans.load_case(case)
@@ -82,7 +83,7 @@ def test_outside_of_the_patch_around_the_organs_nothing_is_known(root, monkeypat
     organs[:, 14:, :2] = 1
     monkeypatch.setattr(UnlabelledDataset, "load_case", lambda *_: (scan, None, None, {}))
     monkeypatch.setattr("mass_nnunet.trainers.propagation.segmenter", lambda *_: lambda _: organs)
-    propagate_labels(mass.streams, mass.teacher.network)
+    propagate_labels(mass.dataset_trainers, mass.teacher.network)
     expected = np.full(scan.shape, UNKNOWN)
     expected[:, :, 4:, :16] = 2
     for file in files(root).values():
@@ -147,7 +148,7 @@ def test_labels_are_gone_when_the_training_ends(root):
 
 def test_two_processes_share_the_scans(root):
     mass = ready()
-    propagate_labels(mass.streams, mass.teacher.network, slice(1, None, 2))
-    for stream in mass.streams:
+    propagate_labels(mass.dataset_trainers, mass.teacher.network, slice(1, None, 2))
+    for stream in mass.dataset_trainers:
         written = sorted(file.stem for file in stream.propagated_folder.iterdir())
         assert written == stream.hidden_scans().identifiers[1::2]

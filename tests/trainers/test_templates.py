@@ -30,10 +30,10 @@ def test_unlabelled_scans_take_the_places_that_outlined_ones_leave(root):
     bank = mass.module.atlases
     outlined = bank.images_of(0), bank.labels_of(0)
     says(mass, 3)
-    put_templates(mass.streams, bank, mass.teacher.network)
+    put_templates(mass.dataset_trainers, bank, mass.teacher.network)
     assert bank.outlined.tolist() == [1, 1]
     assert bank.count.tolist() == [5, 5]
-    for modality, (stream, name) in enumerate(zip(mass.streams, (CT, MRI), strict=True)):
+    for modality, (stream, name) in enumerate(zip(mass.dataset_trainers, (CT, MRI), strict=True)):
         cases = stream.template_cases(bank.capacity)
         assert len(cases) == 4
         assert set(cases) <= set(entry(root, name)["unlabelled"])
@@ -53,7 +53,7 @@ def test_a_scan_in_which_no_organ_is_found_is_no_template(root):
     bank = mass.module.atlases
     for label, count in ((3, 5), (0, 1)):  # what was there goes
         says(mass, label)
-        put_templates(mass.streams, bank, mass.teacher.network)
+        put_templates(mass.dataset_trainers, bank, mass.teacher.network)
         assert bank.count.tolist() == [count, count]
 
 
@@ -62,8 +62,8 @@ def test_where_outlined_ones_take_all_places_there_are_none(root):
     bank = mass.module.atlases
     outlined = int(bank.outlined[0])
     assert outlined > 1
-    assert mass.streams[0].template_cases(outlined) == []
-    assert len(mass.streams[0].template_cases(outlined + 1)) == 1
+    assert mass.dataset_trainers[0].template_cases(outlined) == []
+    assert len(mass.dataset_trainers[0].template_cases(outlined + 1)) == 1
 
 
 @pytest.mark.parametrize(("name", "count"), [("MASSTrainer", 5), ("MASSTrainerNoTeaching", 1)])
@@ -74,7 +74,7 @@ def test_they_come_at_the_end_of_a_training(root, name, count):
         says(mass, 3)
     mass.current_epoch = mass.num_epochs - 1
     mass.on_train_end()
-    for stream in mass.streams:
+    for stream in mass.dataset_trainers:
         weights = torch.load(f"{stream.output_folder}/checkpoint_final.pth", weights_only=True)["network_weights"]
         assert weights["atlases.count"].tolist() == [count, count]
 

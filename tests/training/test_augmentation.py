@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mass_nnunet.training import augmentation as appearance
-from mass_nnunet.training.augmentation import perturbed, with_other_organs
+from mass_nnunet.training.augmentation import perturbed, random_organ_contrast
 
 
 def scans() -> torch.Tensor:
@@ -70,7 +70,7 @@ def test_each_organ_of_each_scan_is_shifted_as_a_whole(monkeypatch):
     monkeypatch.setattr(appearance, "SHARE", 1.0)
     torch.manual_seed(0)
     before = scans()
-    gain = (with_other_organs(before, organs(), 3, 1.5) - before) / before.std((2, 3, 4), keepdim=True)
+    gain = (random_organ_contrast(before, organs(), 3, 1.5) - before) / before.std((2, 3, 4), keepdim=True)
     first, second = gain[:, :, 1:7, 3:7, 3:13].flatten(2), gain[:, :, 1:7, 11:13, 3:13].flatten(2)  # without the edges
     for inside in (first, second):
         torch.testing.assert_close(inside, inside[:, :1, :1].expand_as(inside), atol=1e-5, rtol=0)
@@ -87,9 +87,9 @@ def test_a_share_of_the_scans_keeps_its_organs(monkeypatch):
     monkeypatch.setattr(appearance, "SHARE", 0.3)
     torch.manual_seed(0)
     before, labels = scans()[:1].expand(500, -1, -1, -1, -1), organs()[:1].expand(500, -1, -1, -1, -1)
-    kept = sum(torch.equal(a, b) for a, b in zip(with_other_organs(before, labels, 3, 1.5), before, strict=True))
+    kept = sum(torch.equal(a, b) for a, b in zip(random_organ_contrast(before, labels, 3, 1.5), before, strict=True))
     assert 0.6 < kept / 500 < 0.8
 
 
 def test_a_scan_without_organs_keeps_its_intensities():
-    assert torch.equal(with_other_organs(scans(), torch.zeros(3, 1, 8, 16, 16), 3, 1.5), scans())
+    assert torch.equal(random_organ_contrast(scans(), torch.zeros(3, 1, 8, 16, 16), 3, 1.5), scans())

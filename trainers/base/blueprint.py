@@ -1,13 +1,12 @@
 """What a method needs to know to build its network: what nnU-Net tells it, and the group's part of the plans."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
-from mass_nnunet.batch import Layout
+from mass_nnunet.hyperparameters import Hyperparameters
 from mass_nnunet.registration.atlas import AtlasBank
 
 
@@ -21,7 +20,7 @@ class Blueprint:
         channels: C, of an image.
         classes: K, with background.
         deep_supervision: whether U-Nets yield the logits of all scales.
-        hyperparameters: complete.
+        hyperparameters: of the method.
     """
 
     plans: PlansManager
@@ -29,16 +28,16 @@ class Blueprint:
     channels: int
     classes: int
     deep_supervision: bool
-    hyperparameters: dict[str, Any]
+    hyperparameters: Hyperparameters
 
     @property
     def modalities(self) -> int:
-        """N, of the group."""
+        """N, the number of modalities in the group."""
         return len(self.plans.plans["mass"]["modalities"])
 
     @property
     def modality(self) -> int:
-        """Which one of the group the dataset of the plans is of."""
+        """Index of the modality of the plans' dataset."""
         mass = self.plans.plans["mass"]
         return [modality["name"] for modality in mass["modalities"]].index(mass["modality"])
 
@@ -56,9 +55,5 @@ class Blueprint:
 
     def atlases(self, modalities: int) -> AtlasBank:
         """An empty bank for the atlases of so many modalities."""
-        capacity, patch = self.hyperparameters["atlases"], self.configuration.patch_size
+        capacity, patch = self.hyperparameters.atlases, self.configuration.patch_size
         return AtlasBank(modalities, capacity, self.channels, self.classes, patch)
-
-    def layout(self, modalities: int) -> Layout:
-        """Of a training batch with scans of so many modalities."""
-        return Layout(modalities, self.configuration.batch_size, self.hyperparameters["unlabelled_per_step"])

@@ -14,23 +14,24 @@ from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
-from mass_nnunet.batch import Layout
-from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.batch import Layout, LayoutSequence, StepContext, Targets
+from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.hyperparameters import complete
-from mass_nnunet.networks.blocks import set_deep_supervision
+from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
 from mass_nnunet.reporting.figures import plot_terms
 from mass_nnunet.training.loaders import GroupLoader
 
 from .blueprint import Blueprint
+from .dataset import DatasetTrainer, same_group
+from .nnunet_private import log_also, share_progress
 from .schedule import ScaledPolyLR
-from .stream import StreamTrainer, same_group
 
 PREFIX = "mass_"
-"""Of the keys under which the terms of the objective are logged."""
+"""What the keys begin with under which the terms of the objective are logged."""
 
 
-class GroupTrainer(StreamTrainer):
+class GroupTrainer(DatasetTrainer):
     """The models of all modalities of a group, trained in one run with nnU-Net's pipeline.
 
     Training any dataset of the group trains all of them and fills each one's results folder. The trainers of the
@@ -38,17 +39,16 @@ class GroupTrainer(StreamTrainer):
     own folders.
 
     A method builds its network (``network_of``), whose ``active`` says of which modalities a batch holds scans, in this
-    order and in equal shares, and its loss (``_build_loss``), which has ``progress``, t/T, and ``terms``, those of the
-    last batch.
+    order and in equal shares, and its objective (``_build_loss``, an :class:`mass_nnunet.objectives.base.Objective`).
     """
 
     trains_group: ClassVar = True
 
     CHANGES: ClassVar[dict[str, Any]] = {}
-    """Hyperparameters that a method fixes, whatever the plans say."""
+    """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
 
     TERMS: ClassVar[tuple[str, ...]] = ()
-    """Of the loss's ``terms``, those that are logged."""
+    """The terms and measures of the objective that are logged."""
 
     def __init__(
         self,
@@ -61,26 +61,33 @@ class GroupTrainer(StreamTrainer):
         super().__init__(plans, configuration, fold, dataset_json, device)
         with exit_on_user_error():
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
-        self.initial_lr = self.hyperparameters["learning_rate"]
-        self.streams: list[GroupTrainer] = []
-        for term in self.TERMS:
-            self.logger.local_logger.my_fantastic_logging.setdefault(PREFIX + term, [])
+        self.initial_lr = self.hyperparameters.learning_rate
+        self.dataset_trainers: list[GroupTrainer] = []
+        log_also(self, (PREFIX + term for term in self.TERMS))
+
+    # ---- one training step
+
+    def train_step(self, batch: dict) -> dict:
+        """nnU-Net's step on what :meth:`prepare` makes of the batch; the terms of the objective come with the loss."""
+        result = super().train_step(self.prepare(batch))
+        return result | {term: float(self.loss.terms[term]) for term in self.TERMS}
+
+    def prepare(self, batch: dict) -> dict:
+        """The input of the network, ``data``, and the labels with the context of the step, ``target``.
+
+        Args:
+            batch: of :class:`mass_nnunet.training.loaders.GroupLoader`.
+        """
+        context = StepContext(self.layouts.next(len(batch["data"])), self.progress)
+        return {"data": batch["data"], "target": Targets(batch["target"], context)}
+
+    # ---- network and optimizer
 
     @property
     def module(self) -> nn.Module:
         """The network without the wrappers of DDP and torch.compile."""
         network = getattr(self.network, "module", self.network)
         return getattr(network, "_orig_mod", network)
-
-    @property
-    def partners(self) -> list["GroupTrainer"]:
-        """The trainers of the group's other datasets."""
-        return [stream for stream in self.streams if stream is not self]
-
-    @property
-    def layout(self) -> Layout:
-        """How a training batch is composed."""
-        return Layout(len(self.streams), self.batch_size, self.hyperparameters["unlabelled_per_step"])
 
     def activate(self, modalities: Iterable[int]) -> None:
         """Tell the network of which modalities a batch holds scans."""
@@ -105,49 +112,6 @@ class GroupTrainer(StreamTrainer):
         """The network of the method: nnU-Net's own."""
         return blueprint.unet()
 
-    def initialize(self) -> None:
-        """Build the network, and a trainer for each other dataset of the group around it."""
-        with exit_on_user_error():
-            self.streams = self._streams()
-        for stream in self.streams:
-            stream.fold_cases()
-        super().initialize()
-        if self.device.type == "cpu":
-            # oneDNN then convolves in about two thirds of the time; with flat kernels it would take longer.
-            for module in self.network.modules():
-                if isinstance(module, nn.Conv3d) and min(module.kernel_size) > 1:
-                    module.to(memory_format=torch.channels_last_3d)
-        self.activate(range(len(self.streams)))
-        for stream in self.streams:
-            stream.network, stream.optimizer, stream.logger = self.network, self.optimizer, self.logger
-            stream.grad_scaler, stream.disable_checkpointing = self.grad_scaler, self.disable_checkpointing
-            stream.dataset_class, stream.batch_size = self.dataset_class, self.batch_size
-            stream.oversample_foreground_percent = self.oversample_foreground_percent
-
-    def _streams(self) -> list["GroupTrainer"]:
-        """One trainer a modality, in the order of the plans; this one among them.
-
-        Raises:
-            UserError: a partner's plans are missing, or are of another planning.
-        """
-        plans = self.plans_manager.plans
-        streams = []
-        for modality in plans["mass"]["modalities"]:
-            if modality["name"] == plans["mass"]["modality"]:
-                streams.append(self)
-                continue
-            folder = Path(self.preprocessed_dataset_folder_base).parent / modality["dataset"]
-            datasets = " ".join(m["dataset"][7:10] for m in plans["mass"]["modalities"])
-            remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
-            plans_file = folder / f"{plans['plans_name']}.json"
-            theirs = read_json(plans_file, remedy)
-            if not same_group(plans, theirs, self.configuration_name):
-                raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
-            theirs["continue_training"] = False
-            dataset_json = read_json(folder / "dataset.json", remedy)
-            streams.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
-        return streams
-
     def set_deep_supervision_enabled(self, enabled: bool) -> None:
         """As in nnU-Net, for the U-Nets of all modalities."""
         set_deep_supervision(self.module, enabled)
@@ -161,10 +125,63 @@ class GroupTrainer(StreamTrainer):
         """What the optimizer trains: ``params``, and ``scale``, their share of the learning rate."""
         return [{"params": list(self.network.parameters()), "scale": 1.0}]
 
+    # ---- the datasets of the group
+
+    def initialize(self) -> None:
+        """Build the network, and a trainer for each other dataset of the group around it."""
+        with exit_on_user_error():
+            self.dataset_trainers = self.make_dataset_trainers()
+        for trainer in self.dataset_trainers:
+            trainer.fold_cases()
+        super().initialize()
+        self.layouts = LayoutSequence(self.layout)
+        if self.device.type == "cpu":
+            use_channels_last(self.network)
+        self.activate(range(len(self.dataset_trainers)))
+        for trainer in self.dataset_trainers:
+            trainer.network, trainer.optimizer, trainer.logger = self.network, self.optimizer, self.logger
+            trainer.grad_scaler, trainer.disable_checkpointing = self.grad_scaler, self.disable_checkpointing
+            trainer.dataset_class, trainer.batch_size = self.dataset_class, self.batch_size
+            trainer.oversample_foreground_percent = self.oversample_foreground_percent
+
+    @property
+    def layout(self) -> Layout:
+        """The layout of a training batch that has all of its scans; with several processes, of this one's share."""
+        return Layout(len(self.dataset_trainers), self.batch_size, self.hyperparameters.unlabelled_per_step)
+
+    @property
+    def partners(self) -> list["GroupTrainer"]:
+        """The trainers of the group's other datasets."""
+        return [trainer for trainer in self.dataset_trainers if trainer is not self]
+
+    def make_dataset_trainers(self) -> list["GroupTrainer"]:
+        """One trainer a modality, in the order of the plans; this one among them.
+
+        Raises:
+            UserError: a partner's plans are missing, or are of another planning.
+        """
+        plans = self.plans_manager.plans
+        trainers = []
+        for modality in plans["mass"]["modalities"]:
+            if modality["name"] == plans["mass"]["modality"]:
+                trainers.append(self)
+                continue
+            folder = Path(self.preprocessed_dataset_folder_base).parent / modality["dataset"]
+            datasets = " ".join(m["dataset"][7:10] for m in plans["mass"]["modalities"])
+            remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
+            plans_file = folder / f"{plans['plans_name']}.json"
+            theirs = read_json(plans_file, remedy)
+            if not same_group(plans, theirs, self.configuration_name):
+                raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
+            theirs["continue_training"] = False
+            dataset_json = read_json(folder / "dataset.json", remedy)
+            trainers.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
+        return trainers
+
     def get_dataloaders(self) -> tuple:
-        """Augmented batches of the whole group (:class:`loaders.GroupLoader`), for training and validation."""
+        """Augmented batches of the whole group (:class:`GroupLoader`), for training and validation."""
         layout = self.layout
-        pairs = [stream.loaders(layout.labelled, layout.unlabelled) for stream in self.streams]
+        pairs = [trainer.loaders(layout.labelled, layout.unlabelled) for trainer in self.dataset_trainers]
         training = self.stack([loader for loaders, _ in pairs for loader in loaders])
         validation = GroupLoader([loader for _, loader in pairs])
         processes = get_allowed_n_proc_DA()
@@ -177,8 +194,10 @@ class GroupTrainer(StreamTrainer):
         )
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
-        """The loader of training batches, from those of each modality's labelled and then its unlabelled scans."""
+        """The loader of training batches, from those of each modality's annotated and then its unlabelled scans."""
         return GroupLoader(loaders)
+
+    # ---- log, checkpoints and validation
 
     def on_train_start(self) -> None:
         """As in nnU-Net; besides, fill the other results folders."""
@@ -190,16 +209,6 @@ class GroupTrainer(StreamTrainer):
                 write_json(folder / "dataset.json", partner.dataset_json)
                 fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
                 shutil.copyfile(fingerprint, folder / fingerprint.name)
-
-    def on_train_epoch_start(self) -> None:
-        """As in nnU-Net; the unsupervised terms ramp up with the share of the training that is done."""
-        super().on_train_epoch_start()
-        self.loss.progress = self.current_epoch / self.num_epochs
-
-    def train_step(self, batch: dict) -> dict:
-        """As in nnU-Net; the terms of the objective come along with the loss."""
-        result = super().train_step(batch)
-        return result | {term: float(self.loss.terms[term]) for term in self.TERMS}
 
     def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
         """As in nnU-Net; each term's mean over the epoch goes into the log."""
@@ -221,13 +230,11 @@ class GroupTrainer(StreamTrainer):
 
     def save_checkpoint(self, filename: str) -> None:
         """Write nnU-Net's checkpoint into every results folder, each whole or not at all."""
-        for stream in self.streams:
-            stream.current_epoch, stream._best_ema = self.current_epoch, self._best_ema
-            stream.inference_allowed_mirroring_axes = self.inference_allowed_mirroring_axes
-            final = Path(stream.output_folder) / Path(filename).name
+        for trainer in self.dataset_trainers:
+            share_progress(self, trainer)
+            trainer.inference_allowed_mirroring_axes = self.inference_allowed_mirroring_axes
             if self.local_rank == 0 and not self.disable_checkpointing:
-                with atomic_path(final) as temporary:
-                    super(GroupTrainer, stream).save_checkpoint(str(temporary))
+                trainer.save_own_checkpoint(Path(filename).name)
 
     def on_train_end(self) -> None:
         """As in nnU-Net, for every results folder."""
@@ -238,21 +245,7 @@ class GroupTrainer(StreamTrainer):
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         """nnU-Net's validation of each dataset with its own modality's model."""
-        for modality, stream in enumerate(self.streams):
+        for modality, trainer in enumerate(self.dataset_trainers):
             self.activate([modality])
-            super(GroupTrainer, stream).perform_actual_validation(save_probabilities)
-        self.activate(range(len(self.streams)))
-
-
-class RegisteringTrainer(StreamTrainer):
-    """Beside one of the above: a method whose network registers scans of a batch, and so has to know its layout."""
-
-    @property
-    def layout(self) -> Layout:
-        """How a training batch is composed: the network's own."""
-        return self.module.layout
-
-    def initialize(self) -> None:
-        """As without; with several processes each has its share of the batch."""
-        super().initialize()
-        self.layout.labelled = self.batch_size
+            trainer.validate_own_dataset(save_probabilities)
+        self.activate(range(len(self.dataset_trainers)))

@@ -1,4 +1,4 @@
-"""The schedule in the plans, so that a trial on a laptop and a run on a cluster differ in their plans only."""
+"""The schedule of a training, from the plans: epochs, steps, and the decay of the learning rate."""
 
 from collections.abc import Iterable
 from typing import ClassVar
@@ -11,12 +11,14 @@ from torch import nn
 
 from mass_nnunet.errors import UserError, exit_on_user_error
 
+from .nnunet_private import use_plain_best_dice
+
 CHECKPOINTS = 20
 """A training is saved at least this often, so that a killed one loses little."""
 
 
 class ScaledPolyLR(PolyLRScheduler):
-    """nnU-Net's decay of the learning rate, of which each group of parameters takes its own share, ``scale``."""
+    """nnU-Net's decay of the learning rate; each group of parameters has its own share of it, ``scale``."""
 
     def step(self, current_step: int | None = None) -> None:
         """As in nnU-Net."""
@@ -43,7 +45,7 @@ class ScheduledTrainer(nnUNetTrainer):
     """Whether one training gives the models of all datasets of the group."""
 
     inferences: ClassVar[tuple[str, ...]] = ()
-    """What a model can be asked to predict by, at the default hyperparameters; none where there is no choice."""
+    """What a model can be asked to predict by, at the default hyperparameters; empty where there is no choice."""
 
     def __init__(
         self,
@@ -66,9 +68,13 @@ class ScheduledTrainer(nnUNetTrainer):
         self.num_val_iterations_per_epoch = schedule["validation_iterations"]
         self.save_every = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
 
+    @property
+    def progress(self) -> float:
+        """t/T: the share of the training that is done, from 0 to 1."""
+        return self.current_epoch / self.num_epochs
+
     def save_checkpoint(self, filename: str) -> None:
-        """As in nnU-Net, with plain numbers in the place of NumPy's: ``torch.load(weights_only=True)`` reads it."""
+        """As in nnU-Net, with plain numbers instead of NumPy's: ``torch.load(weights_only=True)`` reads it."""
         recursive_fix_for_json_export(self.logger.get_checkpoint())
-        if self._best_ema is not None:
-            self._best_ema = float(self._best_ema)
+        use_plain_best_dice(self)
         super().save_checkpoint(filename)

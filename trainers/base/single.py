@@ -11,7 +11,8 @@ class SingleTrainer(GroupTrainer):
 
     trains_group: ClassVar = False
 
-    def _streams(self) -> list[GroupTrainer]:
+    def make_dataset_trainers(self) -> list[GroupTrainer]:
+        """This one alone."""
         return [self]
 
     def activate(self, modalities: Iterable[int]) -> None:

@@ -5,28 +5,45 @@ from typing import ClassVar
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from torch import Tensor
 
+from mass_nnunet.batch import StepContext
 from mass_nnunet.losses.signed_distance import distance_loss, dual_task_loss
 from mass_nnunet.networks.dual_task import DualTaskNet, DualTaskOutput
-from mass_nnunet.objectives.base import MethodObjective
+from mass_nnunet.objectives.base import Objective
 from mass_nnunet.trainers.base.blueprint import Blueprint
 from mass_nnunet.trainers.base.single import SingleTrainer
 from mass_nnunet.training.loaders import DistanceLoader
+
+WEIGHTS = {"supervised": 1.0, "distance": 0.3, "consistency": 1.0}
+
+
+class DTCObjective(Objective):
+    """nnU-Net's loss, the distance loss on annotated scans, and the consistency of both heads on all scans."""
+
+    def compute(self, output: DualTaskOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
+        """The terms; ``labels`` are those from fine to coarse, and the distances (N L, K - 1, Z, Y, X)."""
+        *labels, distances = labels
+        labelled = context.layout.is_labelled(distances.device)
+        return {
+            "supervised": self.on_labelled(output.logits, labels, context.layout),
+            "distance": distance_loss(output.distances[labelled], distances),
+            "consistency": dual_task_loss(output.distances, output.logits[0]),
+        }
 
 
 class DTCTrainer(SingleTrainer):
     """Dual-task consistency (Luo et al. 2021, "Semi-supervised medical image segmentation through dual-task
     consistency", AAAI), of one modality and of several organs.
 
-    L = nnU-Net's loss + 0.3 mean (d - d_y)^2 on labelled scans + lambda(t) mean (sigmoid(-1500 d) - p)^2 on all scans,
+    L = nnU-Net's loss + 0.3 mean (d - d_y)^2 on annotated scans + lambda(t) mean (sigmoid(-1500 d) - p)^2 on all scans,
     where d is the signed distance that a second head predicts and p the softmax. The segmentation head predicts.
 
-    What the paper, whose task has one organ, leaves open: each organ has a distance, background has none, and both
-    means are over organs, too; d_y is that of the augmented patch, from :func:`distances.signed_distance` in mm, and 1
-    everywhere for an organ that is not in it; the distance head is one convolution beside the finest segmentation
-    head; lambda rises to 1 as exp(-5 (1 - t/T)^2) and T is the share ``ramp`` of the training, as in MASSTrainer.
+    The paper has one organ and leaves the following open. Each organ has a distance, the background has none, and both
+    means are over organs, too; d_y is that of the augmented patch, from :func:`signed_distance.signed_distance` in mm,
+    and 1 everywhere for an organ that is not in it; the distance head is one convolution beside the finest segmentation
+    head; lambda rises to 1 as exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the training, as in MASSTrainer.
     """
 
-    TERMS: ClassVar = ("supervised", "distance", "consistency")
+    TERMS: ClassVar = tuple(WEIGHTS)
 
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> DualTaskNet:
@@ -37,22 +54,5 @@ class DTCTrainer(SingleTrainer):
         """As in :class:`SingleTrainer`; the last of the labels are signed distances."""
         return DistanceLoader(loaders, self.configuration_manager.spacing, self.label_manager.num_segmentation_heads)
 
-    def _build_loss(self) -> MethodObjective:
-        return MethodObjective(
-            super()._build_loss(),
-            self.terms,
-            self.layout,
-            {"supervised": 1.0, "distance": 0.3, "consistency": 1.0},
-            ramped=["consistency"],
-            ramp=self.hyperparameters["ramp"],
-        )
-
-    def terms(self, output: DualTaskOutput, labels: list[Tensor]) -> dict[str, Tensor]:
-        """The terms of a batch; ``labels`` are those from fine to coarse, and the distances of the labelled scans."""
-        *labels, distances = labels
-        labelled = self.layout.is_labelled(distances.device)
-        return {
-            "supervised": self.loss.on_labelled(output.logits, labels),
-            "distance": distance_loss(output.distances[labelled], distances),
-            "consistency": dual_task_loss(output.distances, output.logits[0]),
-        }
+    def _build_loss(self) -> DTCObjective:
+        return DTCObjective(super()._build_loss(), WEIGHTS, ramped=["consistency"], ramp=self.hyperparameters.ramp)

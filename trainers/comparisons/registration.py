@@ -5,26 +5,26 @@ from typing import ClassVar
 from mass_nnunet.networks.pair import PairNet
 from mass_nnunet.objectives.registration import RegistrationObjective
 from mass_nnunet.trainers.base.blueprint import Blueprint
-from mass_nnunet.trainers.base.group import RegisteringTrainer
+from mass_nnunet.trainers.base.registering import RegisteringTrainer
 from mass_nnunet.trainers.base.single import SingleTrainer
 
 
 class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
     """Atlas registration alone: VoxelMorph (Balakrishnan et al., IEEE TMI 2019; eqs. 5 to 7), one modality.
 
-    As in the paper: a U-Net on the concatenated pair gives a field at full resolution; the loss is 1 - LNCC (window 9)
-    of the warped atlas and the target, and 1 times the diffusion of the field; no loss sees a label; the labels of the
-    atlas, warped, are the segmentation. The hyperparameter ``similarity`` exchanges LNCC for MSE, NMI or MIND-SSC; the
-    weight of the smoothness stays 1 with each.
+    As in the paper: a U-Net on the concatenated pair gives a displacement field at full resolution; the loss is
+    1 - LNCC (window 9) of the warped atlas and the target, and 1 times the diffusion of the field; no loss sees a
+    label; the labels of the atlas, warped, are the segmentation. The hyperparameter ``similarity`` exchanges LNCC for
+    MSE, NMI or MIND-SSC; the weight of the smoothness stays 1 with each.
 
-    Not as in the paper: the U-Net is that of the plans; the atlas of a step is any labelled scan of the batch, which is
+    Different here: the U-Net is that of the plans; the atlas of a step is any annotated scan of the batch, which is
     augmented like the rest, as in MASSTrainer, and at prediction up to five are fused (:meth:`AtlasBank.fuse`);
     schedule, optimizer, augmentation, sampling and cases are MASSTrainer's. Nothing is aligned affinely before, and
     fields may fold, which is logged.
     """
 
     WEIGHTS: ClassVar[dict[str, float]] = {"similarity": 1.0, "smoothness": 1.0}
-    """Of the terms of :class:`RegistrationObjective`."""
+    """Weights of the terms of :class:`RegistrationObjective`."""
 
     TERMS: ClassVar = (*WEIGHTS, "folding")
     BACKWARD: ClassVar = False
@@ -35,26 +35,19 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
         """The network of one modality, with room for its atlases."""
         return PairNet(
             blueprint.unet(images=2),
-            layout=blueprint.layout(1),
             atlases=blueprint.atlases(1),
             backward=blueprint.unet(images=2) if cls.BACKWARD else None,
         )
 
     def _build_loss(self) -> RegistrationObjective:
-        classes, similarity = self.label_manager.num_segmentation_heads, self.hyperparameters["similarity"]
-        return RegistrationObjective(self.layout, classes, similarity, self.WEIGHTS)
+        classes, similarity = self.label_manager.num_segmentation_heads, self.hyperparameters.similarity_measure
+        return RegistrationObjective(super()._build_loss(), classes, similarity, self.WEIGHTS)
 
     def on_train_start(self) -> None:
         """As in :class:`SingleTrainer`; besides, take in the atlases when training begins."""
         super().on_train_start()
         if self.current_epoch == 0:
-            self.module.atlases.put(0, *self.atlas_patches(self.hyperparameters["atlases"]))
-
-    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
-        """As in :class:`SingleTrainer`; besides, a registration is drawn."""
-        super().perform_actual_validation(save_probabilities)
-        if self.local_rank == 0:
-            self.draw_registration(self.module)
+            self.put_atlases()
 
 
 class LTNetTrainer(VoxelMorphTrainer):
@@ -66,7 +59,7 @@ class LTNetTrainer(VoxelMorphTrainer):
     back (image cycle), and 1 - soft Dice of its labels likewise (anatomy cycle). The atlas's labels are the only ones
     used; the backward network has no part in predictions.
 
-    Not as in the paper: the adversarial term, and the consistency of the two fields and of the differences between
+    Different here: the adversarial term, and the consistency of the two fields and of the differences between
     anatomies, are left out; the two generators are U-Nets of the plans on concatenated pairs rather than sharing
     a Siamese encoder. The weights of the cycles are ours, 1. What the paper, of one atlas and one modality, leaves open
     (several atlases, augmentation, schedule) is as in :class:`VoxelMorphTrainer`.

@@ -1,15 +1,16 @@
-"""The report of a grid: one HTML page that opens offline, and its tables and figures as files beside it."""
+"""The report of a grid: one HTML page that needs no network, and its tables and figures as files beside it."""
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import yaml
+from markupsafe import Markup
 
 from mass_nnunet import trainers
 from mass_nnunet.benchmark.run.grid import Grid
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.errors import UserError
+from mass_nnunet.evaluation.metrics import DICE
 from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES
 from mass_nnunet.reporting import html as report
 
@@ -24,18 +25,18 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
     """Write the page ``path``, and beside it the folder ``STEM_files``.
 
     Args:
-        grid: of which some cells are done.
-        path: of the HTML.
-        reference: the method that all others are tested against; without one the best of each column.
+        grid: some of its cells are done.
+        path: the HTML file.
+        reference: the method that all others are tested against; without one, the best method of each column.
 
     Raises:
-        UserError: no cell is done, scores cannot be read, or there is no such reference.
+        UserError: no cell is done, scores cannot be read, or the reference has no scores.
     """
     results = load_results(grid)
     if reference is not None and reference not in results.methods:
         raise UserError(f"--reference {reference} has no scores: name one of {', '.join(results.methods)}")
     jobs, no_jobs = _jobs(grid)
-    numbers = compare_methods(results.scores, "dice", reference)
+    numbers = compare_methods(results.scores, DICE.column, reference)
     page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs)
     parts = [
         ("Dice", sections.dice(page)),
@@ -50,18 +51,16 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
         ("Environment and splits", _provenance(page)),
         ("How the numbers are made", _definitions(page)),
     ]
-    links = "\n".join(f'<a href="#s{number}">{escape(title)}</a>' for number, (title, _) in enumerate(parts))
-    body = [f"<nav>{links}</nav>", provenance.missing_cells(results)]
-    body += [
-        f'<section id="s{number}">\n{report.section(title, html)}\n</section>'
-        for number, (title, html) in enumerate(parts)
-    ]
+    contents = report.macro("contents", [title for title, _ in parts], template="benchmark.html")
+    body = [contents, provenance.missing_cells(results)]
+    for number, (title, html) in enumerate(parts):
+        body.append(report.macro("numbered", number, report.section(title, html), template="benchmark.html"))
     report.write_page(page.path, report.page("Benchmark of segmentation methods", _lead(page), body))
     return results
 
 
 def _jobs(grid: Grid) -> tuple[Sequence[Job], str]:
-    # This imports nnU-Net, which the numbers do without.
+    # This imports nnU-Net, which the numbers do not need.
     from mass_nnunet.benchmark.run.lookup import make_jobs
 
     try:
@@ -84,25 +83,24 @@ def _lead(page: Page) -> str:
         results.grid.note,
         f"{words}; the same splits, schedule and test patients for all ({patients}).",
         provenance.schedule(page.jobs) if page.jobs else "",
-        "Brackets name what predicts; without them it is the segmentation head, or all that a method has.",
+        "Brackets name the inference; without them a method predicts by its segmentation head, or in its only way.",
     ]
     return " ".join(filter(None, sentences))
 
 
-def _cost(page: Page) -> str:
+def _cost(page: Page) -> Markup:
     text = (
-        "One training a cell, of all modalities together or of each alone, then the prediction of all test scans, "
-        "reading and writing included. “To Dice”: seconds of training until nnU-Net's pseudo Dice, of the epoch's "
-        "patches of validation scans, first was so high. Seconds of interrupted attempts do not count. Compare only "
-        "what ran on one kind of machine."
+        "A cell trains once, all modalities together or each alone, then predicts all test scans, with reading and "
+        "writing. “To Dice”: training time until nnU-Net's pseudo Dice (on patches of the validation scans) first "
+        "reached the value. Time of interrupted attempts does not count. Compare times only if they are of one kind of "
+        "machine."
     )
     tables = {"cost": provenance.cost_table, "cost_of_prediction": provenance.prediction_table}
-    return report.paragraph(text, "note") + "\n".join(
-        page.table(table(page.results), name) for name, table in tables.items()
-    )
+    parts = [page.table(table(page.results), name) for name, table in tables.items()]
+    return Markup("\n").join([report.paragraph(text, "note"), *parts])
 
 
-def _methods(page: Page) -> str:
+def _methods(page: Page) -> Markup:
     rows = []
     for name in page.results.grid.methods:
         text = getattr(getattr(trainers, name, None), "__doc__", None) or "–"
@@ -110,7 +108,7 @@ def _methods(page: Page) -> str:
     return report.table(["method", "what it is"], rows, text_columns=2)
 
 
-def _provenance(page: Page) -> str:
+def _provenance(page: Page) -> Markup:
     parts = [provenance.environments(page.results)]
     if page.jobs:
         parts += [provenance.plans(page.jobs), provenance.splits(page.jobs)]
@@ -118,29 +116,30 @@ def _provenance(page: Page) -> str:
         parts.append(report.paragraph(f"Plans and splits are not shown: {page.no_jobs}.", "warning"))
     grid = page.results.grid
     options = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(grid).items()}
-    # Not the whole path: it tells more of the machine than a reader of the page should know.
+    # The page does not tell readers the paths of this machine.
     text = yaml.safe_dump(options | {"output": grid.output.name}, sort_keys=False, default_flow_style=None)
     commands = [f"mass_nnunet benchmark {action} grid.yaml" for action in ("run", "report")]
     code = report.code(["# grid.yaml", *text.splitlines(), "", "# commands", *commands])
-    return "\n".join([*parts, report.paragraph("The grid, as it was read:"), code])
+    return Markup("\n").join([*parts, report.paragraph("The grid, as it was read:"), code])
 
 
-def _definitions(page: Page) -> str:
-    against = page.reference or "the method with the best mean, for each setting and organ anew"
-    items = [
-        "What is drawn at random is the patient. Organs, scans and seeds of one patient are averaged first: they are "
-        "never counted as independent.",
-        "An organ that the truth of a scan lacks is left out there. An organ absent from all test scans has a dash.",
+def _definitions(page: Page) -> Markup:
+    against = page.reference or "the method with the best mean of its setting and organ"
+    texts = [
+        "The random unit is the patient. Organs, scans and seeds of one patient are averaged first: they are not "
+        "independent.",
+        "An organ that the truth of a scan lacks is left out for that scan. A dash: no test scan has the organ.",
         f"Intervals: percentile bootstrap over patients, {RESAMPLES} resamples. With few patients they are too narrow.",
         f"Tests: every method against {against}; Wilcoxon signed-rank over the patients that both scored, on the same "
         "scans, organs and seeds. Tests over all organs are one family for Holm's correction, those of the single "
         f"organs of a modality and label rate another. “n too small”: fewer than {MIN_PATIENTS} patients, with which "
         "no difference could have p < 0.05.",
-        "A best method that is chosen by the same data on which it is tested looks better than it is: name a reference "
-        "beforehand (--reference) for a test that is not chosen so.",
-        "Ranking: by the mean over the patients that all methods scored, and its stability under bootstrap of them; "
-        "Kendall's tau is the mean agreement of a resample's ranking with that of all (Wiesenfarth et al. 2021).",
+        "The best method looks better than it is where the same data choose and test it: give a reference beforehand "
+        "(--reference) to avoid this.",
+        "Ranking: by the mean over the patients that all methods scored. Its stability is measured by bootstrap of the "
+        "patients; Kendall's tau is the mean agreement of a resample's ranking with that of all patients (Wiesenfarth "
+        "et al. 2021).",
         "NSD: normalized surface Dice, the share of both surfaces within the tolerance; HD, HD95, ASSD: distances of "
-        "the surfaces in mm; volume difference: that of prediction and truth over the truth.",
+        "the surfaces in mm; volume difference: predicted less true volume, divided by the true volume.",
     ]
-    return "<ul>" + "".join(f"<li>{escape(item)}</li>" for item in items) + "</ul>"
+    return report.items(texts)

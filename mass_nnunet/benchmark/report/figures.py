@@ -3,11 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
+from mass_nnunet.evaluation.metrics import DICE
 from mass_nnunet.evaluation.statistics import Ranking, patient_values
 from mass_nnunet.reporting.drawing import figure_file
 
@@ -21,20 +22,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 10.7
-"""Inches: of the text on the page, so that letters have its size."""
-_GRID = {"color": "#e4e7eb", "linewidth": 0.6}
+"""Inches, the width of the page's text: letters in a figure then have their nominal size."""
+_GRID: dict[str, Any] = {"color": "#e4e7eb", "linewidth": 0.6}
 _BETTER, _WORSE, _SAME = "#0072B2", "#D55E00", "#9aa1ab"
 _LETTER = 0.075
-"""Inches of a letter in a legend."""
+"""Width of a letter in a legend, in inches."""
 _MANY_METHODS = 14
-"""From which on a ranking is as wide as the page, as its numbers would run into each other."""
+"""With more methods a ranking is as wide as the page, or its numbers would overlap."""
 _MANY = 150
-"""Patients from which on single ones are drawn as pixels: a page must stay small."""
+"""With more patients, marks of single patients are drawn as pixels to keep the page small."""
 
 
 @contextmanager
 def _panels(path: Path, count: int, columns: int, height: float) -> Iterator[tuple["Figure", list["Axes"]]]:
-    """As many axes as asked for, ``columns`` beside one another, each of ``height`` inches."""
+    """A figure of ``count`` axes in ``columns`` columns, each axes ``height`` inches high."""
     columns = min(columns, count)
     rows = -(-count // columns)
     with figure_file(path, rows, columns, (WIDTH, rows * height)) as (figure, grid):
@@ -44,7 +45,7 @@ def _panels(path: Path, count: int, columns: int, height: float) -> Iterator[tup
 
 
 def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Style], path: Path) -> None:
-    """Dice over all organs against the label rate, a panel a modality; with one rate, a row a method."""
+    """Dice over all organs against the label rate, one panel for each modality; with one rate, one row a method."""
     modalities = list(dict.fromkeys(modality for modality, _ in results.settings))
     rates = sorted({rate for _, rate in results.settings})
     whole = numbers[numbers["organ"] == ALL_ORGANS]
@@ -70,35 +71,35 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
             axes.set_title(modality, loc="left")
             if single:
                 _name_methods(axes, methods if place == 0 else [""] * len(methods))
-                axes.set_xlabel(f"Dice, {100 * rates[0]:g} % of the labels")
+                axes.set_xlabel(f"{DICE.title}, {100 * rates[0]:g} % of the labels")
             else:
                 axes.set_xticks(range(len(rates)), [f"{100 * rate:g} %" for rate in rates])
                 axes.set_xlim(-0.5, len(rates) - 0.5)
-                axes.set(xlabel="labelled share of the training patients", ylabel="Dice" if place == 0 else "")
+                axes.set(xlabel="labelled share of the training patients", ylabel=DICE.title if place == 0 else "")
         if not single:
             handles, names = panels[0].get_legend_handles_labels()
-            lines = [handle[0] for handle in handles]  # without their intervals
+            lines = [handle.get_children()[0] for handle in handles]  # without the intervals
             figure.legend(lines, names, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _name_methods(axes: "Axes", names: Sequence[str]) -> None:
-    """Methods from top to bottom."""
+    """Write the names of the methods from top to bottom."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
 
 
 def draw_boxes(results: Results, setting: tuple[str, float], looks: Mapping[str, Style], path: Path) -> None:
-    """Dice of the patients by organ: a panel an organ, a box a method; a patient is the mean over seeds and scans."""
+    """Dice of the patients, one panel for each organ, one box a method; a patient is the mean over seeds and scans."""
     scores = results.of(*setting)
     methods = [method for method in results.methods if (scores["method"] == method).any()]
-    organs = [organ for organ in results.organs if scores.loc[scores["organ"] == organ, "dice"].notna().any()]
+    organs = [organ for organ in results.organs if scores.loc[scores["organ"] == organ, DICE.column].notna().any()]
     with _panels(path, len(organs), 4, 0.85 + 0.26 * len(methods)) as (_, panels):
-        lowest = scores["dice"].min()
+        lowest = scores[DICE.column].min()
         for place, (axes, organ) in enumerate(zip(panels, organs, strict=True)):
             rows = scores[scores["organ"] == organ]
             for number, method in enumerate(methods):
-                values = patient_values(rows[rows["method"] == method], "dice", [method])[method].to_numpy()
+                values = patient_values(rows[rows["method"] == method], DICE.column, [method])[method].to_numpy()
                 if len(values):
                     _box(axes, values, number, looks[method])
             axes.set_title(organ_title(organ), loc="left")
@@ -106,11 +107,11 @@ def draw_boxes(results: Results, setting: tuple[str, float], looks: Mapping[str,
             axes.grid(**_GRID, axis="x")
             axes.set_axisbelow(True)
             _name_methods(axes, methods if place % 4 == 0 else [""] * len(methods))
-            axes.set_xlabel("Dice")
+            axes.set_xlabel(DICE.title)
 
 
 def _box(axes: "Axes", values: np.ndarray, place: int, look: Style) -> None:
-    """Quartiles, whiskers to 1.5 times their distance (Tukey), and single points beyond."""
+    """Quartiles, whiskers of at most 1.5 times the interquartile range (Tukey), and single points beyond."""
     line = {"color": look.colour, "linewidth": 1.1}
     fliers = {"marker": ".", "markersize": 3.5, "markeredgecolor": look.colour, "rasterized": len(values) > _MANY}
     axes.boxplot(
@@ -129,10 +130,16 @@ def _box(axes: "Axes", values: np.ndarray, place: int, look: Style) -> None:
 
 
 def draw_slopes(results: Results, setting: tuple[str, float], numbers: pd.DataFrame, path: Path) -> bool:
-    """Dice of each patient under the reference (left) and under each other method (right), a panel a method.
+    """Dice of each patient with the reference (left) and with another method (right), one panel for each method.
 
-    ``numbers`` name the reference (comparison.py). Where no method has one, nothing is written,
-    and False returned.
+    Args:
+        results: of the grid.
+        setting: modality and label rate.
+        numbers: those of comparison.py, which name the reference.
+        path: of the figure.
+
+    Returns:
+        False if no method has a reference; then no figure is written.
     """
     pairs = numbers[(numbers["organ"] == ALL_ORGANS) & numbers["other"].notna()]
     pairs = pairs[(pairs["modality"] == setting[0]) & (pairs["label_rate"] == setting[1])]
@@ -142,30 +149,33 @@ def draw_slopes(results: Results, setting: tuple[str, float], numbers: pd.DataFr
     with _panels(path, len(pairs), 5, 2.7) as (_, panels):
         scores, lowest = results.of(*setting), 1.0
         for axes, (method, row) in zip(panels, pairs.iterrows(), strict=True):
-            values = patient_values(scores, "dice", (row["other"], method)).to_numpy()
+            values = patient_values(scores, DICE.column, (row["other"], method)).to_numpy()
             lowest = min(lowest, values.min(initial=1.0))
             _slopes(axes, values)
             p = p_text(row["p_holm"], row["tested"])
             p = p if p[0] not in "<0123456789" else f"p {p}" if p[0] == "<" else f"p = {p}"
             wins = np.count_nonzero(values[:, 1] > values[:, 0])
             name = str(method).replace(" (", "\n(")
-            axes.set_title(f"{name}\n{row['difference']:+.3f}, {p}\nhigher in {wins} of {len(values)}", fontsize=8)
-            for tick, side in zip(axes.set_xticks([0, 1], ["reference", "method"]), ("left", "right"), strict=True):
-                tick.label1.set_horizontalalignment(side)
+            axes.set_title(
+                f"{name}\n{DICE.text(row['difference'], '+')}, {p}\nhigher in {wins} of {len(values)}", fontsize=8
+            )
+            left, right = axes.set_xticks([0, 1], ["reference", "method"])
+            left.label1.set_horizontalalignment("left")
+            right.label1.set_horizontalalignment("right")
             axes.set_xlim(-0.12, 1.12)
             axes.grid(**_GRID, axis="y")
             axes.set_axisbelow(True)
         for place, axes in enumerate(panels):
             axes.set_ylim(lowest - 0.02, 1.005)
             if place % 5 == 0:
-                axes.set_ylabel("Dice")
+                axes.set_ylabel(DICE.title)
             else:
                 axes.tick_params(axis="y", labelleft=False)
     return True
 
 
 def _slopes(axes: "Axes", values: np.ndarray) -> None:
-    """A line a patient, and the mean over them; ``values`` (patients, 2)."""
+    """One line for each patient, and their mean; ``values`` (patients, 2)."""
     from matplotlib.collections import LineCollection
 
     change = np.sign(values[:, 1] - values[:, 0])
@@ -179,7 +189,7 @@ def _slopes(axes: "Axes", values: np.ndarray) -> None:
 
 
 def draw_rankings(rankings: Mapping[tuple[str, float], Ranking], path: Path) -> None:
-    """In how many of the resamples each method has each rank: a panel a setting, the best method on top."""
+    """The share of the resamples in which each method has each rank, one panel for each setting, the best on top."""
     count = max(len(ranking.table) for ranking in rankings.values())
     columns = 2 if count <= _MANY_METHODS else 1
     with _panels(path, len(rankings), columns, 1.0 + 0.27 * count) as (_, panels):

@@ -1,25 +1,31 @@
-"""How a method looks in every figure and table of a report: colour, marker and line, by its place among them."""
+"""Colour, marker and line of each method, the same in all figures and tables of a report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import cycle
+from typing import Any
 
-# Okabe and Ito's colours for the colour-blind, without the yellow that is too pale for a line, and two darker ones. The
-# second round of colours has hollow markers and broken lines, and the markers tell apart what a trainer predicts by.
+from markupsafe import Markup
+
+from mass_nnunet.reporting.html import macro
+
+# The colour-blind safe colours of Okabe and Ito without yellow, which is too pale for a line, and two darker ones. When
+# the colours are used a second time, markers are hollow and lines are broken. Markers tell the inferences of a trainer
+# apart.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#3B3F46", "#8A5A00")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "d")
 
 
 @dataclass(frozen=True)
 class Style:
-    """Of one method."""
+    """The style of one method."""
 
     colour: str
     marker: str
     is_hollow: bool
 
     @property
-    def line(self) -> dict[str, object]:
+    def line(self) -> dict[str, Any]:
         """Options of matplotlib's ``plot``."""
         return {
             "color": self.colour,
@@ -29,14 +35,14 @@ class Style:
         }
 
     @property
-    def key(self) -> str:
+    def key(self) -> Markup:
         """A small HTML box in the colour."""
         fill = "transparent" if self.is_hollow else self.colour
-        return f'<i class="key" style="border-color:{self.colour};background:{fill}"></i>'
+        return macro("key", self.colour, fill, template="benchmark.html")
 
 
 def styles(trainers: Mapping[str, str]) -> dict[str, Style]:
-    """A style for each method, the same for the same list; ``trainers`` has its trainer, which gives it the colour."""
+    """The style of each method; methods of one trainer share its colour. ``trainers`` has the trainer by method."""
     places = {trainer: place for place, trainer in enumerate(dict.fromkeys(trainers.values()))}
     looks = {}
     for (method, trainer), marker in zip(trainers.items(), cycle(_MARKERS), strict=False):

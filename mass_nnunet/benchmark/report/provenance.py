@@ -1,14 +1,14 @@
-"""Where the numbers of a report come from: cells, cost, machines, versions, plans and splits."""
+"""The provenance of a report's numbers: cells, cost, machines, versions, plans and splits."""
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from html import escape
 from itertools import product
 from typing import Any
 
 import numpy as np
+from markupsafe import Markup
 
 from mass_nnunet.benchmark.run.job import Job, Tested
 from mass_nnunet.benchmark.run.state import DONE, FAILED
@@ -23,34 +23,31 @@ from .formats import Entry, Table
 from .results import Results
 
 LEVELS = (0.6, 0.8)
-"""Dice on validation patches; the time until a training reaches it is what its user waits for."""
+"""Dice on validation patches; the report tells the time until a training reaches them."""
 
 
-def missing_cells(results: Results) -> str:
-    """HTML of what is not in the report, and why; empty when all cells are done."""
+def missing_cells(results: Results) -> Markup:
+    """HTML of the cells that are missing in the report, and why; empty when all cells are done."""
     others = [cell for cell, its_state in results.states.items() if its_state != DONE]
     if not others:
-        return ""
+        return Markup()
     items = []
     for cell in others:
         record = results.records[cell]
         why = f": {record['error']}" if results.states[cell] == FAILED else ""
-        items.append(f"<li>{escape(f'{cell.title}: {results.states[cell]}{why}')}</li>")
+        items.append(f"{cell.title}: {results.states[cell]}{why}")
     count, all_cells = len(others), len(results.states)
     text = (
         f"{count} of the {all_cells} cells of the grid {'is' if count == 1 else 'are'} not in this report: a method "
-        "with fewer seeds or patients is marked in the tables, and pairs are compared on what both have."
+        "with fewer seeds or patients is marked in the tables, and two methods are compared on what both have."
     )
-    return (
-        f'<div class="warning">{report.paragraph(text)}<details{" open" if count < 6 else ""}>'
-        f"<summary>Cells that are missing</summary><ul>{''.join(items)}</ul></details></div>"
-    )
+    return report.macro("missing", text, items, count < 6, template="benchmark.html")
 
 
 def cost_table(results: Results) -> Table:
-    """Means over the cells of a method and their range: training and memory.
+    """Training time and memory of each method: mean and range over its cells, in groups by device.
 
-    What was trained on different devices is not comparable, and is in different groups of rows.
+    Times on different devices are not comparable.
     """
     groups = defaultdict(list)
     for device, method, records in _by_device(results):
@@ -68,7 +65,7 @@ def cost_table(results: Results) -> Table:
 
 
 def prediction_table(results: Results) -> Table:
-    """Seconds to predict a scan: a row a method and inference, a column a modality, in the groups of the cost."""
+    """Seconds to predict a scan by method and inference (rows) and modality (columns), in groups by device."""
     modalities = list(results.scores["modality"].unique())
     groups = defaultdict(list)
     for device, method, records in _by_device(results):
@@ -83,7 +80,7 @@ def prediction_table(results: Results) -> Table:
 
 
 def _by_device(results: Results) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:
-    """Each device and method, with the records of its cells that are done."""
+    """Each device and method with the records of their cells that are done."""
     devices = dict.fromkeys(_device(results.records[cell]) for cell in results.done)
     for device, method in product(devices, results.grid.methods):
         all_records = [results.records[cell] for cell in results.done if cell.method == method]
@@ -92,23 +89,24 @@ def _by_device(results: Results) -> Iterator[tuple[str, str, list[dict[str, Any]
 
 
 def _titled(groups: dict[str, list[list[Entry]]]) -> list[tuple[str, list[list[Entry]]]]:
-    """A group's device as its title, where there are several."""
+    """The groups with their devices as titles; one group alone has no title."""
     return [(device if len(groups) > 1 else "", rows) for device, rows in groups.items()]
 
 
 def _device(record: dict[str, Any]) -> str:
-    """What a cell was trained on; those of older versions do not tell."""
+    """The device that a cell was trained on; records of older versions do not have it."""
     return record.get("trained_on", "–")
 
 
 def _reached(courses: Sequence[Sequence[tuple[float, float]]], level: float) -> Entry:
-    """How long it took until the validation Dice of an epoch was ``level``, over the cells in which it ever was."""
+    """The time until the validation Dice of an epoch first was ``level``, over the cells that reached it."""
     times = [next((seconds for seconds, dice in course if dice >= level), None) for course in courses]
     entry, missed = _cost(times, _duration), times.count(None)
     return replace(entry, note=f"{entry.note} {missed} of {len(times)} never".strip()) if missed else entry
 
 
-def _cost(values: Sequence[float | None], show: Any) -> Entry:
+def _cost(values: Sequence[float | None], show: Callable[[float], str]) -> Entry:
+    """Mean and range of the values that are known."""
     known = [value for value in values if value is not None and np.isfinite(value)]
     if not known:
         return Entry("–")
@@ -123,13 +121,13 @@ def _duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02} min" if minutes >= 60 else f"{minutes} min"
 
 
-def environments(results: Results) -> str:
-    """Tables of versions and machines, one for each different environment that cells were done in."""
+def environments(results: Results) -> Markup:
+    """Tables of versions and machines, one for each environment in which cells were done."""
     found: dict[tuple, list[dict]] = defaultdict(list)
     for cell in results.done:
         record = results.records[cell]
-        environment = {"trained on": _device(record), **record.get("versions", {})}
-        found[tuple(environment.items())].append(record)
+        versions = {"trained on": _device(record), **record.get("versions", {})}
+        found[tuple(versions.items())].append(record)
     parts = []
     for environment, records in found.items():
         hosts = sorted({record["host"] for record in records if "host" in record})
@@ -137,7 +135,7 @@ def environments(results: Results) -> str:
         days = " to ".join(dict.fromkeys(_day(moment) for moment in (min(times), max(times)))) if times else "–"
         rows = [("cells", len(records)), ("machines", ", ".join(hosts) or "–"), ("done", days), *environment]
         parts.append(report.table(["environment", ""], rows, text_columns=2))
-    return "\n".join(parts)
+    return Markup("\n").join(parts)
 
 
 def _day(moment: float) -> str:
@@ -145,7 +143,7 @@ def _day(moment: float) -> str:
 
 
 def schedule(jobs: Sequence[Job]) -> str:
-    """How long and at what size the methods were trained, in a sentence: by the plans of the first dataset."""
+    """A sentence about epochs, steps and patches, by the plans of the first dataset."""
     patch, spacing, epochs, iterations = _plan(jobs[0], jobs[0].tested[0])
     return f"Trained for {epochs} epochs of {iterations} steps, with patches of {patch} voxels of {spacing} mm."
 
@@ -160,8 +158,8 @@ def _plan(job: Job, tested: Tested) -> tuple[str, str, int | str, int | str]:
     return patch, spacing, mass.get("epochs", "–"), mass.get("iterations", "–")
 
 
-def plans(jobs: Sequence[Job]) -> str:
-    """HTML: what the plans of each dataset say, in short."""
+def plans(jobs: Sequence[Job]) -> Markup:
+    """HTML: a table of the main entries of each dataset's plans."""
     rows = []
     for tested in jobs[0].tested:
         rows.append([tested.dataset.name, tested.modality, *_plan(jobs[0], tested), len(tested.dataset.cases(TEST))])
@@ -169,8 +167,8 @@ def plans(jobs: Sequence[Job]) -> str:
     return report.table(header, rows, text_columns=2)
 
 
-def splits(jobs: Sequence[Job]) -> str:
-    """HTML: the folds in numbers, and the cases of each in a fold-out."""
+def splits(jobs: Sequence[Job]) -> Markup:
+    """HTML: the numbers of cases of the folds, and their names in a fold-out."""
     rows, lists = [], []
     for rate, seed in dict.fromkeys((job.cell.label_rate, job.cell.seed) for job in jobs):
         job = next(job for job in jobs if (job.cell.label_rate, job.cell.seed) == (rate, seed))
@@ -179,18 +177,21 @@ def splits(jobs: Sequence[Job]) -> str:
             counts = [len(getattr(fold, part)) for part in ("train", "unlabelled", "val")]
             title = [tested.dataset.name, f"{100 * rate:g} %", seed, job.fold]
             rows.append([*title, *counts])
-            lists.append(_cases(f"{tested.dataset.name}, {100 * rate:g} % of the labels, seed {seed}", fold))
+            name = f"{tested.dataset.name}, {100 * rate:g} % of the labels, seed {seed}"
+            lists.append(_cases(name, _members(fold)))
     tests = [
-        f'<p class="cases"><b>{escape(tested.dataset.name)}, test, the same for all:</b> '
-        f"{escape(', '.join(tested.dataset.cases(TEST)))}</p>"
+        _cases(f"{tested.dataset.name}, test, the same for all", ", ".join(tested.dataset.cases(TEST)))
         for tested in jobs[0].tested
     ]
     header = ["dataset", "labels", "seed", "fold", "labelled scans", "unlabelled", "validation"]
-    body = "\n".join([*tests, *lists])
-    return f"{report.table(header, rows)}\n<details><summary>The cases of each fold</summary>\n{body}\n</details>"
+    body = Markup("\n").join([*tests, *lists])
+    return report.table(header, rows) + report.fold_out("The cases of each fold", body)
 
 
-def _cases(title: str, fold: Fold) -> str:
+def _cases(title: str, text: str) -> Markup:
+    return report.macro("cases", title, text, template="benchmark.html")
+
+
+def _members(fold: Fold) -> str:
     parts = (("labelled", fold.train), ("validation", fold.val), ("unlabelled", fold.unlabelled))
-    text = "; ".join(f"{name}: {', '.join(cases) or 'none'}" for name, cases in parts)
-    return f'<p class="cases"><b>{escape(title)}:</b> {escape(text)}</p>'
+    return "; ".join(f"{name}: {', '.join(cases) or 'none'}" for name, cases in parts)

@@ -1,35 +1,37 @@
-"""What the cells of a grid have left: their scores as one table, their records, and what is missing."""
+"""The results of a grid: the scores of its cells as one table, their records, and what is missing."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mass_nnunet.benchmark.run.cell import SCORES, SETTING
+from mass_nnunet.benchmark.run.cell import SCORED, SCORES
 from mass_nnunet.benchmark.run.grid import Cell, Grid
 from mass_nnunet.benchmark.run.state import DONE, read_record, state
 from mass_nnunet.errors import UserError
+from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.hyperparameters import INFERENCES
 
 ALL_ORGANS = "all organs"
-"""Stands in the place of an organ for the mean over them."""
+"""In the place of an organ: the mean over all of them."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """Of a grid; make it with :func:`load_results`."""
+    """The results of a grid, made by :func:`load_results`."""
 
     grid: Grid
     scores: pd.DataFrame
-    """Of the cells that are done. ``method`` names the inference as well, unless it is all that its trainer was asked
-    for and the segmentation head alone; ``trainer`` is the method without it."""
+    """Scores of the cells that are done. ``trainer`` is the grid's method. ``method`` adds the inference in brackets,
+    unless the trainer predicted by the segmentation head only."""
     states: dict[Cell, str]
     records: dict[Cell, dict[str, Any]]
-    """Content of ``cell.json``; empty for cells that were never begun."""
+    """Content of ``cell.json``; empty for a cell that never started."""
 
     @property
     def methods(self) -> list[str]:
-        """Those with scores, in the grid's order."""
+        """Methods with scores, in the grid's order."""
         pairs = self.scores[["trainer", "inference", "method"]].drop_duplicates()
         order = [self.grid.methods.index(trainer) for trainer in pairs["trainer"]]
         keys = [*zip(order, map(INFERENCES.index, pairs["inference"]), strict=True)]
@@ -37,24 +39,23 @@ class Results:
 
     @property
     def trainers(self) -> dict[str, str]:
-        """That of each method, in the order of the methods."""
+        """The trainer of each method, in the order of the methods."""
         known = self.scores.drop_duplicates("method").set_index("method")["trainer"]
         return {method: known[method] for method in self.methods}
 
     @property
     def organs(self) -> list[str]:
-        """As they come in the scores."""
+        """Organs in the order of the scores."""
         return list(dict.fromkeys(self.scores["organ"]))
 
     @property
     def measures(self) -> list[str]:
-        """Columns of the scores that measure agreement, Dice first."""
-        others = (*SETTING, "trainer", "truth_ml", "prediction_ml")
-        return [column for column in self.scores.columns if column not in others]
+        """Columns of the scores that are metrics, Dice first."""
+        return [metric.column for metric in metrics_among(self.scores.columns)]
 
     @property
     def settings(self) -> list[tuple[str, float]]:
-        """Modality and label rate, for which there are scores."""
+        """Pairs of modality and label rate that have scores."""
         return list(self.scores.groupby(["modality", "label_rate"], sort=True).groups)
 
     @property
@@ -67,10 +68,10 @@ class Results:
 
 
 def load_results(grid: Grid) -> Results:
-    """Read the scores of the cells that are done, and what is known of the others.
+    """Read the scores of the cells that are done, and the state and record of each cell.
 
     Raises:
-        UserError: none is done, or the scores of one cannot be read.
+        UserError: no cell is done, or scores cannot be read.
     """
     folders = {cell: grid.output / "cells" / cell.name for cell in grid.cells}
     states = {cell: state(folder) for cell, folder in folders.items()}
@@ -84,12 +85,12 @@ def load_results(grid: Grid) -> Results:
     return Results(grid, scores, states, {cell: read_record(folder) for cell, folder in folders.items()})
 
 
-def _read(file: Any) -> pd.DataFrame:
+def _read(file: Path) -> pd.DataFrame:
     remedy = f"remove {file.parent} and run the grid again"
     try:
         scores = pd.read_csv(file, dtype={"case": str, "patient": str, "modality": str, "organ": str})
     except (OSError, ValueError) as error:
         raise UserError(f"{file} cannot be read ({' '.join(str(error).split())}): {remedy}") from None
-    if absent := [column for column in (*SETTING, "dice") if column not in scores]:
+    if absent := [column for column in (*SCORED, DICE.column) if column not in scores]:
         raise UserError(f"{file} has no column {absent[0]}: {remedy}")
     return scores

@@ -1,4 +1,4 @@
-"""The tables of scores: methods by organ, the tests, and the ranking."""
+"""The tables of scores, of tests, and of the ranking."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,10 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from mass_nnunet.evaluation.command import metric_title
+from mass_nnunet.evaluation.metrics import DICE, Metric, find_metric
 from mass_nnunet.evaluation.statistics import Ranking
 
-from .comparison import LEVEL, digits, has_better_end, p_text
+from .comparison import LEVEL, p_text
 from .formats import Entry, Table
 from .results import ALL_ORGANS, Results
 
@@ -26,10 +26,11 @@ def organ_title(organ: str) -> str:
 
 
 def score_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
-    """Mean and interval: a group a setting, a row a method, a column an organ; ``numbers`` are those of comparison.py.
+    """Mean and interval of each organ (columns) and method (rows), in groups by setting.
 
-    The caption says what is printed; the last column is the deviation between seeds, over all organs.
+    The last column is the standard deviation of the seeds, over all organs. ``numbers`` are those of comparison.py.
     """
+    metric = find_metric(measure)
     organs = [*results.organs, ALL_ORGANS]
     indexed = numbers.set_index(["modality", "label_rate", "method", "organ"])
     groups = []
@@ -40,18 +41,20 @@ def score_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
         for method in results.methods:
             if not ((of_setting["method"] == method).any()):
                 continue
-            entries = [_score(indexed, (*setting, method, organ), measure) for organ in organs]
-            whole = indexed.loc[(*setting, method, ALL_ORGANS)]
-            rows.append([_named(method, whole, most), *entries, _deviation(whole, measure)])
+            entries = [_score(indexed, (*setting, method, organ), metric) for organ in organs]
+            over_organs = (*setting, method, ALL_ORGANS)
+            whole = indexed.loc[over_organs]
+            rows.append([_named(method, whole, most), *entries, _deviation(whole, metric)])
         if rows:
             people, seeds = (int(most[name]) for name in ("patients", "seeds"))
             groups.append((f"{setting_title(*setting)} ({_count(people, 'patient')}, {_count(seeds, 'seed')})", rows))
     header = ["method", *(organ_title(organ) for organ in organs), "sd of seeds"]
-    return Table(header, groups, caption(measure))
+    return Table(header, groups, caption(metric))
 
 
 def overview_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
-    """Mean and interval over all organs: a row a method, a column a setting."""
+    """Mean and interval over all organs, of each method (rows) and setting (columns)."""
+    metric = find_metric(measure)
     indexed = numbers.set_index(["modality", "label_rate", "method", "organ"])
     most = numbers.groupby(["modality", "label_rate"])[["patients", "seeds"]].max()
     rows = []
@@ -59,18 +62,18 @@ def overview_table(results: Results, numbers: pd.DataFrame, measure: str) -> Tab
         entries = []
         for setting in results.settings:
             key = (*setting, method, ALL_ORGANS)
-            entry = _score(indexed, key, measure)
+            entry = _score(indexed, key, metric)
             fewer = _fewer(indexed.loc[key], most.loc[setting]) if key in indexed.index else ""
             entries.append(replace(entry, note=", ".join(part for part in (entry.note, fewer) if part)))
         rows.append([Entry(method), *entries])
     header = ["method", *(f"{modality}, {100 * rate:g} %" for modality, rate in results.settings)]
-    return Table(header, [("", rows)], f"Over all organs, by modality and label rate. {caption(measure)}")
+    return Table(header, [("", rows)], f"Over all organs, by modality and label rate. {caption(metric)}")
 
 
-def caption(measure: str) -> str:
-    """What a table of scores shows."""
-    text = f"{metric_title(measure)}: mean over patients [95 % bootstrap interval]"
-    if has_better_end(measure):
+def caption(metric: Metric) -> str:
+    """The caption of a table of scores."""
+    text = f"{metric.title}: mean over patients [95 % bootstrap interval]"
+    if metric.better is not None:
         text += f"; best in bold; * differs from the reference, Wilcoxon signed-rank over patients, Holm, p < {LEVEL:g}"
     return text
 
@@ -79,12 +82,12 @@ def _count(number: int, what: str) -> str:
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
-def _deviation(row: pd.Series, measure: str) -> Entry:
-    return Entry(f"{row['sd']:.{digits(measure)}f}") if np.isfinite(row["sd"]) else NOTHING
+def _deviation(row: pd.Series, metric: Metric) -> Entry:
+    return Entry(metric.text(row["sd"])) if np.isfinite(row["sd"]) else NOTHING
 
 
 def _named(method: str, row: pd.Series, most: pd.Series) -> Entry:
-    """A method, with a note where it has fewer patients or seeds than others of its setting."""
+    """A method, with a note if it has fewer patients or seeds than another one of its setting."""
     fewer = _fewer(row, most)
     return Entry(method, f"({fewer})" if fewer else "")
 
@@ -94,22 +97,22 @@ def _fewer(row: pd.Series, most: pd.Series) -> str:
     return ", ".join(f"{row[name]:.0f} of {most[name]:.0f} {name}" for name in names if row[name] < most[name])
 
 
-def _score(indexed: pd.DataFrame, key: tuple, measure: str) -> Entry:
+def _score(indexed: pd.DataFrame, key: tuple, metric: Metric) -> Entry:
     if key not in indexed.index:
         return NOTHING
     row = indexed.loc[key]
     missed = f"{row['missed']:.0f} missed" if row["missed"] else ""
-    is_marked = bool(row["p_holm"] < LEVEL)  # not where there was no test: NaN
+    is_marked = bool(row["p_holm"] < LEVEL)  # False for NaN: there was no test
     if not np.isfinite(row["mean"]):
         return Entry("–", missed, is_marked=is_marked)
-    places = digits(measure)
-    interval = f"[{row['low']:.{places}f}, {row['high']:.{places}f}]" if np.isfinite(row["low"]) else ""
+    interval = f"[{metric.text(row['low'])}, {metric.text(row['high'])}]" if np.isfinite(row["low"]) else ""
     note = ", ".join(part for part in (interval, missed) if part)
-    return Entry(f"{row['mean']:.{places}f}", note, bool(row["is_best"]), is_marked)
+    return Entry(metric.text(row["mean"]), note, bool(row["is_best"]), is_marked)
 
 
 def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
-    """The tests over all organs: what differs from what, by how much, over how many patients, and how surely."""
+    """The tests over all organs: method, reference, difference, patients and p-values."""
+    metric = find_metric(measure)
     groups = []
     for modality, rate in results.settings:
         rows = numbers[
@@ -117,7 +120,7 @@ def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> T
         ]
         entries = []
         for _, row in rows.dropna(subset="other").iterrows():
-            difference = f"{row['difference']:+.{digits(measure)}f}" if np.isfinite(row["difference"]) else "–"
+            difference = metric.text(row["difference"], "+") if np.isfinite(row["difference"]) else "–"
             p = f"{row['p']:#.2g}" if np.isfinite(row["p"]) else "–"
             corrected = Entry(p_text(row["p_holm"], row["tested"]), is_marked=bool(row["p_holm"] < LEVEL))
             words = [row["method"], row["other"], difference, f"{row['tested']:.0f}", p]
@@ -125,12 +128,12 @@ def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> T
         if entries:
             groups.append((setting_title(modality, rate), entries))
     header = ["method", "reference", "difference", "patients", "p", "p, Holm"]
-    text = f"{metric_title(measure)} over all organs: method less reference, Wilcoxon signed-rank over patients"
+    text = f"{metric.title} over all organs: method less reference, Wilcoxon signed-rank over patients"
     return Table(header, groups, text, text_columns=2)
 
 
 def ranking_table(rankings: Mapping[tuple[str, float], Ranking]) -> Table:
-    """The ranks by mean Dice, and in how many of the resamples of the patients a method has the rank, or the first."""
+    """Ranks by mean Dice, and the shares of the resamples in which a method has its rank, and the first rank."""
     groups = []
     for setting, ranking in rankings.items():
         rows = []
@@ -139,12 +142,12 @@ def ranking_table(rankings: Mapping[tuple[str, float], Ranking]) -> Table:
                 rows.append([Entry(str(method)), NOTHING, NOTHING, NOTHING, NOTHING])
                 continue
             own, first = row[row["rank"]], row[1]
-            words = (f"{row['mean']:.3f}", f"{row['rank']:.0f}", f"{100 * own:.0f} %", f"{100 * first:.0f} %")
+            words = (DICE.text(row["mean"]), f"{row['rank']:.0f}", f"{100 * own:.0f} %", f"{100 * first:.0f} %")
             rows.append([Entry(str(method)), *(Entry(word) for word in words)])
         tau = f"{ranking.tau:.2f}" if np.isfinite(ranking.tau) else "not defined"
         patients = _count(ranking.patients, "patient")
         groups.append((f"{setting_title(*setting)} ({patients} that all methods scored; Kendall's tau {tau})", rows))
-    header = ["method", "Dice", "rank", "resamples with this rank", "resamples first"]
+    header = ["method", DICE.title, "rank", "resamples with this rank", "resamples first"]
     return Table(
         header, groups, "Ranking by mean Dice over patients, and its stability under bootstrap of the patients"
     )

@@ -1,8 +1,9 @@
-"""The worst cases: which they are, and a slice of each with the truth and the prediction."""
+"""The worst cases: a table of organs, and a slice of a scan of each method with truth and prediction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pandas as pd
 from mass_nnunet.benchmark.run.grid import Cell
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.data.raw import TEST
+from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.reporting.drawing import (
     figure_file,
     grey_window,
@@ -28,35 +30,37 @@ _ACROSS = 4
 
 
 def worst_scans(results: Results, setting: tuple[str, float]) -> pd.DataFrame:
-    """The scan of each method with the lowest mean Dice over its organs, of all seeds: the columns of ``SETTING`` but
-    the organ, trainer, and dice; in the order of the methods."""
+    """The scan of each method with the lowest mean Dice over its organs, among all seeds, in the order of the methods.
+
+    Columns: those of ``SCORED`` without the organ, trainer, and dice.
+    """
     scan = ["method", "trainer", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient"]
-    means = results.of(*setting).groupby(scan, sort=False)["dice"].mean().dropna().reset_index()
-    worst = means.loc[means.groupby("method")["dice"].idxmin()]
+    means = results.of(*setting).groupby(scan, sort=False)[DICE.column].mean().dropna().reset_index()
+    worst = means.loc[means.groupby("method")[DICE.column].idxmin()]
     return worst.set_index("method").reindex([m for m in results.methods if m in set(worst["method"])]).reset_index()
 
 
 def worst_table(results: Results, count: int = 10) -> Table:
-    """The ``count`` organs with the lowest Dice of each setting, each scan's organ once a method."""
+    """The ``count`` organs with the lowest Dice of each setting; an organ of a scan is listed once for each method."""
     groups = []
     for setting in results.settings:
-        rows = results.of(*setting).dropna(subset="dice").sort_values("dice", kind="stable")
+        rows = results.of(*setting).dropna(subset=DICE.column).sort_values(DICE.column, kind="stable")
         rows = rows.drop_duplicates(["method", "case", "organ"]).head(count)
         entries = []
         for _, row in rows.iterrows():
-            hd95 = row.get("hd95", np.nan)
-            numbers = [f"{row['dice']:.3f}", f"{hd95:.1f}" if np.isfinite(hd95) else "–"]
+            hd95 = row.get(HD95.column, np.nan)
+            numbers = [DICE.text(row[DICE.column]), HD95.text(hd95) if np.isfinite(hd95) else "–"]
             numbers += [f"{row[name]:.1f}" if name in row else "–" for name in ("truth_ml", "prediction_ml")]
             words = [row["method"], row["case"], organ_title(row["organ"]), str(row["seed"]), *numbers]
             entries.append([Entry(word) for word in words])
         groups.append((setting_title(*setting), entries))
-    header = ["method", "case", "organ", "seed", "Dice", "HD95 (mm)", "truth (ml)", "prediction (ml)"]
+    header = ["method", "case", "organ", "seed", DICE.title, HD95.title, "truth (ml)", "prediction (ml)"]
     return Table(header, groups, f"The {count} organs with the lowest Dice", text_columns=3)
 
 
 @dataclass(frozen=True)
-class Slice:
-    """What is drawn of a scan: image, truth and prediction (Y, X), in radiological convention."""
+class Panel:
+    """One slice of a scan: image, truth and prediction (Y, X), in radiological convention."""
 
     title: str
     image: np.ndarray
@@ -67,16 +71,16 @@ class Slice:
 
 
 def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
-    """Draw the scans of :func:`worst_scans` side by side, each where truth and prediction differ most.
+    """Draw the scans of :func:`worst_scans` side by side, each at the slice where truth and prediction differ most.
 
     Returns:
-        how many were drawn; scans whose files are no longer there are left out, and with none nothing is written.
+        the number of scans in the figure. Scans without files are left out; without any scan no figure is written.
     """
     found = [(row, files) for row in worst.itertuples() if (files := _files(row, jobs)) is not None]
     if not found:
         return 0
     labels = next(iter(jobs.values())).tested[0].dataset.labels
-    slices = [_slice(row, files) for row, files in found]
+    slices = [_panel(row, files) for row, files in found]
     columns = min(_ACROSS, len(slices))
     rows = -(-len(slices) // columns)
     tallest = max(part.image.shape[0] * part.aspect / part.image.shape[1] for part in slices)
@@ -92,10 +96,12 @@ def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
     return len(slices)
 
 
-def _files(row: tuple, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
-    """Image, truth and prediction of a scan; None where one of them does not exist."""
+def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
+    """Image, truth and prediction of a scan, a row of ``itertuples``; None if one of them does not exist."""
     job = jobs.get(Cell(row.trainer, row.label_rate, row.seed))
-    tested = next((part for part in job.tested if part.dataset.name == row.dataset), None) if job else None
+    if job is None:
+        return None
+    tested = next((part for part in job.tested if part.dataset.name == row.dataset), None)
     if tested is None:
         return None
     ending = tested.dataset.content["file_ending"]
@@ -108,9 +114,9 @@ def _files(row: tuple, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
     return files if all(file.is_file() for file in files) else None
 
 
-def _slice(row: tuple, files: Sequence[Path]) -> Slice:
+def _panel(row: Any, files: Sequence[Path]) -> Panel:
     (image, spacing), (truth, _), (prediction, _) = (read_radiological(file) for file in files)
     z = int(np.count_nonzero(truth != prediction, axis=(1, 2)).argmax())
-    title = f"{row.method}\n{row.case} · seed {row.seed} · Dice {row.dice:.3f}"
+    title = f"{row.method}\n{row.case} · seed {row.seed} · Dice {DICE.text(row.dice)}"
     window = grey_window(image, row.modality)
-    return Slice(title, image[z], window, truth[z], prediction[z], spacing[1] / spacing[2])
+    return Panel(title, image[z], window, truth[z], prediction[z], spacing[1] / spacing[2])

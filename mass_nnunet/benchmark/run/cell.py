@@ -13,15 +13,16 @@ from typing import Any, Protocol
 import pandas as pd
 
 from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.errors import UserError
 from mass_nnunet.runtime import child
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
 from .job import Job, Tested
-from .process import identify, is_here, runs
+from .process import identify, is_certain, is_here, runs
 
 SCORES = "scores.csv"
-SETTING = ("method", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient", "organ")
-"""Columns of the scores before the measures."""
+SCORED = ("method", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient", "organ")
+"""Columns of the scores that say what was scored; all others are measures."""
 _POLL = 1.0  # seconds
 _PATIENCE = 20.0  # seconds that the training of a killed worker has to end by itself
 
@@ -57,7 +58,8 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
         ClaimLost: the claim was lost, and the step that ran is stopped.
     """
     trained = [_train(job, claim, [dataset.name for dataset in datasets]) for datasets in job.trainings]
-    tables, per_scan, predicting = [], {}, 0.0
+    tables, predicting = [], 0.0
+    per_scan: dict[str, dict[str, float]] = {}
     for inference in job.inferences:
         for tested in job.tested:
             table, cost = _predict(job, claim, tested, inference)
@@ -65,9 +67,9 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
             predicting += cost["seconds"]
             per_scan.setdefault(inference, {})[tested.modality] = cost["seconds"] / cost["scans"]
     scores = pd.concat(tables, ignore_index=True)
-    measures = [column for column in scores.columns if column not in SETTING]
+    measures = [column for column in scores.columns if column not in SCORED]
     with atomic_path(job.folder / SCORES) as temporary:
-        scores[[*SETTING, *measures]].to_csv(temporary, index=False)
+        scores[[*SCORED, *measures]].to_csv(temporary, index=False)
     training = sum(cost["seconds"] for cost in trained)
     return {
         "inferences": list(job.inferences),
@@ -87,9 +89,9 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
 def _records(courses: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
     """Seconds and validation Dice of the epochs that were better than all before them.
 
-    Of several trainings as if their epochs took turns: the sum of their seconds and the mean of their Dice.
+    Several trainings count as if their epochs took turns: the sum of their seconds and the mean of their Dice.
     """
-    records = []
+    records: list[tuple[float, float]] = []
     for epoch in zip(*courses, strict=True):
         seconds, dice = (sum(values) for values in zip(*epoch, strict=True))
         if dice / len(epoch) > max((best for _, best in records), default=0):
@@ -139,7 +141,7 @@ def _model(job: Job) -> dict[str, Any]:
 def environment(job: Job) -> dict[str, str]:
     """The variables of the steps: nnU-Net's, with the grid's own folder of results."""
     hook = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
-    return {**hook, **os.environ, "nnUNet_results": str(job.models), "PYTHONUNBUFFERED": "1"}
+    return {**hook, **os.environ, "nnUNet_results": str(job.grid.models), "PYTHONUNBUFFERED": "1"}
 
 
 def _run(job: Job, claim: Claim, step: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -175,7 +177,11 @@ def _child_file(folder: Path) -> Path:
 
 
 def _end_orphan(folder: Path) -> None:
-    """Wait until the step of a worker that was killed has ended on this machine: two would write the same files."""
+    """Wait until the step of a worker that was killed has ended on this machine: two would write the same files.
+
+    Raises:
+        UserError: it may still run, but an older version started it, and it cannot be told from a later process.
+    """
     file = _child_file(folder)
     if not file.exists():
         return
@@ -183,5 +189,8 @@ def _end_orphan(folder: Path) -> None:
     end = time.monotonic() + _PATIENCE
     while is_here(orphan) and runs(orphan):
         if time.monotonic() > end:
+            if not is_certain(orphan):
+                known = f"process {orphan['pid']} may be a step of this cell"
+                raise UserError(f"{file}: {known}: end it, or remove the file")
             os.kill(orphan["pid"], signal.SIGKILL)
         time.sleep(0.1)

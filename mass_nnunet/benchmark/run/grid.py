@@ -27,18 +27,18 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Of its folder."""
+        """Name of its folder."""
         return f"{self.method}_{self.label_rate:g}_{self.seed}"
 
     @property
     def title(self) -> str:
-        """For people."""
+        """Name for messages and pages."""
         return f"{self.method}, {100 * self.label_rate:g} % of the labels, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What the YAML file says; nothing of it is looked up yet."""
+    """What the YAML file says; none of its names is looked up yet."""
 
     datasets: tuple[int, ...]
     methods: tuple[str, ...]
@@ -51,9 +51,14 @@ class Grid:
     configuration: str = "3d_fullres"
     device: str = "cuda"
     inference: tuple[str, ...] = ("segmentation",)
-    """Of methods that have a choice, and as far as they have it; all others have ``segmentation`` only."""
+    """What models predict by, as far as their network offers it; a network without a choice has ``segmentation``."""
     note: str = ""
     """What a reader of the report should know first, such as where the data are from."""
+
+    @property
+    def models(self) -> Path:
+        """nnUNet_results of the grid's trainings: nobody else trains there."""
+        return self.output / "models"
 
     @property
     def cells(self) -> list[Cell]:
@@ -87,7 +92,7 @@ def load_grid(path: Path) -> Grid:
             raise UserError(f"{path}: {key} is {content[key]!r}: give text, as in `{key}: {_EXAMPLES[key]}`")
     if content.get("device", "cpu") not in DEVICES:
         raise UserError(f"{path}: device {content['device']!r} is none of {', '.join(DEVICES)}")
-    values = {key: tuple(value) if key in _RULES else value for key, value in content.items()}
+    values: dict[str, Any] = {key: tuple(value) if key in _RULES else value for key, value in content.items()}
     values["label_rates"] = tuple(float(rate) for rate in content["label_rates"])
     values["output"] = (path.resolve().parent / Path(content["output"]).expanduser()).resolve()
     return Grid(**values)
@@ -95,9 +100,14 @@ def load_grid(path: Path) -> Grid:
 
 def save_grid(grid: Grid) -> None:
     """Write the grid into its output folder, so that the folder tells what it should hold."""
-    content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
     with atomic_path(grid.output / GRID_FILE) as temporary:
-        temporary.write_text(yaml.safe_dump(content | {"output": "."}, sort_keys=False), encoding="utf-8")
+        temporary.write_text(to_yaml(grid, "."), encoding="utf-8")
+
+
+def to_yaml(grid: Grid, output: str) -> str:
+    """The text of a grid's file; ``output`` is its output folder, seen from the folder of the file."""
+    content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
+    return yaml.safe_dump(content | {"output": output}, sort_keys=False, default_flow_style=None, allow_unicode=True)
 
 
 _EXAMPLES = {
@@ -110,7 +120,7 @@ _EXAMPLES = {
     "configuration": "3d_fullres",
     "device": "cuda",
     "inference": f"[{', '.join(INFERENCES)}]",
-    "note": "Drawn phantoms, not patients.",
+    "note": "Synthetic phantoms, not patients.",
 }
 
 
@@ -133,8 +143,9 @@ def _read(path: Path) -> dict[Any, Any]:
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: name the YAML file of the grid") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"line {mark.line + 1}: {error.problem}" if mark else " ".join(str(error).split())
+        where = " ".join(str(error).split())
+        if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
+            where = f"line {error.problem_mark.line + 1}: {error.problem}"
         raise UserError(f"{path} is not valid YAML ({where}): correct it") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} has no keys: it needs lines such as `datasets: {_EXAMPLES['datasets']}`")

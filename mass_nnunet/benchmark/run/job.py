@@ -1,4 +1,4 @@
-"""What the work on a cell needs."""
+"""A cell of the grid with all that the work on it needs."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,10 +34,10 @@ class Job:
     together: bool
     """Whether one training trains all modalities."""
     choices: tuple[str, ...]
-    """What the network can be asked to predict by; empty where it knows of no choice."""
+    """What the network can predict by; empty where there is no choice."""
     tested: tuple[Tested, ...]
     inputs: str
-    """Digest of the plans and of the fold: what a cell that is done was done with."""
+    """Digest of the plans and of the fold; a cell that was begun with another one is refused."""
 
     @property
     def inferences(self) -> tuple[str, ...]:
@@ -46,13 +46,8 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Of the cell's files."""
+        """Folder of the cell's files."""
         return self.grid.output / "cells" / self.cell.name
-
-    @property
-    def models(self) -> Path:
-        """nnUNet_results of the grid's trainings: nobody else trains there."""
-        return self.grid.output / "models"
 
     @property
     def trainings(self) -> list[list[RawDataset]]:

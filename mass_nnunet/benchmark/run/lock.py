@@ -1,14 +1,22 @@
-"""Who works in a folder: of all workers, on one machine or on several that share a disk, one at a time.
+"""The lock of a folder: of all workers, on one machine or on several that share a disk, one works there at a time.
 
 The folder has numbered lock files. Whoever *creates* the file with the next number has the folder until the file says
-``released``, or is stale. Nothing is ever taken away, and therein lies the safety: two workers that both find number 4
+``released``, or is stale. No lock file is ever removed, and this makes it safe: two workers that both find number 4
 stale both try to create number 5 with O_CREAT | O_EXCL, which the file system (NFS since version 3, too) lets only one
-of them do. There is no moment between removing an old lock and making a new one. A list of the folder that a network
-file system has cached does no harm: who tries to create a number that exists is refused.
+of them do. There is no moment between the removal of an old lock and the creation of a new one. A list of the folder
+that a network file system has cached does no harm: who tries to create a number that exists is refused.
 
 The holder touches its file every ``BEAT`` seconds. It is stale when nobody touched it for ``STALE`` seconds (the clocks
 of the machines may differ by some minutes), or at once when its process ended on this machine. A holder that was
 presumed dead and is not, such as that of a suspended machine, sees that there is a higher number (``lost``), and stops.
+
+Locks of older versions are read as they are: on Linux they name the birth of the holder as this version does. Without
+/proc they do not, and such a lock is held while any process has the holder's number and the file is not stale.
+
+Why not filelock or portalocker: both lock an open file by flock, fcntl or LockFileEx. Many network file systems do not
+offer these, or only within one machine (NFS without its lock daemon, Lustre mounted with localflock), so that two
+machines would both get the lock. The SoftFileLock of filelock creates a file as this module does, but has to remove
+that of a dead holder before another can create it, and does not see that a holder on another machine is dead.
 """
 
 import json

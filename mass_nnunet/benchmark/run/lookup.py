@@ -51,7 +51,8 @@ def _trainer(name: str) -> type[ScheduledTrainer]:
 def _look_up(grid: Grid) -> tuple[tuple[Tested, ...], list[dict[str, Any]]]:
     """The datasets, and the plans of each."""
     ids = " ".join(str(number) for number in grid.datasets)
-    tests, contents = [], []
+    tests: list[Tested] = []
+    contents: list[dict[str, Any]] = []
     for dataset in [RawDataset.load(number) for number in grid.datasets]:
         path = dataset_folder("preprocessed", dataset.id) / f"{grid.plans}.json"
         plans = read_json(path, f"make it with `mass_nnunet plan -d {ids}`, or name other plans in the grid")
@@ -86,7 +87,7 @@ def _check_test(dataset: RawDataset) -> None:
 
 
 def _rounded(content: Any) -> Any:
-    """JSON with five digits of each number: the last ones of a mean depend on the number of threads that summed up."""
+    """JSON with five digits of each number: the further ones of a mean depend on the number of threads that summed."""
     if isinstance(content, dict):
         return {key: _rounded(value) for key, value in content.items()}
     if isinstance(content, list):
@@ -99,15 +100,15 @@ def _fold(
 ) -> tuple[int, str]:
     """The fold of a cell, the same number in all datasets, and the digest of what the cell depends on.
 
-    That is the plans, with the hyperparameters as the method's ``changes`` leave them, and the split. By what a model
-    predicts is up to the grid.
+    A cell depends on the plans, with the method's ``changes`` of the hyperparameters, and on the split. What a model
+    predicts by is chosen in the grid, and does not count.
     """
     numbers, inputs = {}, []
     for tested, content in zip(tests, plans, strict=True):
         folder = dataset_folder("preprocessed", tested.dataset.id)
         number = find_fold(folder, cell.label_rate, cell.seed)
         numbers[tested.dataset.name] = number
-        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"], changes)}
+        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"], changes).as_plans()}
         mass.pop("inference", None)
         inputs.append([_rounded(content | {"mass": mass}), load_fold(folder, number).as_entry()])
     if len(set(numbers.values())) > 1:

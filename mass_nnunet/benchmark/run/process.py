@@ -1,10 +1,18 @@
-"""Which process something is of, and whether that process still runs: asked from this machine or from another."""
+"""Identify a process, and tell later whether it still runs: asked from this machine or from another."""
 
-import os
 import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+import psutil
+
+_TICK = 0.01
+"""Seconds. Linux counts so, and so did the older versions of this module that read /proc."""
+_TOLERANCE = 200
+"""Ticks. Where the system does not count from its start, the difference of two times may be off by a second."""
+_UNKNOWN = "running"
+"""Birth of a process that does not tell it; older versions wrote it for all processes where there is no /proc."""
 
 
 def identify(pid: int) -> dict[str, Any]:
@@ -13,36 +21,50 @@ def identify(pid: int) -> dict[str, Any]:
 
 
 def is_here(process: Mapping[str, Any]) -> bool:
-    """Whether an identified process is, or was, one of this machine, so that it can be seen whether it runs."""
+    """Whether an identified process belongs, or belonged, to this machine: only here can be seen whether it runs."""
     return (process["host"], process["view"]) == (socket.gethostname(), _view())
 
 
+def is_certain(process: Mapping[str, Any]) -> bool:
+    """Whether :func:`runs` can tell the process from a later one with its number."""
+    return process["born"] != _UNKNOWN
+
+
 def runs(process: Mapping[str, Any]) -> bool:
-    """Whether an identified process of this machine runs."""
-    return process["born"] is not None and _born(process["pid"]) == process["born"]
+    """Whether an identified process of this machine runs.
+
+    A process whose birth is not known runs, as far as can be seen, while any process has its number. That is so for
+    what older versions wrote where there is no /proc; what they wrote on Linux is understood as it is.
+    """
+    now, then = _born(process["pid"]), process["born"]
+    if now is None or then is None:
+        return False
+    if _UNKNOWN in (now, then):
+        return True
+    return abs(int(now) - int(then)) <= _TOLERANCE
 
 
 def _view() -> str:
-    """The part of the machine that sees the same processes: containers may share a host name and not see each other."""
+    """The part of the machine that sees the same processes: containers may share a host name and not see each other.
+
+    Why not psutil: it does not know of namespaces.
+    """
     namespace = Path("/proc/self/ns/pid")
     return str(namespace.readlink()) if namespace.exists() else ""
 
 
 def _born(pid: int) -> str | None:
-    """When a process started, as the system counts, so that a later one with its number is told apart; None if ended.
+    """Ticks from the start of the machine to that of a process, so that a later one with its number is told apart.
 
-    Where there is no /proc, all running processes are born alike.
+    None if it ended. psutil's time of birth is shifted when somebody sets the machine's clock; so is its time of the
+    machine's start, and the difference of both stays.
     """
-    if Path("/proc/self/stat").exists():
-        try:
-            words = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return None if words[0] == "Z" else words[19]
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        return str(round((process.create_time() - psutil.boot_time()) / _TICK))
+    except psutil.NoSuchProcess:
         return None
-    except PermissionError:
-        pass
-    return "running"
+    except psutil.AccessDenied:
+        return _UNKNOWN

@@ -2,20 +2,21 @@
 
     python -m mass_nnunet.benchmark.run.steps train '{"dataset": ..., ...}'
 
-A crash, or the system's answer to a want of memory, thus breaks one cell only. Each step leaves a JSON file of its cost
-when it is finished, and is not repeated where there is one.
+A crash, or a step that the system ends for want of memory, thus breaks one cell only. Each step writes a JSON file of
+its cost when it is finished, and is not repeated where there is one.
 """
 
 import json
-import resource
 import shutil
 import sys
 import time
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
@@ -43,23 +44,23 @@ def train(
 ) -> None:
     """Train as nnUNetv2_train does, but for the validation at its end, which nothing here reads.
 
-    A training that was cut off goes on from its last checkpoint, as with ``--c``.
+    An interrupted training goes on from its last checkpoint, as with ``--c``.
 
     Args:
-        datasets: folder names of those whose models come of it; it is started for the first.
+        datasets: folder names of the datasets that get a model; the training is started for the first.
         trainer: name of its class.
         plans: their name.
         configuration: its name.
         fold: its number.
-        seed: of the random numbers; where a training goes on they are others.
+        seed: of the random numbers; a training that goes on does not repeat them.
         device: ``cuda``, ``cpu`` or ``mps``.
-        cost: file to be written. ``seconds`` is the sum over the epochs that led to the final model, ``validation``
+        cost: JSON to be written: ``seconds``, the sum over the epochs that led to the final model; ``validation``,
             pairs of the seconds until the end of an epoch and the Dice of its validation patches (nnU-Net's pseudo
-            Dice); ``peak_memory_mb`` of this process, ``peak_gpu_memory_mb`` of its tensors, where it trained;
-            ``device``, what it trained on.
+            Dice); ``peak_memory_mb`` of this process and ``peak_gpu_memory_mb`` of its tensors, None where it did not
+            train; ``device``, what it trained on.
     """
     folders = [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name in datasets]
-    content = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
+    content: dict[str, Any] = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
     if not _keep_whole(folders, FINAL):
         goes_on = _keep_whole(folders[:1], LATEST)
         if device == "cuda":
@@ -150,11 +151,16 @@ def _keep_whole(folders: Sequence[Path], name: str) -> bool:
 
 
 def _peak_memory_mb() -> float:
+    if sys.platform == "win32":
+        return psutil.Process().memory_info().peak_wset / 2**20
+    # psutil tells the peak on Windows only, and this module exists elsewhere only.
+    import resource
+
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-STEPS = {"train": train, "predict": predict}
+STEPS: dict[str, Callable[..., None]] = {"train": train, "predict": predict}
 
 if __name__ == "__main__":
     with exit_on_user_error():

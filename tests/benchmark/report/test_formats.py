@@ -4,6 +4,8 @@ import csv
 import io
 import re
 
+from markupsafe import Markup
+
 from mass_nnunet.benchmark.report.formats import Entry, Table, to_csv, to_html, to_latex, to_markdown, write_table
 
 ROW = [Entry("A_1|x"), Entry("0.912", "[0.9, 1.0]", True, True), Entry("< 0.001")]
@@ -13,7 +15,7 @@ TABLE = Table(
 
 
 def test_html_marks_the_best_and_escapes():
-    html = to_html(TABLE, {"B": "<i></i>"})
+    html = to_html(TABLE, {"B": Markup("<i></i>")})
     assert '<td class="best">0.912<sup>*</sup><br><small>[0.9, 1.0]</small></td>' in html
     assert '<td class="text"><i></i>B</td>' in html and "&lt; 0.001" in html
     assert '<td class="text" colspan="3">CT, 10 % &amp; more</td>' in html

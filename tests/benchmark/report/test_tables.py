@@ -1,9 +1,18 @@
+"""The tables of a report: what is best, marked, missed and noted."""
+
+import math
+import re
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from mass_nnunet.benchmark.report import tables
 from mass_nnunet.benchmark.report.comparison import compare_methods
-from mass_nnunet.benchmark.report.results import load_results
+from mass_nnunet.benchmark.report.formats import to_html
+from mass_nnunet.benchmark.report.results import Results, load_results
+from mass_nnunet.benchmark.run.grid import Grid
 from mass_nnunet.evaluation.statistics import rank_methods
 from scored_grid import write_scored
 
@@ -14,6 +23,53 @@ def results(tmp_path_factory):
         tmp_path_factory.mktemp("t") / "out", ("A", "B"), (0.1, 0.5), 2, 9, organs=("liver", "left_kidney")
     )
     return load_results(grid)
+
+
+def html_of(values, measure):
+    """The table of {(modality, method, organ): values by case}."""
+    setting = {"label_rate": 0.1, "seed": 0, "inference": "segmentation"}
+    rows = [
+        {"modality": m, "method": t, "trainer": t, "organ": o, "case": str(i), measure: value, **setting}
+        for (m, t, o), cases in values.items()
+        for i, value in enumerate(cases)
+    ]
+    methods = tuple(dict.fromkeys(method for _, method, _ in values))
+    results = Results(Grid((801,), methods, (0.1,), (0,), Path(), device="cpu"), pd.DataFrame(rows), {}, {})
+    return to_html(tables.score_table(results, compare_methods(results.scores, measure), measure), {})
+
+
+def bold(html):
+    return re.findall(r'<td class="best">([\d.]+)', html)
+
+
+def test_the_best_mean_is_bold_in_each_column_of_each_modality():
+    html = html_of(
+        {
+            ("CT", "A", "liver"): [0.9, 0.7],
+            ("CT", "B", "liver"): [0.8, 0.9],
+            ("CT", "A", "left_kidney"): [0.7, 0.7],
+            ("CT", "B", "left_kidney"): [0.5, 0.5],
+            ("MRI", "A", "liver"): [0.1, 0.3],
+            ("MRI", "B", "liver"): [0.1, 0.3],
+        },
+        "dice",
+    )
+    # CT: A is best at the kidney and in the mean, B at the liver; MRI: both are equal, so none is.
+    assert bold(html) == ["0.700", "0.750", "0.850"]
+    assert "left kidney" in html
+    assert "<td>–</td>" in html  # the MRIs have no kidney
+
+
+def test_a_method_that_missed_an_organ_is_not_best_at_distances():
+    table = {("CT", "A", "liver"): [1.0, math.inf], ("CT", "B", "liver"): [9.0, 11.0], ("CT", "C", "liver"): [math.inf]}
+    html = html_of(table, "hd95")
+    assert bold(html) == ["10.0", "10.0"]
+    assert "<td>1.0<br><small>1 missed</small></td>" in html and "<td>–<br><small>1 missed</small></td>" in html
+
+
+def test_smaller_distance_is_better_and_a_single_method_is_not_best():
+    assert bold(html_of({("CT", "A", "liver"): [1.0], ("CT", "B", "liver"): [2.0]}, "hd95")) == ["1.0", "1.0"]
+    assert bold(html_of({("CT", "A", "liver"): [1.0]}, "dice")) == []
 
 
 def test_by_organ_and_over_all(results):

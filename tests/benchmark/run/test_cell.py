@@ -15,6 +15,7 @@ from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.process import identify
 from mass_nnunet.benchmark.run.state import read_record
 from mass_nnunet.cli import main
+from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.scores import score_columns
 from mass_nnunet.runtime import child
 from planned_grid import write_planned
@@ -90,7 +91,7 @@ def test_supervised_cell(jobs):
         "peak_gpu_memory_mb": None,
     }
     scores = pd.read_csv(job.folder / "scores.csv", dtype={"case": str, "patient": str})
-    assert list(scores) == [*cell.SETTING, "dice"]
+    assert list(scores) == [*cell.SCORED, "dice"]
     assert len(scores) == 4
     first = ["SupervisedTrainer", "CT", CT, 0.25, 0, "segmentation", "007", "08", "liver", 0.5]
     assert scores.iloc[0].tolist() == first
@@ -130,6 +131,18 @@ def test_step_that_outlived_its_worker_is_ended_first(jobs, monkeypatch):
     assert orphan.wait(10) == -9
 
 
+def test_process_that_may_be_another_is_not_killed(jobs, monkeypatch):
+    monkeypatch.setattr(cell, "_PATIENCE", 0.1)
+    orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    (jobs[0].folder / "step.json").write_text(json.dumps(identify(orphan.pid) | {"born": "running"}))
+    with pytest.raises(UserError, match=f"process {orphan.pid} may be a step of this cell: end it"):
+        cell.do_cell(jobs[0], HELD)
+    assert orphan.poll() is None
+    orphan.kill()
+    orphan.wait()
+    cell.do_cell(jobs[0], HELD)
+
+
 def test_step_of_another_machine_is_left_alone(jobs, monkeypatch):
     orphan = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     (jobs[0].folder / "step.json").write_text(json.dumps(identify(orphan.pid) | {"host": "elsewhere"}))
@@ -158,7 +171,7 @@ def test_a_grid_with_one_real_cell(tmp_path, monkeypatch, capsys):
     assert set(record["prediction_seconds_per_scan"]["segmentation"]) == {"CT", "MRI"}
     assert record["peak_memory_mb"] > 50
     scores = pd.read_csv(folder / "scores.csv")
-    assert list(scores)[9:] == [column for column in score_columns() if column not in cell.SETTING]
+    assert list(scores)[9:] == [column for column in score_columns() if column not in cell.SCORED]
     assert scores.groupby("dataset").size().to_dict() == {CT: 4, MRI: 4}
     assert scores["dice"].between(0, 1).all()
     assert (folder / "predictions" / f"{MRI}_segmentation" / "mrtest.nii.gz").is_file()

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from mass_nnunet.benchmark.run.lock import Lock, is_held
+from mass_nnunet.benchmark.run.process import identify
 
 OTHER = {"host": "elsewhere", "view": "", "pid": 1, "born": "1"}
 
@@ -44,6 +45,17 @@ def test_lock_of_a_dead_process_of_this_machine_is_taken_at_once(tmp_path):
     assert (tmp_path / "lock-0001").exists()
     assert not is_held(tmp_path)
     Lock.take(tmp_path).release()
+
+
+def test_lock_of_an_older_version_that_tells_no_birth_is_held_until_it_is_stale(tmp_path):
+    older = identify(os.getpid()) | {"born": "running"}
+    write_lock(tmp_path, 1, older, age=50)
+    assert is_held(tmp_path, stale=60)
+    assert not is_held(tmp_path, stale=40)
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    write_lock(tmp_path, 2, older | {"pid": ended.pid})
+    assert not is_held(tmp_path)
 
 
 def test_lock_that_is_just_being_written_is_held(tmp_path):

@@ -7,7 +7,7 @@ from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import DEFAULTS
+from mass_nnunet.hyperparameters import complete
 from mass_nnunet.trainers import MASSTrainerNoAtlas
 from planned_grid import write_planned, write_plans
 from tiny_group import CT, MRI
@@ -109,7 +109,7 @@ def test_cell_that_was_begun_with_other_plans(grid, tmp_path):
     [
         ({"mean": -9.7732227}, True),  # the last digits of a mean depend on the number of threads
         ({"mean": -9.774}, False),
-        ({"mass": {"hyperparameters": {"ramp": DEFAULTS["ramp"], "weights": {}}}}, True),
+        ({"mass": {"hyperparameters": {"ramp": complete().ramp, "weights": {}}}}, True),
         ({"mass": {"hyperparameters": {"ramp": 0.9}}}, False),
         ({"mass": {"inference": "atlas"}}, True),  # the grid says by what is predicted
     ],

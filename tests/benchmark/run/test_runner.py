@@ -33,7 +33,7 @@ def start_run(output: Path, workers: int = 1, seeds: int = 2) -> subprocess.Pope
 import sys
 from pathlib import Path
 from fake_jobs import fake_grid, fake_jobs, quick
-from mass_nnunet.benchmark.runner import run_local
+from mass_nnunet.benchmark.run.runner import run_local
 if __name__ == "__main__":
     try:
         run_local(fake_jobs(fake_grid(Path({str(output)!r}), {seeds})), {workers}, 1, quick)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.usefixtures("root")
 @pytest.mark.parametrize(("name", "filled"), [("TCSMTrainer", [CT]), ("MMKDTrainer", [CT, MRI])])
 def test_results_folders_of_a_single_and_of_a_group_method(root, name, filled):
     one = trained(name)
-    assert [stream.plans_manager.dataset_name for stream in one.streams] == filled
+    assert [each.plans_manager.dataset_name for each in one.dataset_trainers] == filled
     for dataset in (CT, MRI):
         folder = model_folder(root, dataset, name)
         assert folder.exists() == (dataset in filled)

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from mass_nnunet.batch import StepContext
 from mass_nnunet.losses.signed_distance import signed_distance
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, trained
 from tiny_group import CT, MRI
@@ -28,7 +29,8 @@ def test_a_step_and_what_each_term_teaches(root):
     with torch.no_grad():
         for parameter in net.distance.parameters():
             parameter *= 1e-3  # distances small enough for the steep sigmoid to have a slope
-    terms = one.terms(net(batch["data"]), batch["target"])
+    context = StepContext(one.layout, progress=1.0)
+    terms = one.loss.compute(net(batch["data"]), batch["target"], context)
     segmentation, distance = net.decoder.seg_layers[-1], net.distance
     reached = {
         name: tuple(gradients(term, part) > 0 for part in (net.encoder, net.decoder.stages, segmentation, distance))

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from mass_nnunet.batch import StepContext
 from mass_nnunet.cli import main
 from mass_nnunet.export.model_card import FILE_NAME
 from mass_nnunet.losses.distillation import distillation_loss
@@ -30,7 +31,7 @@ def test_a_step_and_what_each_term_teaches(root):
     assert float(result["loss"]) == pytest.approx(expected, abs=1e-4)
 
     logits, labels = one.network(batch["data"]), batch["target"]
-    terms = one.terms(logits, labels)
+    terms = one.loss.compute(logits, labels, StepContext(one.layout, progress=1.0))
     alone = distillation_loss(logits[0][:2], labels[0][:2], logits[0][2:], labels[0][2:])
     torch.testing.assert_close(terms["distillation"], alone)
     for term in terms.values():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ def test_one_step_trains_every_part(root, name, terms):
 @pytest.mark.parametrize("similarity", ["lncc", "mse", "nmi", "mind"])
 def test_the_similarity_is_a_hyperparameter(root, similarity):
     one = trainer("VoxelMorphTrainer")
-    one.hyperparameters["similarity"] = similarity
+    one.hyperparameters = replace(one.hyperparameters, similarity_measure=similarity)
     one.initialize()
     wild(one)
     one.network.train()

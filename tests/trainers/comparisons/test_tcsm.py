@@ -29,14 +29,15 @@ def test_consistency_is_the_squared_difference_and_teaches_the_student_alone(roo
     batch = next(one.dataloader_train)
     one.train_step(batch)
     logits = one.network(batch["data"])
-    consistency = one.terms(logits, batch["target"])["consistency"]
-    turned = transform(logits[0].softmax(1), one.transformations)
-    expected = (turned - one.expected).square().sum() / turned.numel()
+    labels, context = one.prepare(batch)["target"]
+    consistency = one.loss.compute(logits, labels, context)["consistency"]
+    turned = transform(logits[0].softmax(1), context.transformations)
+    expected = (turned - context.expected).square().sum() / turned.numel()
     torch.testing.assert_close(consistency, expected)
     assert consistency.item() > 0
     for part in (one.module.encoder, one.module.decoder.stages, one.module.decoder.seg_layers[-1]):
         assert gradients(consistency, part) > 0
-    assert not one.expected.requires_grad
+    assert not context.expected.requires_grad
     trained_ones = {id(p) for group in one.optimizer.param_groups for p in group["params"]}
     assert trained_ones == {id(p) for p in one.module.parameters()}
     assert not any(p.requires_grad for p in one.teacher.network.parameters())

@@ -1,0 +1,80 @@
+"""The pictures of the demo: segmentations over test scans, a registration, and the courses of the trainings."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from nnunetv2.utilities.file_path_utilities import get_output_folder
+
+from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.data.raw import TEST, RawDataset
+from mass_nnunet.reporting.explain import explain, load_model
+from mass_nnunet.reporting.figures import Scan, plot_branches, plot_curves, plot_overlays, plot_registration
+
+SHOWN = 2
+"""Test scans of each modality in the overlays."""
+_CHECKPOINT = "checkpoint_final.pth"
+
+
+def draw_overlays(jobs: Sequence[Job], path: Path) -> None:
+    """The first test scans of each modality, their truth, and what each method predicts."""
+    scans = []
+    for tested in jobs[0].tested:
+        ending = tested.dataset.content["file_ending"]
+        for case in tested.dataset.cases(TEST)[:SHOWN]:
+            predictions = {
+                job.cell.method: job.predictions(tested, job.inferences[-1]) / f"{case}{ending}" for job in jobs
+            }
+            scans.append(
+                Scan(
+                    title=f"{tested.modality} · {case}",
+                    modality=tested.modality,
+                    image=tested.dataset.images(TEST, case)[0],
+                    truth=tested.truth / f"{case}{ending}",
+                    predictions=predictions,
+                )
+            )
+    plot_overlays(scans, path)
+
+
+def draw_model(job: Job, branches: Path, registration: Path) -> None:
+    """What each branch of a method's model makes of the first test scan of the first modality, and its best atlas.
+
+    Nothing is done where both pictures are there: the model is asked once.
+    """
+    if branches.is_file() and registration.is_file():
+        return
+    tested = job.tested[0]
+    case = tested.dataset.cases(TEST)[0]
+    predictor = load_model(model_folder(job, tested.dataset), job.fold, _CHECKPOINT, torch.device(job.grid.device))
+    truth = tested.truth / f"{case}{tested.dataset.content['file_ending']}"
+    found = explain(predictor, tested.dataset.images(TEST, case), truth)
+    plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)
+    if found.registration is not None:
+        plot_registration(*found.registration, registration, spacing=found.spacing)
+
+
+def draw_curves(jobs: Sequence[Job], path: Path) -> None:
+    """Loss and Dice by epoch of each training."""
+    runs = {}
+    for job in jobs:
+        modality = {tested.dataset.name: tested.modality for tested in job.tested}
+        for datasets in job.trainings:
+            title = f"{job.cell.method}, {' and '.join(modality[dataset.name] for dataset in datasets)}"
+            runs[title] = _log(fold_folder(job, datasets[0]) / _CHECKPOINT)
+    plot_curves(runs, path)
+
+
+def model_folder(job: Job, dataset: RawDataset) -> Path:
+    """The folder in nnUNet_results, which must be that of the grid, of a method's model for a dataset."""
+    return Path(get_output_folder(dataset.name, job.cell.method, job.grid.plans, job.grid.configuration))
+
+
+def fold_folder(job: Job, dataset: RawDataset) -> Path:
+    """The folder in it of the fold that was trained."""
+    return model_folder(job, dataset) / f"fold_{job.fold}"
+
+
+def _log(checkpoint: Path) -> dict[str, Any]:
+    return torch.load(checkpoint, map_location="cpu", weights_only=False)["logging"]

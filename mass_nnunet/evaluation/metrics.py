@@ -1,0 +1,160 @@
+"""The registry of metrics: columns, titles, units, digits and directions are known here and nowhere else.
+
+To add a metric, write its function of :class:`Masks` and add one :class:`Metric` to ``_METRICS``. It then has a column
+in scores.csv, and its place in the table of ``mass_nnunet evaluate`` and in the report of a benchmark.
+"""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from .surface import Spacing, SurfaceDistances, surface_dice, surface_distances
+
+TOLERANCES = (2.0,)
+"""Default tolerances of the normalized surface Dice, in mm."""
+
+
+@dataclass(frozen=True)
+class Masks:
+    """One organ of a scan, as it is predicted and in truth.
+
+    What several metrics need is computed once.
+
+    Attributes:
+        prediction, truth: boolean (Z, Y, X); they may be cut out of their images (see surface.py).
+        spacing: mm (z, y, x).
+        tolerances: mm, of all surface Dices that will be asked for.
+    """
+
+    prediction: np.ndarray
+    truth: np.ndarray
+    spacing: Spacing
+    tolerances: Sequence[float] = TOLERANCES
+
+    @cached_property
+    def volumes(self) -> tuple[float, float]:
+        """Predicted and true volume in ml."""
+        voxel = float(np.prod(self.spacing)) / 1000
+        return np.count_nonzero(self.prediction) * voxel, np.count_nonzero(self.truth) * voxel
+
+    @cached_property
+    def distances(self) -> SurfaceDistances:
+        """Distances of the two surfaces in mm."""
+        return surface_distances(self.prediction, self.truth, self.spacing)
+
+    @cached_property
+    def surface_dice(self) -> dict[float, float]:
+        """Normalized surface Dice by tolerance."""
+        values = surface_dice(self.prediction, self.truth, self.spacing, self.tolerances)
+        return dict(zip(self.tolerances, values, strict=True))
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A metric of agreement of two masks. Where the truth has no such organ, every metric is NaN.
+
+    Attributes:
+        column: its name in scores.csv.
+        name: its name in tables and figures, without the unit.
+        measure: its value for two masks that are not empty.
+        missed: its value where the truth has the organ and the prediction has not. Means leave an infinite value out
+            and count it; tests and rankings take it to be worse than any other.
+        better: which of two values is better; None where neither is.
+        unit: as printed; empty for ratios.
+        digits: decimal places in tables.
+    """
+
+    column: str
+    name: str
+    measure: Callable[[Masks], float]
+    missed: float
+    better: Literal["larger", "smaller"] | None
+    unit: str = ""
+    digits: int = 3
+
+    @property
+    def title(self) -> str:
+        """Name and unit: ``HD95 (mm)``."""
+        return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def is_larger_better(self) -> bool:
+        """Whether the method with the larger value is the better one.
+
+        Raises:
+            ValueError: the metric does not tell which of two methods is better.
+        """
+        if self.better is None:
+            raise ValueError(f"{self.column} does not tell which of two methods is better")
+        return self.better == "larger"
+
+    def text(self, value: float, sign: str = "") -> str:
+        """A value as it is printed; with ``sign="+"`` a positive one has its sign."""
+        return f"{value:{sign}.{self.digits}f}"
+
+
+def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
+    """Overlap of two boolean masks (Z, Y, X), 0 to 1; NaN when both are empty."""
+    size = np.count_nonzero(prediction) + np.count_nonzero(truth)
+    return 2.0 * np.count_nonzero(prediction & truth) / size if size else float("nan")
+
+
+def volume_difference(prediction_ml: float, truth_ml: float) -> float:
+    """The predicted less the true volume, divided by the true volume."""
+    return prediction_ml / truth_ml - 1
+
+
+def surface_dice_at(tolerance: float) -> Metric:
+    """The normalized surface Dice at a tolerance in mm."""
+    name = f"{tolerance:g}mm"
+    return Metric(f"nsd_{name}", f"NSD {name}", lambda masks: masks.surface_dice[tolerance], 0.0, "larger")
+
+
+DICE = Metric("dice", "Dice", lambda masks: dice(masks.prediction, masks.truth), 0.0, "larger")
+HD95 = Metric("hd95", "HD95", lambda masks: masks.distances.hd95, math.inf, "smaller", "mm", 1)
+_METRICS: tuple[Metric | Callable[[float], Metric], ...] = (
+    DICE,
+    Metric("hd", "HD", lambda masks: masks.distances.hd, math.inf, "smaller", "mm", 1),
+    HD95,
+    Metric("assd", "ASSD", lambda masks: masks.distances.assd, math.inf, "smaller", "mm", 1),
+    surface_dice_at,
+    Metric("volume_difference", "volume difference", lambda masks: volume_difference(*masks.volumes), -1.0, None),
+)
+"""All metrics in the order of their columns; a function is a family with one metric for each tolerance."""
+
+
+def list_metrics(tolerances: Sequence[float] = TOLERANCES) -> list[Metric]:
+    """All metrics in the order of their columns, with the surface Dice at each of ``tolerances`` in mm."""
+    metrics: list[Metric] = []
+    for entry in _METRICS:
+        metrics += [entry] if isinstance(entry, Metric) else [entry(tolerance) for tolerance in tolerances]
+    return metrics
+
+
+def find_metric(column: str) -> Metric:
+    """The metric of a column of the scores.
+
+    Raises:
+        ValueError: there is no such metric.
+    """
+    number = re.search(r"(\d+(?:\.\d+)?(?:e[+-]?\d+)?)mm$", column)
+    for metric in list_metrics([float(number[1])] if number else []):
+        if metric.column == column:
+            return metric
+    raise ValueError(f"{column} is no metric of the scores")
+
+
+def metrics_among(columns: Iterable[str]) -> list[Metric]:
+    """The metrics that a table of scores has, in the order of its columns; other columns are passed over."""
+    found = []
+    for column in columns:
+        try:
+            found.append(find_metric(column))
+        except ValueError:
+            continue
+    return found

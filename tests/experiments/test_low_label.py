@@ -1,0 +1,41 @@
+"""The grids of experiments/low_label.py, which is a script beside the package."""
+
+import importlib.util
+from argparse import Namespace
+from pathlib import Path
+
+import pytest
+
+from mass_nnunet import trainers
+
+_FOLDER = Path(__file__).parents[2] / "experiments"
+
+
+@pytest.fixture
+def low_label(monkeypatch):
+    # It imports its neighbours, as a script does.
+    monkeypatch.syspath_prepend(str(_FOLDER))
+    spec = importlib.util.spec_from_file_location("low_label", _FOLDER / "low_label.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_synthetic_ct_is_tested_in_its_own_group_only(low_label):
+    args = Namespace(
+        methods=low_label.DEFAULT_METHODS,
+        seeds=2,
+        device="cpu",
+        inference=("segmentation",),
+        label_rates=(0.1, 0.5),
+        real_label_rates=(0.15,),
+    )
+    phantom, real = (low_label.grid_of(Path("/work") / name, args) for name in ("phantom", "real_0"))
+    assert (phantom.datasets, phantom.label_rates) == ((801, 802), (0.1, 0.5))
+    assert (real.datasets, real.label_rates) == ((802,), (0.15,))
+    assert len(phantom.cells) == 2 * 2 * len(low_label.DEFAULT_METHODS)
+    assert phantom.output == Path("/work/phantom/benchmark")
+
+
+def test_every_default_method_is_a_trainer(low_label):
+    assert set(low_label.DEFAULT_METHODS) <= set(trainers.__all__)

@@ -1,0 +1,150 @@
+"""Tests mirror the source tree, and setup.cfg knows every package and data file of it."""
+
+import configparser
+from pathlib import Path
+
+import pytest
+
+from source_tree import PACKAGES, ROOT, module_name, source_files, stale_names
+
+WITHOUT_NAMESAKE = {
+    "mass_nnunet/benchmark/report/page.py": ("benchmark/report/test_document.py", "one record that all sections get"),
+    "mass_nnunet/benchmark/report/sections.py": (
+        "benchmark/report/test_document.py",
+        "sections of one page",
+    ),
+    "mass_nnunet/benchmark/run/job.py": ("benchmark/run/test_lookup.py", "one record, which the look-up fills"),
+    "mass_nnunet/data/paths.py": ("planners/test_command.py", "the folders of nnU-Net, with a dataset to find there"),
+    "mass_nnunet/demo/command.py": ("demo/test_demo.py", "one call of the runner"),
+    "mass_nnunet/demo/runner.py": ("demo/test_demo.py", "the demo is tested as a whole"),
+    "mass_nnunet/demo/settings.py": ("demo/test_demo.py", "numbers"),
+    "mass_nnunet/demo/steps.py": ("demo/test_demo.py", "the demo is tested as a whole"),
+    "mass_nnunet/demo/summary.py": ("demo/test_demo.py", "the demo is tested as a whole"),
+    "mass_nnunet/evaluation/command.py": ("evaluation/test_scores.py", "the command writes what the scores are"),
+    "mass_nnunet/networks/blocks.py": ("networks/test_group.py", "parts of a pass through the networks"),
+    "mass_nnunet/nnunet_hook/mass_trainers.py": (
+        "integration/test_end_to_end.py",
+        "nnU-Net's command reads it",
+    ),
+    "mass_nnunet/phantom/anatomy.py": ("phantom/test_canvas.py", "its voxels are means over a finer canvas"),
+    "mass_nnunet/phantom/bowel.py": ("phantom/test_patient.py", "random clutter, seen in a whole patient only"),
+    "mass_nnunet/phantom/btcv_tree.py": ("phantom/test_trees.py", "both layouts are read back as datasets are"),
+    "mass_nnunet/phantom/chaos_tree.py": ("phantom/test_trees.py", "both layouts are read back as datasets are"),
+    "mass_nnunet/phantom/contrast_ct.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
+    "mass_nnunet/phantom/contrast_mr.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
+    "mass_nnunet/phantom/dicom.py": ("phantom/test_trees.py", "the slices of the layout of CHAOS"),
+    "mass_nnunet/phantom/tissues.py": ("phantom/test_patient.py", "names of numbers"),
+    "mass_nnunet/phantom/torso.py": ("phantom/test_patient.py", "shapes of the body, measured in a whole patient"),
+    "mass_nnunet/phantom/variation.py": ("phantom/test_canvas.py", "random changes of shapes on the canvas"),
+    "mass_nnunet/phantom/viscera.py": ("phantom/test_patient.py", "shapes of the organs, measured in a whole patient"),
+    "mass_nnunet/reporting/best_atlas.py": ("trainers/test_templates.py", "it needs a trained group"),
+    "mass_nnunet/reporting/drawing.py": ("reporting/test_figures.py", "slices and windows, seen in the figures"),
+    "mass_nnunet/reporting/explain.py": ("reporting/test_command.py", "it needs a trained model, as the command does"),
+    "dataset_conversion/command.py": ("dataset_conversion/test_raw_dataset.py", "options of the conversion"),
+    "dataset_conversion/options.py": ("dataset_conversion/datasets/test_nifti.py", "options of the converters"),
+    "dataset_conversion/readers/dicom_slice.py": (
+        "dataset_conversion/readers/test_dicom_stack.py",
+        "a stack has slices",
+    ),
+    "planners/preprocessing.py": ("planners/test_command.py", "it needs planned datasets, as the command does"),
+    "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),
+    "trainers/base/schedule.py": ("trainers/comparisons/test_supervised.py", "stock training on the group's schedule"),
+    "trainers/base/single.py": ("trainers/comparisons/test_supervised.py", "a group of one"),
+    "trainers/base/stream.py": ("trainers/test_mass_trainer.py", "a dataset's part of a group's training"),
+    "trainers/segmenter.py": ("trainers/test_propagation.py", "it needs a trained group"),
+}
+"""A source module whose test has another name: that test, below tests/, and the reason."""
+
+APART = ("integration", "damaged_inputs", "experiments")
+"""Folders of tests that mirror no room."""
+
+WHOLE = ("test_dependencies.py", "test_readme.py", "test_rooms.py", "test_structure.py")
+"""Tests of the project as a whole."""
+
+MODULES = [file for file in source_files() if file.name != "__init__.py"]
+
+
+def namesake(file: Path) -> Path:
+    """The test of a source module, below tests/: only mass_nnunet's own folder is left out of the path."""
+    inner = file.relative_to("mass_nnunet") if file.parts[0] == "mass_nnunet" else file
+    return inner.with_name(f"test_{file.name}")
+
+
+def exists(test: Path | str) -> bool:
+    return (ROOT / "tests" / test).is_file()
+
+
+def setup() -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+@pytest.mark.parametrize("file", MODULES, ids=str)
+def test_a_module_has_a_namesake_test_or_stands_in_the_list(file):
+    assert exists(namesake(file)) != (file.as_posix() in WITHOUT_NAMESAKE), namesake(file)
+
+
+@pytest.mark.parametrize(("file", "test"), [(file, test) for file, (test, _) in WITHOUT_NAMESAKE.items()])
+def test_the_list_names_what_exists(file, test):
+    assert (ROOT / file).is_file()
+    assert exists(test)
+
+
+def test_no_text_names_a_module_that_is_gone():
+    """A program in a string, ``python -m``, a page of the documentation: no import fails there when a module moves."""
+    folders = [ROOT / name for name in (*PACKAGES, "tests", "experiments", "docs")]
+    texts = [path for folder in folders for ending in ("py", "md") for path in folder.rglob(f"*.{ending}")]
+    texts += [*ROOT.glob("*.md"), *ROOT.glob("*.cfg"), *ROOT.glob("*.toml"), *ROOT.glob("*.yml")]
+    found = {path.relative_to(ROOT): stale_names(path.read_text(encoding="utf-8")) for path in texts}
+    assert {path: names for path, names in found.items() if names} == {}
+
+
+def test_a_name_that_is_gone_is_found():
+    gone = "mass_nnunet.benchmark." + "runner"
+    known = "mass_nnunet.cli.main, mass_nnunet.trainers.MASSTrainer, mass_nnunet.__version__, src/mass_nnunet.egg-info"
+    assert stale_names(f"{known} and `from {gone} import run`") == {gone}
+
+
+def test_a_test_belongs_to_a_module():
+    known = {namesake(file) for file in MODULES} | {Path(test) for test, _ in WITHOUT_NAMESAKE.values()}
+    found = {file.relative_to(ROOT / "tests") for file in (ROOT / "tests").rglob("test_*.py")}
+    assert {file for file in found - known if file.parts[0] not in (*APART, *WHOLE)} == set()
+
+
+def test_test_modules_that_are_found_by_name_have_different_names():
+    """tests/helpers and tests/damaged_inputs are both on the path."""
+    names = [file.name for folder in ("helpers", "damaged_inputs") for file in (ROOT / "tests" / folder).glob("*.py")]
+    assert len(names) == len(set(names))
+
+
+def test_a_package_has_a_line_that_says_what_it_is():
+    for file in source_files():
+        if file.name == "__init__.py":
+            assert (ROOT / file).read_text(encoding="utf-8").startswith('"""'), file
+
+
+def test_setup_lists_the_packages_that_there_are():
+    listed = setup()["options"]["packages"].split()
+    found = {module_name(file.parent / "__init__.py") for file in source_files()}
+    assert sorted(listed) == sorted(found)
+
+
+def test_setup_maps_the_folders_of_the_packages():
+    lines = setup()["options"]["package_dir"].strip().splitlines()
+    assert dict(reversed(line.split(" = ")) for line in lines) == PACKAGES
+
+
+def test_setup_lists_the_data_files_that_there_are():
+    patterns = {package: text.split() for package, text in setup()["options.package_data"].items()}
+    listed = set()
+    for package, globs in patterns.items():
+        (folder,) = {file.parent for file in source_files() if module_name(file.parent / "__init__.py") == package}
+        listed |= {path for pattern in globs for path in (ROOT / folder).glob(pattern)}
+    found = {
+        path
+        for folder in PACKAGES
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and path.suffix != ".py" and "__pycache__" not in path.parts
+    }
+    assert listed == found

@@ -1,0 +1,122 @@
+"""One dataset of a group, as nnU-Net's trainer sees it: its split, augmentation, loaders and results folder."""
+
+from pathlib import Path
+
+import numpy as np
+from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
+
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.splits import Fold, load_fold
+from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset
+
+from .nnunet_private import deep_supervision_scales
+from .schedule import ScheduledTrainer
+
+ROTATION = np.deg2rad(30)
+"""nnU-Net turns flat patches by up to half a circle. An abdomen turned so far is no target for an upright atlas."""
+
+
+class DatasetTrainer(ScheduledTrainer):
+    """What a group needs of each of its datasets.
+
+    The trainer that nnU-Net starts has one such trainer for each dataset of its group, and is one of them.
+    """
+
+    def fold_cases(self) -> Fold:
+        """The cases of this dataset's fold.
+
+        Raises:
+            SystemExit: the fold does not exist, in one clear line.
+        """
+        with exit_on_user_error():
+            return load_fold(Path(self.preprocessed_dataset_folder_base), self.fold)
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Annotated training cases and validation cases; nnU-Net would make up a split for a fold that is not there."""
+        fold = self.fold_cases()
+        return list(fold.train), list(fold.val)
+
+    def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:
+        """nnU-Net's own but without mirroring, as organs have sides, and with rotations of at most 30 degrees."""
+        _, dummy_2d, initial_patch, _ = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        self.inference_allowed_mirroring_axes = None
+        return (-ROTATION, ROTATION), dummy_2d, initial_patch, None
+
+    def loaders(self, labelled: int, unlabelled: int) -> tuple[list[nnUNetDataLoader], nnUNetDataLoader]:
+        """Loaders of annotated and of unlabelled training patches, and one of validation patches.
+
+        Datasets, transforms and patch sizes are those of nnU-Net's own hooks.
+
+        Args:
+            labelled: annotated scans in a batch.
+            unlabelled: unlabelled scans in a batch; with 0 there is no loader of them.
+        """
+        self.dataset_class = infer_dataset_class(self.preprocessed_dataset_folder)
+        self.batch_size = labelled
+        patch, labels, scales = self.configuration_manager.patch_size, self.label_manager, deep_supervision_scales(self)
+        rotation, dummy_2d, initial_patch, mirroring = self.configure_rotation_dummyDA_mirroring_and_inital_patch_size()
+        described = {
+            "is_cascaded": self.is_cascaded,
+            "foreground_labels": labels.foreground_labels,
+            "regions": labels.foreground_regions if labels.has_regions else None,
+            "ignore_label": labels.ignore_label,
+        }
+        masked = self.configuration_manager.use_mask_for_norm
+        augmentation = self.get_training_transforms(
+            patch, rotation, scales, mirroring, dummy_2d, use_mask_for_norm=masked, **described
+        )
+        annotated, held_out = self.get_tr_and_val_datasets()
+        oversampling = {"oversample_foreground_percent": self.oversample_foreground_percent}
+        training = [
+            DistinctLoader(annotated, labelled, initial_patch, patch, labels, **oversampling, transforms=augmentation)
+        ]
+        if unlabelled:
+            with exit_on_user_error():
+                hidden = self.hidden_scans()
+            training.append(nnUNetDataLoader(hidden, unlabelled, initial_patch, patch, labels, transforms=augmentation))
+        to_scales = self.get_validation_transforms(scales, **described)
+        validation = nnUNetDataLoader(held_out, labelled, patch, patch, labels, **oversampling, transforms=to_scales)
+        return training, validation
+
+    @property
+    def propagated_folder(self) -> Path:
+        """Where, in the course of a training, the labels are that atlases propagated to this dataset's scans."""
+        return Path(self.output_folder) / "propagated"
+
+    def hidden_scans(self) -> UnlabelledDataset:
+        """The scans that train without labels; where every training scan is annotated, the annotated ones serve.
+
+        Raises:
+            UserError: one is not preprocessed.
+        """
+        fold = self.fold_cases()
+        cases = fold.unlabelled or fold.train
+        return UnlabelledDataset(Path(self.preprocessed_dataset_folder), cases, self.propagated_folder)
+
+    def load_preprocessed(self, case: str) -> tuple[np.ndarray, np.ndarray]:
+        """Image (C, Z, Y, X) and label (1, Z, Y, X) of a preprocessed case."""
+        folder = self.preprocessed_dataset_folder
+        image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
+        return image[:], np.maximum(label[:], 0)
+
+    def save_own_checkpoint(self, name: str) -> None:
+        """Write nnU-Net's checkpoint into this dataset's results folder, whole or not at all."""
+        with atomic_path(Path(self.output_folder) / name) as temporary:
+            super().save_checkpoint(str(temporary))
+
+    def validate_own_dataset(self, save_probabilities: bool) -> None:
+        """nnU-Net's validation of this dataset."""
+        super().perform_actual_validation(save_probabilities)
+
+
+def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
+    """Whether two plans come from one planning: same modalities, schedule, and network."""
+    shared = ("modalities", "epochs", "iterations", "hyperparameters")
+    network = ("patch_size", "spacing", "batch_size", "architecture")
+    return (
+        "mass" in theirs
+        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
+        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
+    )

@@ -1,0 +1,74 @@
+"""What a trainer needs beside the others where its network registers atlases to targets."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
+from torch import Tensor
+
+from mass_nnunet.batch import Scans
+from mass_nnunet.reporting.best_atlas import register_best
+from mass_nnunet.reporting.figures import plot_registration
+from mass_nnunet.training.patch import organ_box
+
+from .group import GroupTrainer
+
+
+class RegisteringTrainer(GroupTrainer):
+    """A method with atlases: its network is told the layout of a batch, and carries atlases.
+
+    Combine it with :class:`SingleTrainer` for a method of one modality.
+    """
+
+    def prepare(self, batch: dict) -> dict:
+        """As in :class:`GroupTrainer`; the network is given the layout, too."""
+        prepared = super().prepare(batch)
+        return prepared | {"data": Scans(prepared["data"], prepared["target"].context.layout)}
+
+    def put_atlases(self) -> None:
+        """Give the network its atlases: annotated training scans of each modality, one patch each."""
+        for modality, trainer in enumerate(self.dataset_trainers):
+            self.module.atlases.put(modality, *trainer.atlas_patches(self.hyperparameters.atlases))
+
+    def atlas_patches(self, capacity: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Images (C, Z, Y, X) and labels (Z, Y, X) of up to ``capacity`` annotated training cases, one patch each.
+
+        Cases are sampled with the fold's seed. The patch lies around the middle of the organs.
+        """
+        fold = self.fold_cases()
+        sampled = np.random.default_rng(fold.seed).permutation(sorted(fold.train))[:capacity]
+        loaded = (self.load_preprocessed(str(case)) for case in sorted(sampled))
+        images, labels = zip(*(self.organ_patch(image, label[0]) for image, label in loaded), strict=True)
+        return list(images), list(labels)
+
+    def template_cases(self, capacity: int) -> list[str]:
+        """Unlabelled training cases for the places of ``capacity`` that annotated ones leave, sampled likewise."""
+        fold = self.fold_cases()
+        room = max(0, capacity - len(fold.train))
+        return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.unlabelled))[:room].tolist())
+
+    def organ_patch(self, image: np.ndarray, label: np.ndarray) -> tuple[Tensor, Tensor]:
+        """Cut image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case to one patch around the organs' middle."""
+        box = organ_box(label, self.configuration_manager.patch_size)
+        cut, its_labels = (torch.from_numpy(crop_and_pad_nd(volume, box, 0)) for volume in (image, label[None]))
+        return cut, its_labels[0]
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """As in :class:`GroupTrainer`; besides, a registration of each modality is drawn."""
+        super().perform_actual_validation(save_probabilities)
+        if self.local_rank == 0 and self.module.atlases is not None:
+            everything = range(len(self.dataset_trainers))
+            for modality, trainer in enumerate(self.dataset_trainers):
+                self.activate([modality])
+                trainer.draw_registration(self.module)
+            self.activate(everything)
+
+    def draw_registration(self, network: torch.nn.Module) -> None:
+        """Draw the atlas that matches the first validation case best, warped to it, into the results folder."""
+        image, label = self.load_preprocessed(sorted(self.fold_cases().val)[0])
+        scan = torch.from_numpy(image).to(self.device)
+        with torch.no_grad():
+            registration = register_best(network, scan, label[0], self.configuration_manager.patch_size)
+        path = Path(self.output_folder) / "mass_registration.png"
+        plot_registration(*registration, path, spacing=tuple(self.configuration_manager.spacing))
