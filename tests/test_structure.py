@@ -8,7 +8,6 @@ import pytest
 from source_tree import PACKAGES, ROOT, module_name, source_files, stale_names
 
 WITHOUT_NAMESAKE = {
-    "mass_nnunet/data/paths.py": ("planners/test_command.py", "the folders of nnU-Net, with a dataset to find there"),
     "mass_nnunet/demo/settings.py": ("demo/test_steps.py", "numbers"),
     "mass_nnunet/networks/blocks.py": ("networks/test_group.py", "parts of a pass through the networks"),
     "mass_nnunet/nnunet_hook/mass_trainers.py": (
@@ -21,13 +20,9 @@ WITHOUT_NAMESAKE = {
     "mass_nnunet/phantom/chaos_tree.py": ("phantom/test_trees.py", "both layouts are read back as datasets are"),
     "mass_nnunet/phantom/contrast_ct.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
     "mass_nnunet/phantom/contrast_mr.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
-    "mass_nnunet/phantom/dicom.py": ("phantom/test_trees.py", "the slices of the layout of CHAOS"),
-    "mass_nnunet/phantom/folder.py": ("phantom/test_command.py", "it tells the folders that the command writes"),
     "mass_nnunet/phantom/tissues.py": ("phantom/test_patient.py", "names of numbers"),
     "mass_nnunet/phantom/torso.py": ("phantom/test_patient.py", "shapes of the body, measured in a whole patient"),
-    "mass_nnunet/phantom/variation.py": ("phantom/test_canvas.py", "random changes of shapes on the canvas"),
     "mass_nnunet/phantom/viscera.py": ("phantom/test_patient.py", "shapes of the organs, measured in a whole patient"),
-    "dataset_conversion/command.py": ("dataset_conversion/test_raw_dataset.py", "options of the conversion"),
     "dataset_conversion/options.py": ("dataset_conversion/datasets/test_nifti.py", "options of the converters"),
     "planners/preprocessing.py": ("planners/test_command.py", "it needs planned datasets, as the command does"),
     "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),

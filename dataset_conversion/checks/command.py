@@ -12,11 +12,11 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.raw import TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, compact, grid_distance, label_like, read_volume
+from mass_nnunet.dataset_conversion.readers.nifti_case import on_grid_of
+from mass_nnunet.dataset_conversion.source import map_labels
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
-from ..readers.nifti_case import on_grid_of
-from ..source import map_labels
 from .findings import CheckedCase, Finding, Level, across, unusual, wrong
 from .inspection import Preview, measure
 from .report import refuse_errors, write_check

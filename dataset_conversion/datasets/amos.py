@@ -7,12 +7,11 @@ import argparse
 import re
 
 from mass_nnunet.data.raw import Part
+from mass_nnunet.dataset_conversion.options import add_ct_and_mri_ids
+from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, numbered, paired
+from mass_nnunet.dataset_conversion.source import Source, Target
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
-
-from ..options import add_ct_and_mri_ids
-from ..readers.nifti_case import NiftiCase, numbered, paired
-from ..source import Source, Target
 
 NAME = "amos"
 TITLE = "AMOS22: abdominal CT and MRI"

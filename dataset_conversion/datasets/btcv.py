@@ -8,12 +8,11 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+from mass_nnunet.dataset_conversion.options import add_dataset_id
+from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, keyed, numbered, paired
+from mass_nnunet.dataset_conversion.source import Source, Target
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
-
-from ..options import add_dataset_id
-from ..readers.nifti_case import NiftiCase, keyed, numbered, paired
-from ..source import Source, Target
 
 NAME = "btcv"
 TITLE = "BTCV: abdominal CT"

@@ -12,12 +12,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from mass_nnunet.errors import UserError
-from mass_nnunet.labels import LABELS
-
-from ..readers.dicom_slice import echo_time
-from ..readers.dicom_stack import pair_by_name, read_labelled_stack, read_stack
-from ..source import (
+from mass_nnunet.dataset_conversion.readers.dicom_slice import echo_time
+from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack, read_stack
+from mass_nnunet.dataset_conversion.source import (
     Case,
     Source,
     Target,
@@ -26,6 +23,8 @@ from ..source import (
     map_labels,
     visible_files,
 )
+from mass_nnunet.errors import UserError
+from mass_nnunet.labels import LABELS
 
 NAME = "chaos"
 TITLE = "CHAOS: abdominal MRI, and CT as scans without labels"

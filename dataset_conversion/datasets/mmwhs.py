@@ -4,11 +4,10 @@ import argparse
 import re
 from pathlib import Path
 
+from mass_nnunet.dataset_conversion.options import add_ct_and_mri_ids
+from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, keyed, paired
+from mass_nnunet.dataset_conversion.source import Source, Target
 from mass_nnunet.errors import UserError
-
-from ..options import add_ct_and_mri_ids
-from ..readers.nifti_case import NiftiCase, keyed, paired
-from ..source import Source, Target
 
 NAME = "mmwhs"
 TITLE = "MM-WHS: cardiac CT and MRI"

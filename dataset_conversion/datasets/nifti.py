@@ -5,12 +5,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from mass_nnunet.dataset_conversion.options import add_dataset_id
+from mass_nnunet.dataset_conversion.readers.nifti_case import NIFTI, NiftiCase, keyed, paired
+from mass_nnunet.dataset_conversion.source import Source, Target, stem, visible_files
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, number_labels
-
-from ..options import add_dataset_id
-from ..readers.nifti_case import NIFTI, NiftiCase, keyed, paired
-from ..source import Source, Target, stem, visible_files
 
 NAME = "nifti"
 TITLE = "any folder of NIfTI scans, and one of label maps"

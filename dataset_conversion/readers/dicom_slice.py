@@ -38,7 +38,8 @@ class Slice:
 
     @property
     def pixels(self) -> np.ndarray:
-        return sitk.GetArrayViewFromImage(self.image)[0]  # (Y, X)
+        """Intensities (Y, X): a view, valid as long as the slice exists."""
+        return sitk.GetArrayViewFromImage(self.image)[0]
 
     @property
     def origin(self) -> np.ndarray:

@@ -16,9 +16,8 @@ from mass_nnunet.data.volume import (
     label_like,
     read_volume,
 )
+from mass_nnunet.dataset_conversion.source import Case, Volumes, check_annotated, map_labels, visible_files
 from mass_nnunet.errors import UserError
-
-from ..source import Case, Volumes, check_annotated, map_labels, visible_files
 
 NIFTI = (".nii.gz", ".nii")
 
