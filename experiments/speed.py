@@ -171,8 +171,8 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
     plans["mass"]["modalities"] = [{"name": name, "dataset": ""} for name in "ABCD"[:modalities]]
     plans["mass"]["modality"] = "A"
     heads = trainer.label_manager.num_segmentation_heads
-    network = trainer.build_network_architecture(PlansManager(plans), trainer.configuration_manager, 1, heads)
-    network = network.to(device).train()
+    network: Any = trainer.build_network_architecture(PlansManager(plans), trainer.configuration_manager, 1, heads)
+    network.to(device).train()
     network.active = tuple(range(modalities))
     loss = MASSObjective(trainer.loss.supervised, heads, trainer.hyperparameters)
     layout = replace(trainer.layout, modalities=modalities)

@@ -89,7 +89,8 @@ def scores_of(trainer: nnUNetTrainer) -> dict[str, list[float]]:
     mirroring = trainer.inference_allowed_mirroring_axes
     if not isinstance(trainer, GroupTrainer):
         return {trainer.plans_manager.dataset_name: score(trainer, trainer.network, mirroring)}
-    network, scores = trainer.module, {}
+    network: Any = trainer.module
+    scores = {}
     kinds = getattr(network, "inferences", ("segmentation",))
     for modality, one in enumerate(trainer.dataset_trainers):
         trainer.activate([modality])

@@ -1,5 +1,6 @@
 """The documents are true to the code: commands, links, names of files, and lists of what there is."""
 
+import ast
 import importlib.util
 import re
 import shlex
@@ -98,6 +99,14 @@ def test_every_trainer_is_described():
 def test_every_column_of_the_scores_is_described():
     text = (ROOT / "docs" / "reference" / "metrics.md").read_text()
     assert [column for column in score_columns()[2:] if f"`{column}`" not in text] == []  # after case and organ
+
+
+def test_the_rooms_of_the_architecture_are_those_of_the_contract():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    (block,) = re.findall(r"^```\n(errors\n.+?)^```", text, re.MULTILINE | re.DOTALL)
+    contract = ast.parse((ROOT / "tests" / "test_rooms.py").read_text())
+    (rooms,) = (node.value for node in contract.body if isinstance(node, ast.Assign) and node.targets[0].id == "ROOMS")
+    assert [tuple(line.split()) for line in block.splitlines()] == list(ast.literal_eval(rooms))
 
 
 @pytest.fixture(scope="module")

@@ -8,18 +8,12 @@ import pytest
 from source_tree import PACKAGES, ROOT, module_name, source_files, stale_names
 
 WITHOUT_NAMESAKE = {
-    "mass_nnunet/benchmark/report/page.py": ("benchmark/report/test_document.py", "one record that all sections get"),
-    "mass_nnunet/benchmark/report/sections.py": (
-        "benchmark/report/test_document.py",
-        "sections of one page",
-    ),
     "mass_nnunet/benchmark/run/job.py": ("benchmark/run/test_lookup.py", "one record, which the look-up fills"),
     "mass_nnunet/demo/command.py": ("demo/test_demo.py", "one call of the runner"),
     "mass_nnunet/demo/runner.py": ("demo/test_demo.py", "the demo is tested as a whole"),
     "mass_nnunet/demo/settings.py": ("demo/test_demo.py", "numbers"),
     "mass_nnunet/demo/steps.py": ("demo/test_demo.py", "the demo is tested as a whole"),
     "mass_nnunet/demo/summary.py": ("demo/test_demo.py", "the demo is tested as a whole"),
-    "mass_nnunet/evaluation/command.py": ("evaluation/test_scores.py", "the command writes what the scores are"),
     "mass_nnunet/networks/blocks.py": ("networks/test_group.py", "parts of a pass through the networks"),
     "mass_nnunet/nnunet_hook/mass_trainers.py": (
         "integration/test_end_to_end.py",
@@ -34,9 +28,6 @@ WITHOUT_NAMESAKE = {
     "mass_nnunet/phantom/tissues.py": ("phantom/test_patient.py", "names of numbers"),
     "mass_nnunet/phantom/torso.py": ("phantom/test_patient.py", "shapes of the body, measured in a whole patient"),
     "mass_nnunet/phantom/viscera.py": ("phantom/test_patient.py", "shapes of the organs, measured in a whole patient"),
-    "mass_nnunet/reporting/best_atlas.py": ("trainers/test_templates.py", "it needs a trained group"),
-    "mass_nnunet/reporting/drawing.py": ("reporting/test_figures.py", "slices and windows, seen in the figures"),
-    "mass_nnunet/reporting/explain.py": ("reporting/test_command.py", "it needs a trained model, as the command does"),
     "dataset_conversion/options.py": ("dataset_conversion/datasets/test_nifti.py", "options of the converters"),
     "planners/preprocessing.py": ("planners/test_command.py", "it needs planned datasets, as the command does"),
     "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),

@@ -21,14 +21,14 @@ class DualStreamTrainer(MASSTrainer):
     """The two encoders and the shared decoder, supervised only, with nnU-Net's augmentation: the control."""
 
     CHANGES: ClassVar = SUPERVISED | {"organ_contrast": 0.0}
-    inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
+    inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
 
 
 class DualStreamTrainerOrganContrast(MASSTrainer):
     """DualStreamTrainer with MASSTrainer's random organ contrast."""
 
     CHANGES: ClassVar = SUPERVISED
-    inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
+    inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
 
 
 class MASSTrainerNoOrganContrast(MASSTrainer):
@@ -41,7 +41,7 @@ class MASSTrainerNoAtlas(MASSTrainer):
     """MASSTrainer without correspondence head and atlases: pseudo-labels of the segmentation head alone."""
 
     CHANGES: ClassVar = {"correspondence_channels": 0}
-    inferences: ClassVar = INFERENCES_WITHOUT_ATLASES
+    inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
 
 
 class MASSTrainerNoTeaching(MASSTrainer):

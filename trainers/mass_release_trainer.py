@@ -35,6 +35,7 @@ class ReleaseObjective(MASSObjective):
         with torch.no_grad():
             integers = labels[0][torch.cat([same, other])].float()
             # Between 0 and 4 lie 1, 2 and 3: at its border a warped liver wears a rim of other organs.
+            assert output.fields is not None
             warped = warp(integers, upsample(output.fields, integers.shape[2:])).round()
             propagated = one_hot(warped, self.classes)
             truth = one_hot(labels[0][target[annotated]], self.classes).repeat(2, 1, 1, 1, 1)
@@ -62,7 +63,7 @@ class MASSReleaseTrainer(MASSTrainer):
     segmentation head, no mutual teaching and no penalty on folding.
     """
 
-    inferences: ClassVar = ()  # the head is not trained
+    inferences: ClassVar[tuple[str, ...]] = ()  # the head is not trained
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,
@@ -90,7 +91,7 @@ class MASSReleaseTrainer(MASSTrainer):
 
 def through_the_wrong_encoder(network: MASSNet, inputs: tuple, output: object) -> GroupOutput | None:
     """A forward hook: the warped features become those of the warped image, encoded as one of the target's modality."""
-    if not isinstance(output, GroupOutput):
+    if not isinstance(output, GroupOutput) or output.fields is None or network.correspondence is None:
         return None
     scans: Scans = inputs[0]
     target, _, other = scans.layout.pairs(output.scans.device)

@@ -27,7 +27,7 @@ class MASSTrainer(RegisteringTrainer):
     """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
     TERMS: ClassVar = TERMS
-    inferences: ClassVar = INFERENCES
+    inferences: ClassVar[tuple[str, ...]] = INFERENCES
 
     teacher: Teacher | None = None
     """The mean teacher, where unlabelled scans teach."""
@@ -121,9 +121,9 @@ class MASSTrainer(RegisteringTrainer):
         return self.progress >= self.hyperparameters.ramp
 
     @property
-    def atlases_teach(self) -> bool:
-        """Whether atlases, besides the teacher, label the unlabelled scans."""
-        return self.teacher is not None and self.module.correspondence is not None
+    def teacher_with_atlases(self) -> Teacher | None:
+        """The teacher, where atlases label the unlabelled scans besides it."""
+        return self.teacher if self.module.correspondence is not None else None
 
     def on_train_start(self) -> None:
         """As in :class:`GroupTrainer`; besides, make the teacher, and take in the atlases when training begins."""
@@ -140,9 +140,10 @@ class MASSTrainer(RegisteringTrainer):
     def on_train_epoch_start(self) -> None:
         """As in :class:`GroupTrainer`; where the ramp ends, labels are propagated to the unlabelled scans, once."""
         super().on_train_epoch_start()
-        if self.atlases_teach and not self.propagated and self.ramped:
+        teacher = self.teacher_with_atlases
+        if teacher is not None and not self.propagated and self.ramped:
             processes = dist.get_world_size() if self.is_ddp else 1
-            propagate_labels(self.dataset_trainers, self.teacher.network, slice(self.local_rank, None, processes))
+            propagate_labels(self.dataset_trainers, teacher.network, slice(self.local_rank, None, processes))
             if processes > 1:
                 dist.barrier()
             self.propagated = True
@@ -152,8 +153,9 @@ class MASSTrainer(RegisteringTrainer):
 
         A finished model has its templates: resumed by ``--c``, it has no other teacher than itself.
         """
-        if self.atlases_teach and not self.module.atlases.has_templates:
-            put_templates(self.dataset_trainers, self.module.atlases, self.teacher.network)
+        teacher = self.teacher_with_atlases
+        if teacher is not None and not self.module.atlases.has_templates:
+            put_templates(self.dataset_trainers, self.module.atlases, teacher.network)
         super().on_train_end()
         self._forget_labels()
 

@@ -41,7 +41,7 @@ def write_report(folders: Folders, settings: Settings, steps: Sequence[Step], se
     report.write_page(folders.report, report.page("Segmentation of CT and MRI, trained together", lead, sections))
 
 
-def _results(folders: Folders, jobs: Sequence[Job]) -> str:
+def _results(folders: Folders, jobs: Sequence[Job]) -> Markup:
     scores = pd.concat([pd.read_csv(job.folder / SCORES) for job in jobs], ignore_index=True)
     organs = list(dict.fromkeys(scores["organ"]))
     sentences, rows = [], []
@@ -64,13 +64,13 @@ def _results(folders: Folders, jobs: Sequence[Job]) -> str:
         report.paragraph(
             "One short training of each method with one seed, on synthetic bodies: this shows that the whole path "
             "works, and is no measure of how the methods compare on patients. In so short a training most of the "
-            "difference is due to the optimizers, nnU-Net's SGD and AdamW (docs/method.md).",
+            "difference is due to the optimizers, nnU-Net's SGD and AdamW (docs/method/results.md).",
             "note",
         ),
     )
 
 
-def _overlays(folders: Folders, jobs: Sequence[Job]) -> str:
+def _overlays(folders: Folders, jobs: Sequence[Job]) -> Markup:
     path = folders.pictures / "overlays.png"
     draw_overlays(jobs, path)
     caption = (
@@ -80,7 +80,7 @@ def _overlays(folders: Folders, jobs: Sequence[Job]) -> str:
     return report.section("Scans, truth and predictions", report.picture(path, caption))
 
 
-def _model(folders: Folders, jobs: Sequence[Job]) -> str:
+def _model(folders: Folders, jobs: Sequence[Job]) -> Markup:
     (job,) = (job for job in jobs if job.cell.method == MASS)
     branches, registration = (folders.pictures / f"{name}.png" for name in ("branches", "registration"))
     draw_model(job, branches, registration)
@@ -102,7 +102,7 @@ def _model(folders: Folders, jobs: Sequence[Job]) -> str:
     )
 
 
-def _training(folders: Folders, jobs: Sequence[Job]) -> str:
+def _training(folders: Folders, jobs: Sequence[Job]) -> Markup:
     curves = folders.pictures / "curves.png"
     draw_curves(jobs, curves)
     parts = [report.picture(curves, "Loss, and Dice on patches of the validation scans, by epoch.")]
@@ -114,7 +114,7 @@ def _training(folders: Folders, jobs: Sequence[Job]) -> str:
     return report.section("Training", *parts)
 
 
-def _data(settings: Settings, jobs: Sequence[Job]) -> str:
+def _data(settings: Settings, jobs: Sequence[Job]) -> Markup:
     rows = []
     for tested in jobs[0].tested:
         fold = load_fold(dataset_folder("preprocessed", tested.dataset.id), jobs[0].fold)
@@ -131,7 +131,7 @@ def _data(settings: Settings, jobs: Sequence[Job]) -> str:
     )
 
 
-def _commands(folders: Folders, jobs: Sequence[Job], steps: Sequence[Step]) -> str:
+def _commands(folders: Folders, jobs: Sequence[Job], steps: Sequence[Step]) -> Markup:
     grid = folders.grid.read_text(encoding="utf-8").splitlines()
     lines = export_lines(folders.environment(jobs[0].grid))
     return report.section(
@@ -144,7 +144,7 @@ def _commands(folders: Folders, jobs: Sequence[Job], steps: Sequence[Step]) -> s
     )
 
 
-def _cost(steps: Sequence[Step], seconds: Mapping[str, float]) -> str:
+def _cost(steps: Sequence[Step], seconds: Mapping[str, float]) -> Markup:
     timing = [[step.name.replace("_", " "), f"{seconds[step.name]:.0f}"] for step in steps]
     return report.section(
         "Time and environment",

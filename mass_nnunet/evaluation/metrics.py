@@ -61,6 +61,7 @@ class Metric:
     Attributes:
         column: its name in scores.csv.
         name: its name in tables and figures, without the unit.
+        meaning: what it is, in a few words for the reader of a report.
         measure: its value for two masks that are not empty.
         missed: its value where the truth has the organ and the prediction has not. Means leave an infinite value out
             and count it; tests and rankings take it to be worse than any other.
@@ -71,6 +72,7 @@ class Metric:
 
     column: str
     name: str
+    meaning: str
     measure: Callable[[Masks], float]
     missed: float
     better: Literal["larger", "smaller"] | None
@@ -112,18 +114,37 @@ def volume_difference(prediction_ml: float, truth_ml: float) -> float:
 def surface_dice_at(tolerance: float) -> Metric:
     """The normalized surface Dice at a tolerance in mm."""
     name = f"{tolerance:g}mm"
-    return Metric(f"nsd_{name}", f"NSD {name}", lambda masks: masks.surface_dice[tolerance], 0.0, "larger")
+    meaning = f"normalized surface Dice, the share of both surfaces within {tolerance:g} mm of each other"
+    return Metric(f"nsd_{name}", f"NSD {name}", meaning, lambda masks: masks.surface_dice[tolerance], 0.0, "larger")
 
 
-DICE = Metric("dice", "Dice", lambda masks: dice(masks.prediction, masks.truth), 0.0, "larger")
-HD95 = Metric("hd95", "HD95", lambda masks: masks.distances.hd95, math.inf, "smaller", "mm", 1)
+def _distance(column: str, name: str, meaning: str, measure: Callable[[SurfaceDistances], float]) -> Metric:
+    return Metric(column, name, meaning, lambda masks: measure(masks.distances), math.inf, "smaller", "mm", 1)
+
+
+DICE = Metric(
+    "dice",
+    "Dice",
+    "overlap of prediction and truth",
+    lambda masks: dice(masks.prediction, masks.truth),
+    0.0,
+    "larger",
+)
+HD95 = _distance("hd95", "HD95", "larger of the two directed 95th percentiles of the distances", lambda d: d.hd95)
 _METRICS: tuple[Metric | Callable[[float], Metric], ...] = (
     DICE,
-    Metric("hd", "HD", lambda masks: masks.distances.hd, math.inf, "smaller", "mm", 1),
+    _distance("hd", "HD", "Hausdorff distance, the largest distance between the surfaces", lambda d: d.hd),
     HD95,
-    Metric("assd", "ASSD", lambda masks: masks.distances.assd, math.inf, "smaller", "mm", 1),
+    _distance("assd", "ASSD", "average symmetric distance between the surfaces", lambda d: d.assd),
     surface_dice_at,
-    Metric("volume_difference", "volume difference", lambda masks: volume_difference(*masks.volumes), -1.0, None),
+    Metric(
+        "volume_difference",
+        "volume difference",
+        "predicted less true volume, divided by the true volume",
+        lambda masks: volume_difference(*masks.volumes),
+        -1.0,
+        None,
+    ),
 )
 """All metrics in the order of their columns; a function is a family with one metric for each tolerance."""
 

@@ -14,7 +14,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.runtime.workers import map_cases
 
-from .metrics import TOLERANCES, Masks, list_metrics
+from .metrics import DICE, TOLERANCES, Masks, list_metrics
 
 
 def score_columns(tolerances: Sequence[float] = TOLERANCES) -> list[str]:
@@ -121,7 +121,7 @@ def summarize(scores: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:
     The distance of an organ that was not found is infinite. Mean and standard deviation are over the organs that were
     found, and ``missed`` counts the others. ``cases`` counts the cases where the truth has the organ.
     """
-    scores = scores.dropna(subset="dice")
+    scores = scores.dropna(subset=DICE.column)
     finite = scores[metric].where(np.isfinite(scores[metric]))
     groups = scores.assign(**{metric: finite}).groupby(by, sort=False)
     table = groups[metric].agg(mean="mean", sd="std", found="count", cases="size")

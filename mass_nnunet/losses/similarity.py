@@ -1,4 +1,4 @@
-"""How alike two images of a registered pair are, as pure functions: local correlation, differences, NMI and MIND.
+"""Similarity of the two images of a registered pair, as pure functions: local correlation, differences, NMI, MIND.
 
 Local correlation and squared differences compare images of one modality. Mutual information and self-similarity also
 compare images of different modalities. The losses are minimized, and return a scalar.
@@ -42,7 +42,9 @@ def _window_mean(size: int, window: int, device: torch.device) -> Tensor:
 def local_correlation(image: Tensor, reference: Tensor, window: int = 9) -> Tensor:
     """Squared normalized cross correlation in a cubic window around each voxel (Avants et al. 2008; VoxelMorph, eq. 6).
 
-    It does not change with the brightness or the contrast of either image.
+    It does not change with the brightness or the contrast of either image. MONAI's
+    LocalNormalizedCrossCorrelationLoss, which the tests compare with, convolves with a cube of ones: on a CPU it takes
+    about 9 times as long at 16 x 48 x 48 voxels and 18 times as long at 32 x 96 x 96 (experiments/lncc.py).
 
     Args:
         image: (B, 1, Z, Y, X).

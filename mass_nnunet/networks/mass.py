@@ -82,7 +82,7 @@ class MASSNet(GroupNet):
         self.correspondence_gradient = correspondence_gradient
         self.compares_features = compares_features
         self.atlases = atlases
-        self.inferences = INFERENCES_WITHOUT_ATLASES if self.correspondence is None else INFERENCES
+        self.inferences: tuple[str, ...] = INFERENCES_WITHOUT_ATLASES if self.correspondence is None else INFERENCES
         """The inferences that this network can predict by."""
         self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps

@@ -11,6 +11,7 @@ import pytest
 
 from fake_demo import PYTHON, calls
 from mass_nnunet.cli import main
+from mass_nnunet.demo import runner
 from mass_nnunet.demo.runner import Runner
 from mass_nnunet.demo.steps import Step
 from mass_nnunet.errors import UserError
@@ -103,6 +104,21 @@ def test_commands_that_are_elsewhere_are_found_on_the_path(fake, out, monkeypatc
     monkeypatch.setenv("PATH", str(fake / "elsewhere"))
     run(out, step("a"))
     assert calls(fake) == ["mass_nnunet nothing a"]
+
+
+def test_interrupted_step_is_ended_and_goes_on_later(fake, out, monkeypatch):
+    def interrupt(process, step, title):
+        wait_for(fake / "sleeping")
+        raise KeyboardInterrupt
+
+    (fake / "sleep").write_text("nothing a")
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(runner, "watch", interrupt)
+        run(out, step("a"), step("b"))
+    assert (fake / "interrupted").exists()
+    (fake / "sleep").unlink()
+    run(out, step("a"), step("b"))
+    assert calls(fake) == ["mass_nnunet nothing a"] * 2 + ["mass_nnunet nothing b"]
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])

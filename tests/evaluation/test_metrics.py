@@ -7,17 +7,22 @@ import pytest
 from monai.metrics import compute_dice
 
 from masks import SPACING, blob, box, one_hot
+from mass_nnunet.evaluation import metrics
+from mass_nnunet.evaluation.command import format_table
 from mass_nnunet.evaluation.metrics import (
     DICE,
     HD95,
     Masks,
+    Metric,
     dice,
     find_metric,
     list_metrics,
     metrics_among,
     volume_difference,
 )
+from mass_nnunet.evaluation.scores import evaluate_folder, score_columns
 from mass_nnunet.evaluation.surface import surface_dice, surface_distances
+from mass_nnunet.labels import LABELS
 
 ALL = list_metrics([0.5, 2])
 
@@ -85,3 +90,21 @@ def test_the_volume_difference_has_no_better_direction():
     with pytest.raises(ValueError, match="does not tell which"):
         find_metric("volume_difference").is_larger_better  # noqa: B018
     assert find_metric("nsd_2mm").is_larger_better and not find_metric("hd").is_larger_better
+
+
+def test_one_entry_adds_a_metric_everywhere(folders, monkeypatch):
+    sensitivity = Metric(
+        "sensitivity",
+        "sensitivity",
+        "share of the true voxels that are predicted",
+        lambda masks: np.count_nonzero(masks.prediction & masks.truth) / np.count_nonzero(masks.truth),
+        0.0,
+        "larger",
+        digits=2,
+    )
+    monkeypatch.setattr(metrics, "_METRICS", (*metrics._METRICS, sensitivity))
+    scores = evaluate_folder(*folders, LABELS)
+    assert scores.columns.tolist() == score_columns() and "sensitivity" in scores
+    assert scores.dropna()["sensitivity"].tolist() == [1, 1, 0]
+    assert "0.50 ± 0.71" in format_table(scores)
+    assert find_metric("sensitivity") is sensitivity

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from mass_nnunet.benchmark.run.cell import SCORED, SCORES
+from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
@@ -72,7 +73,7 @@ def write_templates(root: Path) -> None:
             _write_cell(job)
 
 
-def _write_cell(job) -> None:
+def _write_cell(job: Job) -> None:
     log = {key: [1.0, 0.5] for key in ("train_losses", "val_losses", "mean_fg_dice")}
     rows = []
     for tested in job.tested:

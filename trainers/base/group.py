@@ -84,8 +84,8 @@ class GroupTrainer(DatasetTrainer):
     # ---- network and optimizer
 
     @property
-    def module(self) -> nn.Module:
-        """The network without the wrappers of DDP and torch.compile."""
+    def module(self) -> Any:
+        """The network that :meth:`network_of` has built, without the wrappers of DDP and torch.compile."""
         network = getattr(self.network, "module", self.network)
         return getattr(network, "_orig_mod", network)
 

@@ -8,6 +8,8 @@ from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from torch import Tensor
 
 from mass_nnunet.batch import Scans
+from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.networks.pair import PairNet
 from mass_nnunet.reporting.best_atlas import register_best
 from mass_nnunet.reporting.figures import plot_registration
 from mass_nnunet.training.patch import organ_box
@@ -64,7 +66,7 @@ class RegisteringTrainer(GroupTrainer):
                 trainer.draw_registration(self.module)
             self.activate(everything)
 
-    def draw_registration(self, network: torch.nn.Module) -> None:
+    def draw_registration(self, network: MASSNet | PairNet) -> None:
         """Draw the atlas that matches the first validation case best, warped to it, into the results folder."""
         image, label = self.load_preprocessed(sorted(self.fold_cases().val)[0])
         scan = torch.from_numpy(image).to(self.device)

@@ -66,7 +66,7 @@ class ScheduledTrainer(nnUNetTrainer):
         self.num_epochs = schedule["epochs"]
         self.num_iterations_per_epoch = schedule["iterations"]
         self.num_val_iterations_per_epoch = schedule["validation_iterations"]
-        self.save_every = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
+        self.save_every: int = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
 
     @property
     def progress(self) -> float:

@@ -32,8 +32,9 @@ class TransformedContext(StepContext):
 class TCSMObjective(Objective):
     """nnU-Net's loss, and the squared difference between student and teacher on all scans."""
 
-    def compute(self, output: list[Tensor], labels: list[Tensor], context: TransformedContext) -> dict[str, Tensor]:
-        """The terms, of logits and labels from fine to coarse."""
+    def compute(self, output: list[Tensor], labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
+        """The terms, of logits and labels from fine to coarse; ``context`` is a :class:`TransformedContext`."""
+        assert isinstance(context, TransformedContext)
         transformed = transform(output[0].float().softmax(1), context.transformations)
         return {
             "supervised": self.on_labelled(output, labels, context.layout),

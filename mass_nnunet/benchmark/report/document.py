@@ -10,7 +10,7 @@ from mass_nnunet import trainers
 from mass_nnunet.benchmark.run.grid import Grid
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.errors import UserError
-from mass_nnunet.evaluation.metrics import DICE
+from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES
 from mass_nnunet.reporting import html as report
 
@@ -139,7 +139,6 @@ def _definitions(page: Page) -> Markup:
         "Ranking: by the mean over the patients that all methods scored. Its stability is measured by bootstrap of the "
         "patients; Kendall's tau is the mean agreement of a resample's ranking with that of all patients (Wiesenfarth "
         "et al. 2021).",
-        "NSD: normalized surface Dice, the share of both surfaces within the tolerance; HD, HD95, ASSD: distances of "
-        "the surfaces in mm; volume difference: predicted less true volume, divided by the true volume.",
+        "; ".join(f"{metric.title}: {metric.meaning}" for metric in metrics_among(page.results.measures)) + ".",
     ]
     return report.items(texts)

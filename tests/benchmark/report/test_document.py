@@ -13,6 +13,7 @@ from mass_nnunet.benchmark.report.results import ALL_ORGANS, load_results
 from mass_nnunet.benchmark.run.grid import save_grid
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
+from mass_nnunet.evaluation.metrics import list_metrics
 from scored_grid import draw_scores, write_cell, write_scored
 
 
@@ -101,6 +102,12 @@ def test_absent_organs_and_missed_ones(written):
     rows = [line for line in hd95.splitlines() if "1 missed" in line]
     assert rows and all(line.startswith("| C") and "**" not in line.split("|")[2] for line in rows)
     assert not re.search(r"\b(nan|inf)\b", re.sub(r"<[^>]+>", " ", html), re.IGNORECASE)
+
+
+def test_each_metric_of_the_scores_is_explained(written):
+    _, html = written
+    for metric in list_metrics():
+        assert f"{metric.title}: {metric.meaning}" in html
 
 
 def test_versions_and_why_there_are_no_pictures(written):
