@@ -8,7 +8,7 @@ import torch
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 
 from mass_nnunet.benchmark.run.job import Job
-from mass_nnunet.data.raw import TEST, RawDataset
+from mass_nnunet.data.raw import TEST, RawDataset, label_name
 from mass_nnunet.reporting.explain import explain, load_model
 from mass_nnunet.reporting.figures import Scan, plot_branches, plot_curves, plot_overlays, plot_registration
 
@@ -21,17 +21,17 @@ def draw_overlays(jobs: Sequence[Job], path: Path) -> None:
     """The first test scans of each modality, their truth, and what each method predicts."""
     scans = []
     for tested in jobs[0].tested:
-        ending = tested.dataset.content["file_ending"]
         for case in tested.dataset.cases(TEST)[:SHOWN]:
             predictions = {
-                job.cell.method: job.predictions(tested, job.inferences[-1]) / f"{case}{ending}" for job in jobs
+                job.cell.method: job.predictions(tested, job.inferences[-1]) / label_name(case, tested.dataset.ending)
+                for job in jobs
             }
             scans.append(
                 Scan(
                     title=f"{tested.modality} · {case}",
                     modality=tested.modality,
                     image=tested.dataset.images(TEST, case)[0],
-                    truth=tested.truth / f"{case}{ending}",
+                    truth=tested.dataset.label_path(TEST, case),
                     predictions=predictions,
                 )
             )
@@ -48,7 +48,7 @@ def draw_model(job: Job, branches: Path, registration: Path) -> None:
     tested = job.tested[0]
     case = tested.dataset.cases(TEST)[0]
     predictor = load_model(model_folder(job, tested.dataset), job.fold, _CHECKPOINT, torch.device(job.grid.device))
-    truth = tested.truth / f"{case}{tested.dataset.content['file_ending']}"
+    truth = tested.dataset.label_path(TEST, case)
     found = explain(predictor, tested.dataset.images(TEST, case), truth)
     plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)
     if found.registration is not None:

@@ -19,8 +19,6 @@ from . import html as report
 from .explain import Explained, explain, load_model
 from .figures import plot_branches, plot_registration
 
-_LABELS = {TRAINING: "labelsTr", TEST: "labelsTs"}
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet visualize``. Those that name the model are nnU-Net's."""
@@ -62,8 +60,7 @@ def _files(dataset: RawDataset, case: str) -> tuple[list[Path], Path | None]:
     """
     for part in (TEST, TRAINING, UNLABELLED):
         if case in dataset.cases(part):
-            label = dataset.folder / _LABELS.get(part, "") / f"{case}{dataset.content['file_ending']}"
-            return dataset.images(part, case), label if part in _LABELS and label.is_file() else None
+            return dataset.images(part, case), dataset.label(part, case)
     raise UserError(f"{dataset.folder} has no case {case}: name one of imagesTs, imagesTr or imagesUn")
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mass_nnunet.benchmark.run.grid import Cell
 from mass_nnunet.benchmark.run.job import Job
-from mass_nnunet.data.raw import TEST
+from mass_nnunet.data.raw import TEST, label_name
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.reporting.drawing import (
     figure_file,
@@ -104,13 +104,9 @@ def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
     tested = next((part for part in job.tested if part.dataset.name == row.dataset), None)
     if tested is None:
         return None
-    ending = tested.dataset.content["file_ending"]
-    prediction = job.predictions(tested, row.inference) / f"{row.case}{ending}"
-    files = (
-        tested.dataset.folder / TEST / f"{row.case}_0000{ending}",
-        tested.truth / f"{row.case}{ending}",
-        prediction,
-    )
+    dataset = tested.dataset
+    prediction = job.predictions(tested, row.inference) / label_name(row.case, dataset.ending)
+    files = (dataset.image_paths(TEST, row.case)[0], dataset.label_path(TEST, row.case), prediction)
     return files if all(file.is_file() for file in files) else None
 
 

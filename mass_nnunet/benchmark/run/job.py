@@ -21,7 +21,7 @@ class Tested:
 
     @property
     def truth(self) -> Path:
-        return self.dataset.folder / "labelsTs"
+        return self.dataset.label_folder(TEST)
 
 
 @dataclass(frozen=True)

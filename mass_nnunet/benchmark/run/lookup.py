@@ -80,9 +80,8 @@ def _check_test(dataset: RawDataset) -> None:
         raise UserError(f"{dataset.folder / TEST} holds no scan to test on: convert it again with --test-fraction")
     for case in cases:
         dataset.images(TEST, case)
-        label = dataset.folder / "labelsTs" / f"{case}{dataset.content['file_ending']}"
-        if not label.is_file():
-            raise UserError(f"{label} does not exist: a test scan needs its true labels")
+        if dataset.label(TEST, case) is None:
+            raise UserError(f"{dataset.label_path(TEST, case)} does not exist: a test scan needs its true labels")
     dataset.patients()
 
 

@@ -122,8 +122,7 @@ def predict(
     start = time.perf_counter()
     predictor.predict_from_files_sequential(str(raw.folder / TEST), predictions)
     seconds = time.perf_counter() - start
-    ending = raw.content["file_ending"]
-    table = evaluate_folder(Path(predictions), raw.folder / "labelsTs", raw.labels, ending=ending)
+    table = evaluate_folder(Path(predictions), raw.label_folder(TEST), raw.labels, ending=raw.ending)
     table.insert(1, "patient", table["case"].map(raw.patients()))
     with atomic_path(Path(scores)) as temporary:
         table.to_csv(temporary, index=False)
