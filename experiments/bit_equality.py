@@ -4,8 +4,11 @@
     python experiments/bit_equality.py work --record           # ... and record them instead
     python experiments/bit_equality.py work --models OTHER     # predict with models that another version has trained
 
-Every trainer runs two epochs on the tiny group of the tests (one thread, fixed seeds). The digests hold for one kind of
-processor: on another one record them anew, with the commit to compare with.
+Every trainer runs two epochs on the tiny group of the tests (one thread, fixed seeds). The digests are those of commit
+38603f3, before the modules moved into rooms. They hold for one kind of processor; on another one record them anew:
+
+    git worktree add before 38603f3 && cp experiments/bit_equality.* before/benchmarks/     # install it, then
+    python before/benchmarks/bit_equality.py work_before --record
 """
 
 import argparse
@@ -20,8 +23,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-HELPERS = Path(__file__).resolve().parents[1] / "tests" / "helpers"
-sys.path.insert(0, str(HELPERS))
+TESTS = Path(__file__).resolve().parents[1] / "tests"
+sys.path[:0] = [str(TESTS / "helpers"), str(TESTS)]  # the latter for commits in which the helpers lay there
 RECORD = Path(__file__).with_suffix(".json")
 FOLD = 0
 SCANS = {"801": ("Dataset801_CTS", "cttest"), "802": ("Dataset802_MRS", "mrtest")}

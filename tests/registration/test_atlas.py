@@ -32,7 +32,7 @@ def test_templates_come_after_the_outlined_ones():
     assert atlases.count.tolist() == [0, 1]
 
 
-@pytest.mark.parametrize(("count", "message"), [(0, "needs an outlined atlas"), (4, "do not fit")])
+@pytest.mark.parametrize(("count", "message"), [(0, "needs an annotated atlas"), (4, "do not fit")])
 def test_wrong_number_is_refused(count, message):
     with pytest.raises(ValueError, match=message):
         bank().put(0, [torch.zeros(1, *PATCH)] * count, [torch.zeros(PATCH)] * count)
