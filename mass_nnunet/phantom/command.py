@@ -12,7 +12,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
 from . import btcv_tree, chaos_tree
-from .folder import SETTINGS
+from .folder import SETTINGS, TREES
 from .patient import draw_patient
 
 UNFINISHED = ".unfinished"  # patients that are being written; those of a killed run are deleted
@@ -132,7 +132,7 @@ def _claim(out: Path, settings: dict) -> None:
         if read_json(path, "delete the folder and run this again") != settings:
             raise UserError(f"{path} is of a phantom with another --seed or --size: choose another folder")
     else:
-        if (out / "BTCV").exists() or (out / "CHAOS").exists():
+        if any((out / tree).exists() for tree in TREES):
             raise UserError(f"{out} holds data that this command did not write: choose another folder")
         write_json(path, settings)
     shutil.rmtree(out / UNFINISHED, ignore_errors=True)

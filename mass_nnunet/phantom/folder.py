@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+TREES = ("BTCV", "CHAOS")
+"""Names of the folders of scans."""
 SETTINGS = "phantom.json"
 """In the folder that holds ``BTCV`` and ``CHAOS``: the settings that its patients were made with."""
 LICENCE = "free to use: a synthetic phantom, no patient's scans"
@@ -9,6 +11,9 @@ REFERENCE = "synthetic phantom of `mass_nnunet phantom`"
 
 
 def is_phantom(path: Path) -> bool:
-    """Whether a folder, such as ``OUT`` or ``OUT/BTCV``, was made by ``mass_nnunet phantom OUT``."""
+    """Whether a folder, ``OUT`` or ``OUT/BTCV``, was made by ``mass_nnunet phantom OUT``, or is an archive of it.
+
+    Real scans may lie beside ``OUT/BTCV``: they are not a phantom.
+    """
     path = path.resolve()
-    return any((folder / SETTINGS).is_file() for folder in (path, path.parent))
+    return (path / SETTINGS).is_file() or (path.stem in TREES and (path.parent / SETTINGS).is_file())
