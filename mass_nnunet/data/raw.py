@@ -60,12 +60,18 @@ def label_name(case: str, ending: str) -> str:
 
 def licence_of(content: Mapping[str, Any]) -> str | None:
     """The licence that a ``dataset.json`` states; nnU-Net writes ``licence``, some datasets have ``license``."""
-    return content.get("licence") or content.get("license")
+    return _stated(content, "licence") or _stated(content, "license")
 
 
 def reference_of(content: Mapping[str, Any]) -> str | None:
     """What a ``dataset.json`` asks to cite."""
-    return content.get("reference")
+    return _stated(content, "reference")
+
+
+def _stated(content: Mapping[str, Any], key: str) -> str | None:
+    """An entry as text; some datasets have a list of texts. None where it is absent or empty."""
+    value = content.get(key)
+    return "; ".join(map(str, value)) or None if isinstance(value, list) else str(value) if value else None
 
 
 @dataclass(frozen=True)

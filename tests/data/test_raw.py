@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, Part, RawDataset
+from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, Part, RawDataset, licence_of, reference_of
 from mass_nnunet.errors import UserError
+from mass_nnunet.export.command import stated_licence
 from tiny_raw import write_raw_dataset
 
 
@@ -93,3 +94,10 @@ def test_incomplete_dataset_json(raw):
     (raw / "dataset.json").write_text('{"labels": {}, "file_ending": ".nii.gz"}')
     with pytest.raises(UserError, match="lacks channel_names, numTraining"):
         RawDataset.load(801)
+
+
+def test_origin_of_a_dataset_json_that_others_have_written():
+    content = {"license": ["CC-BY 4.0", "ODbL"], "reference": ["A 2001", "B 2002"]}
+    assert (licence_of(content), reference_of(content)) == ("CC-BY 4.0; ODbL", "A 2001; B 2002")
+    assert licence_of({"licence": "", "license": "MIT"}) == "MIT" and reference_of({"reference": []}) is None
+    assert stated_licence({"A": content, "B": content}) == "CC-BY 4.0; ODbL"
