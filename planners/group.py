@@ -62,7 +62,8 @@ def check_axes(group: Sequence[RawDataset], fingerprints: Sequence[dict]) -> Non
         UserError: the axes differ; the message names scans of each dataset.
     """
     axes = [[through_plane_axis(spacing) for spacing in fingerprint["spacings"]] for fingerprint in fingerprints]
-    usual = usual_axis(axis for of_dataset in axes for axis in of_dataset)
+    scans = [axis for of_dataset in axes for axis in of_dataset]
+    usual = usual_axis(scans)
     if usual is None:
         return
     found = []
@@ -76,8 +77,9 @@ def check_axes(group: Sequence[RawDataset], fingerprints: Sequence[dict]) -> Non
     if found:
         ids = " ".join(str(dataset.id) for dataset in group)
         raise UserError(
-            f"the slices of most scans are stacked along {AXES[usual]}, but {' and '.join(found)}: one grid would be "
-            f"coarse within slices; turn these scans or leave them out (`mass_nnunet check -d {ids}` lists them)"
+            f"slices are stacked along {AXES[usual]} in {scans.count(usual)} of the {len(scans)} scans of the group, "
+            f"but {' and '.join(found)}: one grid for both would be coarse within slices; turn these scans or leave "
+            f"them out (`mass_nnunet check -d {ids}` lists them)"
         )
 
 

@@ -196,7 +196,7 @@ def _other_axes(cases: Sequence[CheckedCase]) -> list[tuple[CheckedCase, Finding
             case,
             Finding(
                 Level.WARNING,
-                f"its slices are stacked along {AXES[axis]}, those of most scans along {AXES[usual]}: "
+                f"its slices are stacked along {AXES[axis]}, those of most other scans along {AXES[usual]}: "
                 "turn it or leave it out, since `mass_nnunet plan` refuses such a mixture",
             ),
         )

@@ -271,5 +271,8 @@ def test_slices_along_different_axes_are_refused(tmp_path, monkeypatch, capsys):
     write_raw_dataset(tmp_path / "raw", NAMES[1], "MRI", ["mr0"], shape=(24, 6, 24), spacing=(2.0, 7.0, 2.0))
     assert main(COMMAND) == 2
     error = capsys.readouterr().err
-    assert f"stacked along z, but along y in 1 of the 1 scans of {NAMES[1]} (mr0)" in error
+    assert (
+        f"stacked along z in 2 of the 3 scans of the group, but along y in 1 of the 1 scans of {NAMES[1]} (mr0)"
+        in error
+    )
     assert not list((tmp_path / "preprocessed").rglob("MASSPlans.json"))

@@ -112,11 +112,15 @@ def test_slices_along_another_axis_within_a_dataset(folders):
     with pytest.raises(UserError) as refused:
         check_axes(load_group([801, 802]), fingerprints([AXIAL, CORONAL], [AXIAL, CUBIC]))
     assert str(refused.value) == (
-        "the slices of most scans are stacked along z, but along y in 1 of the 2 scans of Dataset801_A (b): one grid "
-        "would be coarse within slices; turn these scans or leave them out (`mass_nnunet check -d 801 802` lists them)"
+        "slices are stacked along z in 2 of the 4 scans of the group, but along y in 1 of the 2 scans of Dataset801_A "
+        "(b): one grid for both would be coarse within slices; turn these scans or leave "
+        "them out (`mass_nnunet check -d 801 802` lists them)"
     )
 
 
 def test_slices_along_another_axis_in_another_dataset(folders):
-    with pytest.raises(UserError, match=r"along z, but along x in 2 of the 2 scans of Dataset802_B \(a, b\): "):
+    with pytest.raises(
+        UserError,
+        match=r"along z in 2 of the 4 scans of the group, but along x in 2 of the 2 scans of Dataset802_B \(a, b\): ",
+    ):
         check_axes(load_group([801, 802]), fingerprints([AXIAL, AXIAL], [AXIAL[::-1], AXIAL[::-1]]))

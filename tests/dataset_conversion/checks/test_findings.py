@@ -115,11 +115,13 @@ def test_slices_along_another_axis_than_in_most_scans():
     assert a.findings == c.findings == d.findings == ()
     (found,) = b.findings
     assert found.level is Level.WARNING
-    assert found.text.startswith("its slices are stacked along x, those of most scans along z: turn it or leave it out")
+    assert found.text.startswith(
+        "its slices are stacked along x, those of most other scans along z: turn it or leave it out"
+    )
     # Of all datasets that are checked together; a scan that is left out, or cannot be read, does not count.
     cases[3] = replace(cases[3], part=None)
     cases.append(sliced("e", sagittal, dataset="Dataset802_B"))
-    assert texts(list(across(cases)[0].findings))[0].startswith("its slices are stacked along z, those of most scans")
+    assert texts(list(across(cases)[0].findings))[0].startswith("its slices are stacked along z, those of most other")
     assert across([cases[0], replace(cases[1], part=None)])[0].findings == ()
     assert across([replace(cases[0], measures=None), cases[1]])[1].findings == ()
 
