@@ -39,8 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=["fit"],
         metavar="MM",
         help="edges of a voxel: fit (the typical scan of each dataset fits one patch, the default), native (along each "
-        "axis the smallest that stock nnU-Net would choose for one of the datasets: no dataset loses detail), or three "
-        "numbers Z Y X in mm",
+        "axis the smallest that stock nnU-Net would choose for one of the datasets: none is coarser than with it), or "
+        "three numbers Z Y X in mm",
     )
     parser.add_argument("--features", type=int, default=32, help="channels of the first stage (default 32)")
     parser.add_argument("--batch-size", type=int, default=2, help="labelled scans a step and modality (default 2)")
