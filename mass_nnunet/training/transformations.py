@@ -10,7 +10,7 @@ from mass_nnunet.registration.fields import voxel_grid, warp
 SCALES = (0.9, 1.1)
 
 
-def draw_transformations(count: int, shape: Sequence[int]) -> Tensor:
+def sample_transformations(count: int, shape: Sequence[int]) -> Tensor:
     """Random matrices (count, 3, 3) for :func:`transform`: turns that keep a patch (Z, Y, X) in shape, and a scaling.
 
     The turns are quarter turns about z (half turns where the patch is not square in its plane) and half turns about x,

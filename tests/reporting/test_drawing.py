@@ -5,7 +5,6 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from drawn_body import SHAPE, body, write_body
 from mass_nnunet.labels import LABELS, ORGANS
 from mass_nnunet.reporting.drawing import (
     COLOURS,
@@ -18,6 +17,7 @@ from mass_nnunet.reporting.drawing import (
     show,
     typical_slice,
 )
+from oriented_body import SHAPE, body, write_body
 
 
 @pytest.mark.parametrize("orientation", ["LPS", "RAS", "LAS", "PIR"])

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawn_body import SHAPE, body, write_body
 from mass_nnunet.reporting.drawing import COLOURS
 from mass_nnunet.reporting.figures import Scan, plot_curves, plot_overlays, plot_registration, plot_terms
+from oriented_body import SHAPE, body, write_body
 
 
 def share_of(picture, colour):
