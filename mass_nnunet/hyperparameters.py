@@ -69,7 +69,7 @@ class Hyperparameters:
     """
 
     learning_rate: float = 2.5e-3
-    """AdamW's learning rate, for a network whose first stage has 32 channels (see :func:`learning_rate`). With
+    """AdamW's learning rate, for a network whose first stage has 32 channels (see :func:`scaled_learning_rate`). With
     nnU-Net's SGD and its momentum of 0.99 the displacement fields oscillate: in the first hundred steps the similarity
     falls below that of the identity."""
 
@@ -158,7 +158,7 @@ FIELDS = {entry.metadata.get("key", entry.name): entry.name for entry in fields(
 """Names of the fields by their keys in the plans."""
 
 
-def learning_rate(features: int) -> float:
+def scaled_learning_rate(features: int) -> float:
     """AdamW's rate for a network whose first stage has so many channels; narrow ones need a higher one.
 
     Adam moves every weight by about the rate, so that an output moves by the rate times the number of its inputs. With

@@ -13,7 +13,7 @@ from mass_nnunet.errors import UserError
 from .files import read_json
 from .raw import TEST, TRAINING, UNLABELLED, RawDataset
 
-FILE_NAME = "splits_final.json"
+SPLITS_JSON = "splits_final.json"
 """Name that nnU-Net looks for in the dataset's folder in nnUNet_preprocessed."""
 _REMEDY = "make it with `mass_nnunet split`, for all datasets of the group together"
 
@@ -143,7 +143,7 @@ def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
 
 
 def _read_entries(dataset_folder: Path) -> tuple[Path, list[dict[str, Any]]]:
-    path = Path(dataset_folder) / FILE_NAME
+    path = Path(dataset_folder) / SPLITS_JSON
     return path, read_json(path, _REMEDY)
 
 

@@ -12,7 +12,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
 from . import btcv_tree, chaos_tree
-from .folder import SETTINGS
+from .folder import SETTINGS_JSON
 from .patient import make_patient
 
 UNFINISHED = ".unfinished"  # patients that are being written; those of a killed run are deleted
@@ -127,7 +127,7 @@ def _claim(out: Path, settings: dict) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):
         raise PermissionError(13, "permission denied")
-    path = out / SETTINGS
+    path = out / SETTINGS_JSON
     if path.exists():
         if read_json(path, "delete the folder and run this again") != settings:
             raise UserError(f"{path} is of a phantom with another --seed or --size: choose another folder")

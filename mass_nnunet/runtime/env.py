@@ -22,7 +22,7 @@ def export_lines(values: Mapping[str, str]) -> list[str]:
 
 
 @contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
+def temporary_environment(values: Mapping[str, str]) -> Iterator[None]:
     """Give environment variables these values inside the block, and what they had before after it."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)

@@ -231,9 +231,7 @@ def test_command_btcv(tmp_path, monkeypatch, ct):
     """One dataset of all 48 axis codes."""
     originals = {}
     for number, (codes, label_codes) in enumerate(zip(AXIS_CODES, reversed(AXIS_CODES), strict=True), start=1):
-        original = originals[f"btcv_{number:04d}"] = replace(
-            ct, image=ct.image + number
-        )  # equal ones are refused
+        original = originals[f"btcv_{number:04d}"] = replace(ct, image=ct.image + number)  # equal ones are refused
         image, label = sitk.DICOMOrient(original.image, codes), sitk.DICOMOrient(original.btcv, label_codes)
         write_btcv_case(tmp_path, number, image, label)
     assert read_back(command(monkeypatch, tmp_path, "btcv", tmp_path, "-d", 801), originals) == 48
