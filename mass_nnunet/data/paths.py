@@ -39,5 +39,9 @@ def dataset_name(dataset_id: int) -> str:
 
 
 def dataset_folder(kind: str, dataset_id: int) -> Path:
-    """The folder of a dataset in ``raw``, ``preprocessed`` or ``results``; it may not exist yet."""
+    """The folder of a dataset in ``raw``, ``preprocessed`` or ``results``; it may not exist yet.
+
+    Raises:
+        UserError: the environment variable is not set, or there is no single dataset with this id.
+    """
     return base_folder(kind) / dataset_name(dataset_id)

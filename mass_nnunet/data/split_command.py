@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the splits of all datasets, or of none, and print which fold is which."""
+    """Write the splits of all datasets, or of none if one of them is invalid, and print a table of the folds."""
     datasets = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(args.d)]
     for dataset in datasets:
         if (dataset.folder / SPLITS_JSON).exists():
