@@ -9,7 +9,7 @@ from mass_nnunet.batch import StepContext, Targets
 from mass_nnunet.objectives.base import Objective
 from mass_nnunet.trainers.base.single import SingleTrainer
 from mass_nnunet.training.teacher import Teacher
-from mass_nnunet.training.transformations import draw_transformations, transform
+from mass_nnunet.training.transformations import sample_transformations, transform
 
 MOMENTUM = 0.999
 """Momentum of the teacher's running average."""
@@ -51,7 +51,7 @@ class TCSMTrainer(SingleTrainer):
     into it. It is needed in training only: the model that is saved is the student f, stock nnU-Net's U-Net.
 
     What the paper leaves open, or is different here: pi is sampled anew for each scan and step, by
-    :func:`transformations.draw_transformations`; the teacher's running average begins as the plain mean, momentum
+    :func:`transformations.sample_transformations`; the teacher's running average begins as the plain mean, momentum
     min(0.999, 1 - 1 / (step + 1)); lambda rises to 1 as exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the
     training, as in MASSTrainer. The noise that student and teacher see besides is nnU-Net's augmentation, the same for
     both. A training that is resumed makes its teacher anew from the student, as one that begins.
@@ -68,7 +68,7 @@ class TCSMTrainer(SingleTrainer):
         """As in :class:`SingleTrainer`; besides, the teacher segments the transformed scans."""
         prepared = super().prepare(batch)
         scans, context = prepared["data"].to(self.device, non_blocking=True), prepared["target"].context
-        transformations = draw_transformations(len(scans), scans.shape[2:])
+        transformations = sample_transformations(len(scans), scans.shape[2:])
         expected = self.teacher(transform(scans, transformations))
         context = TransformedContext(
             context.layout, context.progress, transformations=transformations, expected=expected

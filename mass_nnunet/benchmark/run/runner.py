@@ -62,7 +62,7 @@ def _attempt(job: Job, lock: Lock, do: Work, title: str) -> None:
         "start": time.time(),
         "host": identify(os.getpid())["host"],
         "pid": os.getpid(),
-        "versions": dict(report.environment()),
+        "versions": dict(report.versions()),
     }
     write_record(job.folder, record)
     print(f"{title}: {'goes on' if before else 'starts'}", flush=True)
