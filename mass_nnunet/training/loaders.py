@@ -102,7 +102,12 @@ class GroupLoader:
         }
 
     def set_thread_id(self, thread_id: int) -> None:
-        """Called by batchgenerators in each worker; each begins at another place of the cycle that ``every`` makes."""
+        """Called by batchgenerators in each worker, of which NumPy's random state is its own by then.
+
+        Each worker begins at another place of the cycle that ``every`` makes. torch's random state is set from NumPy's:
+        it is a copy of the main process's, and not all versions of batchgenerators set it.
+        """
+        torch.manual_seed(np.random.randint(2**31))  # noqa: NPY002, workers seed it
         self.batches = thread_id
         for loader in self.loaders:
             loader.set_thread_id(thread_id)
