@@ -1,15 +1,12 @@
 """Trainers whose networks register: what their networks are given, and their atlases."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
 
 from mass_nnunet.batch import Scans, Targets
 from mass_nnunet.trainers.base.group import GroupTrainer
-from tiny_group import CT, MRI, entry, trainer
+from tiny_group import CT, entry, trainer, with_batch
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -70,12 +67,3 @@ def test_it_is_not_where_it_has_company_or_nothing_is_registered(root, monkeypat
     one.initialize()
     training, _ = one.get_dataloaders()
     assert len(next(training)["keys"]) >= 2 * batch
-
-
-def with_batch(root: Path, size: int) -> None:
-    """Change the batch in the plans of both datasets."""
-    for name in (CT, MRI):
-        file = root / "preprocessed" / name / "MASSPlans.json"
-        plans = json.loads(file.read_text())
-        plans["configurations"]["3d_fullres"]["batch_size"] = size
-        file.write_text(json.dumps(plans))
