@@ -5,11 +5,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from mass_nnunet.errors import UserError, exit_on_user_error
-from mass_nnunet.runtime.lock import STALE, Lock
+from mass_nnunet.runtime.lock import Lock
 
-PATIENCE = STALE / 2
-"""Seconds after which a training that was killed on another machine is presumed dead. A benchmark gives the cell of a
-dead worker to another one after ``STALE``; the lock of that cell's training must not be in its way."""
+BEAT = 10.0
+STALE = 120.0
+"""Seconds. A training that was killed on another machine is presumed dead so soon, since a cluster may start it again
+on a third one, and a benchmark gives the cell of a dead worker to another one after ``lock.STALE``, five times that.
+"""
 
 
 @contextmanager
@@ -25,11 +27,11 @@ def only_training_of(folders: Sequence[Path]) -> Iterator[None]:
     with ExitStack() as locks:
         with exit_on_user_error():
             for folder in folders:
-                lock = Lock.take(folder, stale=PATIENCE, tidy=True)
+                lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
                 if lock is None:
                     raise UserError(
                         f"{folder} belongs to another training, of this or another dataset of the group: start again "
-                        f"when that has ended, or, if it was killed on another machine, in {PATIENCE / 60:.0f} minutes"
+                        f"when that has ended, or, if it was killed on another machine, in {STALE / 60:.0f} minutes"
                     )
                 locks.enter_context(lock)
         yield

@@ -116,11 +116,11 @@ def test_a_killed_training_is_in_nobodys_way_and_its_lock_goes_with_the_next(tmp
 def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_benchmark(tmp_path):
     other = '{"host": "elsewhere", "view": "", "pid": 1, "born": "1"}'
     (tmp_path / "lock-0001").write_text(other)
-    for age, free in ((200, False), (400, True)):
+    for age, free in ((100, False), (140, True)):
         os.utime(tmp_path / "lock-0001", (time.time() - age,) * 2)
         if free:
             with only_training_of([tmp_path]):
                 assert is_held(tmp_path)
         else:
-            with pytest.raises(SystemExit, match="in 5 minutes"), only_training_of([tmp_path]):
+            with pytest.raises(SystemExit, match="in 2 minutes"), only_training_of([tmp_path]):
                 pass
