@@ -7,7 +7,7 @@ from nnunetv2.configuration import default_num_processes
 
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import INFERENCES, complete, learning_rate
+from mass_nnunet.hyperparameters import INFERENCES, complete, scaled_learning_rate
 
 from .fingerprint import BodyFingerprintExtractor
 from .group import check_axes, load_group, modality_names
@@ -98,5 +98,5 @@ def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str
         "iterations": args.iterations,
         "validation_iterations": max(1, args.iterations // VALIDATION_SHARE),
         "inference": args.inference,
-        "hyperparameters": complete({"learning_rate": learning_rate(args.features)}).as_plans(),
+        "hyperparameters": complete({"learning_rate": scaled_learning_rate(args.features)}).as_plans(),
     }

@@ -78,7 +78,7 @@ _EDGE_MM = (0.2, 15)
 _EXTENT_MM = (60, 1500)
 
 
-def wrong(measures: Measures) -> list[Finding]:
+def position_errors(measures: Measures) -> list[Finding]:
     """Errors: organs on the wrong side, upside down or back to front."""
     organs = measures.organs or {}
     texts = misplaced({name: organ.centre_mm for name, organ in organs.items()})
@@ -89,7 +89,7 @@ def wrong(measures: Measures) -> list[Finding]:
     ]
 
 
-def unusual(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
+def unusual_findings(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
     """Warnings: unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly."""
     texts = [*_grid(measures), *_intensities(measures, channel)]
     if (organs := measures.organs) is not None:
@@ -147,7 +147,7 @@ def _hounsfield(organs: Mapping[str, Organ]) -> list[str]:
     return texts
 
 
-def across(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
+def compare_cases(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
     """Compare cases: the same image twice, a patient both to train and to test on, or other axes are findings.
 
     The cases may be of several datasets. Between datasets, equal names of patients are a warning only: they may be

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-SETTINGS = "phantom.json"
+SETTINGS_JSON = "phantom.json"
 """In the folder that holds ``BTCV`` and ``CHAOS``: the settings that its patients were made with."""
 LICENCE = "free to use: a synthetic phantom, no patient's scans"
 REFERENCE = "synthetic phantom of `mass_nnunet phantom`"
@@ -11,4 +11,4 @@ REFERENCE = "synthetic phantom of `mass_nnunet phantom`"
 def is_phantom(path: Path) -> bool:
     """Whether a folder, such as ``OUT`` or ``OUT/BTCV``, was made by ``mass_nnunet phantom OUT``."""
     path = path.resolve()
-    return any((folder / SETTINGS).is_file() for folder in (path, path.parent))
+    return any((folder / SETTINGS_JSON).is_file() for folder in (path, path.parent))

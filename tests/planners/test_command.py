@@ -17,7 +17,7 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.cli import main
-from mass_nnunet.hyperparameters import complete, learning_rate
+from mass_nnunet.hyperparameters import complete, scaled_learning_rate
 from mass_nnunet.planners.fingerprint import SOFT_TISSUE_HU
 from nnunet_threads import use_threads
 from tiny_raw import write_raw_dataset
@@ -75,7 +75,7 @@ def test_mass_in_the_plans(root):
         "iterations": 250,
         "validation_iterations": 50,
         "inference": "fused",
-        "hyperparameters": complete({"learning_rate": learning_rate(4)}).as_plans(),
+        "hyperparameters": complete({"learning_rate": scaled_learning_rate(4)}).as_plans(),
     }
 
 
