@@ -120,7 +120,7 @@ def sliced(name: str, spacing: tuple[float, float, float], **changes: object):
 def test_slices_along_another_axis_than_in_most_scans():
     axial, sagittal, cubic = (5.0, 1.5, 1.5), (1.75, 1.75, 8.0), (1.2, 1.0, 1.1)
     cases = [sliced("a", axial), sliced("b", sagittal), sliced("c", cubic), sliced("d", axial)]
-    a, b, c, d = across(cases)
+    a, b, c, d = compare_cases(cases)
     assert a.findings == c.findings == d.findings == ()
     (found,) = b.findings
     assert found.level is Level.WARNING
@@ -130,10 +130,15 @@ def test_slices_along_another_axis_than_in_most_scans():
     # Of all datasets that are checked together; a scan that is left out, or cannot be read, does not count.
     cases[3] = replace(cases[3], part=None)
     cases.append(sliced("e", sagittal, dataset="Dataset802_B"))
-    assert texts(list(across(cases)[0].findings))[0].startswith("its slices are stacked along z, those of most other")
-    assert across([cases[0], replace(cases[1], part=None)])[0].findings == ()
-    assert across([replace(cases[0], measures=None), cases[1]])[1].findings == ()
+    assert texts(list(compare_cases(cases)[0].findings))[0].startswith(
+        "its slices are stacked along z, those of most other"
+    )
+    assert compare_cases([cases[0], replace(cases[1], part=None)])[0].findings == ()
+    assert compare_cases([replace(cases[0], measures=None), cases[1]])[1].findings == ()
 
 
 def test_nearly_isotropic_scans_say_nothing_about_the_axis():
-    assert [case.findings for case in across([sliced("a", (1.0, 1.0, 1.4)), sliced("b", (1.4, 1.0, 1.0))])] == [(), ()]
+    assert [case.findings for case in compare_cases([sliced("a", (1.0, 1.0, 1.4)), sliced("b", (1.4, 1.0, 1.0))])] == [
+        (),
+        (),
+    ]
