@@ -11,7 +11,7 @@ from .archive import opened
 from .converter import Converter
 from .datasets import amos, btcv, chaos, mmwhs, nifti
 from .joining import join_dataset, joins
-from .raw_dataset import Options, write_dataset
+from .raw_dataset import ConversionOptions, write_dataset
 from .source import Target
 
 CONVERTERS: tuple[Converter, ...] = (btcv, chaos, amos, mmwhs, nifti)
@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"--test-fraction {args.test_fraction} is not at least 0 and below 1")
     if args.processes < 1:
         raise UserError(f"-np {args.processes} is not at least 1")
-    options = Options(
+    options = ConversionOptions(
         test_fraction=args.test_fraction,
         seed=args.seed,
         keep_partial=args.keep_partial,

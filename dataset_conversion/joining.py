@@ -11,9 +11,9 @@ from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, UNLABELLED, Part, 
 from mass_nnunet.errors import UserError
 
 from .checks.command import check_datasets
-from .checks.findings import across
+from .checks.findings import compare_cases
 from .checks.report import refuse_errors
-from .raw_dataset import READER, Options, checked_case, convert_cases
+from .raw_dataset import READER, ConversionOptions, checked_case, convert_cases
 from .source import Target
 from .staging import FILE_ENDING, Stage
 
@@ -27,7 +27,7 @@ def joins(target: Target) -> bool:
     return any(name != own and (base_folder("raw") / name).is_dir() for name in names)
 
 
-def join_dataset(target: Target, options: Options) -> str:
+def join_dataset(target: Target, options: ConversionOptions) -> str:
     """Put all scans of ``target`` into ``imagesUn`` of the dataset with its id, and check the whole dataset.
 
     Called again after an interruption, it continues. The dataset then states the licences and references of both.
@@ -52,7 +52,7 @@ def join_dataset(target: Target, options: Options) -> str:
     stage = Stage(staging / "cases", target.labels, target.channel)
     staged = convert_cases(stage, new, options.processes)
     parts = {case.name: Part.UNLABELLED for case in new}
-    refuse_errors(across([checked_case(dataset.name, target, case, staged, parts, {}) for case in new]))
+    refuse_errors(compare_cases([checked_case(dataset.name, target, case, staged, parts, {}) for case in new]))
     # The patients come first: a scan without a patient would stop every other command.
     write_json(dataset.folder / PATIENTS_JSON, dataset.patients() | {case.name: case.patient for case in new})
     write_json(dataset.folder / DATASET_JSON, _with_origin(dataset, target))

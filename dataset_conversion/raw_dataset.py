@@ -19,7 +19,7 @@ from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, Part, RawDataset, 
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
-from .checks.findings import CheckedCase, Finding, Level, across, unusual, wrong
+from .checks.findings import CheckedCase, Finding, Level, compare_cases, position_errors, unusual_findings
 from .checks.report import refuse_errors, write_check
 from .parts import assign_parts, usable_labels
 from .source import Case, Target
@@ -33,7 +33,7 @@ READER = "NibabelIOWithReorient"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
+class ConversionOptions:
     """How cases become a dataset.
 
     Attributes:
@@ -63,7 +63,7 @@ def dataset_path(dataset_id: int, name: str) -> Path:
     return folder
 
 
-def write_dataset(target: Target, options: Options) -> str:
+def write_dataset(target: Target, options: ConversionOptions) -> str:
     """Convert all cases of a dataset; called again after an interruption, it goes on where it was.
 
     Returns:
@@ -89,7 +89,7 @@ def write_dataset(target: Target, options: Options) -> str:
             "add labels, or use these with --keep-partial"
         )
     parts = assign_parts(cases, labelled, options.test_fraction, options.seed)
-    checked = across([checked_case(folder.name, target, case, staged, parts, lacking) for case in cases])
+    checked = compare_cases([checked_case(folder.name, target, case, staged, parts, lacking) for case in cases])
     refuse_errors(checked)
 
     content = _dataset_json(target, training=Counter(parts.values())[Part.TRAINING])
@@ -164,8 +164,8 @@ def checked_case(
         measures=done.measures,
         findings=(
             *(Finding(Level.NOTE, note) for note in notes),
-            *wrong(done.measures),
-            *unusual(done.measures, target.labels, target.channel),
+            *position_errors(done.measures),
+            *unusual_findings(done.measures, target.labels, target.channel),
         ),
     )
 
@@ -182,13 +182,13 @@ def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
     } | {key: text for key, text in stated.items() if text}
 
 
-def _record(signatures: Mapping[str, str], options: Options) -> dict[str, Any]:
+def _record(signatures: Mapping[str, str], options: ConversionOptions) -> dict[str, Any]:
     """What a dataset depends on."""
     chosen = {"test_fraction": options.test_fraction, "seed": options.seed, "keep_partial": options.keep_partial}
     return {"version": _RECORD_VERSION, "options": chosen, "cases": dict(signatures)}
 
 
-def _check_same(folder: Path, stage: Stage, target: Target, options: Options) -> None:
+def _check_same(folder: Path, stage: Stage, target: Target, options: ConversionOptions) -> None:
     """Make sure that a dataset is what would be written now.
 
     Raises:

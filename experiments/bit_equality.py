@@ -55,7 +55,7 @@ def train(name: str) -> dict[str, str]:
 
     def loaders() -> tuple:
         result = build()
-        seed()  # how many patches are drawn to build the loaders is no result
+        seed()  # the number of patches sampled to build the loaders is no result
         return result
 
     training.get_dataloaders = loaders

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 
 from mass_nnunet.dataset_conversion.datasets import chaos
-from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
+from mass_nnunet.dataset_conversion.raw_dataset import ConversionOptions, write_dataset
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.dataset_conversion.source import Target
 from mass_nnunet.labels import BACKGROUND, LABELS
@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="of the choice of the test patients")
     args = parser.parse_args()
     target = Target(args.d, "CHAOS", "MRI", LABELS, find_cases(args.source), chaos.LICENCE, chaos.REFERENCE)
-    print(write_dataset(target, Options(test_fraction=0.25, seed=args.seed)))
+    print(write_dataset(target, ConversionOptions(test_fraction=0.25, seed=args.seed)))
 
 
 if __name__ == "__main__":

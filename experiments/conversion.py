@@ -23,7 +23,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.phantom import chaos_tree
-from mass_nnunet.phantom.patient import draw_patient
+from mass_nnunet.phantom.patient import make_patient
 
 ENDINGS = (".nii", ".nii.gz", ".dcm", ".png")
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "ITK_GLOBAL_DEFAULT_NUMBER_OF_THREADS": "1"}
@@ -42,7 +42,7 @@ HEART = np.array([0, 500, 600, 420, 0, 0, 550, 205, 820, 850, 0, 0, 0, 0], np.in
 
 def magnified(patient: int, slices: int) -> tuple[sitk.Image, sitk.Image]:
     """A synthetic CT of full size and its labels, with noise, so that its file is not smaller than a real one."""
-    scan = draw_patient(0, patient, "CT", SYNTHETIC).scans["CT"]
+    scan = make_patient(0, patient, "CT", SYNTHETIC).scans["CT"]
     size = [512, 512, slices]
     pair = []
     arrays = {sitk.sitkLinear: scan.image.astype(np.float32), sitk.sitkNearestNeighbor: scan.btcv}
@@ -84,7 +84,7 @@ def make_trees(root: Path) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             sitk.WriteImage(volume, str(file), True)
     for number in (1, 2, 3, 5):
-        patient = draw_patient(0, number, "MRI", (36, 256, 256))
+        patient = make_patient(0, number, "MRI", (36, 256, 256))
         chaos_tree.write_patient(root / f"chaos/Train_Sets/MR/{number}", patient, labelled=True)
 
 

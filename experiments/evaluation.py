@@ -28,7 +28,7 @@ from nnunetv2.imageio.nibabel_reader_writer import NibabelIOWithReorient
 
 from mass_nnunet.evaluation.scores import evaluate_case
 from mass_nnunet.labels import LABELS
-from mass_nnunet.phantom.patient import draw_patient
+from mass_nnunet.phantom.patient import make_patient
 
 if TYPE_CHECKING:
     import resource  # Windows has none
@@ -41,12 +41,12 @@ OURS = [sys.executable, "-m", "mass_nnunet.cli", "evaluate"]
 STOCK = "from nnunetv2.evaluation.evaluate_predictions import evaluate_simple_entry_point as run; run()"
 
 
-def draw(folder: Path, modality: str, cases: int) -> None:
-    """``truth`` and ``predictions`` in ``folder``."""
+def make_label_maps(folder: Path, modality: str, cases: int) -> None:
+    """Write the folders ``truth`` and ``predictions`` into ``folder``."""
     for part in ("truth", "predictions"):
         (folder / part).mkdir(parents=True)
     for case in range(cases):
-        scan = next(iter(draw_patient(0, case, modality, SYNTHETIC[modality]).scans.values()))
+        scan = next(iter(make_patient(0, case, modality, SYNTHETIC[modality]).scans.values()))
         label = sitk.GetImageFromArray(scan.organs)
         label.SetSpacing(scan.spacing)
         bend = sitk.BSplineTransformInitializer(label, [6, 6, 6])
@@ -127,7 +127,7 @@ def main() -> None:
             folder = Path(root) / modality
             # In a process of its own: those started later inherit the peak of memory of this one.
             with ProcessPoolExecutor(1) as executor:
-                executor.submit(draw, folder, modality, args.cases).result()
+                executor.submit(make_label_maps, folder, modality, args.cases).result()
             print(f"{modality}, {' x '.join(map(str, size))} voxels", flush=True)
             compare_commands(folder, args.repeats, args.np)
             compare_case(folder, args.repeats)

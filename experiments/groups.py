@@ -12,7 +12,7 @@ from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.datasets import chaos
-from mass_nnunet.dataset_conversion.raw_dataset import Options, write_dataset
+from mass_nnunet.dataset_conversion.raw_dataset import ConversionOptions, write_dataset
 from mass_nnunet.dataset_conversion.source import Target
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
@@ -82,7 +82,7 @@ def _write_real(source: Path, fold: int) -> None:
         replace(case, part=Part.TEST if number % REAL_FOLDS == fold else Part.TRAINING)
         for number, case in enumerate(find_cases(source))
     ]
-    write_dataset(Target(802, "CHAOS", "MRI", LABELS, cases, chaos.LICENCE, chaos.REFERENCE), Options())
+    write_dataset(Target(802, "CHAOS", "MRI", LABELS, cases, chaos.LICENCE, chaos.REFERENCE), ConversionOptions())
 
 
 def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:

@@ -3,7 +3,7 @@
     python experiments/tune.py work/phantom --fold 0 --epochs 16 --set learning_rate=0.01 --weight unfolding=5
 
 The test scans are scored at the plans' spacing, without export and without a validation; a line a run goes to
-tune.jsonl. Choose on other scans than those that the result is reported on: draw a phantom with a seed of its own.
+tune.jsonl. Choose on other scans than those that the result is reported on: make a phantom with a seed of its own.
 """
 
 import argparse

@@ -60,10 +60,11 @@ class Layout:
 class LayoutSequence:
     """The layouts of consecutive batches, of which not all have unlabelled scans.
 
-    From one batch to the next of its kind another modality lends the atlas, so that with N > 2 all pairs are met.
+    The modality that lends the other-modality atlas changes from one batch to the next with the same U. With N > 2 all
+    pairs of modalities occur.
 
     Args:
-        whole: layout of a batch that has all of its scans.
+        whole: layout of a batch with all of its scans, unlabelled ones included.
     """
 
     def __init__(self, whole: Layout) -> None:
@@ -74,8 +75,8 @@ class LayoutSequence:
         """Layout of the next batch.
 
         Args:
-            scans: S; the loaders decide which batches have unlabelled scans, and several workers load.
-            sparing: whether a batch without unlabelled scans, where others have some, is left unregistered.
+            scans: S, from which U follows. The loaders decide which batches have unlabelled scans.
+            sparing: whether to leave a batch without unlabelled scans unregistered, where other batches have some.
         """
         n, labelled = self.whole.modalities, self.whole.labelled
         unlabelled = scans // n - labelled
@@ -86,13 +87,13 @@ class LayoutSequence:
 
 @dataclass(frozen=True)
 class StepContext:
-    """What the objective of one training step is told besides the network's output and the labels.
+    """Input of the objective in one training step, besides the network's output and the labels.
 
     Attributes:
-        layout: of the batch.
+        layout: layout of the batch.
         progress: t/T, the share of the training that is done, from 0 to 1.
-        pseudo_labels: probabilities (N U, K, Z, Y, X) of the unlabelled scans, without gradient; None where they teach
-            nothing.
+        pseudo_labels: class probabilities (N U, K, Z, Y, X) of the unlabelled scans, without gradient; None if they
+            are not taught.
     """
 
     layout: Layout
@@ -105,7 +106,7 @@ class Scans(NamedTuple):
 
     Attributes:
         images: (S, C, Z, Y, X).
-        layout: of the batch.
+        layout: layout of the batch.
     """
 
     images: Tensor
@@ -117,12 +118,14 @@ class Scans(NamedTuple):
 
 
 class Targets(NamedTuple):
-    """What an objective compares the output of a training step with. A validation step has plain labels instead.
+    """Labels and context of a training step, for the objective. A validation step has plain labels instead.
+
+    In nnU-Net's terms this is the step's ``target``; it is not a target of a registration (see :class:`Layout`).
 
     Attributes:
-        labels: from fine to coarse, each (S, 1, Z_s, Y_s, X_s), and whatever a method's loader adds to them. Those of
-            unlabelled scans are labels that atlases propagated, or unknown.
-        context: of the step.
+        labels: labels from fine to coarse, each (S, 1, Z_s, Y_s, X_s), and what a method's loader appends. The labels
+            of unlabelled scans are those that atlases propagated, or unknown.
+        context: context of the step.
     """
 
     labels: list[Tensor]

@@ -1,4 +1,4 @@
-"""The one exception that a user is meant to read."""
+"""The one exception whose message is written for the user."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 class UserError(Exception):
     """Bad input: the message is one line that names the file (or folder, case, option) and the remedy.
 
-    Where several cases are bad, it is one such line each.
+    If several cases are bad, the message has one such line for each.
 
     The command line prints it without a traceback and exits with status 2.
     """
@@ -15,7 +15,7 @@ class UserError(Exception):
 
 @contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """Inside nnU-Net's own commands, which would print a traceback: end with the one line and a non-zero status."""
+    """End nnU-Net's own commands, which would print a traceback, with the message and a non-zero exit status."""
     try:
         yield
     except UserError as error:

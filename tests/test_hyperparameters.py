@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError, fields
 import pytest
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import CHOICES, Hyperparameters, Weights, complete, learning_rate
+from mass_nnunet.hyperparameters import CHOICES, Hyperparameters, Weights, complete, scaled_learning_rate
 
 
 def test_gaps_are_filled_and_the_defaults_stay():
@@ -22,7 +22,7 @@ def test_a_typing_error_is_named(given):
 
 @pytest.mark.parametrize(("features", "rate"), [(32, 2.5e-3), (16, 5e-3), (8, 1e-2), (4, 1e-2), (64, 1.25e-3)])
 def test_narrow_networks_learn_at_a_higher_rate_up_to_a_limit(features, rate):
-    assert learning_rate(features) == pytest.approx(rate)
+    assert scaled_learning_rate(features) == pytest.approx(rate)
 
 
 @pytest.mark.parametrize("given", [{"similarity": "ncc"}, {"inter_modal_similarity": "none"}, {"anatomical": "l1"}])

@@ -17,7 +17,7 @@ from mass_nnunet.dataset_conversion.source import map_labels
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
-from .findings import CheckedCase, Finding, Level, across, unusual, wrong
+from .findings import CheckedCase, Finding, Level, compare_cases, position_errors, unusual_findings
 from .inspection import Preview, measure
 from .report import refuse_errors, write_check
 
@@ -69,7 +69,7 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
         )
         checked += [case for case, _ in results]
         previews[dataset.name] = {case.name: preview for case, preview in results if preview is not None}
-    checked = across(checked)
+    checked = compare_cases(checked)
     broken = []
     for dataset in datasets:
         own = [case for case in checked if case.dataset == dataset.name]
@@ -129,8 +129,8 @@ def inspect(
         return replace(files.case, findings=(Finding(Level.ERROR, str(error)),)), None
     found = (
         *(Finding(Level.WARNING, note) for note in notes),
-        *wrong(measures),
-        *unusual(measures, labels, channels[0]),
+        *position_errors(measures),
+        *unusual_findings(measures, labels, channels[0]),
     )
     return replace(files.case, measures=measures, findings=found), preview
 

@@ -7,6 +7,7 @@ from enum import Enum
 
 import numpy as np
 
+from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
 from mass_nnunet.data.raw import Part
 from mass_nnunet.labels import BACKGROUND, ORGANS
 
@@ -77,7 +78,7 @@ _EDGE_MM = (0.2, 15)
 _EXTENT_MM = (60, 1500)
 
 
-def wrong(measures: Measures) -> list[Finding]:
+def position_errors(measures: Measures) -> list[Finding]:
     """Errors: organs on the wrong side, upside down or back to front."""
     organs = measures.organs or {}
     texts = misplaced({name: organ.centre_mm for name, organ in organs.items()})
@@ -88,7 +89,7 @@ def wrong(measures: Measures) -> list[Finding]:
     ]
 
 
-def unusual(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
+def unusual_findings(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
     """Warnings: unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly."""
     texts = [*_grid(measures), *_intensities(measures, channel)]
     if (organs := measures.organs) is not None:
@@ -146,8 +147,8 @@ def _hounsfield(organs: Mapping[str, Organ]) -> list[str]:
     return texts
 
 
-def across(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
-    """Compare cases: the same image twice, or a patient both to train and to test on, is a finding.
+def compare_cases(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
+    """Compare cases: the same image twice, a patient both to train and to test on, or other axes are findings.
 
     The cases may be of several datasets. Between datasets, equal names of patients are a warning only: they may be
     different people.
@@ -177,7 +178,31 @@ def across(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
                 level = Level.ERROR if case.dataset == tested[0].dataset else Level.WARNING
                 text = f"patient {case.patient} is in {_place(case)}, and in {_place(tested[0])} as {tested[0].name}"
                 found[case.dataset, case.name].append(Finding(level, f"{text}: move one of them"))
+    for case, finding in _other_axes(cases):
+        found[case.dataset, case.name].append(finding)
     return [replace(case, findings=(*case.findings, *found.get((case.dataset, case.name), ()))) for case in cases]
+
+
+def _other_axes(cases: Sequence[CheckedCase]) -> list[tuple[CheckedCase, Finding]]:
+    """A warning for each scan with slices along another axis than in most scans, as oblique scans of hearts have."""
+    axes = [
+        (case, through_plane_axis(case.measures.spacing))
+        for case in cases
+        if case.part is not None and case.measures is not None
+    ]
+    usual = usual_axis(axis for _, axis in axes)
+    return [
+        (
+            case,
+            Finding(
+                Level.WARNING,
+                f"its slices are stacked along {AXES[axis]}, those of most other scans along {AXES[usual]}: "
+                "turn it or leave it out, since `mass_nnunet plan` refuses such a mixture",
+            ),
+        )
+        for case, axis in axes
+        if axis is not None and usual is not None and axis != usual
+    ]
 
 
 def _place(case: CheckedCase) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mass_nnunet.data.raw import Part
-from mass_nnunet.reporting.drawing import figure_file, legend, outline, show
+from mass_nnunet.reporting.drawing import draw_contours, figure_file, legend, show
 
 from .findings import CheckedCase, Level
 from .inspection import Preview
@@ -35,7 +35,7 @@ def plot_overview(
             preview = previews[case.name]
             show(axes, preview.image, (0, 255), preview.aspect)
             if case.part is not Part.UNLABELLED:
-                outline(axes, preview.label, labels)
+                draw_contours(axes, preview.label, labels)
             colour = "#2b2f36" if case.worst is None else _MARKS.get(case.worst, "#2b2f36")
             part = "" if case.part is None else case.part.word
             axes.set_title(f"{case.name}\n{part}", fontsize=7, color=colour)

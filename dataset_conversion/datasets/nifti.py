@@ -5,8 +5,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from mass_nnunet.data.nifti_file import ENDINGS
 from mass_nnunet.dataset_conversion.options import add_dataset_id
-from mass_nnunet.dataset_conversion.readers.nifti_case import NIFTI, NiftiCase, keyed, paired
+from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, keyed, paired
 from mass_nnunet.dataset_conversion.source import Source, Target, stem, visible_files
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, number_labels
@@ -62,7 +63,7 @@ def find_cases(
     Raises:
         UserError: there are none, a name is not fit for nnU-Net, a label map has no scan, or no patient is found.
     """
-    files = [path for root in source.roots for path in visible_files(root, *NIFTI)]
+    files = [path for root in source.roots for path in visible_files(root, *ENDINGS)]
     stems = {stem(path) for path in files}
     for path in files:
         # patient_0001 may be a patient's name; with a patient_0000 beside it, it is the second channel of that scan.
@@ -77,7 +78,7 @@ def find_cases(
             raise UserError(f"{shown}: rename it, a case's name is of letters, digits, '.', '_' and '-' only")
     labels = {}
     if label_folder is not None:
-        labels = keyed(((stem(path), path) for path in visible_files(label_folder, *NIFTI)), "label map")
+        labels = keyed(((stem(path), path) for path in visible_files(label_folder, *ENDINGS)), "label map")
         if not labels:
             raise UserError(f"{label_folder} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the label maps")
     return [

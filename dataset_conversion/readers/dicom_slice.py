@@ -31,7 +31,7 @@ _LONGEST_VALUE = 1024  # bytes: longer values, which are pixels, are not read
 
 
 @dataclass(frozen=True)
-class Slice:
+class DicomSlice:
     """One DICOM slice; positions in LPS mm."""
 
     path: Path
@@ -54,7 +54,7 @@ class Slice:
         return direction
 
 
-def read_slice(path: Path) -> Slice:
+def read_slice(path: Path) -> DicomSlice:
     """Read one slice with its position, and apply the rescale slope and intercept.
 
     Raises:
@@ -71,7 +71,7 @@ def read_slice(path: Path) -> Slice:
         raise UserError(f"{path} is not one gray-value slice (size {image.GetSize()}): give one file a slice")
     if header is None:  # an image of another format
         raise _no_place(path, "position")
-    return Slice(path, image)
+    return DicomSlice(path, image)
 
 
 def read_header(path: Path) -> Dataset | None:

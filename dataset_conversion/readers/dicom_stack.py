@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from mass_nnunet.data.volume import label_like, read_image
 from mass_nnunet.errors import UserError
 
-from .dicom_slice import Slice, read_slice
+from .dicom_slice import DicomSlice, read_slice
 
 # How far a slice may lie from its place in an evenly spaced, straight stack, in mm and as a share of the step.
 _TOLERANCE_MM = 0.1
@@ -96,7 +96,7 @@ def read_labelled_stack(
     return image, label_like(image, np.stack([planes[index] for index in order]))
 
 
-def order_slices(slices: Sequence[Slice]) -> list[int]:
+def order_slices(slices: Sequence[DicomSlice]) -> list[int]:
     """Indices of the slices from the lowest to the highest position along their normal.
 
     Raises:
@@ -135,7 +135,7 @@ def order_slices(slices: Sequence[Slice]) -> list[int]:
     return order
 
 
-def _volume(slices: Sequence[Slice]) -> sitk.Image:
+def _volume(slices: Sequence[DicomSlice]) -> sitk.Image:
     """Stack ordered slices; the step is measured between positions, since SliceThickness may differ from it."""
     first, last = slices[0], slices[-1]
     spacing = list(first.image.GetSpacing())

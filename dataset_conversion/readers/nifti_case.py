@@ -7,6 +7,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from mass_nnunet.data.nifti_file import ENDINGS
 from mass_nnunet.data.volume import (
     SAME_GRID,
     SIMILAR_GRID,
@@ -18,8 +19,6 @@ from mass_nnunet.data.volume import (
 )
 from mass_nnunet.dataset_conversion.source import Case, Volumes, check_annotated, map_labels, visible_files
 from mass_nnunet.errors import UserError
-
-NIFTI = (".nii.gz", ".nii")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +59,7 @@ def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:
     Raises:
         UserError: two files have one key, as x.nii and x.nii.gz.
     """
-    matches = ((pattern.fullmatch(path.name), path) for path in visible_files(folder, *NIFTI))
+    matches = ((pattern.fullmatch(path.name), path) for path in visible_files(folder, *ENDINGS))
     return keyed(((match[1], path) for match, path in matches if match), "number")
 
 

@@ -15,7 +15,7 @@ from .run.runner import report_failures, run_local
 from .run.shell import commands, exports
 from .run.slurm import CellTask, submit
 from .run.state import is_open
-from .run.status import describe
+from .run.status import describe_progress
 
 _EPILOG = """\
 A grid is a YAML file:
@@ -93,7 +93,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _status(args: argparse.Namespace) -> None:
-    print(describe(load_grid(args.grid)))
+    print(describe_progress(load_grid(args.grid)))
 
 
 def _run(args: argparse.Namespace) -> None:
@@ -116,7 +116,7 @@ def _run(args: argparse.Namespace) -> None:
     else:
         _check_device(grid.device)
         run_local(jobs, args.jobs or 1, args.retries)
-        print(describe(grid))
+        print(describe_progress(grid))
         report_failures(jobs)
 
 

@@ -1,1 +1,1 @@
-"""Files and folders: raw datasets, splits and volumes, how they are read and written."""
+"""Reading and writing of files: raw datasets, splits and volumes."""

@@ -24,7 +24,7 @@ def atomic_path(final: Path) -> Iterator[Path]:
         yield temporary
         temporary.replace(final)
     except OSError as error:
-        # Where a full disk is noticed, the name of the file is not known.
+        # The error of a full disk does not name the file.
         error.filename = error.filename or str(final)
         raise
     finally:

@@ -1,4 +1,4 @@
-"""Mistakes in NIfTI files that SimpleITK passes over: it reads and writes half a file, and alters wrong headers."""
+"""Checks of NIfTI files that SimpleITK does not make: it accepts truncated files and silently replaces bad headers."""
 
 import gzip
 import os
@@ -13,14 +13,14 @@ import numpy as np
 from mass_nnunet.errors import UserError
 
 ENDINGS = (".nii", ".nii.gz")
-# What reading a compressed file raises when its end is missing or its bytes have changed.
+# Raised when a compressed file is read and its end is missing or its bytes have changed.
 READ_ERRORS = (OSError, EOFError, zlib.error)
 _SIZE = 348  # bytes of the header, which begins with this number
 _LONGEST_HEADER = 1 << 16  # bytes, with extensions
 
 
 def checked_header(path: Path) -> nibabel.Nifti1Header:
-    """The header of a file, after a check that all voxels are there.
+    """Read the header of a file, and check that the file holds all voxels.
 
     Raises:
         OSError, EOFError, zlib.error: the file is damaged, or ends too early.
@@ -50,7 +50,7 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
 
 
 def raw_values(path: Path) -> np.ndarray:
-    """The values as they are stored, with NaN and infinity, for which SimpleITK reads a 0."""
+    """Stored values of a file, with NaN and infinity, which SimpleITK would read as 0."""
     return np.asanyarray(nibabel.load(path).dataobj.get_unscaled())
 
 
@@ -65,14 +65,14 @@ def check_finite(path: Path, values: np.ndarray) -> None:
 
 
 def check_end(path: Path, voxels: int) -> None:
-    """Check that a compressed file was written to its end, where gzip stores the uncompressed length modulo 2**32.
+    """Check that a compressed file was written to its end: there gzip stores the uncompressed length modulo 2**32.
 
     Args:
         path: the file.
-        voxels: number of bytes that the voxels take.
+        voxels: size of the uncompressed voxels, in bytes.
 
     Raises:
-        OSError: the length is another one: the disk was full.
+        OSError: the length differs, because the disk was full.
     """
     with path.open("rb") as stream:
         stream.seek(-4, os.SEEK_END)

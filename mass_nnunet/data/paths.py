@@ -7,6 +7,8 @@ from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_dataset
 
 from mass_nnunet.errors import UserError
 
+FINAL_CHECKPOINT, LATEST_CHECKPOINT = "checkpoint_final.pth", "checkpoint_latest.pth"
+"""nnU-Net's file names of the finished model and of the last state of a training."""
 _FOLDERS = {"raw": nnUNet_raw, "preprocessed": nnUNet_preprocessed, "results": nnUNet_results}
 
 
@@ -37,5 +39,9 @@ def dataset_name(dataset_id: int) -> str:
 
 
 def dataset_folder(kind: str, dataset_id: int) -> Path:
-    """The folder of a dataset in ``raw``, ``preprocessed`` or ``results``; it may not exist yet."""
+    """The folder of a dataset in ``raw``, ``preprocessed`` or ``results``; it may not exist yet.
+
+    Raises:
+        UserError: the environment variable is not set, or there is no single dataset with this id.
+    """
     return base_folder(kind) / dataset_name(dataset_id)

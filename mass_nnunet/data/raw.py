@@ -1,4 +1,4 @@
-"""An nnU-Net raw dataset: its parts, the files of its cases, whose scans they are, and where it comes from."""
+"""An nnU-Net raw dataset: its parts, the files and patients of its cases, its licence and its reference."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -64,7 +64,7 @@ def licence_of(content: Mapping[str, Any]) -> str | None:
 
 
 def reference_of(content: Mapping[str, Any]) -> str | None:
-    """What a ``dataset.json`` asks to cite."""
+    """The reference to cite that a ``dataset.json`` states."""
     return _stated(content, "reference")
 
 
@@ -81,7 +81,7 @@ class RawDataset:
     id: int
     folder: Path
     content: dict[str, Any]
-    """What ``dataset.json`` holds."""
+    """Content of ``dataset.json``."""
 
     @classmethod
     def load(cls, dataset_id: int) -> "RawDataset":
@@ -114,12 +114,12 @@ class RawDataset:
 
     @property
     def licence(self) -> str | None:
-        """Under which terms the scans may be used, None where that is not stated."""
+        """Licence of the scans; None if it is not stated."""
         return licence_of(self.content)
 
     @property
     def reference(self) -> str | None:
-        """What to cite, None where that is not stated."""
+        """Reference to cite for the scans; None if it is not stated."""
         return reference_of(self.content)
 
     @property
@@ -143,10 +143,10 @@ class RawDataset:
         return labels
 
     def cases(self, part: Part) -> list[str]:
-        """Identifiers of the scans of a part, sorted; none if its folder is absent.
+        """Sorted identifiers of the scans of a part; an empty list if its folder is absent.
 
         Raises:
-            UserError: there is no scan in ``imagesTr``, where dataset.json says that there are some.
+            UserError: ``imagesTr`` holds no scan, although dataset.json counts some.
         """
         folder = self.folder / part
         found = get_identifiers_from_splitted_dataset_folder(str(folder), self.ending) if folder.is_dir() else []
@@ -155,14 +155,14 @@ class RawDataset:
         return sorted(str(case) for case in found)
 
     def image_paths(self, part: Part, case: str) -> list[Path]:
-        """Where the files of a scan lie, one for each channel, whether they exist or not."""
+        """Paths of a scan's files, one for each channel; the files may not exist."""
         return [self.folder / part / image_name(case, channel, self.ending) for channel in range(len(self.channels))]
 
     def images(self, part: Part, case: str) -> list[Path]:
-        """Files of a scan, one for each channel.
+        """Files of a scan, one for each channel, after a check that they exist.
 
         Raises:
-            UserError: one does not exist.
+            UserError: a file does not exist.
         """
         files = self.image_paths(part, case)
         for file in files:
@@ -175,7 +175,7 @@ class RawDataset:
         return self.folder / part.labels
 
     def label_path(self, part: Part, case: str) -> Path:
-        """Where the label map of a training or test scan lies, whether it exists or not."""
+        """Path of the label map of a training or test scan; the file may not exist."""
         return self.label_folder(part) / label_name(case, self.ending)
 
     def label(self, part: Part, case: str) -> Path | None:
@@ -185,13 +185,13 @@ class RawDataset:
 
     @property
     def names_patients(self) -> bool:
-        """Whether the dataset says whose scans it holds."""
+        """Whether the dataset has a ``patients.json``."""
         return (self.folder / PATIENTS_JSON).exists()
 
     def patients(self) -> dict[str, str]:
         """Patient of every case of ``imagesTr``, ``imagesUn`` and ``imagesTs``, from ``patients.json``.
 
-        Where that file is absent each case is its own patient.
+        If the file is absent, each case counts as its own patient.
 
         Raises:
             UserError: ``patients.json`` lacks a case, or a case is in two parts.

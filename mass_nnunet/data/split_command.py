@@ -8,7 +8,7 @@ from mass_nnunet.errors import UserError
 from .files import write_json
 from .paths import dataset_folder
 from .raw import RawDataset
-from .splits import FILE_NAME, Fold, make_folds
+from .splits import SPLITS_JSON, Fold, make_folds
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,15 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the splits of all datasets, or of none, and print which fold is which."""
+    """Write the splits of all datasets, or of none if one of them is invalid, and print a table of the folds."""
     datasets = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(args.d)]
     for dataset in datasets:
-        if (dataset.folder / FILE_NAME).exists():
+        if (dataset.folder / SPLITS_JSON).exists():
             # nnU-Net's planner copies this file to the preprocessed folder, and fails if the two differ.
-            raise UserError(f"{dataset.folder / FILE_NAME} would be in conflict with the new splits: remove it")
+            raise UserError(f"{dataset.folder / SPLITS_JSON} would be in conflict with the new splits: remove it")
     folds = [make_folds(dataset, args.label_rates, args.seeds, args.val_fraction) for dataset in datasets]
     for dataset, its_folds in zip(datasets, folds, strict=True):
-        path = dataset_folder("preprocessed", dataset.id) / FILE_NAME
+        path = dataset_folder("preprocessed", dataset.id) / SPLITS_JSON
         write_json(path, [fold.as_entry() for fold in its_folds])
         print(f"wrote {path}")
     print(table([dataset.name for dataset in datasets], folds))

@@ -1,4 +1,4 @@
-"""Which cases are labelled, unlabelled or for validation: the folds in ``splits_final.json``."""
+"""The folds in ``splits_final.json``: labelled, unlabelled and validation cases."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from mass_nnunet.errors import UserError
 from .files import read_json
 from .raw import TEST, TRAINING, UNLABELLED, RawDataset
 
-FILE_NAME = "splits_final.json"
+SPLITS_JSON = "splits_final.json"
 """Name that nnU-Net looks for in the dataset's folder in nnUNet_preprocessed."""
 _REMEDY = "make it with `mass_nnunet split`, for all datasets of the group together"
 
@@ -32,7 +32,7 @@ class Fold:
     seed: int
 
     def as_entry(self) -> dict[str, Any]:
-        """The entry as JSON has it."""
+        """The fold as an entry of ``splits_final.json``."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
@@ -47,7 +47,7 @@ def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, va
     Args:
         dataset: the raw dataset; scans of ``imagesTs`` are in no fold.
         label_rates: shares of the training patients that are labelled; at least one patient always is.
-        seeds: number of random samples; their seeds are 0, 1, ...
+        seeds: number of random samples; the seeds are 0, 1, ...
         val_fraction: share of the patients of ``imagesTr`` to validate on; at least one.
 
     Raises:
@@ -107,7 +107,7 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
 
     Args:
         dataset_folder: the dataset's folder in nnUNet_preprocessed.
-        fold: its number; nnU-Net's ``all`` has no labels to hide and does not exist here.
+        fold: number of the fold. nnU-Net's fold ``all`` is not supported, because it hides no labels.
 
     Raises:
         UserError: there are no splits, this package did not make them, or the fold does not exist.
@@ -129,11 +129,11 @@ def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
 
     Args:
         dataset_folder: the dataset's folder in nnUNet_preprocessed.
-        label_rate: of the fold.
-        seed: of the fold.
+        label_rate: label rate of the fold.
+        seed: seed of the fold.
 
     Raises:
-        UserError: there are no splits, or none of them is this one.
+        UserError: there are no splits, or no fold has this label rate and seed.
     """
     path, entries = _read_entries(dataset_folder)
     for number, entry in enumerate(entries):
@@ -143,7 +143,7 @@ def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
 
 
 def _read_entries(dataset_folder: Path) -> tuple[Path, list[dict[str, Any]]]:
-    path = Path(dataset_folder) / FILE_NAME
+    path = Path(dataset_folder) / SPLITS_JSON
     return path, read_json(path, _REMEDY)
 
 

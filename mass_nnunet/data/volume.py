@@ -16,10 +16,10 @@ from .nifti_file import ENDINGS, READ_ERRORS, check_end, check_finite, checked_h
 
 # The side of the patient at which each axis ends (x, y, z), as in nibabel; nnU-Net's NibabelIOWithReorient uses it.
 ORIENTATION = "RAS"
-# Largest distance between corners of two grids, in voxels: of equal grids, and of equal grids with rounded headers.
+# Largest distance in voxels between corresponding corners of two equal grids: exact headers, and rounded headers.
 SAME_GRID, SIMILAR_GRID = 0.01, 0.5
-# ITK then accepts and corrects axes that are a little off the right angle, as in rounded headers; _check_geometry
-# refuses larger errors in one line, where ITK would print several.
+# With this setting ITK accepts and corrects axes that are slightly off the right angle, as in rounded headers.
+# _check_geometry refuses larger errors with one line; ITK would print several.
 os.environ.setdefault("ITK_NIFTI_SFORM_PERMISSIVE", "ON")
 sitk.ProcessObject.GlobalWarningDisplayOff()
 
@@ -52,7 +52,7 @@ def read_image(path: Path) -> sitk.Image:
 
 
 def _check_geometry(path: Path, image: sitk.Image, affine: np.ndarray) -> None:
-    """Check that SimpleITK and nibabel, which nnU-Net reads with, place a scan alike: else sides may be swapped.
+    """Check that SimpleITK and nibabel, with which nnU-Net reads, place a scan alike; otherwise sides may be swapped.
 
     Args:
         path: path of the file.
@@ -126,7 +126,7 @@ def aligned(label: sitk.Image, image: sitk.Image) -> sitk.Image:
 
 
 def compact(image: sitk.Image) -> sitk.Image:
-    """The same values as int16 if they fit, as float32 otherwise."""
+    """The same image as int16 if all values fit, otherwise as float32."""
     values = sitk.GetArrayViewFromImage(image)
     limits = np.iinfo(np.int16)
     fits = limits.min <= values.min() and values.max() <= limits.max

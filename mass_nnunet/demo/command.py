@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mass_nnunet.runtime.env import environment, export_lines
+from mass_nnunet.runtime.env import export_lines, temporary_environment
 
 from .runner import Runner
 from .settings import TINY, Settings
@@ -29,6 +29,6 @@ def run(args: argparse.Namespace) -> None:
     # This imports nnU-Net, and whoever waits for the first step should not wait for that.
     from .summary import write_report
 
-    with environment(variables):
+    with temporary_environment(variables):
         write_report(folders, settings, steps, seconds)
     print(f"\nreport: {folders.report}")

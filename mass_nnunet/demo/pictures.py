@@ -8,13 +8,13 @@ import torch
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 
 from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset, label_name
 from mass_nnunet.reporting.explain import explain, load_model
-from mass_nnunet.reporting.figures import Scan, plot_branches, plot_curves, plot_overlays, plot_registration
+from mass_nnunet.reporting.figures import OverlayRow, plot_branches, plot_curves, plot_overlays, plot_registration
 
 SHOWN = 2
 """Test scans of each modality in the overlays."""
-_CHECKPOINT = "checkpoint_final.pth"
 
 
 def draw_overlays(jobs: Sequence[Job], path: Path) -> None:
@@ -27,7 +27,7 @@ def draw_overlays(jobs: Sequence[Job], path: Path) -> None:
                 for job in jobs
             }
             scans.append(
-                Scan(
+                OverlayRow(
                     title=f"{tested.modality} · {case}",
                     modality=tested.modality,
                     image=tested.dataset.images(TEST, case)[0],
@@ -47,7 +47,7 @@ def draw_model(job: Job, branches: Path, registration: Path) -> None:
         return
     tested = job.tested[0]
     case = tested.dataset.cases(TEST)[0]
-    predictor = load_model(model_folder(job, tested.dataset), job.fold, _CHECKPOINT, torch.device(job.grid.device))
+    predictor = load_model(model_folder(job, tested.dataset), job.fold, FINAL_CHECKPOINT, torch.device(job.grid.device))
     truth = tested.dataset.label_path(TEST, case)
     found = explain(predictor, tested.dataset.images(TEST, case), truth)
     plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)
@@ -62,7 +62,7 @@ def draw_curves(jobs: Sequence[Job], path: Path) -> None:
         modality = {tested.dataset.name: tested.modality for tested in job.tested}
         for datasets in job.trainings:
             title = f"{job.cell.method}, {' and '.join(modality[dataset.name] for dataset in datasets)}"
-            runs[title] = _log(fold_folder(job, datasets[0]) / _CHECKPOINT)
+            runs[title] = _log(fold_folder(job, datasets[0]) / FINAL_CHECKPOINT)
     plot_curves(runs, path)
 
 

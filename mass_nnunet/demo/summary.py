@@ -150,5 +150,5 @@ def _cost(steps: Sequence[Step], seconds: Mapping[str, float]) -> Markup:
         "Time and environment",
         report.table(["step", "seconds"], [*timing, ["all", f"{sum(seconds.values()):.0f}"]]),
         report.paragraph("A step that was interrupted counts from its last start.", "note"),
-        report.table(["environment", ""], report.environment()),
+        report.table(["environment", ""], report.versions()),
     )

@@ -1,1 +1,1 @@
-"""Scores of predictions against the truth, and their statistics."""
+"""Metrics of predictions against the truth, and statistics of the scores."""

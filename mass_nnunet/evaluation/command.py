@@ -37,10 +37,10 @@ def _tolerance(text: str) -> float:
 
 
 def find_dataset_json(predictions: Path, truth: Path) -> dict:
-    """The dataset.json that nnUNetv2_predict writes beside its predictions; without it, that of the raw dataset.
+    """Content of the dataset.json that nnUNetv2_predict writes beside its predictions, or of the raw dataset's.
 
     Raises:
-        UserError: a folder does not exist, or neither of them has a dataset.json.
+        UserError: a folder does not exist, or there is no dataset.json.
     """
     for folder in (predictions, truth):
         if not folder.is_dir():
@@ -54,7 +54,7 @@ def find_dataset_json(predictions: Path, truth: Path) -> dict:
 
 
 def format_table(scores: pd.DataFrame) -> str:
-    """A table with a row for each organ: mean ± standard deviation of each metric, and how many organs were missed."""
+    """A table with one row per organ: mean ± standard deviation of each metric, cases, and missed organs if any."""
     columns = {}
     for metric in metrics_among(scores):
         summary = summarize(scores, ["organ"], metric.column)

@@ -21,14 +21,12 @@ TOLERANCES = (2.0,)
 
 @dataclass(frozen=True)
 class Masks:
-    """One organ of a scan, as it is predicted and in truth.
-
-    What several metrics need is computed once.
+    """Predicted and true mask of one organ of a scan. Quantities that several metrics need are computed once.
 
     Attributes:
         prediction, truth: boolean (Z, Y, X); they may be cut out of their images (see surface.py).
-        spacing: mm (z, y, x).
-        tolerances: mm, of all surface Dices that will be asked for.
+        spacing: voxel size (z, y, x) in mm.
+        tolerances: tolerances in mm of all surface Dice metrics.
     """
 
     prediction: np.ndarray
@@ -59,13 +57,13 @@ class Metric:
     """A metric of agreement of two masks. Where the truth has no such organ, every metric is NaN.
 
     Attributes:
-        column: its name in scores.csv.
-        name: its name in tables and figures, without the unit.
-        meaning: what it is, in a few words for the reader of a report.
-        measure: its value for two masks that are not empty.
-        missed: its value where the truth has the organ and the prediction has not. Means leave an infinite value out
-            and count it; tests and rankings take it to be worse than any other.
-        better: which of two values is better; None where neither is.
+        column: name of the column in scores.csv.
+        name: name in tables and figures, without the unit.
+        meaning: definition in a few words, for the reader of a report.
+        measure: the function of two non-empty masks.
+        missed: value if the truth has the organ and the prediction has not. Means leave infinite values out and count
+            them; tests and rankings take them as worse than any other value.
+        better: whether the larger or the smaller value is better; None for neither.
         unit: as printed; empty for ratios.
         digits: decimal places in tables.
     """
@@ -96,7 +94,7 @@ class Metric:
         return self.better == "larger"
 
     def text(self, value: float, sign: str = "") -> str:
-        """A value as it is printed; with ``sign="+"`` a positive one has its sign."""
+        """A value as text; with ``sign="+"`` positive values have a sign."""
         return f"{value:{sign}.{self.digits}f}"
 
 
@@ -107,7 +105,7 @@ def dice(prediction: np.ndarray, truth: np.ndarray) -> float:
 
 
 def volume_difference(prediction_ml: float, truth_ml: float) -> float:
-    """The predicted less the true volume, divided by the true volume."""
+    """(prediction - truth) / truth, of two volumes in ml."""
     return prediction_ml / truth_ml - 1
 
 
@@ -171,7 +169,7 @@ def find_metric(column: str) -> Metric:
 
 
 def metrics_among(columns: Iterable[str]) -> list[Metric]:
-    """The metrics that a table of scores has, in the order of its columns; other columns are passed over."""
+    """The metrics among the columns of a table of scores, in their order; other columns are ignored."""
     found = []
     for column in columns:
         try:

@@ -23,9 +23,9 @@ def score_columns(tolerances: Sequence[float] = TOLERANCES) -> list[str]:
 
 
 def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
-    """The smallest box that holds a boolean ``mask`` (Z, Y, X), with a margin of one voxel inside the image.
+    """The bounding box of a boolean ``mask`` (Z, Y, X) with a margin of one voxel, as far as the image reaches.
 
-    Where the box ends at the border of the image it has no margin: there the mask has no surface (surface.py).
+    Without a margin, at the border of the image, a mask has no surface (surface.py).
     """
     box = []
     for axis in range(mask.ndim):
@@ -39,15 +39,15 @@ def evaluate_case(
 ) -> list[dict]:
     """One row (``score_columns``) for each organ of one case.
 
-    Where the truth has no such organ, all metrics are NaN, and ``prediction_ml`` tells whether one was predicted.
-    Where only the prediction has none, each metric has its value ``missed``: 0 for Dice and surface Dice, infinity for
-    the distances, -1 for ``volume_difference``.
+    If the truth lacks the organ, all metrics are NaN, and ``prediction_ml`` tells whether it was predicted. If only the
+    prediction lacks it, each metric has its value ``missed``: 0 for Dice and surface Dice, infinity for the distances,
+    -1 for ``volume_difference``.
 
     Args:
         prediction_file: a label map.
         truth_file: a label map on the same grid.
         labels: organ to value, as in dataset.json; background is skipped.
-        tolerances: of the normalized surface Dice, in mm.
+        tolerances: tolerances of the normalized surface Dice, in mm.
 
     Raises:
         UserError: a file cannot be read, the grids differ, or the truth has a value that ``labels`` lacks.
@@ -99,7 +99,7 @@ def evaluate_folder(
     Each process holds one case at a time and returns its rows only.
 
     Raises:
-        UserError: there is no truth, a prediction is missing, or ``evaluate_case`` raises it.
+        UserError: there is no true label map, a prediction is missing, or ``evaluate_case`` raises it.
     """
     truth_files = sorted(file for file in Path(truth).glob(f"*{ending}") if not file.name.startswith("."))
     if not truth_files:

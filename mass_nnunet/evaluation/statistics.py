@@ -76,7 +76,7 @@ def bootstrap_means(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 
 
     Args:
         values: (patients, methods), finite or infinite; each resample has the same patients for all methods.
-        resamples: their number.
+        resamples: number of resamples.
         seed: seed of the sampling.
 
     Returns:
@@ -87,14 +87,14 @@ def bootstrap_means(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 
 
 
 class Description(NamedTuple):
-    """What is told of one group of scores.
+    """Summary statistics of one group of scores.
 
     Attributes:
         mean: mean over the patients.
         sd: sample standard deviation of the means of the seeds; NaN with fewer than two seeds or without the column.
         low, high: 95 % bootstrap percentile interval of the mean over patients (Efron 1979); NaN with fewer than two
             patients. It is too narrow where there are few patients.
-        patients, seeds: numbers of those with a value.
+        patients, seeds: numbers of patients and of seeds with a value.
         missed: number of rows with an infinite distance; no other attribute counts them.
     """
 
@@ -154,7 +154,13 @@ class Comparison(NamedTuple):
 def compare(scores: pd.DataFrame, measure: str, one: str, other: str) -> Comparison:
     """Paired test of two methods over the patients that both scored (Wilcoxon 1945).
 
-    A patient has no difference where both values are infinite, and the largest one where one of them is.
+    The difference of a patient is 0 if both values are infinite, and infinite if one of them is.
+
+    Args:
+        scores: see the module.
+        measure: column of a metric.
+        one: name of the first method.
+        other: name of the second method.
     """
     values = patient_values(scores, measure, (one, other)).to_numpy()
     differences = np.zeros(len(values))
@@ -169,7 +175,7 @@ def compare(scores: pd.DataFrame, measure: str, one: str, other: str) -> Compari
 def holm(p: Sequence[float]) -> np.ndarray:
     """p-values of one family of tests, corrected for their number (Holm 1979).
 
-    NaN means that there was no test: it stays NaN and is not counted. scipy.stats has no Holm correction
+    A NaN, for a test that was not made, stays NaN and is not counted. scipy.stats has no Holm correction
     (``false_discovery_control`` bounds another error), and statsmodels would be a dependency for this function alone.
     """
     values = np.asarray(p, dtype=float)

@@ -20,11 +20,11 @@ from skimage.measure import marching_cubes, mesh_surface_area
 
 Spacing = tuple[float, float, float]
 ROUNDING = 1e-5
-"""Slack of a tolerance in mm: three voxels of 0.7 mm are within 2.1 mm, though the header has 0.7 as float32."""
+"""Slack added to a tolerance, in mm: three voxels of 0.7 mm are within 2.1 mm, although the header stores float32."""
 
 
 def surface_voxels(mask: np.ndarray) -> np.ndarray:
-    """The mask of the voxels of a boolean ``mask`` (Z, Y, X) that have a face neighbour outside it."""
+    """Mask (Z, Y, X) of the voxels of a boolean ``mask`` (Z, Y, X) with a face neighbour outside the mask."""
     inner = mask.copy()
     for axis in range(mask.ndim):
         here, there = np.moveaxis(inner, axis, 0), np.moveaxis(mask, axis, 0)
@@ -34,7 +34,7 @@ def surface_voxels(mask: np.ndarray) -> np.ndarray:
 
 
 def surface_codes(mask: np.ndarray) -> np.ndarray:
-    """For each corner of the voxels, which of the eight voxels around it are in a boolean ``mask`` (Z, Y, X).
+    """Code of each voxel corner: which of the eight voxels around it are in a boolean ``mask`` (Z, Y, X).
 
     Returns:
         uint8 (Z + 1, Y + 1, X + 1), one bit for each of the eight voxels; 0 and 255 have no surface.

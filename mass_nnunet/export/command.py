@@ -16,7 +16,7 @@ from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from mass_nnunet.data.files import read_json
-from mass_nnunet.data.paths import base_folder, dataset_name
+from mass_nnunet.data.paths import FINAL_CHECKPOINT, base_folder, dataset_name
 from mass_nnunet.data.raw import DATASET_JSON, licence_of, reference_of
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
@@ -27,9 +27,8 @@ from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.reporting.explain import load_model
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
-from .model_card import FILE_NAME, Facts, model_card
+from .model_card import MODEL_CARD, Facts, model_card
 from .plain_model import (
-    FINAL,
     TRAINER,
     as_bytes,
     check_trained,
@@ -57,7 +56,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-tr", "--trainer", default="MASSTrainer", help="default MASSTrainer")
     parser.add_argument("-p", "--plans", default="MASSPlans", help="default MASSPlans")
     parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
-    parser.add_argument("-chk", "--checkpoints", nargs="+", default=[FINAL], help=f"default {FINAL}")
+    parser.add_argument(
+        "-chk", "--checkpoints", nargs="+", default=[FINAL_CHECKPOINT], help=f"default {FINAL_CHECKPOINT}"
+    )
     parser.add_argument("--scores", type=Path, help="what `mass_nnunet evaluate --csv` wrote for this model")
     parser.add_argument("--licence", help="of the model, for its card; default: that of its data, by dataset.json")
     parser.add_argument("--force", action="store_true", help="replace OUT.zip if it exists")
@@ -91,7 +92,7 @@ def _entries(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str 
             yield f"{root}/fold_{fold}/{name}", as_bytes(checkpoint)
     yield f"{root}/plans.json", json.dumps(public_plans(plans), indent=4)
     yield f"{root}/dataset.json", json.dumps(public_dataset(dataset), indent=4)
-    yield f"{root}/{FILE_NAME}", model_card(_facts(args, folder, plans, dataset, scores, predictor))
+    yield f"{root}/{MODEL_CARD}", model_card(_facts(args, folder, plans, dataset, scores, predictor))
 
 
 def _facts(
@@ -113,7 +114,7 @@ def _facts(
     if inference != "segmentation":
         # Its scores would be those of another prediction than this model's.
         note = f"The validation scans were predicted by `{inference}`, which this model does not do."
-    elif FINAL in args.checkpoints:
+    elif FINAL_CHECKPOINT in args.checkpoints:
         found = {fold: read_validation(folder / f"fold_{fold}", dataset) for fold in args.folds}
         validation = {fold: dice for fold, dice in found.items() if dice}
     return Facts(

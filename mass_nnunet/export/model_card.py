@@ -15,8 +15,8 @@ from mass_nnunet.evaluation.scores import summarize
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.labels import BACKGROUND
 
-FILE_NAME = "MODEL_CARD.md"
-UNKNOWN = "not known where the model was exported"
+MODEL_CARD = "MODEL_CARD.md"
+_UNKNOWN_SPLITS = "not known where the model was exported"
 _PACKAGES = ("mass-nnunet", "nnunetv2", "dynamic-network-architectures", "torch")
 _CITATIONS = (
     "Isensee et al., nnU-Net: a self-configuring method for deep learning-based biomedical image segmentation, "
@@ -113,7 +113,7 @@ def _data(facts: Facts, organs: Sequence[str]) -> list[str]:
 
 def _counts(fold: Fold | None) -> tuple[Any, ...]:
     if fold is None:
-        return (UNKNOWN, *["?"] * 4)
+        return (_UNKNOWN_SPLITS, *["?"] * 4)
     return len(fold.train), len(fold.unlabelled), len(fold.val), f"{fold.label_rate:g}", fold.seed
 
 

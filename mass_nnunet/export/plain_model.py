@@ -18,7 +18,6 @@ from mass_nnunet.errors import UserError
 
 TRAINER = nnUNetTrainer.__name__
 """The trainer that exported models name: stock nnU-Net builds its network from the plans alone."""
-FINAL = "checkpoint_final.pth"
 
 # The keys that nnU-Net itself writes into the two files, and those that state the origin of the data. Others are left
 # out: `mass` is of no use to a plain network, and some converters list every scan with its path in dataset.json. So are

@@ -1,4 +1,4 @@
-"""Losses of a displacement field, as pure functions: its smoothness and its folding."""
+"""Losses of a displacement field, as pure functions: smoothness and folding penalty."""
 
 from torch import Tensor
 
@@ -13,10 +13,10 @@ def diffusion_loss(field: Tensor) -> Tensor:
 def folding_penalty(determinant: Tensor, margin: float = 0.1) -> Tensor:
     """Folding (Jacobian) penalty: mean of max(0, ``margin`` - determinant); 0 for a field that does not fold.
 
-    It acts on the folded voxels alone, while a larger :func:`diffusion_loss` would stiffen all others, too.
+    It acts on folded voxels only. A larger weight of :func:`diffusion_loss` would stiffen all other voxels as well.
 
     Args:
         determinant: (B, Z, Y, X), 1 for the identity, at most 0 where space is folded.
-        margin: the least determinant that costs nothing.
+        margin: determinants below this are penalized.
     """
     return (margin - determinant.float()).clamp_min(0).mean()

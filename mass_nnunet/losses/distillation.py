@@ -1,4 +1,4 @@
-"""Distillation between modalities: what a class looks like to the network must not depend on the modality."""
+"""Distillation between modalities: the mean prediction of a class should not depend on the modality."""
 
 import torch
 import torch.nn.functional as F
@@ -15,7 +15,7 @@ def class_means(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         labels: (B, 1, Z, Y, X).
 
     Returns:
-        Means (K, K), a row a class, zeros for one that no voxel has; and (K,) boolean, which classes there are.
+        Means (K, K), one row per class, zeros for an absent class; and (K,) boolean, the classes that are present.
     """
     with torch.autocast(logits.device.type, enabled=False):  # millions of voxels overflow half precision
         reference = one_hot(labels, logits.shape[1]).flatten(2)
@@ -29,14 +29,14 @@ def distillation_loss(
 ) -> Tensor:
     """Symmetric Kullback-Leibler divergence of the softened mean predictions of each class in two modalities.
 
-    A class's prediction is the softmax of its mean logits / temperature; the two directions are averaged, and so are
-    the classes, background among them; a class that either modality lacks is left out (Dou et al. 2020, L_kd).
+    The prediction of a class is the softmax of its mean logits / temperature. The loss is the mean of both directions
+    and of all classes, background included, that both modalities have (Dou et al. 2020, L_kd).
 
     Args:
-        logits: of scans of one modality (B, K, Z, Y, X).
-        labels: of these scans (B, 1, Z, Y, X).
-        other_logits: of scans of the other modality.
-        other_labels: of those.
+        logits: logits of scans of one modality (B, K, Z, Y, X).
+        labels: labels of these scans (B, 1, Z, Y, X).
+        other_logits: logits of scans of the other modality.
+        other_labels: labels of the scans of the other modality.
         temperature: T.
     """
     (mean, here), (other, there) = class_means(logits, labels), class_means(other_logits, other_labels)

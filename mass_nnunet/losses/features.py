@@ -15,8 +15,8 @@ def channel_contrast_loss(features: Tensor, reference: Tensor, temperature: floa
 
     Args:
         features: (B, C, Z, Y, X).
-        reference: of the same shape.
-        temperature: of the softmax over channels.
+        reference: features of the same shape.
+        temperature: temperature of the softmax over channels.
     """
     a, b = (F.normalize(_centred_channels(x), dim=2) for x in (features, reference))
     with torch.autocast(a.device.type, enabled=False):  # small differences of cosines decide
@@ -32,9 +32,9 @@ def feature_mse_loss(features: Tensor, reference: Tensor) -> Tensor:
 
 
 def feature_kl_loss(features: Tensor, reference: Tensor) -> Tensor:
-    """Symmetric Kullback-Leibler divergence of two feature maps (B, C, Z, Y, X), each channel a distribution of voxels.
+    """Symmetric Kullback-Leibler divergence of two feature maps (B, C, Z, Y, X), the mean over channels.
 
-    The distribution is the softmax over the voxels of the standardized channel.
+    Each standardized channel becomes a distribution by a softmax over its voxels.
     """
     a, b = (F.log_softmax(_standardized_channels(x), dim=2) for x in (features, reference))
     forward = F.kl_div(a, b, log_target=True, reduction="none").sum(2).mean()

@@ -1,4 +1,4 @@
-"""The terms of the objective as pure functions. All are minimized; all return a scalar."""
+"""Overlap of labels, as pure functions: soft Dice, and the losses made of it, which are scalars."""
 
 import torch.nn.functional as F
 from torch import Tensor
@@ -12,12 +12,12 @@ def one_hot(labels: Tensor, classes: int) -> Tensor:
 
 
 def soft_dice(prediction: Tensor, reference: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Soft Dice of each scan and foreground class: (B, K - 1), 1 for a class that is in neither.
+    """Soft Dice of each scan and foreground class, (B, K - 1); 1 for a class that is absent from both.
 
     Args:
         prediction: probabilities (B, K, Z, Y, X); class 0 is background and is left out.
         reference: probabilities or one-hot labels of the same shape.
-        mask: (B, 1, Z, Y, X), true at the voxels that count; None for all of them.
+        mask: (B, 1, Z, Y, X), true at the voxels to use; None for all voxels.
     """
     p, r = prediction[:, 1:].float(), reference[:, 1:].float()
     if mask is not None:
@@ -32,10 +32,10 @@ def soft_dice_loss(prediction: Tensor, reference: Tensor) -> Tensor:
 
 
 def confident_label_loss(logits: Tensor, label: Tensor, confident: Tensor) -> Tensor:
-    """Cross entropy + soft Dice on the voxels with a confident pseudo-label; 0 where there is none.
+    """Cross entropy + (1 - soft Dice) on the voxels with a confident pseudo-label; 0 if there is no such voxel.
 
-    Dice counts only the classes that the pseudo-label has: the Dice of an absent class is 0 for any prediction of it
-    and would teach the class out of existence.
+    The Dice loss is the mean over the classes that occur in the pseudo-label. The Dice of an absent class is 0 for any
+    prediction of it, and would teach the network never to predict that class.
 
     Args:
         logits: (B, K, Z, Y, X).

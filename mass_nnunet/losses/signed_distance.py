@@ -1,4 +1,4 @@
-"""Signed distances to the surfaces of organs, and losses of a network that predicts them beside the labels."""
+"""Signed distances to the surfaces of organs, and the losses of a network that predicts them as a second task."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ from scipy.ndimage import binary_erosion, distance_transform_edt
 from torch import Tensor
 
 STEEPNESS = 1500.0
-"""k, at which sigmoid(-k d) is all but the step from an organ to its outside (DTC)."""
+"""k in sigmoid(-k d), which is then close to a step function at the surface of the organ (DTC)."""
 
 
 def signed_distance(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
-    """Distance to the surface of a mask: 0 on it, negative inside, positive outside; the largest of either side is 1.
+    """Distance to the surface of a mask: 0 on it, negative inside, positive outside; either side is scaled to 1.
 
-    The surface is the voxels of the mask that have a neighbour outside. A mask that is nowhere is 1 everywhere, one
-    that is everywhere is -1.
+    The surface is the set of voxels of the mask with a neighbour outside. An empty mask gives 1 everywhere, a full mask
+    gives -1 everywhere.
 
     Args:
         mask: (Z, Y, X), boolean.
-        spacing: of the voxels (Z, Y, X), in any unit.
+        spacing: voxel size (z, y, x), in any unit.
 
     Returns:
         (Z, Y, X), float32, from -1 to 1.
@@ -39,10 +39,10 @@ def distance_loss(prediction: Tensor, reference: Tensor) -> Tensor:
 
 
 def dual_task_loss(distances: Tensor, logits: Tensor) -> Tensor:
-    """Mean squared difference between the labels that distances and logits stand for (DTC, L_DTC): no label is needed.
+    """Mean squared difference between the soft labels of the two tasks (DTC, L_DTC); it needs no annotation.
 
     Args:
-        distances: (B, K - 1, Z, Y, X), negative inside; sigmoid(-1500 d) is the organ's smooth label.
-        logits: (B, K, Z, Y, X), whose softmax has the same organs after the background.
+        distances: (B, K - 1, Z, Y, X), negative inside; sigmoid(-1500 d) is the organ's soft label.
+        logits: (B, K, Z, Y, X); their softmax without the background is the soft label of the same organs.
     """
     return (torch.sigmoid(-STEEPNESS * distances.float()) - logits.float().softmax(1)[:, 1:]).square().mean()

@@ -33,7 +33,7 @@ def box_mean(volume: Tensor, window: int) -> Tensor:
 
 
 def _window_mean(size: int, window: int, device: torch.device) -> Tensor:
-    """The matrix (size, size) that takes the mean over a window around each voxel of an axis."""
+    """Matrix (size, size) of the mean over a window around each voxel of an axis."""
     index = torch.arange(size, device=device)
     inside = ((index[:, None] - index).abs() <= window // 2).float()
     return inside / inside.sum(1, keepdim=True)
@@ -48,7 +48,7 @@ def local_correlation(image: Tensor, reference: Tensor, window: int = 9) -> Tens
 
     Args:
         image: (B, 1, Z, Y, X).
-        reference: of the same shape, or one (1, 1, Z, Y, X) for all images.
+        reference: same shape, or one reference (1, 1, Z, Y, X) for all images.
         window: as in :func:`box_mean`.
 
     Returns:
@@ -68,21 +68,21 @@ def local_correlation_loss(image: Tensor, reference: Tensor, window: int = 9) ->
 
 
 def squared_difference_loss(image: Tensor, reference: Tensor) -> Tensor:
-    """Mean squared difference of two images (B, 1, Z, Y, X): for scans whose intensities mean the same."""
+    """Mean squared difference of two images (B, 1, Z, Y, X), for scans with comparable intensities."""
     return F.mse_loss(image.float(), reference.float())
 
 
 def mutual_information_loss(image: Tensor, reference: Tensor, bins: int = 32, width: float = 0.5) -> Tensor:
     """2 - normalized mutual information (Studholme et al. 1999), (H(a) + H(b)) / H(a, b), the mean over the batch.
 
-    NMI is 1 for independent images and 2 for two that determine each other, so that the loss runs from 1 to 0. The
-    joint histogram is differentiable: each voxel is shared among the bins by a Gaussian Parzen window. With a wide
-    window even an image and itself do not reach 0.
+    NMI is 1 for independent images and 2 for images that determine each other, so the loss is from 0 to 1. The joint
+    histogram is differentiable: a Gaussian Parzen window distributes each voxel over the bins. With a wide window the
+    loss of an image and itself is above 0.
 
     Args:
         image: (B, 1, Z, Y, X).
-        reference: of the same shape.
-        bins: of each image, with centres equally spaced from its least to its greatest intensity.
+        reference: same shape.
+        bins: number of bins of each image, with centres equally spaced from its least to its greatest intensity.
         width: standard deviation of the Parzen window, in bins.
     """
     a, b = (_bin_shares(x, bins, width) for x in (image, reference))
@@ -95,14 +95,15 @@ def mutual_information_loss(image: Tensor, reference: Tensor, bins: int = 32, wi
 def self_similarity(image: Tensor, window: int = 3, distance: int = 1) -> Tensor:
     """MIND-SSC, the self-similarity context of each voxel (Heinrich et al., MICCAI 2013, eqs. 1 to 3).
 
-    For each of twelve pairs of neighbours of a voxel, exp(-D / V) of the mean squared difference D between the patches
-    around the two, V the mean of the twelve. The least D is taken off, so that the greatest entry is 1. It does not
-    change with brightness and contrast, nor if bright and dark are exchanged.
+    A voxel has twelve entries exp(-D / V), one for each of twelve pairs of its neighbours. D is the mean squared
+    difference between the patches around the two neighbours, and V is the mean D of the twelve pairs. The least D is
+    subtracted first, so that the greatest entry is 1. The entries do not change with brightness or contrast, nor if
+    bright and dark are exchanged.
 
     Args:
         image: (B, 1, Z, Y, X).
         window: side of a patch in voxels, odd.
-        distance: of the neighbours from the voxel, in voxels.
+        distance: distance of the neighbours from the voxel, in voxels.
 
     Returns:
         (B, 12, Z, Y, X), from 0 to 1.
@@ -117,7 +118,7 @@ def self_similarity(image: Tensor, window: int = 3, distance: int = 1) -> Tensor
     differences = torch.cat([(neighbours[i] - neighbours[j]).square() for i, j in CONTEXT], dim=1)
     differences = box_mean(differences, window)  # (B, 12, Z, Y, X)
     variance = differences.mean(1, keepdim=True)
-    # Within a flat region V is next to nothing, and noise would decide: it is held near its mean, as the authors do.
+    # In a flat region V is close to 0 and noise would dominate: V is clamped around its mean, as by the authors.
     typical = variance.mean((2, 3, 4), keepdim=True)
     variance = variance.maximum(1e-3 * typical).minimum(1e3 * typical).clamp_min(1e-12)
     return (-(differences - differences.amin(1, keepdim=True)) / variance).exp()
@@ -134,11 +135,11 @@ SIMILARITIES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "nmi": mutual_information_loss,
     "mind": self_similarity_loss,
 }
-"""Losses of (warped atlas, target), by the name that they have among the hyperparameters."""
+"""Losses of (warped atlas, target), by the name in the hyperparameters."""
 
 
 def _bin_shares(image: Tensor, bins: int, width: float) -> Tensor:
-    """(B, 1, Z, Y, X) -> (B, bins, V): how much of each voxel goes into each bin; the sum over bins is 1."""
+    """(B, 1, Z, Y, X) -> (B, bins, V): share of each voxel in each bin; the sum over bins is 1."""
     flat = image.float().flatten(1)  # (B, V)
     least, greatest = (limit[:, None].detach() for limit in (flat.amin(1), flat.amax(1)))
     position = (flat - least) / (greatest - least).clamp_min(EPSILON) * (bins - 1)

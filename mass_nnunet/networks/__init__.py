@@ -1,1 +1,1 @@
-"""Networks: nnU-Net's U-Nets, put together as each method needs them."""
+"""Networks: nnU-Net's U-Nets, combined as each method needs them."""

@@ -8,9 +8,9 @@ from torch import Tensor, nn
 
 from mass_nnunet.registration.fields import upsample, warp
 
-# Training starts a fraction of a voxel from the identity, and gradients reach every layer from the first step.
+# Training starts at fields of a fraction of a voxel, and gradients reach every layer from the first step.
 INITIAL_STANDARD_DEVIATION = 2e-2
-# Largest residual of a scale, in its own voxels, so that early steps do not move fields out of the image.
+# Largest residual of a scale, in voxels of that scale: early steps cannot move fields out of the image.
 REACH = 3.0
 
 
@@ -37,11 +37,14 @@ class ResidualField(nn.Module):
         nn.init.zeros_(self.field.bias)
 
     def forward(self, atlas: Tensor, target: Tensor) -> Tensor:
-        """The residual (B, 3, Z, Y, X), float32, of features (B, C, Z, Y, X) and (T, C, Z, Y, X), T a divisor of B."""
+        """The residual (B, 3, Z, Y, X), float32, of atlas features (B, C, Z, Y, X) and target features (T, C, Z, Y, X).
+
+        T divides B; the targets are repeated.
+        """
         first = self.layers[0]
         assert isinstance(first, nn.Conv3d)
         of_atlas, of_target = first.weight.chunk(2, dim=1)
-        # The convolution of a pair is the sum of one of each, so that a target is convolved once for all its atlases.
+        # The convolution of the concatenated pair is a sum of two: a target is convolved once for all its atlases.
         convolved = F.conv3d(target, of_target, padding=first.padding).repeat(len(atlas) // len(target), 1, 1, 1, 1)
         pairs = F.conv3d(atlas, of_atlas, first.bias, padding=first.padding) + convolved
         field = self.field(self.layers[1:](pairs)).float()
@@ -55,8 +58,8 @@ class CorrespondenceHead(nn.Module):
     features are warped with it, and a residual is added. The finest scale given is the field's resolution.
 
     Args:
-        in_channels: of the features, from coarse to fine.
-        channels: to which the features of every scale are projected before they are compared.
+        in_channels: channels of the features, from coarse to fine.
+        channels: channels of the projected features that are compared, the same at every scale.
     """
 
     def __init__(self, in_channels: Sequence[int], channels: int) -> None:
@@ -73,7 +76,8 @@ class CorrespondenceHead(nn.Module):
 
         Args:
             atlas: projected features from coarse to fine, each (B, C, Z_s, Y_s, X_s).
-            target: the same of T scans, T a divisor of B: the first T atlases have these targets, so have the next T.
+            target: the same of T targets, where T divides B. The first T atlases belong to these targets in order, so do
+                the next T, and so on.
         """
         shape = target[0].shape[2:]
         field = torch.zeros((len(atlas[0]), 3, *shape), device=target[0].device)

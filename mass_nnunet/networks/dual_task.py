@@ -1,4 +1,4 @@
-"""A U-Net with a second output: signed distances beside the segmentation."""
+"""A U-Net with two outputs: segmentation and signed distances."""
 
 from typing import NamedTuple
 
@@ -8,10 +8,10 @@ from .blocks import UNet, UNetDecoder, decoder_features
 
 
 class DualTaskOutput(NamedTuple):
-    """What a training step yields for a batch of S scans.
+    """Output of a training step for a batch of S scans.
 
     Attributes:
-        logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
+        logits: logits of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
         distances: signed distances (S, K - 1, Z, Y, X), from -1 to 1.
     """
 
@@ -20,12 +20,12 @@ class DualTaskOutput(NamedTuple):
 
 
 class DualTaskNet(nn.Module):
-    """nnU-Net's U-Net, and a convolution with tanh beside its finest segmentation head.
+    """nnU-Net's U-Net with a second head beside its finest segmentation head: a convolution and tanh.
 
-    Training mode yields a :class:`DualTaskOutput`; evaluation mode what the U-Net yields.
+    In training mode it returns a :class:`DualTaskOutput`, in evaluation mode the output of the U-Net.
 
     Args:
-        unet: of nnU-Net.
+        unet: nnU-Net's U-Net.
     """
 
     encoder: nn.Module

@@ -1,4 +1,4 @@
-"""One U-Net a modality of a group; a method says which of their parts are shared."""
+"""One U-Net per modality of a group; each method chooses which parts they share."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,14 +14,14 @@ class GroupNet(nn.Module):
     """The U-Nets of all modalities, in one module with one state; it segments scans, each by its modality's U-Net.
 
     Args:
-        unets: one a modality, of one architecture.
+        unets: one U-Net per modality, all of one architecture.
         modality: index of the modality that this model segments at inference.
     """
 
     def __init__(self, unets: Sequence[UNet], modality: int) -> None:
         super().__init__()
         self.unets = nn.ModuleList(unets)
-        # The modalities whose scans a batch holds, in this order and in equal shares.
+        # A batch holds scans of these modalities, in this order and in equal numbers.
         self.active: tuple[int, ...] = (modality,)
 
     def forward(self, scans: Any) -> Any:
@@ -30,28 +30,28 @@ class GroupNet(nn.Module):
         return torch.cat(outputs) if isinstance(outputs[0], Tensor) else join(outputs)
 
     def plain_weights(self) -> dict[str, Tensor]:
-        """State of the active modality's U-Net, as its class in the plans loads it."""
+        """State dict of the active modality's U-Net, for the plain network class of the plans."""
         return self.unets[self.active[0]].state_dict()
 
     def _shares(self, scans: Tensor) -> list[tuple[UNet, Tensor]]:
-        """Each active modality's U-Net, and its share of a batch (S, C, Z, Y, X)."""
+        """Each active modality's U-Net, and its part of a batch (S, C, Z, Y, X)."""
         shares = scans.chunk(len(self.active))
         return [(self.unets[m], share) for m, share in zip(self.active, shares, strict=True)]
 
 
 def share_decoder(unets: Sequence[UNet]) -> None:
-    """Let all U-Nets have the decoder of the first, normalizations and heads included, and encoders of their own."""
+    """Let all U-Nets use the first one's decoder, with its normalizations and heads; each keeps its own encoder."""
     first = unets[0].decoder
     for other in unets[1:]:
-        # Part by part: a decoder also holds the encoder that it was made with.
+        # Part by part, because a decoder also holds its own encoder.
         other.decoder.stages, other.decoder.transpconvs = first.stages, first.transpconvs
         other.decoder.seg_layers = first.seg_layers
 
 
 def share_convolutions(unets: Sequence[UNet]) -> None:
-    """Let all U-Nets have the convolutions and the heads of the first, and normalizations of their own.
+    """Let all U-Nets use the first one's convolutions and heads; each keeps its own normalizations.
 
-    After Dou et al., Unpaired multi-modal segmentation via knowledge distillation (IEEE TMI 2020).
+    This follows Dou et al., Unpaired multi-modal segmentation via knowledge distillation (IEEE TMI 2020).
     """
     for name, module in unets[0].named_modules():
         if isinstance(module, _ConvNd):

@@ -1,4 +1,4 @@
-"""Intensity adaptation: what the intensities of a scan say about its labels, given a first segmentation of it."""
+"""Intensity adaptation: evidence for labels from a scan's own intensities, given a first segmentation of the scan."""
 
 import torch
 from torch import Tensor
@@ -7,34 +7,34 @@ from mass_nnunet.losses.similarity import box_mean
 
 BINS = 48
 REACH = 4.0
-"""The bins span so many standard deviations of the organs' intensities to either side of their mean."""
+"""Half the range of the bins around the mean intensity of the organs, in standard deviations of that intensity."""
 PARZEN = 2.0
 """Standard deviation of the Parzen window, in bins."""
 PRIOR = 10.0
-"""A class with so many voxels has half of its density; one with far fewer has almost none."""
+"""Number of voxels at which the density of a class is halved; with far fewer voxels it is close to 0."""
 NEIGHBOURHOOD = 5
-"""A class is near where it fills at least :data:`SHARE` of a cube with sides of so many voxels."""
+"""Side of a cube in voxels. A class is near a voxel if it fills at least :data:`SHARE` of the cube around it."""
 SHARE = 0.25
 
 
 def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
-    """Evidence of each voxel's intensity v for each class k that is near: log(1 + p(v | k) / p0).
+    """Evidence of each voxel's intensity v for each class k near the voxel: log(1 + p(v | k) / p0).
 
-    p(v | k) is a Parzen estimate over the patch, in which each voxel is weighted by the probability that the first
-    segmentation gives to the class; p0 is a flat density. Van Leemput et al. (IEEE TMI 1999) take such a step in each
-    iteration. No other scan is needed, so that contrasts which training has not shown do no harm.
+    p(v | k) is a Parzen estimate over the patch, with each voxel weighted by its probability of class k in the first
+    segmentation; p0 is a flat density. Van Leemput et al. (IEEE TMI 1999) take such a step in each iteration. No other
+    scan is used, so contrasts that were absent from training do no harm.
 
-    - 1 + p / p0 instead of p: an intensity that is rare in a class hardly counts against it, else outliers decide.
-    - Evidence counts only where the class is near, as other parts of a body have an organ's intensities.
-    - The background's density is that of the surroundings of organs: with that of the whole image organs grow into
+    - log(1 + p / p0) instead of log p: a rare intensity hardly counts against a class; otherwise outliers dominate.
+    - Evidence is used only near the class, because other parts of the body can have the intensities of an organ.
+    - The background's density is estimated near organs only. With the density of the whole image organs would grow into
       their surroundings.
 
     Args:
-        probabilities: of the first segmentation (K, Z, Y, X), the background first.
+        probabilities: class probabilities of the first segmentation (K, Z, Y, X), the background first.
         image: (Z, Y, X).
 
     Returns:
-        (K, Z, Y, X), float32, from 0 on.
+        (K, Z, Y, X), float32, 0 or more.
     """
     with torch.autocast(image.device.type, enabled=False):
         probabilities, image = probabilities.float(), image.float()

@@ -1,4 +1,4 @@
-"""The network: a U-Net for each modality, which share most of their weights, and a correspondence head."""
+"""The network of MASS: one U-Net per modality, with mostly shared weights, a correspondence head and the atlases."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
@@ -19,19 +19,18 @@ from .intensity import intensity_evidence
 
 
 class GroupOutput(NamedTuple):
-    """What a training step yields for a batch of S scans, T of them targets (see :class:`mass_nnunet.batch.Layout`).
+    """Output of a training step for a batch of S scans, T of them targets (see :class:`mass_nnunet.batch.Layout`).
 
     Attributes:
         scans: the batch itself (S, C, Z, Y, X).
-        logits: of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
-        fields: (2T, 3, Z', Y', X'), at the field's resolution; first those from the atlas of the target's own
-            modality, then those from the atlas of another one, in the order of the targets. None where the network
-            has no correspondence head.
-        features: (T, C, Z', Y', X'), of the targets, for the anatomical consistency. None, as are the warped ones,
-            where they are not compared.
-        warped_features: (T, C, Z', Y', X'), of the other-modality atlases, warped to the targets.
-        idle: where the batch is not registered, a zero for the loss, through which the correspondence head has a
-            gradient all the same: of zeros. DDP waits for every parameter's.
+        logits: logits of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
+        fields: displacement fields (2T, 3, Z', Y', X') in voxels of their own grid: T from the same-modality atlases,
+            then T from the other-modality atlases, in the order of the targets. None without a correspondence head or
+            if the batch is not registered.
+        features: features (T, C, Z', Y', X') of the targets, for the anatomical consistency; None if it is not used.
+        warped_features: features (T, C, Z', Y', X') of the other-modality atlases, warped to the targets; None as above.
+        idle: a zero to add to the loss if the batch is not registered. It gives the correspondence head a gradient of
+            zeros, because DDP waits for the gradient of every parameter.
     """
 
     scans: Tensor
@@ -45,19 +44,19 @@ class GroupOutput(NamedTuple):
 class MASSNet(GroupNet):
     """The U-Nets of N modalities, a correspondence head and the atlases, in one module with one state.
 
-    Training mode takes a batch of the whole group with its layout, and registers atlases to targets within the batch.
-    Evaluation mode segments scans of the ``active`` modalities, which a batch holds in equal shares.
+    In training mode it takes a batch of the whole group with its layout, and registers atlases to targets within the
+    batch. In evaluation mode it segments scans of the ``active`` modalities, in equal numbers.
 
     Args:
-        unets: one nnU-Net U-Net for each modality (PlainConvUNet, ResidualEncoderUNet), with common heads at least.
-        atlases: the empty bank of atlases; its patch shape is that of the plans. None without a correspondence head.
-        correspondence_channels: width of the correspondence head; 0 for none, and then no atlas predicts either.
-        correspondence_gradient: share of the correspondence head's gradient that reaches the U-Nets.
-        compares_features: whether training yields features for the anatomical consistency.
+        unets: one nnU-Net U-Net per modality (PlainConvUNet, ResidualEncoderUNet), which share at least their heads.
+        atlases: empty atlas bank with the patch shape of the plans; None without a correspondence head.
+        correspondence_channels: channels of the correspondence head; 0 for no head and no prediction by atlases.
+        correspondence_gradient: factor on the correspondence head's gradient where it enters the U-Nets.
+        compares_features: whether a training step returns features for the anatomical consistency.
         modality: index of the modality that this model segments at inference.
-        inference: one of :data:`hyperparameters.INFERENCES`; without a correspondence head an inference that needs
-            atlases becomes ``segmentation``.
-        refinement_steps: steps that improve the fields for each scan, in evaluation mode (:func:`refinement.refine`).
+        inference: one of :data:`hyperparameters.INFERENCES`; without a correspondence head ``segmentation`` replaces
+            the inferences that need atlases.
+        refinement_steps: steps of the refinement of fields in evaluation mode (:func:`refinement.refine`).
         intensity_weight: weight of the intensity adaptation (:mod:`intensity`), which uses a scan's first channel.
     """
 
@@ -87,22 +86,22 @@ class MASSNet(GroupNet):
         self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps
         self.intensity_weight = intensity_weight
-        # Projected features of the atlases, by modality; they hold until the weights change.
+        # Projected features of the atlases, by modality; they are valid until the weights change.
         self._atlas_features: dict[int, list[Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
 
     @property
     def first_decoder(self) -> UNetDecoder:
-        """The decoder of the first modality; its heads are those of all."""
+        """The decoder of the first modality; all modalities use its heads."""
         return cast(UNet, self.unets[0]).decoder
 
     @property
     def heads(self) -> Any:
-        """The segmentation heads, from coarse to fine, of all modalities alike."""
+        """The segmentation heads that all modalities share, from coarse to fine."""
         return self.first_decoder.seg_layers
 
     def train(self, mode: bool = True) -> "MASSNet":
-        """As in torch; what was computed with older weights is forgotten."""
+        """As in torch; the cached features of the atlases are dropped."""
         self._atlas_features.clear()
         return super().train(mode)
 
@@ -110,7 +109,7 @@ class MASSNet(GroupNet):
         """Segment scans; in training mode also register the batch's atlases to its targets.
 
         Args:
-            scans: in training mode with the layout of the batch, in evaluation mode (S, C, Z, Y, X).
+            scans: images with the layout of the batch in training mode; images (S, C, Z, Y, X) in evaluation mode.
 
         Returns:
             In training mode a :class:`GroupOutput`. In evaluation mode logits (S, K, Z, Y, X), or a list of them from
@@ -126,7 +125,7 @@ class MASSNet(GroupNet):
             return logits if self.inference == "segmentation" else self._adapted(scans, features, logits)
 
     def _train_step(self, images: Tensor, layout: Layout) -> GroupOutput:
-        """One pass of a training batch (S, C, Z, Y, X), as the layout has it."""
+        """The forward pass of a training batch (S, C, Z, Y, X)."""
         with cpu_autocast(images.device):
             features = self.decode(images)
             return GroupOutput(images, self._segment(features), **self._register(features, layout))
@@ -153,7 +152,7 @@ class MASSNet(GroupNet):
             return {"idle": torch.stack(zeros).sum()}
         target, same, other = layout.pairs(features[0].device)
         share = self.correspondence_gradient
-        # In value the features themselves.
+        # The values of the features, with a scaled gradient.
         shared = [torch.lerp(f.detach(), f, share) if share else f.detach() for f in features[:-1]]
         projected = self.correspondence.project(shared)
         atlas = [torch.cat([f[same], f[other]]) for f in projected]
@@ -164,7 +163,7 @@ class MASSNet(GroupNet):
         return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
 
     def _adapted(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
-        """Logits of the inference: the head's, the atlases' evidence, or their sum, with intensity adaptation."""
+        """Logits of ``adapted``, ``atlas`` or ``fused``: head, atlases or their sum, plus intensity adaptation."""
         if self.inference != "adapted":
             evidence = EVIDENCE * self._propagate(scans, features)
             logits = logits + evidence if self.inference == "fused" else evidence
@@ -184,17 +183,17 @@ class MASSNet(GroupNet):
         return torch.stack(propagated)
 
     def _project(self, features: list[Tensor]) -> list[Tensor]:
-        """What the correspondence head compares of the decoders' features, from coarse to half resolution."""
+        """The correspondence head's projections of the decoders' features, from coarse to half resolution."""
         assert self.correspondence is not None
         return self.correspondence.project(features[:-1])
 
     def register(self, scan: Tensor) -> Tensor:
-        """Fields (A', 3, Z, Y, X) in voxels that pull each atlas of the active modality to a scan (1, C, Z, Y, X)."""
+        """Fields (A', 3, Z, Y, X), in voxels, from each atlas of the active modality to a scan (1, C, Z, Y, X)."""
         with cpu_autocast(scan.device):
             return self._fields(self._project(self.decode(scan)), scan)
 
     def _fields(self, target: list[Tensor], scan: Tensor) -> Tensor:
-        """Fields from all atlases to one scan (1, C, Z, Y, X), on its grid; the atlases are encoded only once."""
+        """Fields from all atlases to one scan (1, C, Z, Y, X), on its grid; features of the atlases are cached."""
         assert self.atlases is not None
         assert self.correspondence is not None
         modality = self.active[0]

@@ -1,4 +1,4 @@
-"""The network of the registration methods: a U-Net on a pair of scans of one modality, and the atlases."""
+"""The network of the registration methods: a U-Net for pairs of scans of one modality, and the atlases."""
 
 from typing import NamedTuple
 
@@ -16,13 +16,13 @@ INITIAL_STANDARD_DEVIATION = 1e-5
 
 
 class PairOutput(NamedTuple):
-    """What a training step yields for a batch of S scans, T of them targets (see :class:`mass_nnunet.batch.Layout`).
+    """Output of a training step for a batch of S scans, T of them targets (see :class:`mass_nnunet.batch.Layout`).
 
     Attributes:
         scans: the batch itself (S, C, Z, Y, X).
-        fields: (T, 3, Z, Y, X) in voxels, from each target's atlas to the target.
-        warped: the atlases, warped to the targets (T, C, Z, Y, X).
-        backward: (T, 3, Z, Y, X), from each warped atlas back to the atlas; None without a backward network.
+        fields: displacement fields (T, 3, Z, Y, X), in voxels, from each target's atlas to the target.
+        warped: atlases (T, C, Z, Y, X), warped to the targets.
+        backward: fields (T, 3, Z, Y, X), in voxels, from each warped atlas to the atlas; None without a backward network.
     """
 
     scans: Tensor
@@ -32,10 +32,10 @@ class PairOutput(NamedTuple):
 
 
 class PairUNet(nn.Module):
-    """VoxelMorph's network (Balakrishnan et al., IEEE TMI 2019): the two scans as channels of one image, a field out.
+    """VoxelMorph's network (Balakrishnan et al., IEEE TMI 2019): a field from two scans as channels of one image.
 
     Args:
-        unet: nnU-Net's U-Net for 2C channels; a convolution to the field takes the place of its segmentation heads.
+        unet: nnU-Net's U-Net for 2C channels; a convolution that returns the field replaces its segmentation heads.
     """
 
     encoder: nn.Module
@@ -51,7 +51,7 @@ class PairUNet(nn.Module):
         self.decoder.seg_layers = nn.ModuleList([field])
 
     def forward(self, atlas: Tensor, target: Tensor) -> Tensor:
-        """Both (B, C, Z, Y, X); returns the float32 field (B, 3, Z, Y, X) in voxels that pulls atlas to target."""
+        """The field (B, 3, Z, Y, X), float32, in voxels, from atlas (B, C, Z, Y, X) to target (B, C, Z, Y, X)."""
         features = decoder_features(self.decoder, self.encoder(torch.cat([atlas, target], dim=1)))[-1]
         # Displacements need more than the eight bits of precision that bfloat16 has.
         with torch.autocast(features.device.type, enabled=False):
@@ -59,17 +59,18 @@ class PairUNet(nn.Module):
 
 
 class PairNet(nn.Module):
-    """Registers atlases to scans of one modality, and segments by the labels that the atlases propagate.
+    """A network that registers atlases to scans of one modality, and segments by the propagated labels.
 
-    Training mode takes a batch with its layout and registers its atlases to its targets. Evaluation mode segments.
+    In training mode it takes a batch with its layout, and registers the batch's atlases to its targets. In evaluation
+    mode it segments.
 
     Args:
         unet: nnU-Net's U-Net for 2C channels.
-        atlases: the empty bank of atlases; its patch shape is that of the plans.
-        backward: another such U-Net, for fields from the warped atlas back to the atlas.
+        atlases: empty atlas bank with the patch shape of the plans.
+        backward: another such U-Net, for fields from the warped atlas to the atlas; None for none.
     """
 
-    # Its one modality among those of the bank, and its one way to predict.
+    # The index of its only modality in the bank, and its only inference.
     active = (0,)
     inferences = ("atlas",)
 
@@ -83,11 +84,11 @@ class PairNet(nn.Module):
         """Register within a batch in training mode, segment scans in evaluation mode.
 
         Args:
-            scans: in training mode with the layout of the batch, in evaluation mode (S, C, Z, Y, X).
+            scans: images with the layout of the batch in training mode; images (S, C, Z, Y, X) in evaluation mode.
 
         Returns:
-            In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X); a list of one where deep
-            supervision is on.
+            In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X), in a list if deep supervision
+            is on.
         """
         if isinstance(scans, Scans):
             return self._register_batch(*scans)
@@ -104,7 +105,7 @@ class PairNet(nn.Module):
         return PairOutput(scans, fields, warped, backward)
 
     def register(self, scan: Tensor) -> Tensor:
-        """Fields (A', 3, Z, Y, X) in voxels that pull each atlas to a scan (1, C, Z, Y, X)."""
+        """Fields (A', 3, Z, Y, X), in voxels, from each atlas to a scan (1, C, Z, Y, X)."""
         images = self.atlases.images_of(0)
         with cpu_autocast(scan.device):
             return self.pair(images, scan.expand(len(images), -1, -1, -1, -1))

@@ -1,3 +1,3 @@
-"""What nnUNet_extTrainer points at: nnU-Net looks here for the trainer that ``-tr`` names."""
+"""The module in the folder of nnUNet_extTrainer, where nnU-Net looks for the trainer that ``-tr`` names."""
 
 from mass_nnunet.trainers import *  # noqa: F403

@@ -1,4 +1,4 @@
-"""The base of all objectives: one rule for how terms become a loss."""
+"""The base class of all objectives: one rule that makes a loss of named terms."""
 
 import math
 from abc import ABC, abstractmethod
@@ -15,23 +15,23 @@ class Objective(ABC):
     """The weighted sum of named terms, L = sum_i w_i r_i(t/T) L_i.
 
     r_i is :func:`ramp_up` for the terms that ramp up and 1 for the others. A subclass computes the terms of a training
-    step (:meth:`compute`). A term that it leaves out of a batch adds nothing.
+    step (:meth:`compute`). A term that is absent from a step adds nothing.
 
-    A training step passes :class:`mass_nnunet.batch.Targets`; plain labels stand for a validation step, of which the
-    loss is nnU-Net's own (:meth:`validation_loss`).
+    A training step passes :class:`mass_nnunet.batch.Targets`. A validation step passes plain labels, and its loss is
+    nnU-Net's own (:meth:`validation_loss`).
 
     Args:
-        supervised: nnU-Net's own loss, of (logits from fine to coarse, labels from fine to coarse).
-        weights: w by the name of the term.
+        supervised: nnU-Net's own loss, a function of (logits from fine to coarse, labels from fine to coarse).
+        weights: w_i by the name of the term.
         ramped: names of the terms that ramp up.
-        ramp: share of the training after which they have their whole weight.
+        ramp: share of the training after which these terms have their full weight.
 
     Raises:
-        ValueError: a term that ramps up has no weight.
+        ValueError: a term in ``ramped`` has no weight.
     """
 
     MEASURES: ClassVar[tuple[str, ...]] = ()
-    """Names of what is computed for the log alone, without weight."""
+    """Names of the quantities that are computed for the log only, without weight."""
 
     def __init__(
         self,
@@ -47,14 +47,14 @@ class Objective(ABC):
         self.weights = dict(weights)
         self.ramped = frozenset(ramped)
         self.ramp = ramp
-        # Each term as it last was, without gradient, for the log: not every batch has all of them.
+        # The latest value of each term, without gradient, for the log: not every batch has all terms.
         self.terms = dict.fromkeys((*self.weights, *self.MEASURES), torch.zeros(()))
 
     def __call__(self, output: Any, target: Targets | list[Tensor]) -> Tensor:
         """The loss of a step.
 
         Args:
-            output: of the network; in a validation step logits from fine to coarse, each (S, K, Z_s, Y_s, X_s).
+            output: output of the network; in a validation step logits from fine to coarse, (S, K, Z_s, Y_s, X_s) each.
             target: labels and context of a training step, or the labels of a validation step, from fine to coarse, each
                 (S, 1, Z_s, Y_s, X_s).
 
@@ -73,14 +73,14 @@ class Objective(ABC):
 
     @abstractmethod
     def compute(self, output: Any, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
-        """The terms of a training step, and the measures, by name; scalars."""
+        """The terms and measures of a training step, by name; scalars."""
 
     def validation_loss(self, output: list[Tensor], labels: list[Tensor]) -> Tensor:
         """The loss of a validation step: nnU-Net's own."""
         return self.supervised(output, labels)
 
     def on_labelled(self, logits: list[Tensor], labels: list[Tensor], layout: Layout) -> Tensor:
-        """nnU-Net's own loss of the annotated scans of a batch; the labels of the others are not looked at."""
+        """nnU-Net's own loss of the annotated scans of a batch; labels of the other scans are not used."""
         labelled = layout.is_labelled(logits[0].device)
         return self.supervised([x[labelled] for x in logits], [y[labelled] for y in labels])
 

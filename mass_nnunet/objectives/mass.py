@@ -1,4 +1,4 @@
-"""The objective of MASS: where all of its terms are put together."""
+"""The objective of MASS, the sum of all its terms."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -30,15 +30,15 @@ TERMS = (
     "teaching",
     "folding",
 )
-"""What is logged each epoch: the terms before their weights, and the share of folded voxels, which is no term."""
+"""Names of the values that are logged each epoch: the unweighted terms, and ``folding``, the share of folded voxels."""
 
 
 class MASSObjective(Objective):
     r"""The objective of MASS (Chen et al., Medical Image Analysis 2022) with our extensions.
 
-    With segmentation logits S(x) and labels y of an annotated scan x; for each target x an atlas a of its own modality
-    and an atlas b of another one, with labels y_a, y_b and displacement fields u_a, u_b that pull them to x; and
-    pseudo-labels p of an unlabelled scan x:
+    S(x) are the segmentation logits of a scan x, and y its labels if it is annotated. Each target x has an atlas a of its
+    own modality and an atlas b of another modality, with labels y_a, y_b and displacement fields u_a, u_b from the atlas
+    to x. p are the pseudo-labels of an unlabelled scan x.
 
         L =  L_sup(S(x), y)                                          supervised: nnU-Net's Dice + cross entropy
            + w_atlas       mean over a, b of 1 - Dice(y_a o u_a, y)           on annotated targets
@@ -51,13 +51,13 @@ class MASSObjective(Objective):
            + r(t) w_teaching   [CE + (1 - Dice)](S(x), argmax p where max p > confidence)
                              + (1 - Dice)(y_a o u_a, p), and for b            mutual teaching, unlabelled targets
 
-    r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). What concerns the warped atlases is computed at the
-    field's resolution, half of the patch's. For an unlabelled scan nothing flows back through p.
+    r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). The terms of warped atlases are computed at the
+    resolution of the field, half of that of the patch. No gradient flows through p.
 
     Args:
-        supervised: nnU-Net's own loss, of (logits from fine to coarse, labels from fine to coarse).
+        supervised: nnU-Net's own loss, a function of (logits from fine to coarse, labels from fine to coarse).
         classes: K, with background.
-        hyperparameters: of the method.
+        hyperparameters: hyperparameters of the method.
     """
 
     MEASURES = ("folding",)
@@ -95,16 +95,16 @@ class MASSObjective(Objective):
         return terms
 
     def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
-        """The terms that concern the warped atlases; ``output`` has displacement fields."""
+        """The terms of the warped atlases; ``output`` has displacement fields."""
         scans, fields, layout = output.scans, output.fields, context.layout
         assert fields is not None
         target, same, other = layout.pairs(scans.device)
         labelled = layout.is_labelled(scans.device)
-        hidden = ~labelled[target].repeat(2)  # (2T,), targets without annotation, of either kind of atlas
+        hidden = ~labelled[target].repeat(2)  # (2T,), unlabelled targets, for both kinds of atlas
         count = len(target)
         shape = fields.shape[2:]
 
-        # Class shares (S, K, Z', Y', X'); those of unlabelled scans are targets only.
+        # Class shares (S, K, Z', Y', X'); unlabelled scans are targets only, never atlases.
         shares = scans.new_zeros((len(scans), self.classes, *shape))
         shares[labelled] = downsample(one_hot(labels[0][labelled], self.classes), shape)
         if context.pseudo_labels is not None:
@@ -134,6 +134,6 @@ class MASSObjective(Objective):
         return terms
 
     def _learn(self, logits: Tensor, probabilities: Tensor) -> Tensor:
-        """What the segmentation head learns from the confident pseudo-labels; both (B, K, Z, Y, X)."""
+        """Loss of the segmentation head on the confident pseudo-labels; both arguments are (B, K, Z, Y, X)."""
         confidence, pseudo_label = probabilities.max(1)
         return confident_label_loss(logits, pseudo_label, confidence > self.confidence)

@@ -1,4 +1,4 @@
-"""The objectives of the registration methods: VoxelMorph's, and LT-Net's cycle consistency on top of it."""
+"""The objective of the registration methods: VoxelMorph's terms, and LT-Net's cycle consistency."""
 
 from collections.abc import Callable, Mapping
 
@@ -16,18 +16,18 @@ from .base import Objective
 
 
 class RegistrationObjective(Objective):
-    """The terms of one modality's registration network.
+    """The objective of a registration network of one modality.
 
-    ``similarity``: dissimilarity of the warped atlas and the target. ``smoothness``: diffusion of every field. Where
-    there is a backward field, the atlas is warped to the target and back again, and compared with itself:
-    ``image_cycle``, the mean absolute difference, and ``anatomy_cycle``, 1 - soft Dice of its labels. Labels of the
-    targets are never looked at.
+    Its terms are ``similarity``, the dissimilarity of the warped atlas and the target, and ``smoothness``, the diffusion
+    of all fields. With a backward field the atlas is also warped to the target and back, and compared with itself:
+    ``image_cycle`` is the mean absolute difference, ``anatomy_cycle`` is 1 - soft Dice of the labels. Labels of targets
+    are not used.
 
     Args:
-        supervised: nnU-Net's own loss; it is not used, as there is no segmentation head.
+        supervised: nnU-Net's own loss; it is not used, because there is no segmentation head.
         classes: K, with background.
         similarity: a name in :data:`similarity.SIMILARITIES`.
-        weights: by term.
+        weights: weights by the name of the term.
     """
 
     MEASURES = ("folding",)

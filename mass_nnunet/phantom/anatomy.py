@@ -6,7 +6,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 from . import torso, viscera
-from .bowel import draw_bowel
+from .bowel import paint_bowel
 from .canvas import Canvas, spline_field
 from .variation import Variation
 
@@ -25,7 +25,7 @@ class Physique:
     deformation: np.ndarray  # (3, *CONTROLS) in mm
 
     @classmethod
-    def draw(cls, rng: np.random.Generator) -> "Physique":
+    def sample(cls, rng: np.random.Generator) -> "Physique":
         """A random physique: tall or short, thin or stout, lying a little askew."""
         together, x, y, z = rng.standard_normal(4) * (0.05, 0.03, 0.04, 0.05)
         return cls(
@@ -52,7 +52,7 @@ class Physique:
         return body_x, body_y, body_z
 
 
-def draw_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tuple[np.ndarray, np.ndarray]:
+def paint_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tuple[np.ndarray, np.ndarray]:
     """Paint a body.
 
     Args:
@@ -66,19 +66,19 @@ def draw_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tu
     z, y, x = (_subsample(axis) for axis in axes)
     canvas = Canvas(physique.body_points((z, y, x)))
     vary = Variation(rng)
-    torso.draw_wall(canvas, vary, physique.fatness)
-    torso.draw_spine(canvas, vary)
-    torso.draw_chest(canvas, vary)
-    viscera.draw_stomach(canvas, vary)
-    viscera.draw_liver(canvas, vary)
-    viscera.draw_spleen(canvas, vary)
+    torso.paint_wall(canvas, vary, physique.fatness)
+    torso.paint_spine(canvas, vary)
+    torso.paint_chest(canvas, vary)
+    viscera.paint_stomach(canvas, vary)
+    viscera.paint_liver(canvas, vary)
+    viscera.paint_spleen(canvas, vary)
     for side in (-1, 1):
-        viscera.draw_kidney(canvas, vary, side)
-    viscera.draw_gallbladder(canvas, vary)
-    viscera.draw_great_vessels(canvas, vary)
-    viscera.draw_pancreas(canvas, vary)
-    viscera.draw_adrenals(canvas, vary)
-    draw_bowel(canvas, vary)
+        viscera.paint_kidney(canvas, vary, side)
+    viscera.paint_gallbladder(canvas, vary)
+    viscera.paint_great_vessels(canvas, vary)
+    viscera.paint_pancreas(canvas, vary)
+    viscera.paint_adrenals(canvas, vary)
+    paint_bowel(canvas, vary)
     return canvas.tissue, _majority(canvas.label)
 
 

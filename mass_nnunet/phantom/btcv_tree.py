@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from .patient import Patient, Scan
+from .patient import Patient, SyntheticScan
 
 TRAIN, TEST = Path("BTCV/RawData/Training"), Path("BTCV/RawData/Testing")
 
@@ -39,7 +39,7 @@ def write_patient(folder: Path, patient: Patient, labelled: bool) -> None:
         _write_volume(label_path(folder, patient.number), scan.btcv, scan)
 
 
-def _write_volume(path: Path, values: np.ndarray, scan: Scan) -> None:
+def _write_volume(path: Path, values: np.ndarray, scan: SyntheticScan) -> None:
     image = sitk.GetImageFromArray(values)
     image.SetSpacing(scan.spacing)
     image.SetOrigin(scan.origin)

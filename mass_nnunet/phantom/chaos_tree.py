@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from mass_nnunet.labels import LABELS
 
 from . import dicom
-from .patient import Patient, Scan
+from .patient import Patient, SyntheticScan
 
 TRAIN, TEST = Path("CHAOS/Train_Sets/MR"), Path("CHAOS/Test_Sets/MR")
 GRAY_VALUES = {"liver": 63, "right_kidney": 126, "left_kidney": 189, "spleen": 252}
@@ -98,7 +98,7 @@ def _write_series(folder: Path, patient: Patient, sequence: str, stems: list[str
         dicom.write_slice(folder / f"{stem}.dcm", pixels, scan.spacing, position, common | own)
 
 
-def _write_ground(folder: Path, scan: Scan, stems: list[str]) -> None:
+def _write_ground(folder: Path, scan: SyntheticScan, stems: list[str]) -> None:
     folder.mkdir()
     for labels, stem in zip(gray_labels(scan.organs), stems, strict=True):
         sitk.WriteImage(sitk.GetImageFromArray(labels), str(folder / f"{stem}.png"))

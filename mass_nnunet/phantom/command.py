@@ -12,8 +12,8 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
 from . import btcv_tree, chaos_tree
-from .folder import SETTINGS, TREES
-from .patient import draw_patient
+from .folder import SETTINGS_JSON, TREES
+from .patient import make_patient
 
 UNFINISHED = ".unfinished"  # patients that are being written; those of a killed run are deleted
 SMALLEST = (8, 32, 32)  # voxels; on a coarser grid the small organs vanish
@@ -49,7 +49,7 @@ class PatientToWrite:
 
     def write(self) -> None:
         """Make the patient, write it aside, and move it into place."""
-        patient = draw_patient(self.seed, self.number, self.modality, self.size)
+        patient = make_patient(self.seed, self.number, self.modality, self.size)
         aside = self.out / UNFINISHED / f"{self.modality}_{self.number}"
         self.tree.write_patient(aside, patient, self.labelled)
         self.marker.parent.mkdir(parents=True, exist_ok=True)
@@ -127,7 +127,7 @@ def _claim(out: Path, settings: dict) -> None:
     out.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):
         raise PermissionError(13, "permission denied")
-    path = out / SETTINGS
+    path = out / SETTINGS_JSON
     if path.exists():
         if read_json(path, "delete the folder and run this again") != settings:
             raise UserError(f"{path} is of a phantom with another --seed or --size: choose another folder")

@@ -49,7 +49,7 @@ SIGNAL: dict[T, tuple[float, float, float]] = {
 MOTTLED = {T.FAECES: 0.4, T.BOWEL_FLUID: 0.2, T.STOMACH_CONTENT: 0.15, T.VISCERAL_FAT: 0.07, T.LUNG: 0.5}
 
 
-def draw_signals(rng: np.random.Generator) -> np.ndarray:
+def sample_signals(rng: np.random.Generator) -> np.ndarray:
     """Random signals (tissue, 3) of one patient; the liver holds more or less fat."""
     signals = np.array([SIGNAL[kind] for kind in T], np.float32)
     signals *= np.exp(0.09 * rng.standard_normal(signals.shape))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 TREES = ("BTCV", "CHAOS")
 """Names of the folders of scans."""
-SETTINGS = "phantom.json"
+SETTINGS_JSON = "phantom.json"
 """In the folder that holds ``BTCV`` and ``CHAOS``: the settings that its patients were made with."""
 LICENCE = "free to use: a synthetic phantom, no patient's scans"
 REFERENCE = "synthetic phantom of `mass_nnunet phantom`"
@@ -16,4 +16,4 @@ def is_phantom(path: Path) -> bool:
     Real scans may lie beside ``OUT/BTCV``: they are not a phantom.
     """
     path = path.resolve()
-    return (path / SETTINGS).is_file() or (path.stem in TREES and (path.parent / SETTINGS).is_file())
+    return (path / SETTINGS_JSON).is_file() or (path.stem in TREES and (path.parent / SETTINGS_JSON).is_file())

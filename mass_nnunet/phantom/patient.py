@@ -7,9 +7,9 @@ import numpy as np
 
 from mass_nnunet.labels import LABELS
 
-from .anatomy import Physique, draw_anatomy
+from .anatomy import Physique, paint_anatomy
 from .contrast_ct import scan_ct
-from .contrast_mr import SEQUENCES, draw_signals, scan_mr
+from .contrast_mr import SEQUENCES, sample_signals, scan_mr
 from .tissues import Btcv
 
 MODALITIES = ("CT", "MRI")
@@ -21,7 +21,7 @@ _CT_AXES = {"LAS": (1, -1), "LPS": (1, 1), "RAS": (-1, -1), "RPS": (-1, 1)}
 
 
 @dataclass(frozen=True, eq=False)
-class Scan:
+class SyntheticScan:
     """One scan with the annotations of its organs, as it is stored.
 
     Arrays are (Z, Y, X). ``spacing`` and ``origin`` are in mm and in (x, y, z) order, ``direction`` is a row-major 3x3
@@ -45,10 +45,10 @@ class Patient:
 
     number: int
     modality: str
-    scans: dict[str, Scan]
+    scans: dict[str, SyntheticScan]
 
 
-def draw_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> Patient:
+def make_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> Patient:
     """Make a patient: the same for the same arguments, and another one for each modality and index.
 
     Args:
@@ -57,21 +57,21 @@ def draw_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> P
         modality: one of ``MODALITIES``.
         size: voxels along z, y, x.
     """
-    stream = [seed, MODALITIES.index(modality), index]
-    rng = np.random.default_rng(stream)
-    physique = Physique.draw(rng)
+    seeds = [seed, MODALITIES.index(modality), index]
+    rng = np.random.default_rng(seeds)
+    physique = Physique.sample(rng)
     scans = {}
     if modality == "CT":
-        grid = _draw_grid(physique, rng, size)
-        tissue, btcv = draw_anatomy(physique, np.random.default_rng([*stream, 1]), grid.axes)
+        grid = _sample_grid(physique, rng, size)
+        tissue, btcv = paint_anatomy(physique, np.random.default_rng([*seeds, 1]), grid.axes)
         scans["CT"] = grid.stored(scan_ct(tissue, rng), btcv, rng.choice(list(_CT_AXES), p=(0.55, 0.15, 0.2, 0.1)))
         return Patient(index, modality, scans)
-    signals = draw_signals(rng)
+    signals = sample_signals(rng)
     for sequences in (SEQUENCES[:2], SEQUENCES[2:]):
-        grid = _draw_grid(physique, rng, size)
+        grid = _sample_grid(physique, rng, size)
         # The same organs at another breath-hold: the grid has moved, and with it the deformation, which spans the
         # field of view.
-        tissue, btcv = draw_anatomy(physique, np.random.default_rng([*stream, 1]), grid.axes)
+        tissue, btcv = paint_anatomy(physique, np.random.default_rng([*seeds, 1]), grid.axes)
         for sequence in sequences:
             scans[sequence] = grid.stored(scan_mr(tissue, sequence, signals, rng), btcv, "LPS")
     return Patient(index, modality, scans)
@@ -84,14 +84,14 @@ class _Grid:
     axes: tuple[np.ndarray, np.ndarray, np.ndarray]
     scanner_origin: np.ndarray
 
-    def stored(self, image: np.ndarray, btcv: np.ndarray, axes_code: str) -> Scan:
+    def stored(self, image: np.ndarray, btcv: np.ndarray, axes_code: str) -> SyntheticScan:
         """A scan with arrays that run along the given axes; the voxels stay where they are in space."""
         signs = _CT_AXES[axes_code]
         order = (slice(None), slice(None, None, signs[1]), slice(None, None, signs[0]))
         spacing = [axis[1] - axis[0] for axis in reversed(self.axes)]
         first = [0 if sign > 0 else -1 for sign in (*signs, 1)]
         corner = [axis[place] for axis, place in zip(reversed(self.axes), first, strict=True)]
-        return Scan(
+        return SyntheticScan(
             image=np.ascontiguousarray(image[order]),
             organs=_PROJECT_LABELS[btcv[order]],
             btcv=np.ascontiguousarray(btcv[order]),
@@ -106,7 +106,7 @@ def _three(values: Iterable[float]) -> tuple[float, float, float]:
     return x, y, z
 
 
-def _draw_grid(physique: Physique, rng: np.random.Generator, size: Sequence[int]) -> _Grid:
+def _sample_grid(physique: Physique, rng: np.random.Generator, size: Sequence[int]) -> _Grid:
     """A field of view around the body: square in plane, 280 to 420 mm; 180 to 320 mm along z, mostly of the organs."""
     in_plane = np.clip(physique.width * rng.uniform(1.02, 1.2), 280, 420)
     along = np.clip(215 * physique.scale[2] * rng.uniform(0.95, 1.35), 180, 320)

@@ -27,7 +27,7 @@ def _diaphragm_height(canvas: Canvas, vary: Variation) -> np.ndarray:
     return np.maximum.reduce(domes) - depth
 
 
-def draw_wall(canvas: Canvas, vary: Variation, fatness: float) -> None:
+def paint_wall(canvas: Canvas, vary: Variation, fatness: float) -> None:
     """Paint skin, subcutaneous fat, muscles, ribs and the table; all inside the muscles becomes the cavity."""
     side, front, back = fatness * vary.size([19, 17, 15], 2)
     outer_shape = WALL[0] + side, WALL[1] + (front + back) / 2, (back - front) / 2
@@ -39,14 +39,14 @@ def draw_wall(canvas: Canvas, vary: Variation, fatness: float) -> None:
     # A thin layer of fat between the muscles of the flank, as in every real scan.
     layer = (np.abs(wall - (1 - WALL_THICKNESS / 2)) < 0.009) & (canvas.y < 45)
     canvas.tissue[layer & (outer < skin)] = Tissue.FAT
-    _draw_ribs(canvas, vary, wall)
+    _paint_ribs(canvas, vary, wall)
     table = _torso_level(canvas, 260, 400, outer_shape[2] + outer_shape[1] - 400 + 8)
     canvas.tissue[(np.abs(table - 1) < 0.007) & (canvas.y > 40) & (outer > 1.02)] = Tissue.TABLE
     canvas.cavity = wall < 1 - WALL_THICKNESS
     canvas.tissue[canvas.cavity] = Tissue.VISCERAL_FAT
 
 
-def _draw_ribs(canvas: Canvas, vary: Variation, wall: np.ndarray) -> None:
+def _paint_ribs(canvas: Canvas, vary: Variation, wall: np.ndarray) -> None:
     """Paint ribs in the wall, one every 29 mm, descending towards the front, above a rising costal margin.
 
     In front they are cartilage, which looks like a disc.
@@ -62,10 +62,10 @@ def _draw_ribs(canvas: Canvas, vary: Variation, wall: np.ndarray) -> None:
     canvas.tissue.ravel()[shell[ribs]] = tissue[ribs]
 
 
-def draw_spine(canvas: Canvas, vary: Variation) -> None:
+def paint_spine(canvas: Canvas, vary: Variation) -> None:
     """Paint vertebrae and discs, canal, arches and processes, psoas and the muscles of the back."""
     cavity, canvas.cavity = canvas.cavity, np.ones_like(canvas.cavity)  # the spine is outside the cavity
-    _draw_back_muscles(canvas, vary)
+    _paint_back_muscles(canvas, vary)
     window = canvas.window((-50, 15, -np.inf), (50, 110, np.inf))
     x, y, z = (values[window] for values in (canvas.x, canvas.y, canvas.z))
     period = 34
@@ -88,7 +88,7 @@ def draw_spine(canvas: Canvas, vary: Variation) -> None:
     canvas.cavity = cavity & (canvas.tissue == Tissue.VISCERAL_FAT)
 
 
-def _draw_back_muscles(canvas: Canvas, vary: Variation) -> None:
+def _paint_back_muscles(canvas: Canvas, vary: Variation) -> None:
     """Paint erector spinae, psoas and quadratus lumborum of both sides."""
     window = canvas.window((-75, 50, -np.inf), (75, 110, np.inf))
     x, y = canvas.x[window], canvas.y[window]
@@ -103,7 +103,7 @@ def _draw_back_muscles(canvas: Canvas, vary: Variation) -> None:
         canvas.paint(Tissue.MUSCLE, quadratus)
 
 
-def draw_chest(canvas: Canvas, vary: Variation) -> None:
+def paint_chest(canvas: Canvas, vary: Variation) -> None:
     """Paint diaphragm, lung bases and the heart; all shapes that follow stay below the diaphragm."""
     diaphragm = _diaphragm_height(canvas, vary)
     above = canvas.cavity & (canvas.z > diaphragm)

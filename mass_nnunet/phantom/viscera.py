@@ -11,7 +11,7 @@ from .variation import Variation
 FATTY = (Tissue.VISCERAL_FAT,)
 
 
-def draw_liver(canvas: Canvas, vary: Variation) -> None:
+def paint_liver(canvas: Canvas, vary: Variation) -> None:
     """Paint the right lobe under the right dome, the left lobe across the midline, vessels, and sometimes lesions."""
     right = canvas.ellipsoid(vary.at((-76, -4, 52)), vary.size((70, 86, 92)), vary.turn((0, 0, 0)))
     x, y, z = canvas.x[right.window], canvas.y[right.window], canvas.z[right.window]
@@ -24,12 +24,12 @@ def draw_liver(canvas: Canvas, vary: Variation) -> None:
     confluence = vary.at((-18, 12, 100), 0.5)
     veins = [((-85, 15, 85), (-115, 20, 40)), ((-50, -25, 90), (-70, -50, 45)), ((0, -15, 90), (30, -40, 80))]
     for middle, end in veins:
-        draw_vessel(canvas, [confluence, vary.at(middle), vary.at(end)], [6, 4.5, 2.2])
+        paint_vessel(canvas, [confluence, vary.at(middle), vary.at(end)], [6, 4.5, 2.2])
     hilum = vary.at((-42, -8, 52), 0.5)
     branches = [((-70, 0, 55), (-110, -10, 70)), ((-70, 5, 45), (-105, 30, 20)), ((-65, -20, 45), (-95, -50, 20)),
                 ((-25, -25, 65), (15, -50, 78)), ((-75, -5, 75), (-90, -15, 110))]  # fmt: skip
     for middle, end in branches:
-        draw_vessel(canvas, [hilum, vary.at(middle), vary.at(end, 2)], [5, 4, 2])
+        paint_vessel(canvas, [hilum, vary.at(middle), vary.at(end, 2)], [5, 4, 2])
     for _ in range(vary.rng.poisson(0.8)):
         place = vary.at((-75, 0, 60), 8)
         kind = Tissue.CYST if vary.chance(0.5) else Tissue.LESION
@@ -37,12 +37,12 @@ def draw_liver(canvas: Canvas, vary: Variation) -> None:
         canvas.paint(kind, canvas.ellipsoid(place, vary.size((radius,) * 3)), label=Btcv.LIVER, over=(Tissue.LIVER,))
 
 
-def draw_vessel(canvas: Canvas, path: Sequence[Point], radii: list[float]) -> None:
+def paint_vessel(canvas: Canvas, path: Sequence[Point], radii: list[float]) -> None:
     """Paint a vessel inside the liver; it belongs to the liver's label."""
     canvas.paint(Tissue.HEPATIC_VESSEL, canvas.tube(path, radii), label=Btcv.LIVER, over=(Tissue.LIVER,))
 
 
-def draw_spleen(canvas: Canvas, vary: Variation) -> None:
+def paint_spleen(canvas: Canvas, vary: Variation) -> None:
     """Paint the spleen behind and beside the stomach, its long axis along the tenth rib, hollow towards the hilum."""
     centre, radii, turn = vary.at((100, 36, 68)), vary.size((25, 38, 56), 1.7), vary.turn((38, 8, -22))
     capsule = canvas.ellipsoid(centre, radii + 3, turn, bend=-0.55)
@@ -51,7 +51,7 @@ def draw_spleen(canvas: Canvas, vary: Variation) -> None:
     canvas.paint(Tissue.SPLEEN, canvas.ellipsoid(centre, radii, turn, bend=-0.55), label=Btcv.SPLEEN, over=FATTY)
 
 
-def draw_kidney(canvas: Canvas, vary: Variation, side: int) -> None:
+def paint_kidney(canvas: Canvas, vary: Variation, side: int) -> None:
     """Paint cortex, pyramids of medulla, sinus fat and pelvis in a bed of fat. ``side``: -1 right, 1 left.
 
     Sinus and pelvis do not belong to the label, as in the annotations of BTCV and CHAOS.
@@ -84,7 +84,7 @@ def draw_kidney(canvas: Canvas, vary: Variation, side: int) -> None:
         canvas.paint(Tissue.CYST, cyst, over=(Tissue.RENAL_CORTEX, Tissue.RENAL_MEDULLA, *FATTY))
 
 
-def draw_stomach(canvas: Canvas, vary: Variation) -> None:
+def paint_stomach(canvas: Canvas, vary: Variation) -> None:
     """Paint the fundus under the left dome, body and antrum towards the midline, and gas in front."""
     path = vary.at([(58, 12, 102), (66, -8, 78), (56, -36, 44), (24, -52, 22), (-16, -44, 18), (-30, -30, 22)])
     shape = canvas.tube(path, vary.size([30, 34, 30, 22, 15, 10], 1.6))
@@ -94,13 +94,13 @@ def draw_stomach(canvas: Canvas, vary: Variation) -> None:
     canvas.paint(Tissue.GAS, shape, label=Btcv.STOMACH, below=0.86, where=gas)
 
 
-def draw_gallbladder(canvas: Canvas, vary: Variation) -> None:
+def paint_gallbladder(canvas: Canvas, vary: Variation) -> None:
     """Paint the gallbladder in its fossa under the right lobe."""
     bladder = canvas.ellipsoid(vary.at((-52, -46, 16)), vary.size((15, 17, 30), 1.5), vary.turn((30, 20, 0)))
     canvas.paint(Tissue.BILE, bladder, label=Btcv.GALLBLADDER, over=(*FATTY, Tissue.LIVER, Tissue.HEPATIC_VESSEL))
 
 
-def draw_great_vessels(canvas: Canvas, vary: Variation) -> None:
+def paint_great_vessels(canvas: Canvas, vary: Variation) -> None:
     """Paint aorta, vena cava and the oesophagus, which ends in the stomach."""
     low, high = canvas.z.min(), canvas.z.max()
     cavity, canvas.cavity = canvas.cavity, np.ones_like(canvas.cavity)  # they pass through the diaphragm
@@ -118,7 +118,7 @@ def draw_great_vessels(canvas: Canvas, vary: Variation) -> None:
     canvas.cavity = cavity
 
 
-def draw_pancreas(canvas: Canvas, vary: Variation) -> None:
+def paint_pancreas(canvas: Canvas, vary: Variation) -> None:
     """Paint the pancreas: head at the duodenum, body across the aorta, tail at the spleen; and the vein behind it."""
     path = vary.at([(-24, -12, 6), (-8, -22, 20), (14, -22, 32), (44, -4, 42), (74, 14, 52)], 0.8)
     over = (*FATTY, Tissue.STOMACH_WALL, Tissue.STOMACH_CONTENT)
@@ -133,7 +133,7 @@ def draw_pancreas(canvas: Canvas, vary: Variation) -> None:
     canvas.paint(Tissue.PORTAL_VEIN, canvas.tube(mesenteric, [6, 5.5, 4.5]), label=Btcv.PORTAL_VEIN, over=over)
 
 
-def draw_adrenals(canvas: Canvas, vary: Variation) -> None:
+def paint_adrenals(canvas: Canvas, vary: Variation) -> None:
     """Paint two thin limbs above and in front of each kidney, joined in front."""
     for label, side, usual in ((Btcv.RIGHT_ADRENAL, -1, (-34, 24, 54)), (Btcv.LEFT_ADRENAL, 1, (36, 18, 48))):
         apex = vary.at(usual, 0.6)

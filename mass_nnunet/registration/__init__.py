@@ -1,1 +1,1 @@
-"""Displacement fields, their refinement for a pair of scans, and the atlases that they deform."""
+"""Displacement fields, their refinement for a pair of scans, and the atlas bank."""

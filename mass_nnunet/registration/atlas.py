@@ -1,4 +1,4 @@
-"""The atlases that a model carries: annotated scans whose labels are propagated to a new scan."""
+"""The atlas bank of a model: scans with labels that are propagated to a new scan."""
 
 from collections.abc import Sequence
 
@@ -10,25 +10,25 @@ from mass_nnunet.losses.similarity import local_correlation
 
 from .fields import warp
 
-# Softmax over atlases of their local correlation, which runs from 0 to 1.
 TEMPERATURE = 0.1
+"""Temperature of the softmax over atlases of their local correlation, which is from 0 to 1."""
 EVIDENCE = 5.0
-"""Logit of a label that all atlases propagate; it outvotes a head that is less than 99 % sure of another one.
+"""Logit of a label that all atlases propagate; it outvotes a head that is less than 99 % sure of another label.
 
-Log probabilities would do as well on the plans' grid, but nnU-Net interpolates logits to the scan's own, and there the
-logarithm of almost zero is heavier than all its neighbours.
+Log probabilities would be equivalent on the plans' grid. But nnU-Net interpolates logits to the scan's own grid, where
+the logarithm of a probability close to 0 outweighs all of its neighbours.
 """
 
 
 class AtlasBank(nn.Module):
-    """Up to A atlases of each of N modalities, one patch each, as buffers: they travel with the weights.
+    """Up to A atlases of each of N modalities, one patch each, as buffers: they are saved with the weights.
 
-    First come the annotated ones, then templates, whose labels a model has predicted.
+    Annotated atlases come first, then templates, which have labels predicted by a model.
 
     Args:
         modalities: N.
         capacity: A.
-        channels: of an image, C.
+        channels: C, channels of an image.
         classes: K, with background.
         patch: (Z, Y, X).
     """
@@ -48,24 +48,24 @@ class AtlasBank(nn.Module):
 
     @property
     def capacity(self) -> int:
-        """A, the most atlases that a modality can have."""
+        """A, the largest number of atlases per modality."""
         return self.images.shape[1]
 
     @property
     def has_templates(self) -> bool:
-        """Whether there are other atlases than annotated ones."""
+        """Whether a modality has templates."""
         return bool((self.count > self.outlined).any())
 
     def put(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
-        """Set the annotated atlases of one modality, and drop what there was.
+        """Set the annotated atlases of one modality, and remove its former atlases and templates.
 
         Args:
-            modality: its index.
+            modality: index of the modality.
             images: (C, Z, Y, X) each, of the patch's size.
             labels: (Z, Y, X) each.
 
         Raises:
-            ValueError: no atlas, more than the capacity, or another size than the patch.
+            ValueError: there is no atlas, there are more than the capacity, or one does not have the patch's size.
         """
         if not images:
             raise ValueError("a modality needs an annotated atlas")
@@ -73,7 +73,7 @@ class AtlasBank(nn.Module):
         self.outlined[modality] = len(images)
 
     def put_templates(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
-        """Set the templates of one modality, after its annotated atlases; otherwise as :meth:`put`."""
+        """Set the templates of one modality, after its annotated atlases; arguments and errors as in :meth:`put`."""
         self._set(modality, int(self.outlined[modality]), images, labels)
 
     def _set(self, modality: int, start: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
@@ -105,7 +105,7 @@ class AtlasBank(nn.Module):
         The weight is a softmax over the atlases of the local correlation (window 9) of the warped image with the scan.
 
         Args:
-            modality: of the scan and of the atlases.
+            modality: index of the modality of scan and atlases.
             scan: (C, Z, Y, X).
             fields: (A', 3, Z, Y, X), at full resolution.
 

@@ -20,7 +20,7 @@ def voxel_grid(shape: Sequence[int], device: torch.device) -> Tensor:
 def warp(volume: Tensor, field: Tensor) -> Tensor:
     """Pull ``volume`` (B, C, Z, Y, X) back through ``field`` (B, 3, Z, Y, X), linearly, in float32.
 
-    Beyond its border a volume goes on with its border values, so that one-hot labels still sum to one.
+    Outside the volume its border values are used, so that warped one-hot labels still sum to one.
 
     Raises:
         ValueError: the two grids differ.
@@ -38,7 +38,7 @@ def warp(volume: Tensor, field: Tensor) -> Tensor:
 
 
 def upsample(field: Tensor, shape: Sequence[int]) -> Tensor:
-    """Bring a field to a finer grid ``shape`` (Z, Y, X); its values, being voxels, grow with the grid."""
+    """Bring a field to a finer grid ``shape`` (Z, Y, X); its values are in voxels and are scaled with the grid."""
     factor = torch.tensor(
         [new / old for new, old in zip(shape, field.shape[2:], strict=True)], device=field.device, dtype=field.dtype
     )
@@ -64,5 +64,5 @@ def jacobian_determinant(field: Tensor) -> Tensor:
 
 
 def folding(determinant: Tensor) -> Tensor:
-    """Share of voxels at which a field folds space, where its Jacobian determinant is <= 0: a scalar in [0, 1]."""
+    """Share of folded voxels, with a Jacobian determinant <= 0: a scalar in [0, 1]."""
     return (determinant <= 0).float().mean()

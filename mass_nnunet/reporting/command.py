@@ -10,7 +10,7 @@ from markupsafe import Markup
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from tqdm import tqdm
 
-from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.paths import FINAL_CHECKPOINT, base_folder
 from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.env import HOOK_FOLDER
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-tr", "--trainer", default="MASSTrainer", help="default MASSTrainer")
     parser.add_argument("-p", "--plans", default="MASSPlans", help="default MASSPlans")
     parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
-    parser.add_argument("-chk", "--checkpoint", default="checkpoint_final.pth", help="default checkpoint_final.pth")
+    parser.add_argument("-chk", "--checkpoint", default=FINAL_CHECKPOINT, help=f"default {FINAL_CHECKPOINT}")
     default = "cuda" if torch.cuda.is_available() else "cpu"
     parser.add_argument("-device", choices=("cpu", "cuda", "mps"), default=default, help=f"default here {default}")
 

@@ -118,23 +118,23 @@ def paint(axes: "Axes", labels: np.ndarray, aspect: float, values: Mapping[str, 
     overlay = np.zeros((*labels.shape, 4))
     for organ, colour in organ_colours(values).items():
         overlay[labels == values[organ]] = to_rgba(colour, 0.35)
-    outline(axes, labels, values, 1.3)
+    draw_contours(axes, labels, values, 1.3)
     axes.imshow(overlay, aspect=aspect, interpolation="nearest")
 
 
-def outline(axes: "Axes", labels: np.ndarray, values: Mapping[str, int], width: float = 0.8) -> None:
+def draw_contours(axes: "Axes", labels: np.ndarray, values: Mapping[str, int], width: float = 0.8) -> None:
     """Draw the contours of the organs of a label slice (Y, X); ``values`` are the labels by name."""
     for organ, colour in organ_colours(values).items():
-        _outline(axes, labels == values[organ], colour, width)
+        _draw_contour(axes, labels == values[organ], colour, width)
 
 
-def _outline(axes: "Axes", mask: np.ndarray, colour: str, width: float, effects: Sequence = ()) -> None:
+def _draw_contour(axes: "Axes", mask: np.ndarray, colour: str, width: float, effects: Sequence = ()) -> None:
     if mask.any() and not mask.all():
         axes.contour(mask, levels=[0.5], colors=[colour], linewidths=width).set_path_effects(list(effects))
 
 
 def legend(figure: "Figure", labels: Mapping[str, int] = LABELS, *, truth: bool = False) -> None:
-    """Add a legend below the figure: the organs' colours, and with ``truth`` the line of :func:`outline_truth`."""
+    """Add a legend below the figure: the organs' colours, and with ``truth`` the line of :func:`draw_truth`."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -142,7 +142,7 @@ def legend(figure: "Figure", labels: Mapping[str, int] = LABELS, *, truth: bool 
         Patch(color=colour, label=organ.replace("_", " ")) for organ, colour in organ_colours(labels).items()
     ]
     if truth:
-        handles.append(Line2D([], [], color="white", label="outline of the truth", path_effects=_halo()))
+        handles.append(Line2D([], [], color="white", label="contour of the truth", path_effects=_halo()))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 8), frameon=False)
 
 
@@ -152,7 +152,7 @@ def _halo() -> list:
     return [Stroke(linewidth=2.4, foreground="black"), Normal()]
 
 
-def outline_truth(axes: "Axes", labels: np.ndarray, values: Mapping[str, int] = LABELS) -> None:
+def draw_truth(axes: "Axes", labels: np.ndarray, values: Mapping[str, int] = LABELS) -> None:
     """Draw the contours of the organs of a label slice (Y, X) in white."""
     for organ in organ_colours(values):
-        _outline(axes, labels == values[organ], "white", 1.0, _halo())
+        _draw_contour(axes, labels == values[organ], "white", 1.0, _halo())

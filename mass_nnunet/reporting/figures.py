@@ -9,11 +9,11 @@ import torch
 
 from mass_nnunet.registration.fields import folding, jacobian_determinant
 
-from .drawing import figure_file, grey_window, legend, outline_truth, paint, read_radiological, show, typical_slice
+from .drawing import draw_truth, figure_file, grey_window, legend, paint, read_radiological, show, typical_slice
 
 
 @dataclass(frozen=True)
-class Scan:
+class OverlayRow:
     """One row of :func:`plot_overlays`: files on one grid, in any orientation."""
 
     title: str
@@ -23,7 +23,7 @@ class Scan:
     predictions: Mapping[str, Path]  # by the name of the method
 
 
-def plot_overlays(scans: Sequence[Scan], path: Path) -> None:
+def plot_overlays(scans: Sequence[OverlayRow], path: Path) -> None:
     """Draw scans (rows): the scan, the truth, and each method's prediction with the contour of the truth (columns).
 
     Each row shows the :func:`typical_slice` of its truth, in radiological convention.
@@ -40,13 +40,13 @@ def plot_overlays(scans: Sequence[Scan], path: Path) -> None:
             paint(row[1], truth, aspect)
             for axes, prediction in zip(row[2:], predictions, strict=True):
                 paint(axes, prediction, aspect)
-                outline_truth(axes, truth)
+                draw_truth(axes, truth)
         for axes, title in zip(grid[0], ("scan", "truth", *methods), strict=True):
             axes.set_title(title)
         legend(figure, truth=True)
 
 
-def _slices(scan: Scan) -> tuple[np.ndarray, tuple[float, float], np.ndarray, list[np.ndarray], float]:
+def _slices(scan: OverlayRow) -> tuple[np.ndarray, tuple[float, float], np.ndarray, list[np.ndarray], float]:
     """Image (Y, X), grey window, truth (Y, X), predictions (Y, X), and the height of a voxel over its width."""
     image, spacing = read_radiological(scan.image)
     truth, _ = read_radiological(scan.truth)
@@ -121,7 +121,7 @@ def plot_registration(
             if coordinate.max() > coordinate.min():
                 row[3].contour(coordinate, levels=levels, colors=["#4fc3f7"], linewidths=0.8)
         paint(row[5], warped_labels.argmax(0)[cut], aspect)
-        outline_truth(row[5], target_labels[cut])
+        draw_truth(row[5], target_labels[cut])
         legend(figure, truth=True)
 
 
@@ -165,7 +165,7 @@ def plot_branches(
         for branch, labels in predictions.items():
             paint(panels[branch], labels[cut], aspect)
             if truth is not None:
-                outline_truth(panels[branch], truth[cut])
+                draw_truth(panels[branch], truth[cut])
         if len(shown) > 1:
             differ = np.any([labels != shown[0] for labels in shown[1:]], axis=0)[cut]
             overlay = np.where(differ[..., None], np.array([0.85, 0.1, 0.1, 0.8]), 0.0)

@@ -98,7 +98,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]], text_columns:
     return Markup(render("table.html", table=content, keys={}))
 
 
-def environment() -> list[tuple[str, str]]:
+def versions() -> list[tuple[str, str]]:
     """Versions of Python and of the main packages, and the number of processor cores."""
     packages = [(name, metadata.version(name)) for name in _PACKAGES]
     return [("Python", platform.python_version()), *packages, ("CPU cores", str(os.cpu_count()))]

@@ -1,1 +1,1 @@
-"""Matters of processes: the environment, worker processes, child processes."""
+"""Processes: environment variables, worker processes, child processes, locks."""

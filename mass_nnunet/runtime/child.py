@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import IO
 
 PATIENCE = 20.0
-"""Seconds that an interrupted command has to end by itself."""
+"""Seconds in which an interrupted command can end by itself."""
 _TAIL = 12
 
 
 def start(
     command: Sequence[str], output: IO[bytes], environment: Mapping[str, str], *, apart: bool = False
 ) -> subprocess.Popen:
-    """Start ``command``; what it prints goes to ``output``. On Linux it is interrupted when its parent is killed.
+    """Start ``command`` with its output in ``output``. On Linux it is interrupted when its parent is killed.
 
     Args:
         command: program and arguments.
-        output: log.
-        environment: all variables that it gets.
-        apart: Ctrl-C in the terminal reaches the parent alone. A command that ends children of its own needs it: to be
-            interrupted a second time, by :func:`stop`, would keep it from that.
+        output: log, open for writing.
+        environment: all environment variables of the command.
+        apart: start it in a session of its own: Ctrl-C in the terminal then reaches only the parent. This is needed for
+            a command that has to end its own children, because a second interrupt, by :func:`stop`, would break that
+            off.
     """
     return subprocess.Popen(
         list(command),
@@ -38,7 +39,7 @@ def start(
 
 
 def stop(process: subprocess.Popen, patience: float = PATIENCE) -> None:
-    """End a command as Ctrl-C does, so that it ends its own workers; kill it if it still runs ``patience`` s later."""
+    """Interrupt a command as Ctrl-C does, so that it ends its own workers; kill it after ``patience`` seconds."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(patience)
@@ -58,8 +59,11 @@ def last_lines(log: Path) -> list[str]:
 
 
 def _end_with_parent() -> None:
-    """In the child, on Linux: be interrupted when the parent is killed: two trainings could write one folder."""
-    # A command that a shell starts in its background ignores SIGINT, and so would its children.
+    """Run in the child, on Linux: ask for SIGINT when the parent is killed.
+
+    Otherwise the child of a killed command and that of its successor could write into one folder.
+    """
+    # A command that a shell starts in the background ignores SIGINT, and its children inherit that.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     pr_set_pdeathsig = 1
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGINT)

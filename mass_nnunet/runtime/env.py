@@ -22,8 +22,8 @@ def export_lines(values: Mapping[str, str]) -> list[str]:
 
 
 @contextmanager
-def environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Give environment variables these values inside the block, and what they had before after it."""
+def temporary_environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables inside the block, and restore their former values after it."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:
@@ -37,7 +37,7 @@ def environment(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def needed(root: Path) -> dict[str, str]:
-    """nnUNet_extTrainer, and a folder below ``root`` for each of nnU-Net's three that is not set."""
+    """Variables to export: ``nnUNet_extTrainer``, and a folder below ``root`` for each unset one of nnU-Net's three."""
     values = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
     for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
         if name not in os.environ:

@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def start_worker() -> None:
-    """To be called first in a spawned worker: leave Ctrl-C to the parent, end when it was killed, use one thread."""
+    """Prepare a spawned worker: it leaves Ctrl-C to the parent, ends when the parent was killed, and uses one thread."""
     # Ctrl-C goes to all processes of a terminal; only the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
@@ -27,7 +27,7 @@ def start_worker() -> None:
 
 
 def _end_with_parent() -> None:
-    """A worker whose parent was killed would wait for work for ever."""
+    """End the worker when its parent was killed; otherwise it would wait for work for ever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
@@ -37,12 +37,12 @@ def _end_with_parent() -> None:
 def map_cases(
     function: Callable[[Item], Result], items: Sequence[Item], *, processes: int, description: str
 ) -> list[Result]:
-    """``[function(item) for item in items]``, where ``function`` and items must be picklable.
+    """``[function(item) for item in items]``, in several processes; ``function`` and the items must be picklable.
 
-    With one process the work is done in this one.
+    With ``processes=1`` the work is done in the calling process.
 
     Raises:
-        UserError: raised in a worker (the rest is cancelled), or a worker was killed.
+        UserError: ``function`` raised it (the remaining items are cancelled), or a worker was killed.
     """
     if processes == 1:
         with tqdm(items, desc=description, unit="case") as bar:

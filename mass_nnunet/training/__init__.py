@@ -1,1 +1,1 @@
-"""What a training needs besides network and objective: loaders, augmentation, the teacher."""
+"""Parts of a training besides network and objective: loaders, augmentation, the mean teacher, pseudo-labels."""

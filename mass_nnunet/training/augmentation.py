@@ -1,4 +1,4 @@
-"""Intensity augmentation: no voxel moves, so that labels stay valid."""
+"""Intensity augmentation. It moves no voxel, so labels stay valid."""
 
 import torch
 import torch.nn.functional as F
@@ -7,18 +7,18 @@ from torch import Tensor
 CONTRAST = 0.4
 """The difference to the scan's mean is scaled by a factor from 1 - CONTRAST to 1 + CONTRAST."""
 BRIGHTNESS = 0.3
-"""The whole scan gains or loses at most so many of its standard deviations."""
+"""Largest shift of the whole scan's intensity, in standard deviations of the scan."""
 NOISE = 0.3
 """Largest standard deviation of the noise that is added to each voxel, in standard deviations of the scan."""
 BIAS = 0.3
 """Standard deviation of the logarithm of the bias field at its nodes; between them it is linear."""
 BIAS_NODES = (2, 3, 3)
 SHARE = 0.5
-"""Share of the annotated scans whose organs change."""
+"""Share of the annotated scans that get random organ contrast."""
 
 
 def perturbed(scans: Tensor) -> Tensor:
-    """The scans (B, C, Z, Y, X), each with its own random contrast, brightness, noise and bias field."""
+    """Scans (B, C, Z, Y, X) with random contrast, brightness, noise and bias field, sampled for each scan."""
     axes = (1, 2, 3, 4)
     mean, standard_deviation = scans.mean(axes, keepdim=True), scans.std(axes, keepdim=True)
 
@@ -33,12 +33,12 @@ def perturbed(scans: Tensor) -> Tensor:
 
 
 def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: float) -> Tensor:
-    """The scans; in a ``SHARE`` of them each organ becomes brighter or darker by a random value of its own.
+    """Random organ contrast: in a share ``SHARE`` of the scans, shift the intensity of each organ by a random value.
 
-    Between contrast phases, or with iron in the liver, organs swap their order of brightness, and a few annotated scans
-    show one order only. A network that sees any order finds an organ by its position, shape and surroundings.
+    The order of the organs by brightness differs between contrast phases, or with iron in the liver, but a few annotated
+    scans show one order only. A network that sees all orders finds an organ by its position, shape and surroundings.
 
-    It is class-wise intensity augmentation, a relative of SLAug's location-scale augmentation (Su et al., AAAI 2023),
+    This is class-wise intensity augmentation, a relative of SLAug's location-scale augmentation (Su et al., AAAI 2023),
     which varies each class by a curve of its own, of SynthSeg (Billot et al., Medical Image Analysis 2023), which
     samples all intensities by class, and of GIN (Ouyang et al., IEEE TMI 2022), which applies random convolutions.
 
@@ -46,10 +46,10 @@ def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: flo
         scans: (B, C, Z, Y, X).
         labels: (B, 1, Z, Y, X), from 0, the background, to ``classes`` - 1.
         classes: K, with background.
-        most: largest change of an organ, in standard deviations of the scan; the change is uniform up to it.
+        most: largest shift, in standard deviations of the scan; the shift is uniform in [-most, most].
 
     Returns:
-        Scans (B, C, Z, Y, X). In plane the change is averaged over neighbours, as a scanner blurs an organ's edge.
+        Scans (B, C, Z, Y, X). The shift is averaged over 3 x 3 voxels in plane, as a scanner blurs the edge of an organ.
     """
     shift = scans.new_empty(len(scans), classes).uniform_(-most, most)
     shift *= scans.new_empty(len(scans), 1).uniform_() < SHARE

@@ -13,24 +13,24 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.losses.signed_distance import signed_distance
 
 UNKNOWN = 2**15 - 1
-"""Label of the voxels of a scan to which no label has been propagated (yet)."""
+"""Label of a voxel without propagated label."""
 
 
 def unlabelled_folder(preprocessed: Path) -> Path:
-    """Where the preprocessed scans of ``imagesUn`` lie, given nnU-Net's folder ``<data_identifier>``."""
+    """Folder of the preprocessed scans of ``imagesUn``, given nnU-Net's folder ``<data_identifier>``."""
     return preprocessed.with_name(preprocessed.name + "_unlabelled")
 
 
 class UnlabelledDataset(nnUNetDatasetBlosc2):
-    """Scans whose own labels are not read, even where they exist; theirs are those that atlases propagate to them.
+    """Unlabelled scans, with the labels that atlases propagate to them. Their own labels are never read.
 
-    A scan is looked for among those of ``imagesUn`` and then among nnU-Net's own preprocessed scans, of which only
-    the image is opened: neither the label nor the properties, which hold where the organs are.
+    A scan is searched among the preprocessed scans of ``imagesUn``, then among nnU-Net's own preprocessed scans. There
+    only the image is opened, neither the label nor the properties, which contain the locations of organs.
 
     Args:
         preprocessed: nnU-Net's folder of preprocessed scans, ``<data_identifier>``.
-        identifiers: of the cases.
-        propagated: where propagated labels appear in the course of a training, ``<case>.b2nd`` each.
+        identifiers: identifiers of the cases.
+        propagated: folder of the propagated labels, ``<case>.b2nd``, which are written during the training.
 
     Raises:
         UserError: a case is in neither folder.
@@ -56,7 +56,7 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
         return image, known, None, {"class_locations": {}}
 
     def file_of(self, identifier: str) -> Path:
-        """Where the labels are, or will be, that are propagated to a scan."""
+        """File of the labels that are propagated to a scan; it may not exist yet."""
         return self.propagated / f"{identifier}.b2nd"
 
     def _open(self, file: Path) -> blosc2.NDArray:
@@ -64,7 +64,7 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
 
 
 class DistinctLoader(nnUNetDataLoader):
-    """nnU-Net's loader, that takes no scan twice into a batch where there are enough: an atlas is another scan."""
+    """nnU-Net's loader without repeated scans in a batch, if there are enough: atlas and target are different scans."""
 
     def get_indices(self) -> list[str]:
         """Identifiers of the next batch."""
@@ -74,13 +74,13 @@ class DistinctLoader(nnUNetDataLoader):
 
 
 class GroupLoader:
-    """Stacks the batches of several loaders, in their order: what :class:`mass_nnunet.batch.Layout` describes.
+    """A loader that concatenates the batches of several loaders in the order of :class:`mass_nnunet.batch.Layout`.
 
-    Deep supervision targets are stacked scale by scale.
+    The labels of deep supervision are concatenated scale by scale.
 
     Args:
-        loaders: of the parts of a batch.
-        every: of each loader, how many batches there are from one that it adds to to the next; all add to the first.
+        loaders: loaders of the parts of a batch.
+        every: one number n per loader, which contributes to every n-th batch, beginning with the first; None for 1.
     """
 
     def __init__(self, loaders: Sequence[nnUNetDataLoader], every: Sequence[int] | None = None) -> None:
@@ -102,20 +102,25 @@ class GroupLoader:
         }
 
     def set_thread_id(self, thread_id: int) -> None:
-        """Called by batchgenerators in each worker; each begins at another place of the cycle that ``every`` makes."""
+        """Called by batchgenerators in each worker, whose NumPy random state is its own by then.
+
+        Each worker starts at a different batch of the cycle of ``every``. torch's random state is set from NumPy's:
+        it is a copy of the main process's, and not all versions of batchgenerators set it.
+        """
+        torch.manual_seed(np.random.randint(2**31))  # noqa: NPY002, workers seed it
         self.batches = thread_id
         for loader in self.loaders:
             loader.set_thread_id(thread_id)
 
 
 class DistanceLoader(GroupLoader):
-    """Appends to the ``target`` of a batch the signed distances (L, K - 1, Z, Y, X) of its L labelled scans.
+    """A loader that appends the signed distances (L, K - 1, Z, Y, X) of the L labelled scans to a batch's ``target``.
 
-    The distances are computed here, in nnU-Net's worker processes, since they take far longer than a label map.
+    The distances are computed here, in nnU-Net's worker processes, because this takes long.
 
     Args:
-        loaders: of the labelled scans, and of others, whose labels are not looked at.
-        spacing: of the voxels (Z, Y, X).
+        loaders: the loader of the labelled scans, then loaders of other scans.
+        spacing: voxel size (z, y, x) in mm.
         classes: K, with background, which has no distance.
     """
 

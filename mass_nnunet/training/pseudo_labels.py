@@ -7,14 +7,14 @@ from mass_nnunet.losses.overlap import one_hot
 
 
 def joined(probabilities: Tensor, propagated: Tensor) -> Tensor:
-    """Mean of what a teacher says and of the labels that atlases propagate; the teacher alone where there are none.
+    """Mean of the teacher's probabilities and the propagated labels; the teacher alone at voxels without such labels.
 
-    The two err in different places. Where they contradict each other no class exceeds one half by much, so that a
-    threshold above it leaves the voxel out, and an organ that the network has lost is not taught out of existence.
+    The two make different errors. Where they contradict each other, no class is far above one half. A threshold of 0.75
+    excludes such a voxel, so the teacher cannot teach its own loss of an organ.
 
     Args:
-        probabilities: (B, K, Z, Y, X).
-        propagated: integer labels (B, 1, Z, Y, X); K and more is unknown (see :data:`data.UNKNOWN`).
+        probabilities: probabilities of the teacher (B, K, Z, Y, X).
+        propagated: integer labels (B, 1, Z, Y, X); values of K and more are unknown (see :data:`loaders.UNKNOWN`).
 
     Returns:
         Probabilities (B, K, Z, Y, X).

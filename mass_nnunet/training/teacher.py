@@ -1,4 +1,4 @@
-"""The mean teacher: a running average of the network, which segments the unlabelled scans as they are."""
+"""The mean teacher: a running average of the network, which segments the unaugmented unlabelled scans."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,21 +10,21 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mass_nnunet.networks.blocks import set_deep_supervision
 
 MOMENTUM = 0.99
-"""Momentum of the running average, which spans about a hundred steps."""
+"""Momentum of the running average, which is over about a hundred steps."""
 WARM_UP = 9
-"""After n steps the average spans about n / WARM_UP of them, until MOMENTUM is reached: first weights fade soon."""
+"""After n steps the average is over about n / WARM_UP steps, until MOMENTUM is reached: initial weights fade soon."""
 
 
 class Teacher:
     """Exponential moving average of a network's weights (Tarvainen and Valpola, Mean teachers, NeurIPS 2017).
 
-    It is no part of the checkpoint: a training that goes on begins with a teacher equal to the network.
+    A training that goes on needs its :meth:`state` besides the network's.
 
     Args:
-        network: without the wrappers of DDP and torch.compile; in evaluation mode it segments.
-        inference: by which a :class:`mass_nnunet.networks.mass.MASSNet` segments.
-        momentum: of the running average.
-        warm_up: after n steps the average spans about n / warm_up of them, until ``momentum`` is reached.
+        network: network without the wrappers of DDP and torch.compile, which segments in evaluation mode.
+        inference: inference of the teacher, if the network is a :class:`mass_nnunet.networks.mass.MASSNet`.
+        momentum: momentum of the running average.
+        warm_up: after n steps the average is over about n / warm_up steps, until ``momentum`` is reached.
     """
 
     def __init__(
@@ -49,14 +49,33 @@ class Teacher:
 
     @torch.no_grad()
     def __call__(self, scans: Tensor) -> Tensor:
-        """Probabilities (B, K, Z, Y, X) of scans (B, C, Z, Y, X), in equal shares of all modalities."""
+        """Probabilities (B, K, Z, Y, X) of scans (B, C, Z, Y, X), which are equally many of each modality."""
         with torch.autocast(scans.device.type, enabled=scans.device.type == "cuda"):
             return self.network(scans).float().softmax(1)
 
     def update(self, network: nn.Module) -> None:
-        """Take in the weights of the network after a step."""
+        """Update the average with the weights of the network after a step."""
         self.steps += 1
         self.average.update_parameters(network)
+
+    def state(self) -> dict[str, Any]:
+        """Averaged ``weights`` and the number of ``steps``. Buffers are the network's own, and are left out."""
+        weights = {name: weight.detach() for name, weight in self.network.named_parameters()}
+        return {"weights": weights, "steps": self.steps}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become the teacher with this :meth:`state`.
+
+        Raises:
+            ValueError: it is that of another network.
+        """
+        weights = dict(self.network.named_parameters())
+        if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in state["weights"].items()}:
+            raise ValueError("the state is that of a teacher of another network")
+        for name, weight in weights.items():
+            weight.copy_(state["weights"][name])
+        self.steps = state["steps"]
 
     def _blend(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
         """Move the average towards the current weights, with the momentum of this step."""

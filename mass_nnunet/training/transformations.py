@@ -1,4 +1,4 @@
-"""Turns and scalings of a patch under which its segmentation must turn and scale alike."""
+"""Rotations and scalings of a patch, for a consistency of segmentations under them."""
 
 from collections.abc import Sequence
 
@@ -10,12 +10,15 @@ from mass_nnunet.registration.fields import voxel_grid, warp
 SCALES = (0.9, 1.1)
 
 
-def draw_transformations(count: int, shape: Sequence[int]) -> Tensor:
-    """Random matrices (count, 3, 3) for :func:`transform`: turns that keep a patch (Z, Y, X) in shape, and a scaling.
+def sample_transformations(count: int, shape: Sequence[int]) -> Tensor:
+    """Random matrices (count, 3, 3) for :func:`transform`: a rotation that keeps the patch's shape, and a scaling.
 
-    The turns are quarter turns about z (half turns where the patch is not square in its plane) and half turns about x,
-    which are flips of two axes. A flip of one axis, whichever it is, would give the mirror image of a body, and organs
-    have sides.
+    Rotations are by multiples of 90 degrees about z (of 180 degrees if the patch is not square in plane) and by 0 or 180
+    degrees about x. There is no mirroring, because left and right organs differ.
+
+    Args:
+        count: number of matrices.
+        shape: size of the patch (Z, Y, X).
     """
     quarter = torch.tensor([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
     about_x = torch.diag(torch.tensor([-1.0, -1, 1]))
@@ -30,17 +33,17 @@ def draw_transformations(count: int, shape: Sequence[int]) -> Tensor:
 
 
 def transform(volume: Tensor, matrices: Tensor) -> Tensor:
-    """Each volume (B, C, Z, Y, X), turned and scaled about its centre, linearly and on its own grid, in float32.
+    """Rotate and scale each volume (B, C, Z, Y, X) about its centre, with linear interpolation, in float32.
 
-    Beyond its border a volume goes on with its border values, so that probabilities still sum to one.
+    Outside the volume its border values are used, so that probabilities still sum to one.
 
     Args:
         volume: images or probabilities.
-        matrices: (B, 3, 3), in (z, y, x) order and in voxels; they pull back, so that a scaling s is a matrix I / s.
+        matrices: (B, 3, 3), in (z, y, x) order and in voxels. They map target to source: a scaling by s is I / s.
     """
     shape = volume.shape[2:]
     centre = torch.tensor([(size - 1) / 2 for size in shape], device=volume.device).view(1, 3, 1, 1, 1)
     offset = voxel_grid(shape, volume.device) - centre  # (1, 3, Z, Y, X)
-    with torch.autocast(volume.device.type, enabled=False):  # as in warp: positions are no numbers for bfloat16
+    with torch.autocast(volume.device.type, enabled=False):  # as in warp: positions need more precision
         source = torch.einsum("bij,jzyx->bizyx", matrices.to(volume.device), offset[0])
     return warp(volume, source - offset)

@@ -6,7 +6,7 @@ import pytest
 
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
-from mass_nnunet.data.splits import FILE_NAME, Fold, check_overlap, find_fold, load_fold, make_folds
+from mass_nnunet.data.splits import SPLITS_JSON, Fold, check_overlap, find_fold, load_fold, make_folds
 from mass_nnunet.errors import UserError
 from tiny_raw import write_raw_dataset
 
@@ -119,28 +119,28 @@ def test_overlap_is_found():
 
 def test_a_fold_survives_the_file(dataset, tmp_path):
     folds = make_folds(dataset, RATES, 2, 0.2)
-    write_json(tmp_path / FILE_NAME, [fold.as_entry() for fold in folds])
+    write_json(tmp_path / SPLITS_JSON, [fold.as_entry() for fold in folds])
     assert [load_fold(tmp_path, number) for number in range(len(folds))] == folds
 
 
 def test_folds_that_do_not_exist(tmp_path):
     with pytest.raises(UserError, match=r"splits_final.json does not exist: make it with `mass_nnunet split`"):
         load_fold(tmp_path, 0)
-    write_json(tmp_path / FILE_NAME, [Fold(("a",), ("b",), (), 1.0, 0).as_entry()] * 6)
+    write_json(tmp_path / SPLITS_JSON, [Fold(("a",), ("b",), (), 1.0, 0).as_entry()] * 6)
     for fold in (7, 6, -1, "all"):
         with pytest.raises(UserError, match=rf"fold {fold} does not exist in .*splits_final.json, which has folds 0-5"):
             load_fold(tmp_path, fold)
 
 
 def test_splits_that_nnunet_made_are_refused(tmp_path):
-    write_json(tmp_path / FILE_NAME, [{"train": ["a"], "val": ["b"]}])
+    write_json(tmp_path / SPLITS_JSON, [{"train": ["a"], "val": ["b"]}])
     with pytest.raises(UserError, match=r"fold 0 in .* lacks 'unlabelled'"):
         load_fold(tmp_path, 0)
 
 
 def test_a_fold_is_found_by_its_rate_and_seed(tmp_path):
     folds = [{"label_rate": rate, "seed": seed} for seed in (0, 1) for rate in (0.1, 0.3)]
-    write_json(tmp_path / FILE_NAME, folds)
+    write_json(tmp_path / SPLITS_JSON, folds)
     assert [find_fold(tmp_path, rate, seed) for seed in (0, 1) for rate in (0.1, 0.1 + 0.2)] == [0, 1, 2, 3]
     with pytest.raises(UserError, match=r"no fold with label rate 0.5 and seed 1: make it with `mass_nnunet split`"):
         find_fold(tmp_path, 0.5, 1)

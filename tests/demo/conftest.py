@@ -11,7 +11,7 @@ from mass_nnunet.cli import main
 from mass_nnunet.demo import pictures
 from mass_nnunet.demo.settings import TINY
 from mass_nnunet.demo.steps import Folders, demo_grid
-from mass_nnunet.runtime.env import environment
+from mass_nnunet.runtime.env import temporary_environment
 
 
 @pytest.fixture(scope="session")
@@ -60,5 +60,5 @@ def finished(templates, tmp_path_factory) -> SimpleNamespace:
 def variables(finished):
     """nnU-Net's variables are those of the finished demo."""
     folders = Folders(finished.out)
-    with environment(folders.environment(demo_grid(folders, TINY))):
+    with temporary_environment(folders.environment(demo_grid(folders, TINY))):
         yield

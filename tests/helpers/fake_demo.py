@@ -21,7 +21,7 @@ from mass_nnunet.demo.steps import MODALITIES, Folders, demo_grid
 from mass_nnunet.evaluation.scores import score_columns
 from mass_nnunet.reporting.best_atlas import Registration
 from mass_nnunet.reporting.explain import Explained
-from mass_nnunet.runtime.env import environment
+from mass_nnunet.runtime.env import temporary_environment
 from planned_grid import write_plans
 from tiny_raw import write_raw_dataset
 
@@ -59,7 +59,7 @@ def write_templates(root: Path) -> None:
     folders = Folders(root)
     grid = demo_grid(folders, TINY)
     group = {"modalities": [{"name": m.name, "dataset": m.dataset} for m in MODALITIES], "hyperparameters": {}}
-    with environment(folders.environment(grid)):
+    with temporary_environment(folders.environment(grid)):
         for seed, m in enumerate(MODALITIES):
             cases = [f"{m.source}_{number}" for number in range(4)]
             write_raw_dataset(

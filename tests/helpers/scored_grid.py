@@ -1,4 +1,4 @@
-"""A grid whose cells are done without any work: scores are drawn, for tests of what is made of them."""
+"""A grid whose cells are done without any work: its scores are random, for tests of the report."""
 
 import math
 from pathlib import Path
@@ -28,7 +28,7 @@ def write_scored(
     grid = Grid(datasets, methods, rates, tuple(range(seeds)), output, device="cpu")
     save_grid(grid)
     for cell in grid.cells:
-        write_cell(grid, cell, draw_scores(grid, cell, patients, modalities, organs))
+        write_cell(grid, cell, make_scores(grid, cell, patients, modalities, organs))
     return grid
 
 
@@ -62,7 +62,7 @@ def write_cell(grid: Grid, cell: Cell, scores: pd.DataFrame, **changes: object) 
     write_record(folder, record | changes)
 
 
-def draw_scores(
+def make_scores(
     grid: Grid, cell: Cell, patients: int, modalities: tuple[str, ...], organs: tuple[str, ...]
 ) -> pd.DataFrame:
     """Rows as the harness has them; patients are alike hard for all methods."""

@@ -54,7 +54,7 @@ def write_raw_dataset(
     rng = np.random.default_rng(seed)
     for part, identifiers in (("Tr", cases), ("Un", unlabelled), ("Ts", test)):
         for identifier in identifiers:
-            image, label = draw_scan(channel, shape, rng)
+            image, label = make_scan(channel, shape, rng)
             write_scan(dataset / f"images{part}" / f"{identifier}_0000.nii.gz", image, spacing)
             if part != "Un":
                 write_scan(dataset / f"labels{part}" / f"{identifier}.nii.gz", label, spacing)
@@ -73,7 +73,7 @@ def write_raw_dataset(
     return dataset
 
 
-def draw_scan(channel: str, shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def make_scan(channel: str, shape: tuple[int, int, int], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """An image (Z, Y, X), int16, and its label (Z, Y, X), uint8."""
     grid = np.stack(np.meshgrid(*((np.arange(size) + 0.5) / size for size in shape), indexing="ij"), axis=-1)
     shift, scale = rng.uniform(-0.06, 0.06, 3), rng.uniform(0.9, 1.1)

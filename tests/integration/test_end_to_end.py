@@ -15,7 +15,7 @@ import SimpleITK as sitk
 from mass_nnunet.data.files import read_json
 from mass_nnunet.labels import LABELS
 from tiny_group import CT, MODEL, MRI, command, make_group, variables
-from tiny_raw import draw_scan
+from tiny_raw import make_scan
 
 TRAIN = ("nnUNetv2_train", "801", "3d_fullres", "0", "-tr", "MASSTrainer", "-p", "MASSPlans", "-device", "cpu")
 MODELS = ("-c", "3d_fullres", "-f", "0", "-tr", "MASSTrainer", "-p", "MASSPlans")
@@ -49,7 +49,7 @@ def root(tmp_path_factory):
 def scan(path: Path, channel: str, shape: tuple[int, int, int], orientation: str, seed: int) -> None:
     """A scan with an origin, a spacing and an orientation of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    image = sitk.GetImageFromArray(draw_scan(channel, shape, np.random.default_rng(seed))[0])
+    image = sitk.GetImageFromArray(make_scan(channel, shape, np.random.default_rng(seed))[0])
     image.SetSpacing((1.7, 2.3, 5.5))
     image.SetOrigin((-31.5, 12.25, 107.75))
     sitk.WriteImage(sitk.DICOMOrient(image, orientation), str(path))

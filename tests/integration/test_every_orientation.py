@@ -1,4 +1,4 @@
-"""The phantom comes out of every mix of storage as it was drawn: the same values at the same millimetres."""
+"""The phantom comes out of every mix of storage unchanged: the same values at the same millimetres."""
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from mass_nnunet.dataset_conversion.source import Case
 from mass_nnunet.dataset_conversion.staging import Stage
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
-from mass_nnunet.phantom.patient import Scan, draw_patient
+from mass_nnunet.phantom.patient import SyntheticScan, make_patient
 from native_trees import AXIS_CODES, affine, same_content, source, write_btcv_case, write_planes, write_slices
 
 SIZE = (8, 18, 22)  # (Z, Y, X): no two alike
@@ -37,7 +37,7 @@ def check(number: int, strategy: st.SearchStrategy, requirement: Callable) -> No
 
 
 @dataclass(frozen=True)
-class Drawing:
+class Original:
     """A scan and its labels as volumes, the labels with the values of the project and with those of BTCV."""
 
     image: sitk.Image
@@ -45,10 +45,10 @@ class Drawing:
     btcv: sitk.Image
 
     @classmethod
-    def of(cls, scan: Scan) -> "Drawing":
+    def of(cls, scan: SyntheticScan) -> "Original":
         def volume(array: np.ndarray) -> sitk.Image:
             result = sitk.GetImageFromArray(array)
-            # Drawn pixels are square: an exchange of their edges must show.
+            # The phantom's pixels are square: an exchange of their edges must show.
             result.SetSpacing((scan.spacing[0], 1.25 * scan.spacing[1], scan.spacing[2]))
             result.SetOrigin(scan.origin)
             result.SetDirection(scan.direction)
@@ -68,33 +68,33 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def ct() -> Drawing:
-    return Drawing.of(draw_patient(1, 1, "CT", SIZE).scans["CT"])
+def ct() -> Original:
+    return Original.of(make_patient(1, 1, "CT", SIZE).scans["CT"])
 
 
 @pytest.fixture(scope="module")
-def mri() -> dict[str, Drawing]:
-    return {name: Drawing.of(scan) for name, scan in draw_patient(1, 1, "MRI", SIZE).scans.items()}
+def mri() -> dict[str, Original]:
+    return {name: Original.of(scan) for name, scan in make_patient(1, 1, "MRI", SIZE).scans.items()}
 
 
-def equals(image: Path, label: Path, drawing: Drawing) -> bool:
-    """Whether what was written is what was drawn, in RAS, and at the same place for SimpleITK and for nibabel."""
-    for path, drawn in ((image, drawing.image), (label, drawing.organs)):
+def equals(image: Path, label: Path, original: Original) -> bool:
+    """Whether a written case is the original, in RAS, and at the same place for SimpleITK and for nibabel."""
+    for path, expected in ((image, original.image), (label, original.organs)):
         volume, matrix = read_volume(path), nibabel.load(path).affine
         assert nibabel.aff2axcodes(matrix) == ("R", "A", "S")
         assert np.allclose(matrix, np.diag([-1, -1, 1, 1]) @ affine(volume), atol=1e-3)
-        if not same_content(volume, drawn):
+        if not same_content(volume, expected):
             return False
     return True
 
 
-def converts(case: Case, folder: Path, drawing: Drawing) -> bool:
-    """Whether the converter makes of a case what was drawn."""
+def converts(case: Case, folder: Path, original: Original) -> bool:
+    """Whether the converted case is the original."""
     stage = Stage(folder, LABELS, "CT")
     done = stage.convert(case)
     if isinstance(done, UserError):
         raise done
-    return equals(stage.image(case.name), stage.label(case.name), drawing)
+    return equals(stage.image(case.name), stage.label(case.name), original)
 
 
 # ---- NIfTI, as BTCV has it
@@ -184,11 +184,11 @@ def rename(files: list[Path], names: list[str], positions: list[int]) -> None:
         files[index].rename(files[index].with_stem(name))
 
 
-def write_patient(folder: Path, drawings: Mapping[str, Drawing], codes: str, mix: Mix) -> None:
+def write_patient(folder: Path, series: Mapping[str, Original], codes: str, mix: Mix) -> None:
     """The series of a patient, with ``Ground``; ``codes`` are the axes of their rows, columns and slices."""
-    for sequence, drawing in drawings.items():
+    for sequence, original in series.items():
         scan, phase, echo = SERIES[sequence]
-        image, label = (sitk.DICOMOrient(volume, codes) for volume in (drawing.image, drawing.organs))
+        image, label = (sitk.DICOMOrient(volume, codes) for volume in (original.image, original.organs))
         amount = image.GetSize()[2]
         names, positions = mix.names(amount, "IMG-0004-", sequence == "T1OUT"), mix.positions(amount)
         series = folder / scan / "DICOM_anon" / ("" if mix.one_folder else phase)
@@ -229,37 +229,37 @@ def command(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: object) -
 
 def test_command_btcv(tmp_path, monkeypatch, ct):
     """One dataset of all 48 axis codes."""
-    drawn = {}
+    originals = {}
     for number, (codes, label_codes) in enumerate(zip(AXIS_CODES, reversed(AXIS_CODES), strict=True), start=1):
-        drawing = drawn[f"btcv_{number:04d}"] = replace(ct, image=ct.image + number)  # the same one twice is refused
-        image, label = sitk.DICOMOrient(drawing.image, codes), sitk.DICOMOrient(drawing.btcv, label_codes)
+        original = originals[f"btcv_{number:04d}"] = replace(ct, image=ct.image + number)  # equal ones are refused
+        image, label = sitk.DICOMOrient(original.image, codes), sitk.DICOMOrient(original.btcv, label_codes)
         write_btcv_case(tmp_path, number, image, label)
-    assert read_back(command(monkeypatch, tmp_path, "btcv", tmp_path, "-d", 801), drawn) == 48
+    assert read_back(command(monkeypatch, tmp_path, "btcv", tmp_path, "-d", 801), originals) == 48
 
 
 def test_command_chaos(monkeypatch, mri):
     """Datasets of patients that are stored each in another way, all sequences of a patient in the same."""
 
     def requirement(patients: list[tuple[Mix, str]]) -> None:
-        drawn = {}
+        originals = {}
         with tempfile.TemporaryDirectory() as folder:
             root = Path(folder)
             for number, (mix, codes) in enumerate(patients, start=1):
-                drawings = {name: replace(drawing, image=drawing.image + number) for name, drawing in mri.items()}
-                drawn |= {f"chaos_{number:02d}_{name}": drawing for name, drawing in drawings.items()}
-                write_patient(root / f"Train_Sets/MR/{number}", drawings, codes, mix)
+                series = {name: replace(original, image=original.image + number) for name, original in mri.items()}
+                originals |= {f"chaos_{number:02d}_{name}": original for name, original in series.items()}
+                write_patient(root / f"Train_Sets/MR/{number}", series, codes, mix)
             dataset = command(monkeypatch, root, "chaos", root, "-d", 802, "--sequences", *SERIES)
-            assert read_back(dataset, drawn) == len(drawn) == 9
+            assert read_back(dataset, originals) == len(originals) == 9
 
     patient = st.tuples(MIXES, st.sampled_from(AXIS_CODES))
     check(0, st.lists(patient, min_size=3, max_size=3), requirement)
 
 
-def read_back(dataset: Path, drawn: Mapping[str, Drawing]) -> int:
-    """The number of labelled scans of a dataset, all of which are as they were drawn."""
+def read_back(dataset: Path, originals: Mapping[str, Original]) -> int:
+    """The number of labelled scans of a dataset, all of which are the originals."""
     labels = sorted(dataset.glob("labels*/*.nii.gz"))
     for label in labels:
         name = label.name.removesuffix(".nii.gz")
         image = dataset / label.parent.name.replace("labels", "images") / f"{name}_0000.nii.gz"
-        assert equals(image, label, drawn[name]), name
+        assert equals(image, label, originals[name]), name
     return len(labels)

@@ -76,8 +76,8 @@ def test_the_whole_patient_is_moved_into_place(complete, tmp_path, modality, num
     patient = PatientToWrite(tmp_path, modality, number, labelled, seed=0, size=(8, 32, 32))
     patient.write()
     assert patient.marker.exists()
-    drawn = files_of(tmp_path)
-    assert drawn and all(complete[name] == content for name, content in drawn.items())
+    written = files_of(tmp_path)
+    assert written and all(complete[name] == content for name, content in written.items())
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,11 @@
-"""Drawn patients: deterministic, with organs where and as large as they should be."""
+"""Synthetic patients: deterministic, with organs of plausible place and size."""
 
 import numpy as np
 import pytest
 
 from mass_nnunet.labels import LABELS
 from mass_nnunet.phantom.contrast_mr import SEQUENCES
-from mass_nnunet.phantom.patient import Patient, Scan, draw_patient
+from mass_nnunet.phantom.patient import Patient, SyntheticScan, make_patient
 from mass_nnunet.phantom.tissues import Btcv
 
 SIZE = (20, 64, 64)
@@ -15,10 +15,10 @@ VOLUMES = {"spleen": (40, 450), "right_kidney": (45, 350), "left_kidney": (45, 3
 
 @pytest.fixture(scope="module")
 def patients() -> list[Patient]:
-    return [draw_patient(7, index, modality, SIZE) for modality in ("CT", "MRI") for index in range(5)]
+    return [make_patient(7, index, modality, SIZE) for modality in ("CT", "MRI") for index in range(5)]
 
 
-def centre_lps(scan: Scan, mask: np.ndarray) -> np.ndarray:
+def centre_lps(scan: SyntheticScan, mask: np.ndarray) -> np.ndarray:
     """Centre of a mask in mm (left, back, head), from the header alone."""
     index = np.array([axis.mean() for axis in np.nonzero(mask)[::-1]])
     return np.array(scan.origin) + np.reshape(scan.direction, (3, 3)) @ (index * scan.spacing)
@@ -26,7 +26,7 @@ def centre_lps(scan: Scan, mask: np.ndarray) -> np.ndarray:
 
 def test_same_arguments_same_patient():
     for modality in ("CT", "MRI"):
-        once, again = (draw_patient(3, 1, modality, (10, 40, 48)) for _ in range(2))
+        once, again = (make_patient(3, 1, modality, (10, 40, 48)) for _ in range(2))
         for name, scan in once.scans.items():
             np.testing.assert_array_equal(scan.image, again.scans[name].image)
             np.testing.assert_array_equal(scan.btcv, again.scans[name].btcv)
@@ -35,7 +35,7 @@ def test_same_arguments_same_patient():
 
 
 def test_other_seed_or_index_other_patient():
-    labels = [draw_patient(*which, "CT", (10, 40, 40)).scans["CT"].btcv for which in ((0, 1), (1, 1), (0, 2))]
+    labels = [make_patient(*which, "CT", (10, 40, 40)).scans["CT"].btcv for which in ((0, 1), (1, 1), (0, 2))]
     assert not np.array_equal(labels[0], labels[1]) and not np.array_equal(labels[0], labels[2])
 
 
@@ -75,7 +75,7 @@ def test_ct_is_in_hounsfield_units(patients):
 
 
 def test_ct_files_run_in_several_directions():
-    directions = {draw_patient(0, index, "CT", (8, 32, 32)).scans["CT"].direction for index in range(12)}
+    directions = {make_patient(0, index, "CT", (8, 32, 32)).scans["CT"].direction for index in range(12)}
     assert len(directions) >= 3
     assert all(direction[8] == 1 for direction in directions)
 

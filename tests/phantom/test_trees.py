@@ -1,4 +1,4 @@
-"""The native layouts: what is on disk is what was drawn."""
+"""The native layouts: the files hold the synthetic scans."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.labels import LABELS
 from mass_nnunet.phantom import btcv_tree, chaos_tree, dicom
-from mass_nnunet.phantom.patient import Patient, draw_patient
+from mass_nnunet.phantom.patient import Patient, make_patient
 
 SIZE = (9, 32, 40)
 
@@ -22,14 +22,14 @@ def read_metadata(path: Path) -> sitk.ImageFileReader:
 
 @pytest.fixture(scope="module", params=[4, 5], ids=["upwards", "downwards"])
 def mri(request, tmp_path_factory) -> tuple[Path, Patient]:
-    folder, patient = tmp_path_factory.mktemp("chaos"), draw_patient(0, request.param, "MRI", SIZE)
+    folder, patient = tmp_path_factory.mktemp("chaos"), make_patient(0, request.param, "MRI", SIZE)
     chaos_tree.write_patient(folder, patient, labelled=True)
     return folder, patient
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_btcv_files_hold_what_was_drawn(tmp_path, number):
-    patient = draw_patient(0, number, "CT", SIZE)
+def test_btcv_files_hold_the_synthetic_scan(tmp_path, number):
+    patient = make_patient(0, number, "CT", SIZE)
     btcv_tree.write_patient(tmp_path, patient, labelled=True)
     scan = patient.scans["CT"]
     for path, expected in ((f"img/img000{number}", scan.image), (f"label/label000{number}", scan.btcv)):
@@ -44,7 +44,7 @@ def test_btcv_files_hold_what_was_drawn(tmp_path, number):
     ("folder", "sequence"),
     [("T2SPIR/DICOM_anon", "T2SPIR"), ("T1DUAL/DICOM_anon/InPhase", "T1IN"), ("T1DUAL/DICOM_anon/OutPhase", "T1OUT")],
 )
-def test_dicom_series_ordered_by_position_is_what_was_drawn(mri, folder, sequence):
+def test_dicom_series_ordered_by_position_is_the_synthetic_scan(mri, folder, sequence):
     root, patient = mri
     scan = patient.scans[sequence]
     files = sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(root / folder))  # one series, by position
@@ -95,8 +95,8 @@ def test_dicom_files_are_the_same_each_time(mri, tmp_path):
 
 
 def test_unlabelled_patients_have_no_labels(tmp_path):
-    chaos_tree.write_patient(tmp_path / "mri", draw_patient(0, 4, "MRI", SIZE), labelled=False)
-    btcv_tree.write_patient(tmp_path / "ct", draw_patient(0, 61, "CT", SIZE), labelled=False)
+    chaos_tree.write_patient(tmp_path / "mri", make_patient(0, 4, "MRI", SIZE), labelled=False)
+    btcv_tree.write_patient(tmp_path / "ct", make_patient(0, 61, "CT", SIZE), labelled=False)
     assert not list(tmp_path.rglob("*.png"))
     assert [path.name for path in (tmp_path / "ct").rglob("*.nii.gz")] == ["img0061.nii.gz"]
 

@@ -5,19 +5,19 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
-from drawn_body import SHAPE, body, write_body
 from mass_nnunet.labels import LABELS, ORGANS
 from mass_nnunet.reporting.drawing import (
     COLOURS,
+    draw_truth,
     figure_file,
     grey_window,
     organ_colours,
-    outline_truth,
     paint,
     read_radiological,
     show,
     typical_slice,
 )
+from oriented_body import SHAPE, body, write_body
 
 
 @pytest.mark.parametrize("orientation", ["LPS", "RAS", "LAS", "PIR"])
@@ -73,7 +73,7 @@ def test_organs_are_filled_and_the_truth_has_white_contours(tmp_path):
         for axes in grid[0]:
             show(axes, np.zeros(SHAPE[1:]), (0, 1), 1.0)
         paint(grid[0, 0], labels, 1.0)
-        outline_truth(grid[0, 1], labels)
+        draw_truth(grid[0, 1], labels)
         overlay = grid[0, 0].images[-1].get_array()
         lines = [contour.get_edgecolor()[0][:3] for contour in grid[0, 1].collections]
     liver, spleen = (np.array(to_rgb(organ_colours(LABELS)[organ])) for organ in ("liver", "spleen"))

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from drawn_body import SHAPE, body, write_body
 from mass_nnunet.reporting.drawing import COLOURS
-from mass_nnunet.reporting.figures import Scan, plot_curves, plot_overlays, plot_registration, plot_terms
+from mass_nnunet.reporting.figures import OverlayRow, plot_curves, plot_overlays, plot_registration, plot_terms
+from oriented_body import SHAPE, body, write_body
 
 
 def share_of(picture, colour):
@@ -22,7 +22,7 @@ def share_of(picture, colour):
 def test_overlays_show_the_liver_on_the_left_of_the_picture(tmp_path, orientation):
     image = write_body(tmp_path / "image.nii.gz", np.zeros(SHAPE, np.float32), orientation)
     truth = write_body(tmp_path / "truth.nii.gz", body(), orientation)
-    scan = Scan("CT", "CT", image, truth, {})
+    scan = OverlayRow("CT", "CT", image, truth, {})
     plot_overlays([scan], tmp_path / "overlays.png")
     picture = np.asarray(Image.open(tmp_path / "overlays.png").convert("RGB"))
     panel = picture[: picture.shape[0] * 3 // 4, picture.shape[1] // 2 :]  # the truth, without the legend
@@ -35,7 +35,7 @@ def test_overlays_have_a_column_for_each_method(tmp_path):
     image = write_body(tmp_path / "image.nii.gz", np.random.default_rng(0).normal(size=SHAPE).astype(np.float32))
     widths = []
     for predictions in ({}, {"A": truth, "B": nothing}):
-        plot_overlays([Scan("MRI", "MRI", image, truth, predictions)] * 2, tmp_path / "new" / "overlays.png")
+        plot_overlays([OverlayRow("MRI", "MRI", image, truth, predictions)] * 2, tmp_path / "new" / "overlays.png")
         widths.append(Image.open(tmp_path / "new" / "overlays.png").width)
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.02)
     assert [file.name for file in (tmp_path / "new").iterdir()] == ["overlays.png"]

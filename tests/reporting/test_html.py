@@ -60,5 +60,5 @@ def test_columns_of_text_and_of_numbers():
 
 
 def test_environment_names_versions():
-    names = dict(report.environment())
+    names = dict(report.versions())
     assert names["nnunetv2"].startswith("2.8") and int(names["CPU cores"]) >= 1

@@ -26,7 +26,7 @@ def test_the_hook_folder_holds_one_module_and_no_package():
 def test_variables_are_set_inside_the_block_only(monkeypatch):
     monkeypatch.setenv("KNOWN", "before")
     monkeypatch.delenv("UNKNOWN", raising=False)
-    with pytest.raises(KeyError), env.environment({"KNOWN": "inside", "UNKNOWN": "new"}):
+    with pytest.raises(KeyError), env.temporary_environment({"KNOWN": "inside", "UNKNOWN": "new"}):
         assert (os.environ["KNOWN"], os.environ["UNKNOWN"]) == ("inside", "new")
         raise KeyError
     assert os.environ["KNOWN"] == "before"

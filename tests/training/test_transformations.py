@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mass_nnunet.training.transformations import draw_transformations, transform
+from mass_nnunet.training.transformations import sample_transformations, transform
 
 QUARTER = torch.tensor([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]])
 ABOUT_X = torch.diag(torch.tensor([-1.0, -1, 1]))
@@ -22,9 +22,9 @@ def test_scaling_is_about_the_centre():
     torch.testing.assert_close(enlarged[0, 0, 1, 4], 4 + (torch.arange(9.0) - 4) / 1.1, atol=1e-5, rtol=0)
 
 
-def test_drawn_are_all_turns_that_leave_left_and_right_and_scalings():
+def test_all_turns_that_keep_the_sides_and_scalings_are_sampled():
     torch.manual_seed(0)
-    matrices = draw_transformations(400, (4, 6, 6))
+    matrices = sample_transformations(400, (4, 6, 6))
     scales = 1 / torch.linalg.det(matrices).pow(1 / 3)  # of a mirror image the determinant is negative
     assert 0.9 <= scales.min() < 0.91
     assert 1.09 < scales.max() <= 1.1
@@ -35,14 +35,14 @@ def test_drawn_are_all_turns_that_leave_left_and_right_and_scalings():
 
 def test_a_patch_that_is_not_square_keeps_its_shape():
     torch.manual_seed(0)
-    matrices = draw_transformations(50, (4, 6, 8))
+    matrices = sample_transformations(50, (4, 6, 8))
     assert (matrices[:, 1, 2] == 0).all()
     assert transform(torch.rand(50, 1, 4, 6, 8), matrices).shape == (50, 1, 4, 6, 8)
 
 
 def test_probabilities_still_sum_to_one_and_pass_the_gradient_on():
     logits = torch.randn(3, 4, 4, 6, 6, requires_grad=True)
-    result = transform(logits.softmax(1), draw_transformations(3, (4, 6, 6)))
+    result = transform(logits.softmax(1), sample_transformations(3, (4, 6, 6)))
     torch.testing.assert_close(result.sum(1), torch.ones(3, 4, 6, 6))
     result[:, 0].sum().backward()
     assert (logits.grad.abs().sum(1) > 0).float().mean() > 0.9

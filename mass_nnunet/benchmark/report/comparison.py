@@ -10,7 +10,7 @@ from mass_nnunet.evaluation.statistics import MIN_PATIENTS, STRATUM, compare_all
 
 from .results import ALL_ORGANS
 
-LEVEL = 0.05
+SIGNIFICANT_P = 0.05
 """A difference is marked where its corrected p-value is below it."""
 _COLUMN = [*STRATUM, "organ"]
 

@@ -22,7 +22,7 @@ from mass_nnunet.reporting import html as report
 from .formats import Entry, Table
 from .results import Results
 
-LEVELS = (0.6, 0.8)
+DICE_LEVELS = (0.6, 0.8)
 """Dice on validation patches; the report tells the time until a training reaches them."""
 
 
@@ -53,13 +53,13 @@ def cost_table(results: Results) -> Table:
     for device, method, records in _by_device(results):
         training = _cost([record.get("training_seconds") for record in records], _duration)
         courses = [record["validation"] for record in records if "validation" in record]
-        reached = [_reached(courses, level) for level in LEVELS]
+        reached = [_reached(courses, level) for level in DICE_LEVELS]
         memory = [
             _cost([record.get(key) for record in records], lambda value: f"{value / 1024:.1f}")
             for key in ("peak_memory_mb", "peak_gpu_memory_mb")
         ]
         groups[device].append([Entry(method), Entry(str(len(records))), training, *reached, *memory])
-    levels = [f"to Dice {level:g}" for level in LEVELS]
+    levels = [f"to Dice {level:g}" for level in DICE_LEVELS]
     header = ["method", "cells", "training", *levels, "memory (GiB)", "GPU memory (GiB)"]
     return Table(header, _titled(groups), "Training: mean (smallest to largest) over label rates and seeds")
 

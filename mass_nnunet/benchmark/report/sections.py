@@ -11,7 +11,7 @@ from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES, rank_meth
 from mass_nnunet.reporting import html as report
 
 from . import figures, tables
-from .comparison import LEVEL, compare_methods
+from .comparison import SIGNIFICANT_P, compare_methods
 from .formats import MARK
 from .page import Page
 from .results import ALL_ORGANS
@@ -32,7 +32,7 @@ def dice(page: Page) -> Markup:
         text = f"{tables.setting_title(modality, rate)}: {best['method']} {DICE.text(best['mean'])}"
         tested = rows[rows["other"].notna()]
         if len(tested):
-            marked = tested[tested["p_holm"] < LEVEL]
+            marked = tested[tested["p_holm"] < SIGNIFICANT_P]
             ahead, behind = (marked["difference"] > 0).sum(), (marked["difference"] < 0).sum()
             untested = (tested["tested"] < MIN_PATIENTS).sum()
             other = tested["other"].iloc[0]
@@ -59,7 +59,7 @@ def _marks(page: Page) -> str:
     return (
         f"Mean over test patients, where a patient is the mean over organs, then over scans and seeds; below it the "
         f"95 % bootstrap interval. Best in bold. {MARK} differs significantly {against}: Wilcoxon signed-rank "
-        f"test over patients, two-sided, p < {LEVEL:g} after Holm's correction over all tests of the column "
+        f"test over patients, two-sided, p < {SIGNIFICANT_P:g} after Holm's correction over all tests of the column "
         f"“{ALL_ORGANS}”, and over those of the single organs of a setting. Fewer than {MIN_PATIENTS} patients are not "
         "tested."
     )

@@ -9,7 +9,7 @@ import pandas as pd
 from mass_nnunet.evaluation.metrics import DICE, Metric, find_metric
 from mass_nnunet.evaluation.statistics import Ranking
 
-from .comparison import LEVEL, p_text
+from .comparison import SIGNIFICANT_P, p_text
 from .formats import Entry, Table
 from .results import ALL_ORGANS, Results
 
@@ -74,7 +74,8 @@ def caption(metric: Metric) -> str:
     """The caption of a table of scores."""
     text = f"{metric.title}: mean over patients [95 % bootstrap interval]"
     if metric.better is not None:
-        text += f"; best in bold; * differs from the reference, Wilcoxon signed-rank over patients, Holm, p < {LEVEL:g}"
+        text += "; best in bold; * differs from the reference, Wilcoxon signed-rank over patients, Holm, "
+        text += f"p < {SIGNIFICANT_P:g}"
     return text
 
 
@@ -102,7 +103,7 @@ def _score(indexed: pd.DataFrame, key: tuple, metric: Metric) -> Entry:
         return NOTHING
     row = indexed.loc[key]
     missed = f"{row['missed']:.0f} missed" if row["missed"] else ""
-    is_marked = bool(row["p_holm"] < LEVEL)  # False for NaN: there was no test
+    is_marked = bool(row["p_holm"] < SIGNIFICANT_P)  # False for NaN: there was no test
     if not np.isfinite(row["mean"]):
         return Entry("–", missed, is_marked=is_marked)
     interval = f"[{metric.text(row['low'])}, {metric.text(row['high'])}]" if np.isfinite(row["low"]) else ""
@@ -122,7 +123,7 @@ def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> T
         for _, row in rows.dropna(subset="other").iterrows():
             difference = metric.text(row["difference"], "+") if np.isfinite(row["difference"]) else "–"
             p = f"{row['p']:#.2g}" if np.isfinite(row["p"]) else "–"
-            corrected = Entry(p_text(row["p_holm"], row["tested"]), is_marked=bool(row["p_holm"] < LEVEL))
+            corrected = Entry(p_text(row["p_holm"], row["tested"]), is_marked=bool(row["p_holm"] < SIGNIFICANT_P))
             words = [row["method"], row["other"], difference, f"{row['tested']:.0f}", p]
             entries.append([*(Entry(word) for word in words), corrected])
         if entries:

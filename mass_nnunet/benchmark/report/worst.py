@@ -13,10 +13,10 @@ from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.data.raw import TEST, label_name
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.reporting.drawing import (
+    draw_truth,
     figure_file,
     grey_window,
     legend,
-    outline_truth,
     paint,
     read_radiological,
     show,
@@ -90,7 +90,7 @@ def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
         for axes, part in zip(grid.flat, slices, strict=False):
             show(axes, part.image, part.window, part.aspect)
             paint(axes, part.prediction, part.aspect, labels)
-            outline_truth(axes, part.truth, labels)
+            draw_truth(axes, part.truth, labels)
             axes.set_title(part.title, fontsize=8)
         legend(figure, labels, truth=True)
     return len(slices)

@@ -16,9 +16,9 @@ from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime import child
 from mass_nnunet.runtime.env import HOOK_FOLDER
+from mass_nnunet.runtime.process import identify, is_certain, is_here, runs
 
 from .job import Job, Tested
-from .process import identify, is_certain, is_here, runs
 
 SCORES = "scores.csv"
 SCORED = ("method", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient", "organ")
@@ -138,7 +138,7 @@ def _model(job: Job) -> dict[str, Any]:
     }
 
 
-def environment(job: Job) -> dict[str, str]:
+def step_environment(job: Job) -> dict[str, str]:
     """The variables of the steps: nnU-Net's, with the grid's own folder of results."""
     hook = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
     return {**hook, **os.environ, "nnUNet_results": str(job.grid.models), "PYTHONUNBUFFERED": "1"}
@@ -151,7 +151,7 @@ def _run(job: Job, claim: Claim, step: str, name: str, arguments: dict[str, Any]
         command = [sys.executable, "-m", f"{__package__}.steps", step, json.dumps({**arguments, "cost": str(cost)})]
         _end_orphan(job.folder)
         with log.open("ab") as output:
-            process = child.start(command, output, environment(job))
+            process = child.start(command, output, step_environment(job))
             try:
                 write_json(_child_file(job.folder), identify(process.pid))
                 status = _wait(process, claim)

@@ -4,14 +4,14 @@ import shlex
 
 from mass_nnunet.runtime.env import export_lines
 
-from .cell import environment
+from .cell import step_environment
 from .job import Job
 
 
 def exports(job: Job) -> list[str]:
     """What to set before; the same for all cells of a grid."""
     names = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results", "nnUNet_extTrainer")
-    values = environment(job)
+    values = step_environment(job)
     return export_lines({name: values[name] for name in names})
 
 

@@ -9,7 +9,7 @@ from .grid import Cell, Grid
 from .state import DONE, FAILED, INTERRUPTED, RUNNING, STATES, WAITING, read_record, state
 
 
-def describe(grid: Grid) -> str:
+def describe_progress(grid: Grid) -> str:
     """A table for a terminal, a row a method and a column a label rate, and what is running and what failed."""
     states = {cell: state(grid.output / "cells" / cell.name) for cell in grid.cells}
     records = {cell: read_record(grid.output / "cells" / cell.name) for cell in grid.cells}

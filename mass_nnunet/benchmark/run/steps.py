@@ -23,12 +23,11 @@ from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoi
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 
 from mass_nnunet.data.files import atomic_path, write_json
+from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.evaluation.scores import evaluate_folder
 from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
-
-FINAL, LATEST = "checkpoint_final.pth", "checkpoint_latest.pth"
 
 
 def train(
@@ -61,8 +60,8 @@ def train(
     """
     folders = [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name in datasets]
     content: dict[str, Any] = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
-    if not _keep_whole(folders, FINAL):
-        goes_on = _keep_whole(folders[:1], LATEST)
+    if not _keep_whole(folders, FINAL_CHECKPOINT):
+        goes_on = _keep_whole(folders[:1], LATEST_CHECKPOINT)
         if device == "cuda":
             # nnU-Net's own settings for a GPU.
             torch.set_num_threads(1)
@@ -77,7 +76,7 @@ def train(
         if device == "cuda":
             content["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
     # The log is part of the checkpoint, so that it tells of the epochs before an interruption as well.
-    log = torch.load(folders[0] / FINAL, map_location="cpu", weights_only=False)["logging"]
+    log = torch.load(folders[0] / FINAL_CHECKPOINT, map_location="cpu", weights_only=False)["logging"]
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
     content["seconds"] = float(each.sum())
     content["validation"] = list(zip(each.cumsum().tolist(), map(float, log["mean_fg_dice"]), strict=True))
@@ -116,7 +115,7 @@ def predict(
     Path(predictions).mkdir(parents=True)
     predictor = nnUNetPredictor(device=torch.device(device), allow_tqdm=False)
     model = get_output_folder(raw.name, trainer, plans, configuration)
-    predictor.initialize_from_trained_model_folder(model, (fold,), FINAL)
+    predictor.initialize_from_trained_model_folder(model, (fold,), FINAL_CHECKPOINT)
     if inference is not None:
         predictor.network.inference = inference
     start = time.perf_counter()

@@ -14,7 +14,7 @@ from mass_nnunet.benchmark.run.grid import save_grid
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
 from mass_nnunet.evaluation.metrics import list_metrics
-from scored_grid import draw_scores, write_cell, write_scored
+from scored_grid import make_scores, write_cell, write_scored
 
 
 def cells_of(html):
@@ -27,7 +27,7 @@ def written(tmp_path_factory):
     """A grid with a failed cell and one never begun, an organ that MRI lacks, one that C missed, and its report."""
     grid = write_scored(tmp_path_factory.mktemp("written") / "out", ("A", "B", "C"), (0.1, 0.5), 2, 12)
     for cell in grid.cells:
-        scores = draw_scores(grid, cell, 12, ("CT", "MRI"), ("liver", "spleen"))
+        scores = make_scores(grid, cell, 12, ("CT", "MRI"), ("liver", "spleen"))
         absent = (scores["modality"] == "MRI") & (scores["organ"] == "spleen")
         scores.loc[absent, ["dice", "hd", "hd95", "assd", "nsd_2mm", "volume_difference"]] = np.nan
         if cell.method == "C" and cell.seed == 0:

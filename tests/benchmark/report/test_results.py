@@ -5,7 +5,7 @@ from mass_nnunet.benchmark.report.results import load_results
 from mass_nnunet.benchmark.run.cell import SCORES
 from mass_nnunet.benchmark.run.state import read_record, write_record
 from mass_nnunet.errors import UserError
-from scored_grid import draw_scores, write_cell, write_scored
+from scored_grid import make_scores, write_cell, write_scored
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def test_cells_that_are_not_done_do_not_count(grid):
 
 def test_each_inference_is_a_method(grid):
     cell = grid.cells[1]
-    scores = draw_scores(grid, cell, 2, ("CT", "MRI"), ("liver",))
+    scores = make_scores(grid, cell, 2, ("CT", "MRI"), ("liver",))
     both = pd.concat([scores, scores.assign(inference="atlas")])
     write_cell(grid, cell, both)
     results = load_results(grid)
@@ -45,7 +45,7 @@ def test_each_inference_is_a_method(grid):
     assert results.trainers["A (atlas)"] == "A" and list(results.trainers) == results.methods
     write_cell(grid, cell, scores.assign(inference="fused"))
     write_cell(
-        grid, grid.cells[3], draw_scores(grid, grid.cells[3], 2, ("CT", "MRI"), ("liver",)).assign(inference="fused")
+        grid, grid.cells[3], make_scores(grid, grid.cells[3], 2, ("CT", "MRI"), ("liver",)).assign(inference="fused")
     )
     assert load_results(grid).methods == ["B", "A (fused)"]
 

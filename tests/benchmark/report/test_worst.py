@@ -11,13 +11,13 @@ from mass_nnunet.benchmark.report.worst import draw_worst, worst_scans, worst_ta
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.cli import main
 from planned_grid import write_planned
-from scored_grid import draw_scores, write_cell, write_scored
+from scored_grid import make_scores, write_cell, write_scored
 
 
 def test_worst_scan_of_each_method_is_found(tmp_path):
     grid = write_scored(tmp_path / "out", ("A", "B"), (0.1,), 2, 5)
     cell = grid.cells[3]  # B, seed 1
-    scores = draw_scores(grid, cell, 5, ("CT", "MRI"), ("liver", "spleen"))
+    scores = make_scores(grid, cell, 5, ("CT", "MRI"), ("liver", "spleen"))
     scores.loc[(scores["case"] == "ct_0003") & (scores["organ"] == "liver"), "dice"] = 0.01
     scores.loc[(scores["case"] == "ct_0004"), "dice"] = np.nan  # its truth is empty
     write_cell(grid, cell, scores)
@@ -36,7 +36,7 @@ def done(tmp_path, monkeypatch):
     grid = write_planned(tmp_path, monkeypatch)
     jobs = make_jobs(grid)
     for job in jobs:
-        scores = draw_scores(grid, job.cell, 1, ("CT", "MRI"), ("liver",))
+        scores = make_scores(grid, job.cell, 1, ("CT", "MRI"), ("liver",))
         for tested in job.tested:
             rows = scores["modality"] == tested.modality
             scores.loc[rows, ["dataset", "case"]] = tested.dataset.name, f"{tested.modality}t"

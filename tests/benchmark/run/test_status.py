@@ -1,9 +1,9 @@
 import pytest
 
 import fake_jobs
-from mass_nnunet.benchmark.run.lock import Lock
 from mass_nnunet.benchmark.run.state import write_record
-from mass_nnunet.benchmark.run.status import describe, seconds_left
+from mass_nnunet.benchmark.run.status import describe_progress, seconds_left
+from mass_nnunet.runtime.lock import Lock
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def finish(job, seconds):
 
 
 def test_nothing_begun(grid):
-    assert describe(grid).splitlines() == [
+    assert describe_progress(grid).splitlines() == [
         "method  10 %       50 %",
         "A       2 waiting  2 waiting",
         "B       2 waiting  2 waiting",
@@ -39,7 +39,7 @@ def test_everything_at_once(grid, jobs):
     running = {"state": "running", "start": 0.0, "host": "node7", "pid": 12}
     write_record(jobs[2].folder, running)
     with Lock.take(jobs[2].folder):
-        text = describe(grid)
+        text = describe_progress(grid)
     assert text.splitlines()[:5] == [
         "method  10 %                 50 %",
         "A       1 done, 1 waiting    1 running, 1 waiting",
@@ -54,7 +54,7 @@ def test_everything_at_once(grid, jobs):
 def test_all_done(grid, jobs):
     for job in jobs:
         finish(job, 1.0)
-    assert describe(grid).splitlines()[-1] == "8 cells: 8 done"
+    assert describe_progress(grid).splitlines()[-1] == "8 cells: 8 done"
 
 
 def test_time_left_is_learned_from_the_cells_of_the_method(grid):

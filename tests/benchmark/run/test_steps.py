@@ -11,6 +11,7 @@ import torch
 
 from mass_nnunet.benchmark.run import steps
 from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.trainers import SupervisedTrainer
 from tiny_group import CT, MRI, make_group, variables
@@ -73,7 +74,7 @@ def test_training_that_was_cut_off_goes_on(root, epochs):
     cost = train(root)
     assert begun == [0, 1, 2]
     assert not (fold(root) / "validation").exists()
-    log = load(fold(root) / steps.FINAL)["logging"]
+    log = load(fold(root) / FINAL_CHECKPOINT)["logging"]
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
     assert len(each) == 3
     assert cost["seconds"] == pytest.approx(each.sum())
@@ -92,7 +93,7 @@ def test_training_starts_anew_where_the_checkpoint_is_a_part_of_one(root, epochs
     stop.add(2)
     with pytest.raises(KeyboardInterrupt):
         train(root)
-    latest = fold(root) / steps.LATEST
+    latest = fold(root) / LATEST_CHECKPOINT
     latest.write_bytes(latest.read_bytes()[:-1000])
     stop.clear()
     train(root)
@@ -103,12 +104,12 @@ def test_checkpoints_count_when_all_are_whole(tmp_path):
     folders = [tmp_path / name for name in ("a", "b")]
     for folder in folders:
         folder.mkdir()
-        torch.save({"x": torch.zeros(9)}, folder / steps.FINAL)
-    assert steps._keep_whole(folders, steps.FINAL)
-    (folders[1] / steps.FINAL).write_bytes((folders[0] / steps.FINAL).read_bytes()[:-30])
-    assert not steps._keep_whole(folders, steps.FINAL)
-    assert not list(tmp_path.rglob(steps.FINAL))
-    assert not steps._keep_whole(folders, steps.FINAL)
+        torch.save({"x": torch.zeros(9)}, folder / FINAL_CHECKPOINT)
+    assert steps._keep_whole(folders, FINAL_CHECKPOINT)
+    (folders[1] / FINAL_CHECKPOINT).write_bytes((folders[0] / FINAL_CHECKPOINT).read_bytes()[:-30])
+    assert not steps._keep_whole(folders, FINAL_CHECKPOINT)
+    assert not list(tmp_path.rglob(FINAL_CHECKPOINT))
+    assert not steps._keep_whole(folders, FINAL_CHECKPOINT)
 
 
 def test_seed_gives_the_first_weights(root, monkeypatch):
@@ -117,7 +118,7 @@ def test_seed_gives_the_first_weights(root, monkeypatch):
     def run_training(self):
         self.initialize()
         first.append(next(self.network.parameters()).detach().clone())
-        self.save_checkpoint(str(Path(self.output_folder) / steps.FINAL))
+        self.save_checkpoint(str(Path(self.output_folder) / FINAL_CHECKPOINT))
 
     monkeypatch.setattr(SupervisedTrainer, "run_training", run_training)
     for _ in range(2):
@@ -128,7 +129,7 @@ def test_seed_gives_the_first_weights(root, monkeypatch):
 
 def test_prediction_by_the_inference_that_was_asked_for_is_scored(root, group, monkeypatch):
     train(root, "MASSTrainer", (CT, MRI))
-    assert all((fold(root, name, "MASSTrainer") / steps.FINAL).is_file() for name in (CT, MRI))
+    assert all((fold(root, name, "MASSTrainer") / FINAL_CHECKPOINT).is_file() for name in (CT, MRI))
     write_json(group / "raw" / MRI / "patients.json", {f"mr{n}": "x" for n in [*range(5), "un"]} | {"mrtest": "P7"})
     used = []
     forward = MASSNet.forward

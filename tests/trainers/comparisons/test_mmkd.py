@@ -7,7 +7,7 @@ from torch import nn
 
 from mass_nnunet.batch import StepContext
 from mass_nnunet.cli import main
-from mass_nnunet.export.model_card import FILE_NAME
+from mass_nnunet.export.model_card import MODEL_CARD
 from mass_nnunet.losses.distillation import distillation_loss
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, trained
 from tiny_group import CT, MRI, entry
@@ -64,7 +64,7 @@ def test_an_exported_model_is_a_plain_unet_that_was_trained_on_all_modalities(ro
     model = root / "model.zip"
     assert main(["export", "-d", "802", "-tr", "MMKDTrainer", "-o", str(model)]) == 0
     with zipfile.ZipFile(model) as file:
-        card = next(file.read(name).decode() for name in file.namelist() if name.endswith(FILE_NAME))
+        card = next(file.read(name).decode() for name in file.namelist() if name.endswith(MODEL_CARD))
         weights = next(file.read(name) for name in file.namelist() if name.endswith(".pth"))
     assert CT in card
     assert MRI in card

@@ -1,4 +1,4 @@
-"""A label map of which one sees how it is turned, as an array and as a file."""
+"""A label map that shows its orientation, as an array and as a file."""
 
 from pathlib import Path
 
