@@ -3,7 +3,6 @@
 from itertools import combinations
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from mass_nnunet.batch import StepContext
@@ -23,8 +22,8 @@ class MMKDObjective(Objective):
         """The terms, of logits and labels from fine to coarse."""
         count = context.layout.modalities
         modalities = zip(output[0].chunk(count), labels[0].chunk(count), strict=True)
-        losses = [distillation_loss(*one, *other) for one, other in combinations(modalities, 2)]
-        distillation = torch.stack(losses).mean()
+        first, *others = (distillation_loss(*one, *other) for one, other in combinations(modalities, 2))
+        distillation = sum(others, start=first) / (1 + len(others))
         return {"supervised": self.on_labelled(output, labels, context.layout), "distillation": distillation}
 
 
