@@ -35,8 +35,9 @@ def perturbed(scans: Tensor) -> Tensor:
 def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: float) -> Tensor:
     """Random organ contrast: in a share ``SHARE`` of the scans, shift the intensity of each organ by a random value.
 
-    The order of the organs by brightness differs between contrast phases, or with iron in the liver, but a few annotated
-    scans show one order only. A network that sees all orders finds an organ by its position, shape and surroundings.
+    The order of the organs by brightness differs between contrast phases, or with iron in the liver, but a few
+    annotated scans show one order only. A network that sees all orders finds an organ by its position, shape and
+    surroundings.
 
     This is class-wise intensity augmentation, a relative of SLAug's location-scale augmentation (Su et al., AAAI 2023),
     which varies each class by a curve of its own, of SynthSeg (Billot et al., Medical Image Analysis 2023), which
@@ -49,7 +50,7 @@ def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: flo
         most: largest shift, in standard deviations of the scan; the shift is uniform in [-most, most].
 
     Returns:
-        Scans (B, C, Z, Y, X). The shift is averaged over 3 x 3 voxels in plane, as a scanner blurs the edge of an organ.
+        Scans (B, C, Z, Y, X). The shift is averaged over 3 x 3 voxels in plane, as a scanner blurs an organ's edge.
     """
     shift = scans.new_empty(len(scans), classes).uniform_(-most, most)
     shift *= scans.new_empty(len(scans), 1).uniform_() < SHARE

@@ -102,7 +102,7 @@ class GroupLoader:
         }
 
     def set_thread_id(self, thread_id: int) -> None:
-        """Called by batchgenerators in each worker. Each worker starts at a different batch of the cycle of ``every``."""
+        """Called by batchgenerators in each worker; workers start at different batches of the cycle of ``every``."""
         self.batches = thread_id
         for loader in self.loaders:
             loader.set_thread_id(thread_id)

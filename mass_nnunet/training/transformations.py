@@ -13,8 +13,8 @@ SCALES = (0.9, 1.1)
 def sample_transformations(count: int, shape: Sequence[int]) -> Tensor:
     """Random matrices (count, 3, 3) for :func:`transform`: a rotation that keeps the patch's shape, and a scaling.
 
-    Rotations are by multiples of 90 degrees about z (of 180 degrees if the patch is not square in plane) and by 0 or 180
-    degrees about x. There is no mirroring, because left and right organs differ.
+    Rotations are by multiples of 90 degrees about z (of 180 degrees if the patch is not square in plane) and by 0 or
+    180 degrees about x. There is no mirroring, because left and right organs differ.
 
     Args:
         count: number of matrices.
