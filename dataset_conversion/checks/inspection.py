@@ -63,7 +63,7 @@ class Preview(NamedTuple):
     """One axial slice in radiological convention.
 
     Attributes:
-        image: gray values, uint8 (Y, X).
+        image: intensities scaled to 0 to 255, uint8 (Y, X).
         label: label values, uint8 (Y, X); zeros for a scan without labels.
         aspect: height of a pixel over its width.
     """

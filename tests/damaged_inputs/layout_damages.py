@@ -57,7 +57,7 @@ LAYOUT_DAMAGES = [
         "one to train and one to test on (...): remove one of them",
     ),
     btcv(
-        "the same image under two numbers, of which one is drawn for the test",
+        "the same image under two numbers, of which one is chosen for the test",
         lambda src: write_btcv_case(src, 1, scan(3), organs(BTCV_VALUES)),
         "is the same image as ..., one to train and one to test on (...): remove one of them",
         ("--seed", "1"),

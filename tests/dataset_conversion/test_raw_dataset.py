@@ -262,7 +262,7 @@ def test_a_dataset_that_is_there(tmp_path, raw, capsys):
 
 
 def test_a_dataset_of_an_earlier_version_is_refused_in_one_line(tmp_path, raw, capsys):
-    """Its record, which has no version, holds digests of how Python printed the cases."""
+    """Its record has no version, and digests of the ``repr`` of the cases."""
     source = btcv_tree(tmp_path / "src", labelled=2, unlabelled=0)
     assert convert("btcv", source, "-d", 801) == 0
     record = raw / "Dataset801_BTCV/conversion.json"

@@ -1,4 +1,4 @@
-"""mass_nnunet.dataset_conversion.readers.dicom_slice: what a file says of itself, and what it holds."""
+"""mass_nnunet.dataset_conversion.readers.dicom_slice: the header and the pixels of a file."""
 
 from pathlib import Path
 
