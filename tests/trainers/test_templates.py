@@ -60,7 +60,7 @@ def test_a_scan_in_which_no_organ_is_found_is_no_template(root):
 def test_where_annotated_atlases_take_all_places_there_are_no_templates(root):
     mass = untrained(fold=1)
     bank = mass.module.atlases
-    outlined = int(bank.outlined[0])
+    annotated = int(bank.outlined[0])
     assert annotated > 1
     assert mass.dataset_trainers[0].template_cases(annotated) == []
     assert len(mass.dataset_trainers[0].template_cases(annotated + 1)) == 1
