@@ -120,7 +120,7 @@ def convert_cases(stage: Stage, cases: Sequence[Case], processes: int) -> dict[s
     for name, count in Counter(case.name for case in cases).items():
         if count > 1:
             first, second = [case.source for case in cases if case.name == name][:2]
-            raise UserError(f"{name} lies there {count} times ({first}, {second}): give the folder of one copy")
+            raise UserError(f"{name} is there {count} times ({first}, {second}): give the folder of one copy")
     stage.tidy({case.name for case in cases})
     results = map_cases(stage.convert, cases, processes=processes, description="converting")
     staged = {case.name: done for case, done in zip(cases, results, strict=True) if isinstance(done, Staged)}

@@ -121,7 +121,7 @@ class Source(NamedTuple):
         followed again.
 
         Raises:
-            UserError: a link leads nowhere.
+            UserError: a link is broken.
         """
         seen: set[str] = set()
         for root in self.roots:
@@ -134,7 +134,7 @@ class Source(NamedTuple):
                     files = sorted(name for name in files if _is_visible(name))
                     for path in (Path(folder) / name for name in files):
                         if not path.exists():
-                            raise UserError(f"{path} is a link that leads nowhere: mend or remove it")
+                            raise UserError(f"{path} is a broken link: repair or remove it")
                     yield Path(folder), subfolders, files
 
     def folders(self, name: str) -> list[Path]:
@@ -191,7 +191,7 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
     result = lookup[indices]
     if result.size and result.min() < 0:
         unknown = values[result < 0].flat[0]
-        raise UserError(f"{source} holds the value {unknown:g}, which stands for nothing: correct or remove the file")
+        raise UserError(f"{source} holds the value {unknown:g}, which is no known label: correct or remove the file")
     return result.astype(np.uint8)
 
 
@@ -202,4 +202,6 @@ def check_annotated(values: np.ndarray, source: Path) -> None:
         UserError: all values are 0.
     """
     if not values.any():
-        raise UserError(f"{source} annotates nothing: get the right file, or remove it to use the scan without labels")
+        raise UserError(
+            f"{source} has no annotated voxel: get the right file, or remove it to use the scan without labels"
+        )

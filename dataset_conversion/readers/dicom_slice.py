@@ -67,7 +67,7 @@ def read_slice(path: Path) -> DicomSlice:
         _check_pixels(path, header)
     image = read_image(path)
     if image.GetDimension() != 3 or image.GetSize()[2] != 1 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise UserError(f"{path} is not one gray-value slice (size {image.GetSize()}): give one file a slice")
+        raise UserError(f"{path} is not one gray-value slice (size {image.GetSize()}): give one file per slice")
     if header is None:  # an image of another format
         raise _no_place(path, "position")
     return DicomSlice(path, image)
@@ -90,7 +90,7 @@ def _check_one_slice(path: Path, header: Dataset) -> None:
     frames, samples = (int(header.get(keyword) or 1) for keyword in ("NumberOfFrames", "SamplesPerPixel"))
     if frames != 1 or samples != 1:
         size = (header.get("Columns"), header.Rows, frames)
-        raise UserError(f"{path} is not one gray-value slice (size {size}): give one file a slice")
+        raise UserError(f"{path} is not one gray-value slice (size {size}): give one file per slice")
 
 
 def _check_geometry(path: Path, header: Dataset) -> None:
@@ -109,11 +109,11 @@ def _check_geometry(path: Path, header: Dataset) -> None:
     row, column = geometry["orientation"].reshape(2, 3)
     if not np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=1e-2):
         text = _text(header.ImageOrientationPatient)
-        raise UserError(f"{path} has an orientation that is none, {text}: export it again")
+        raise UserError(f"{path} has an invalid orientation, {text}: export it again")
 
 
 def _no_place(path: Path, what: str) -> UserError:
-    return UserError(f"{path} has no {what} in its DICOM header, and so no place in the scan: export it again")
+    return UserError(f"{path} has no {what} in its DICOM header: export it again")
 
 
 def _numbers(header: Dataset, keyword: str) -> np.ndarray:

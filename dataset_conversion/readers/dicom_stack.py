@@ -35,7 +35,7 @@ def pair_by_name(slices: Sequence[Path], planes: Sequence[Path]) -> list[tuple[P
     if len(slices) != len(planes):
         raise UserError(
             f"{len(slices)} DICOM slices in {slices[0].parent} but {len(planes)} label planes in {planes[0].parent}: "
-            "one plane a slice is needed; copy the case again"
+            "one plane per slice is needed; copy the case again"
         )
     stems = {path.stem for path in slices}
     strangers = [path for path in planes if path.stem not in stems]

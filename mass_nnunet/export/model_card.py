@@ -128,7 +128,7 @@ def _training(facts: Facts) -> list[str]:
             [
                 f"`{facts.trainer.__name__}`: {summary[0] if summary else 'no description'}",
                 f"schedule: {mass['epochs']} epochs of {mass['iterations']} steps",
-                f"{settings['batch_size']} labelled scans a step and dataset",
+                f"{settings['batch_size']} labelled scans per step and dataset",
                 f"patch {patch} voxels, spacing {spacing} mm (z y x)",
                 f"network `{settings['architecture']['network_class_name'].rpartition('.')[2]}`, "
                 f"checkpoint {', '.join(facts.checkpoints)}",

@@ -302,7 +302,7 @@ def test_bad_input_is_one_line(tmp_path, raw, capsys):
     capsys.readouterr()
     assert main(["convert", "btcv", str(source), "-d", "801", "-np", "0"]) == 2
     shutil.copytree(source, source / "copy")
-    assert "btcv_0001 lies there 2 times (" in error_of(capsys, "btcv", source, "-d", 801)
+    assert "btcv_0001 is there 2 times (" in error_of(capsys, "btcv", source, "-d", 801)
     shutil.rmtree(source / "copy")
     (raw / "Dataset801_Other").mkdir()
     assert "dataset id 801 is taken by Dataset801_Other" in error_of(capsys, "btcv", source, "-d", 801)
