@@ -29,6 +29,7 @@ from mass_nnunet.batch import Scans, StepContext, Targets
 from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.objectives.mass import MASSObjective
 from mass_nnunet.trainers import MASSTrainer
+from mass_nnunet.trainers.base.nnunet_private import deep_supervision_scales
 
 STOCK, MASS = "SupervisedTrainer", "MASSTrainer"
 METHODS = (MASS, "MASSTrainerNoAtlas", "DualStreamTrainer")
@@ -51,7 +52,7 @@ def random_batch(scans: int, trainer: nnUNetTrainer, patch: list[int]) -> dict:
     """Noise (S, 1, Z, Y, X) with labels at the scales of deep supervision."""
     labels = torch.randint(0, trainer.label_manager.num_segmentation_heads, (scans, 1, *patch))
     targets = []
-    for scale in trainer._get_deep_supervision_scales():
+    for scale in deep_supervision_scales(trainer):
         z, y, x = (round(1 / factor) for factor in scale)
         targets.append(labels[:, :, ::z, ::y, ::x].contiguous())
     return {"data": torch.randn((scans, 1, *patch)), "target": targets}

@@ -10,10 +10,11 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import INFERENCES, complete, scaled_learning_rate
 
 from .fingerprint import BodyFingerprintExtractor
-from .group import load_group, modality_names
-from .group_planner import CONFIGURATION, PLANS_NAME, GroupPlanner, GroupSettings, write_plans
+from .group import check_axes, load_group, modality_names
+from .group_planner import GroupPlanner, GroupSettings, write_plans
 from .preprocessing import preprocess
-from .spacing import check_patch, group_spacing, share_that_fits
+from .spacing import check_patch, group_spacing, spacing_rule
+from .summary import next_steps, summary
 
 EPOCHS, ITERATIONS = 1000, 250
 """nnU-Net's own schedule."""
@@ -31,6 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[32, 256, 256],
         metavar=("Z", "Y", "X"),
         help="voxels of a patch (default 32 256 256)",
+    )
+    parser.add_argument(
+        "--spacing",
+        nargs="+",
+        default=["fit"],
+        metavar="MM",
+        help="edges of a voxel: fit (the typical scan of each dataset fits one patch, the default), native (along each "
+        "axis the smallest that stock nnU-Net would choose for one of the datasets: no dataset loses detail), or three "
+        "numbers Z Y X in mm",
     )
     parser.add_argument("--features", type=int, default=32, help="channels of the first stage (default 32)")
     parser.add_argument("--batch-size", type=int, default=2, help="labelled scans a step and modality (default 2)")
@@ -54,11 +64,13 @@ def run(args: argparse.Namespace) -> None:
     for option in ("features", "batch_size", "epochs", "iterations", "np"):
         if getattr(args, option) < 1:
             raise UserError(f"{'-np' if option == 'np' else '--' + option.replace('_', '-')} must be at least 1")
+    rule = spacing_rule(args.spacing)
     group = load_group(args.d)
     fingerprints = [BodyFingerprintExtractor(dataset, args.np).run() for dataset in group]
-    check_patch(fingerprints, args.patch_size)
+    check_axes(group, fingerprints)
+    check_patch(fingerprints, args.patch_size, rule)
     settings = GroupSettings(
-        spacing=group_spacing(fingerprints, args.patch_size),
+        spacing=group_spacing(fingerprints, args.patch_size, rule),
         patch_size=args.patch_size,
         features=args.features,
         batch_size=args.batch_size,
@@ -68,10 +80,11 @@ def run(args: argparse.Namespace) -> None:
     plans = [GroupPlanner(*pair, settings).plan_experiment() for pair in zip(group, names, strict=True)]
     for dataset, its_plans in zip(group, plans, strict=True):
         write_plans(dataset, its_plans)
+    print(summary(group, fingerprints, plans[0]))
     if not args.no_preprocess:
         for dataset in group:
             preprocess(dataset, args.np)
-    print(summary(group, fingerprints, plans[0]))
+    print(next_steps(group))
     if args.no_preprocess:
         print("nothing was preprocessed: run this again without --no-preprocess unless that is done")
 
@@ -87,30 +100,3 @@ def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str
         "inference": args.inference,
         "hyperparameters": complete({"learning_rate": scaled_learning_rate(args.features)}).as_plans(),
     }
-
-
-def summary(group: list[RawDataset], fingerprints: list[dict], plans: dict) -> str:
-    """The plans in a few lines, and the next command to type."""
-    configuration = plans["configurations"][CONFIGURATION]
-    spacing, patch, mass = configuration["spacing"], configuration["patch_size"], plans["mass"]
-    features = configuration["architecture"]["arch_kwargs"]["features_per_stage"]
-    lines = [
-        "",
-        f"{PLANS_NAME} of {', '.join(dataset.name for dataset in group)} (axes: z y x)",
-        f"  spacing    {' x '.join(f'{s:.3g}' for s in spacing)} mm",
-        f"  patch      {' x '.join(str(size) for size in patch)} voxels",
-        f"  batch      {configuration['batch_size']} labelled scans of each modality a step",
-        f"  stages     {len(features)}, with {', '.join(str(f) for f in features)} channels",
-        f"  schedule   {mass['epochs']} epochs of {mass['iterations']} steps",
-    ]
-    for dataset, fingerprint in zip(group, fingerprints, strict=True):
-        share = share_that_fits(fingerprint, spacing, patch)
-        lines.append(f"  {dataset.name}: {share:.0%} of its {len(fingerprint['spacings'])} scans fit one patch")
-    ids = " ".join(str(dataset.id) for dataset in group)
-    return "\n".join(
-        [
-            *lines,
-            f"next, unless the splits are made: mass_nnunet split -d {ids} --label-rates 0.1 0.5 1.0 --seeds 3",
-            f"then: nnUNetv2_train {group[0].id} {CONFIGURATION} 0 -tr MASSTrainer -p {PLANS_NAME}",
-        ]
-    )

@@ -17,6 +17,12 @@ from mass_nnunet.runtime.workers import map_cases
 
 SOFT_TISSUE_HU = (-200.0, 300.0)
 """Fat, muscle, organs and enhanced vessels, with their noise; not air, lung, the table and dense bone."""
+CLIPPED_SHARE = 0.002
+"""Largest plausible share of the soft tissue that has exactly the smallest, or the largest, intensity of the scan.
+
+Beyond it the scan was clipped there, and that value stands for all air or all bone. Noise keeps the share far lower in
+scans that were not clipped.
+"""
 VOXELS_PER_SCAN = 20_000
 """Random sample from the body: every scan counts the same, and a thousand scans need 80 MB."""
 
@@ -75,7 +81,8 @@ class BodyFingerprintExtractor(DatasetFingerprintExtractor):
 def sample_body(files: list[str], *, reader: type[BaseReaderWriter], is_ct: tuple[bool, ...]) -> list[np.ndarray]:
     """Sample ``VOXELS_PER_SCAN`` intensities from the body in a scan, for each channel, float32.
 
-    The body is the soft tissue in CT, and all voxels but zeros in other modalities.
+    The body is the soft tissue in CT, without the values at which the scan was clipped, and all voxels but zeros in
+    other modalities.
 
     Args:
         files: files of the scan, one for each channel.
@@ -93,8 +100,22 @@ def sample_body(files: list[str], *, reader: type[BaseReaderWriter], is_ct: tupl
         if body.size == 0:
             wanted = f"voxel between {low:g} and {high:g} HU: is it a CT in Hounsfield units?" if ct else "voxel but 0"
             raise UserError(f"{file} has no {wanted}: remove or repair it")
-        samples.append(np.random.default_rng(0).choice(body, VOXELS_PER_SCAN))
+        tissue = without_clip_values(body, channel.min(), channel.max()) if ct else body
+        samples.append(np.random.default_rng(0).choice(tissue, VOXELS_PER_SCAN))
     return samples
+
+
+def without_clip_values(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """Intensities (V,) without those at which the scan was clipped; the same array if it was not.
+
+    Args:
+        values: intensities of the soft tissue.
+        low: smallest intensity of the whole scan.
+        high: its largest intensity.
+    """
+    clipped = [end for end in (low, high) if np.mean(values == end) > CLIPPED_SHARE]
+    kept = values[~np.isin(values, clipped)] if clipped else values
+    return kept if kept.size else values
 
 
 def intensity_properties(values: np.ndarray) -> dict[str, float]:

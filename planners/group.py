@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 
+from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 
 _READER = "overwrite_image_reader_writer"
+_NAMED = 3  # scans that a message names
 
 
 def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
@@ -45,6 +47,40 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     for dataset in group:
         _check_files(dataset)
     return group
+
+
+def check_axes(group: Sequence[RawDataset], fingerprints: Sequence[dict]) -> None:
+    """Make sure that the slices of all scans are stacked along the same axis; scans that are nearly isotropic pass.
+
+    A grid for scans along different axes would be coarse along the finest axis of some of them.
+
+    Args:
+        group: the datasets.
+        fingerprints: of the datasets; their scans are those to train on, labelled ones first.
+
+    Raises:
+        UserError: the axes differ; the message names scans of each dataset.
+    """
+    axes = [[through_plane_axis(spacing) for spacing in fingerprint["spacings"]] for fingerprint in fingerprints]
+    scans = [axis for of_dataset in axes for axis in of_dataset]
+    usual = usual_axis(scans)
+    if usual is None:
+        return
+    found = []
+    for dataset, of_dataset in zip(group, axes, strict=True):
+        cases = [case for part in (TRAINING, UNLABELLED) for case in dataset.cases(part)]
+        others = {case: axis for case, axis in zip(cases, of_dataset, strict=True) if axis not in (None, usual)}
+        if others:
+            names = ", ".join([*list(others)[:_NAMED], *(["..."] if len(others) > _NAMED else [])])
+            along = " or ".join(sorted({AXES[axis] for axis in others.values() if axis is not None}))
+            found.append(f"along {along} in {len(others)} of the {len(cases)} scans of {dataset.name} ({names})")
+    if found:
+        ids = " ".join(str(dataset.id) for dataset in group)
+        raise UserError(
+            f"slices are stacked along {AXES[usual]} in {scans.count(usual)} of the {len(scans)} scans of the group, "
+            f"but {' and '.join(found)}: one grid for both would be coarse within slices; turn these scans or leave "
+            f"them out (`mass_nnunet check -d {ids}` lists them)"
+        )
 
 
 def modality_names(group: Sequence[RawDataset]) -> list[str]:

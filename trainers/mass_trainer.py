@@ -19,30 +19,21 @@ from mass_nnunet.training.teacher import Teacher
 from .base.blueprint import Blueprint
 from .base.registering import RegisteringTrainer
 from .base.schedule import two_rates
+from .base.taught import TaughtTrainer
 from .propagation import propagate_labels
 from .templates import put_templates
 
 
-class MASSTrainer(RegisteringTrainer):
+class MASSTrainer(TaughtTrainer, RegisteringTrainer):
     """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
     TERMS: ClassVar = TERMS
     inferences: ClassVar[tuple[str, ...]] = INFERENCES
 
-    teacher: Teacher | None = None
-    """The mean teacher, where unlabelled scans teach."""
-
     propagated = False
     """Whether the atlases have propagated their labels to all unlabelled scans."""
 
-    # ---- one training step
-
-    def train_step(self, batch: dict) -> dict:
-        """:meth:`prepare`, then nnU-Net's step (network, :class:`MASSObjective`, optimizer), then the teacher's."""
-        result = super().train_step(batch)
-        if self.teacher is not None:
-            self.teacher.update(self.module)
-        return result
+    # ---- one training step: prepare, nnU-Net's own (network, MASSObjective, optimizer), and the teacher's update
 
     def prepare(self, batch: dict) -> dict:
         """What happens to a batch before the network sees it.
@@ -133,18 +124,18 @@ class MASSTrainer(RegisteringTrainer):
         self.appoint_teacher()
 
     def appoint_teacher(self) -> None:
-        """Where unlabelled scans teach, make the network as it is now their teacher, with intensity adaptation."""
+        """Where unlabelled scans teach, the network's running average is their teacher, with intensity adaptation."""
         if self.layout.unlabelled and self.hyperparameters.weights.teaching:
-            self.teacher = Teacher(self.module, inference="adapted")
+            self.appoint(Teacher(self.module, inference="adapted"))
 
     def on_train_epoch_start(self) -> None:
         """As in :class:`GroupTrainer`; where the ramp ends, labels are propagated to the unlabelled scans, once."""
         super().on_train_epoch_start()
         teacher = self.teacher_with_atlases
         if teacher is not None and not self.propagated and self.ramped:
-            processes = dist.get_world_size() if self.is_ddp else 1
-            propagate_labels(self.dataset_trainers, teacher.network, slice(self.local_rank, None, processes))
-            if processes > 1:
+            part = slice(self.local_rank, None, self.processes)
+            propagate_labels(self.dataset_trainers, teacher.network, part)
+            if self.processes > 1:
                 dist.barrier()
             self.propagated = True
 

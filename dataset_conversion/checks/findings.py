@@ -7,6 +7,7 @@ from enum import Enum
 
 import numpy as np
 
+from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
 from mass_nnunet.data.raw import Part
 from mass_nnunet.labels import BACKGROUND, ORGANS
 
@@ -147,7 +148,7 @@ def _hounsfield(organs: Mapping[str, Organ]) -> list[str]:
 
 
 def compare_cases(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
-    """Find equal images, and patients in both the training and the test part, among cases of one or more datasets.
+    """Find equal images, patients in both the training and the test part, and differing axes, among cases of datasets.
 
     Between datasets, equal names of patients are only a warning, because they may be different people.
 
@@ -176,7 +177,31 @@ def compare_cases(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
                 level = Level.ERROR if case.dataset == tested[0].dataset else Level.WARNING
                 text = f"patient {case.patient} is in {_place(case)}, and in {_place(tested[0])} as {tested[0].name}"
                 found[case.dataset, case.name].append(Finding(level, f"{text}: move one of them"))
+    for case, finding in _other_axes(cases):
+        found[case.dataset, case.name].append(finding)
     return [replace(case, findings=(*case.findings, *found.get((case.dataset, case.name), ()))) for case in cases]
+
+
+def _other_axes(cases: Sequence[CheckedCase]) -> list[tuple[CheckedCase, Finding]]:
+    """A warning for each scan with slices along another axis than in most scans, as oblique scans of hearts have."""
+    axes = [
+        (case, through_plane_axis(case.measures.spacing))
+        for case in cases
+        if case.part is not None and case.measures is not None
+    ]
+    usual = usual_axis(axis for _, axis in axes)
+    return [
+        (
+            case,
+            Finding(
+                Level.WARNING,
+                f"its slices are stacked along {AXES[axis]}, those of most other scans along {AXES[usual]}: "
+                "turn it or leave it out, since `mass_nnunet plan` refuses such a mixture",
+            ),
+        )
+        for case, axis in axes
+        if axis is not None and usual is not None and axis != usual
+    ]
 
 
 def _place(case: CheckedCase) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 from pydicom import Dataset, dcmread
 from pydicom.dataelem import RawDataElement
+from pydicom.errors import BytesLengthException
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from mass_nnunet.data.volume import read_image
@@ -87,9 +88,11 @@ def read_header(path: Path) -> Dataset | None:
 
 
 def _check_one_slice(path: Path, header: Dataset) -> None:
-    frames, samples = (int(header.get(keyword) or 1) for keyword in ("NumberOfFrames", "SamplesPerPixel"))
+    # Where the header has no such number, SimpleITK decides.
+    counts = [_numbers(header, keyword) for keyword in ("NumberOfFrames", "SamplesPerPixel")]
+    frames, samples = (int(found[0]) if len(found) == 1 and np.isfinite(found[0]) else 1 for found in counts)
     if frames != 1 or samples != 1:
-        size = (header.get("Columns"), header.Rows, frames)
+        size = (*(_whole_number(path, header, keyword) for keyword in ("Columns", "Rows")), frames)
         raise UserError(f"{path} is not one gray-value slice (size {size}): give one file per slice")
 
 
@@ -122,8 +125,20 @@ def _numbers(header: Dataset, keyword: str) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.atleast_1d(np.array(header.get(keyword, []), float))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, BytesLengthException):
         return np.array([])
+
+
+def _whole_number(path: Path, header: Dataset, keyword: str) -> int:
+    """A number of pixels or bits.
+
+    Raises:
+        UserError: the element is absent, or is not one whole number.
+    """
+    found = _numbers(header, keyword)
+    if len(found) != 1 or not found[0].is_integer():
+        raise UserError(f"{path} cannot be read (its DICOM header has no {keyword}): copy or download it again")
+    return int(found[0])
 
 
 def _text(values: object) -> str:
@@ -137,7 +152,8 @@ def _check_pixels(path: Path, header: Dataset) -> None:
     Raises:
         UserError: the file has fewer pixels than its header says.
     """
-    if pixel_bytes(path, header) < header.Rows * (header.get("Columns") or 0) * (header.get("BitsAllocated") or 0) // 8:
+    rows, columns, bits = (_whole_number(path, header, keyword) for keyword in ("Rows", "Columns", "BitsAllocated"))
+    if pixel_bytes(path, header) < rows * columns * bits // 8:
         raise UserError(f"{path} cannot be read (it ends too early): copy or download it again")
 
 

@@ -1,1 +1,1 @@
-"""Processes: environment variables, worker processes, child processes."""
+"""Processes: environment variables, worker processes, child processes, locks."""

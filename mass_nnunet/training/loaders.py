@@ -102,7 +102,12 @@ class GroupLoader:
         }
 
     def set_thread_id(self, thread_id: int) -> None:
-        """Called by batchgenerators in each worker; workers start at different batches of the cycle of ``every``."""
+        """Called by batchgenerators in each worker, whose NumPy random state is its own by then.
+
+        Each worker starts at a different batch of the cycle of ``every``. torch's random state is set from NumPy's:
+        it is a copy of the main process's, and not all versions of batchgenerators set it.
+        """
+        torch.manual_seed(np.random.randint(2**31))  # noqa: NPY002, workers seed it
         self.batches = thread_id
         for loader in self.loaders:
             loader.set_thread_id(thread_id)

@@ -18,7 +18,7 @@ WARM_UP = 9
 class Teacher:
     """Exponential moving average of a network's weights (Tarvainen and Valpola, Mean teachers, NeurIPS 2017).
 
-    The teacher is not saved: a resumed training begins with a teacher equal to the network.
+    A training that goes on needs its :meth:`state` besides the network's.
 
     Args:
         network: network without the wrappers of DDP and torch.compile, which segments in evaluation mode.
@@ -57,6 +57,25 @@ class Teacher:
         """Update the average with the weights of the network after a step."""
         self.steps += 1
         self.average.update_parameters(network)
+
+    def state(self) -> dict[str, Any]:
+        """Averaged ``weights`` and the number of ``steps``. Buffers are the network's own, and are left out."""
+        weights = {name: weight.detach() for name, weight in self.network.named_parameters()}
+        return {"weights": weights, "steps": self.steps}
+
+    @torch.no_grad()
+    def restore(self, state: dict[str, Any]) -> None:
+        """Become the teacher with this :meth:`state`.
+
+        Raises:
+            ValueError: it is that of another network.
+        """
+        weights = dict(self.network.named_parameters())
+        if {n: w.shape for n, w in weights.items()} != {n: w.shape for n, w in state["weights"].items()}:
+            raise ValueError("the state is that of a teacher of another network")
+        for name, weight in weights.items():
+            weight.copy_(state["weights"][name])
+        self.steps = state["steps"]
 
     def _blend(self, averaged: Sequence[Tensor], current: Sequence[Tensor], count: Tensor | int) -> None:
         """Move the average towards the current weights, with the momentum of this step."""

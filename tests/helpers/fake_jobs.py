@@ -7,7 +7,7 @@ from pathlib import Path
 from mass_nnunet.benchmark.run.cell import StepFailed
 from mass_nnunet.benchmark.run.grid import Grid
 from mass_nnunet.benchmark.run.job import Job
-from mass_nnunet.benchmark.run.lock import Lock
+from mass_nnunet.runtime.lock import Lock
 
 COST = {
     "inferences": ["segmentation"],

@@ -55,6 +55,15 @@ def entry(root: Path, name: str, fold: int = 0) -> dict:
     return json.loads((root / "preprocessed" / name / "splits_final.json").read_text())[fold]
 
 
+def with_batch(root: Path, size: int) -> None:
+    """Change the batch in the plans of both datasets."""
+    for name in (CT, MRI):
+        file = root / "preprocessed" / name / "MASSPlans.json"
+        plans = json.loads(file.read_text())
+        plans["configurations"][CONFIGURATION]["batch_size"] = size
+        file.write_text(json.dumps(plans))
+
+
 def command(root: Path, *words: str, check: bool = True, **changes: str) -> subprocess.CompletedProcess:
     """Run one of nnU-Net's commands as a user would."""
     environment = os.environ | variables(root) | {"OMP_NUM_THREADS": "1"} | changes

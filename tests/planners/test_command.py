@@ -204,7 +204,10 @@ def test_summary(root, capsys):
     assert main([*COMMAND, "--no-preprocess"]) == 0
     printed = capsys.readouterr().out
     assert "8 x 16 x 32 voxels" in printed
-    assert f"{NAMES[0]}: 100% of its 5 scans fit one patch" in printed
+    rows = {line.split()[0]: line for line in printed.splitlines() if line.startswith("Dataset")}
+    assert rows[NAMES[0]].split()[-3:] == ["5", "100%", "1"], "scans, share that fits one patch, tiles"
+    assert "6 x 2 x 2" in rows[NAMES[0]] and "7 x 1.5 x 1.5" in rows[NAMES[1]]
+    assert "first channel" not in printed
     assert "mass_nnunet split -d 801 802" in printed
     assert "nnUNetv2_train 801 3d_fullres 0 -tr MASSTrainer -p MASSPlans" in printed
 
@@ -227,3 +230,49 @@ def test_the_properties_are_a_plain_pickle(root):
     folder = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled"
     properties = pickle.loads((folder / "mr2.pkl").read_bytes())
     assert properties["spacing"] == pytest.approx([7.0, 1.5, 1.5])
+
+
+def test_native_spacing(root, capsys):
+    """6 x 2 x 2 mm and 7 x 1.5 x 1.5 mm, of which the CT has more along z and the MRI along y and x."""
+    before = [plans["mass"] for plans in plans_of(root)]
+    assert main([*COMMAND, "--no-preprocess", "--spacing", "native"]) == 0
+    printed = capsys.readouterr().out
+    for plans, mass in zip(plans_of(root), before, strict=True):
+        assert plans["configurations"]["3d_fullres"]["spacing"] == [6.0, 1.5, 1.5]
+        assert plans["configurations"]["3d_fullres"]["patch_size"] == [8, 16, 32]
+        assert plans["mass"] == mass
+    assert "warning" not in printed
+    assert not list((root / "preprocessed").rglob("*.b2nd")), "arrays of another spacing are stale"
+    assert main(COMMAND) == 0
+
+
+def test_given_spacing(root):
+    assert main([*COMMAND, "--no-preprocess", "--spacing", "7.7", "3.6", "3.5"]) == 0
+    assert [p["configurations"]["3d_fullres"]["spacing"] for p in plans_of(root)] == [[7.7, 3.6, 3.5]] * 2
+    assert main(COMMAND) == 0
+
+
+def test_fit_is_the_default(root):
+    before = [(root / "preprocessed" / name / "MASSPlans.json").read_bytes() for name in NAMES]
+    assert main([*COMMAND, "--no-preprocess", "--spacing", "fit"]) == 0
+    assert [(root / "preprocessed" / name / "MASSPlans.json").read_bytes() for name in NAMES] == before
+
+
+def test_a_spacing_that_is_none_is_refused_before_anything_is_read(capsys):
+    assert main(["plan", "-d", "801", "802", "--spacing", "5", "-1", "2"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_slices_along_different_axes_are_refused(tmp_path, monkeypatch, capsys):
+    for kind in ("raw", "preprocessed", "results"):
+        monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
+    use_threads(monkeypatch)
+    write_raw_dataset(tmp_path / "raw", NAMES[0], "CT", ["ct0", "ct1"])
+    write_raw_dataset(tmp_path / "raw", NAMES[1], "MRI", ["mr0"], shape=(24, 6, 24), spacing=(2.0, 7.0, 2.0))
+    assert main(COMMAND) == 2
+    error = capsys.readouterr().err
+    assert (
+        f"stacked along z in 2 of the 3 scans of the group, but along y in 1 of the 1 scans of {NAMES[1]} (mr0)"
+        in error
+    )
+    assert not list((tmp_path / "preprocessed").rglob("MASSPlans.json"))

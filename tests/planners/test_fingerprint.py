@@ -73,3 +73,51 @@ def test_labels_are_not_even_opened_and_the_file_is_what_is_returned(raw, tmp_pa
     after = BodyFingerprintExtractor(RawDataset.load(801), 1).run()
     written = json.loads((tmp_path / "preprocessed" / "Dataset801_A" / "dataset_fingerprint.json").read_text())
     assert json.loads(json.dumps(before)) == json.loads(json.dumps(after)) == written
+
+
+def synthetic_ct() -> np.ndarray:
+    """Air, a body of fat, organs and enhanced vessels, and bones; rounded to whole HU."""
+    rng = np.random.default_rng(0)
+    image = np.full((24, 64, 64), -1000.0)
+    image[:, 10:54, 8:56] = -95  # fat
+    image[:, 16:48, 14:50] = 50
+    image[8:16, 20:30, 20:30] = 190
+    image[:, 38:44, 30:36] = 600  # bone
+    return (image + rng.normal(0, 12, image.shape)).round().astype(np.int16)
+
+
+def test_a_ct_that_was_clipped_has_the_intensities_of_the_one_that_was_not(tmp_path):
+    image = synthetic_ct()
+    whole, clipped = (
+        intensity_properties(draw(tmp_path / f"{name}.nii.gz", scan, is_ct=True))
+        for name, scan in (("whole", image), ("clipped", np.clip(image, -125, 275)))
+    )
+    assert clipped["mean"] == pytest.approx(whole["mean"], abs=2)
+    assert clipped["std"] == pytest.approx(whole["std"], abs=2)
+    assert clipped["percentile_00_5"] == pytest.approx(whole["percentile_00_5"], abs=5)
+
+
+def test_without_the_exclusion_air_would_count_as_soft_tissue(tmp_path):
+    image = np.clip(synthetic_ct(), -125, 275)
+    body = image[(image > -200) & (image < 300)]
+    assert abs(body.mean() - draw(tmp_path / "a.nii.gz", image, is_ct=True).mean()) > 50
+
+
+def test_a_ct_that_was_not_clipped_is_sampled_as_before(tmp_path):
+    """Bit for bit, also where its smallest or largest intensity is one of soft tissue."""
+    image = synthetic_ct()
+    for name, scan in (("whole", image), ("cropped", image[:, 20:36, 16:28])):
+        sampled = draw(tmp_path / f"{name}.nii.gz", scan, is_ct=True)
+        body, _ = NibabelIOWithReorient().read_images([str(tmp_path / f"{name}.nii.gz")])
+        body = body[(body > -200) & (body < 300)]
+        np.testing.assert_array_equal(sampled, np.random.default_rng(0).choice(body, VOXELS_PER_SCAN))
+
+
+def test_a_ct_of_clip_values_alone_is_kept(tmp_path):
+    image = np.array([-100, 200], np.int16).repeat(20).reshape(2, 4, 5)
+    assert set(draw(tmp_path / "a.nii.gz", image, is_ct=True)) == {-100, 200}
+
+
+def test_an_mri_keeps_its_most_frequent_values(tmp_path):
+    image = np.array([3, 3, 5, 9], np.int16).repeat(10).reshape(4, 2, 5)
+    assert set(draw(tmp_path / "a.nii.gz", image, is_ct=False)) == {3, 5, 9}

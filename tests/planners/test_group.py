@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.planners.group import load_group, modality_names
+from mass_nnunet.planners.group import check_axes, load_group, modality_names
 from tiny_raw import write_raw_dataset
 
 
@@ -86,3 +86,41 @@ def test_scan_without_label(folders):
     (folders[1] / "labelsTr" / "a.nii.gz").unlink()
     with pytest.raises(UserError, match=r"labelsTr/a.nii.gz does not exist: move the scan to imagesUn"):
         load_group([801, 802])
+
+
+AXIAL, CORONAL, CUBIC = [5.0, 2.0, 2.0], [1.75, 8.0, 1.75], [1.0, 1.1, 1.2]
+
+
+def fingerprints(*spacings):
+    return [{"spacings": list(of_dataset)} for of_dataset in spacings]
+
+
+@pytest.mark.parametrize(
+    "spacings",
+    [
+        [[AXIAL, AXIAL], [[7.7, 1.25, 1.25], CUBIC]],
+        [[CUBIC, CUBIC], [CORONAL, CUBIC]],
+        [[CORONAL, CORONAL], [CORONAL, CORONAL]],  # one axis for all: whatever it is
+        [[CUBIC, CUBIC], [CUBIC, CUBIC]],
+    ],
+)
+def test_slices_along_one_axis_pass(folders, spacings):
+    check_axes(load_group([801, 802]), fingerprints(*spacings))
+
+
+def test_slices_along_another_axis_within_a_dataset(folders):
+    with pytest.raises(UserError) as refused:
+        check_axes(load_group([801, 802]), fingerprints([AXIAL, CORONAL], [AXIAL, CUBIC]))
+    assert str(refused.value) == (
+        "slices are stacked along z in 2 of the 4 scans of the group, but along y in 1 of the 2 scans of Dataset801_A "
+        "(b): one grid for both would be coarse within slices; turn these scans or leave "
+        "them out (`mass_nnunet check -d 801 802` lists them)"
+    )
+
+
+def test_slices_along_another_axis_in_another_dataset(folders):
+    with pytest.raises(
+        UserError,
+        match=r"along z in 2 of the 4 scans of the group, but along x in 2 of the 2 scans of Dataset802_B \(a, b\): ",
+    ):
+        check_axes(load_group([801, 802]), fingerprints([AXIAL, AXIAL], [AXIAL[::-1], AXIAL[::-1]]))

@@ -7,7 +7,7 @@ from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.planners.group_planner import CONFIGURATION, GroupPlanner, GroupSettings, write_plans
-from mass_nnunet.planners.spacing import group_spacing
+from mass_nnunet.planners.spacing import group_spacing, stock_spacing
 from nnunet_threads import use_threads
 from tiny_raw import write_raw_dataset
 
@@ -104,3 +104,13 @@ def test_arrays_of_plans_that_were_edited_are_stale_and_those_of_the_same_plans_
     write_plans(RawDataset.load(801), plans)
     assert not any(array.exists() for array in arrays)
     assert read_json(folder / "MASSPlans.json", "") == plans
+
+
+@pytest.mark.parametrize("spacing", [[7.0, 1.4, 1.2], [1.75, 8.0, 1.75], [1.0, 1.1, 0.9]])
+def test_native_is_what_stock_nnunet_plans_without_its_transposition(folder, spacing, monkeypatch):
+    monkeypatch.setenv("nnUNet_n_proc_DA", "1")
+    write_fingerprint(folder, [64, 72, 80], spacing)
+    stock = ExperimentPlanner(801).plan_experiment()
+    in_our_axes = [stock["configurations"][CONFIGURATION]["spacing"][axis] for axis in stock["transpose_backward"]]
+    assert in_our_axes == pytest.approx(list(stock_spacing(read_json(folder / "dataset_fingerprint.json", ""))))
+    assert in_our_axes == pytest.approx(spacing)

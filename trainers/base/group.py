@@ -7,8 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from batchgenerators.dataloading.nondet_multi_threaded_augmenter import NonDetMultiThreadedAugmenter
-from batchgenerators.dataloading.single_threaded_augmenter import SingleThreadedAugmenter
+import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
@@ -20,10 +19,12 @@ from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
 from mass_nnunet.reporting.figures import plot_terms
+from mass_nnunet.training.augmenters import augmenters
 from mass_nnunet.training.loaders import GroupLoader
 
 from .blueprint import Blueprint
 from .dataset import DatasetTrainer, same_group
+from .folders import only_training_of
 from .nnunet_private import log_also, share_progress
 from .schedule import ScaledPolyLR
 
@@ -137,6 +138,9 @@ class GroupTrainer(DatasetTrainer):
         self.layouts = LayoutSequence(self.layout)
         if self.device.type == "cpu":
             use_channels_last(self.network)
+        if self.is_ddp:
+            # The buffers are the atlases, which each process makes from the same scans: none is sent in each forward.
+            self.network.broadcast_buffers = False
         self.activate(range(len(self.dataset_trainers)))
         for trainer in self.dataset_trainers:
             trainer.network, trainer.optimizer, trainer.logger = self.network, self.optimizer, self.logger
@@ -148,6 +152,11 @@ class GroupTrainer(DatasetTrainer):
     def layout(self) -> Layout:
         """The layout of a training batch that has all of its scans; with several processes, of this one's share."""
         return Layout(len(self.dataset_trainers), self.batch_size, self.hyperparameters.unlabelled_per_step)
+
+    @property
+    def processes(self) -> int:
+        """How many processes train together, one a GPU."""
+        return dist.get_world_size() if self.is_ddp else 1
 
     @property
     def partners(self) -> list["GroupTrainer"]:
@@ -184,20 +193,22 @@ class GroupTrainer(DatasetTrainer):
         pairs = [trainer.loaders(layout.labelled, layout.unlabelled) for trainer in self.dataset_trainers]
         training = self.stack([loader for loaders, _ in pairs for loader in loaders])
         validation = GroupLoader([loader for _, loader in pairs])
-        processes = get_allowed_n_proc_DA()
-        if processes == 0:
-            return SingleThreadedAugmenter(training, None), SingleThreadedAugmenter(validation, None)
         pinned = self.device.type == "cuda"
-        return tuple(
-            NonDetMultiThreadedAugmenter(loader, None, workers, num_cached=max(3, workers // 2), pin_memory=pinned)
-            for loader, workers in ((training, processes), (validation, max(1, processes // 2)))
-        )
+        return augmenters(training, validation, get_allowed_n_proc_DA(), rank=self.local_rank, pin_memory=pinned)
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
         """The loader of training batches, from those of each modality's annotated and then its unlabelled scans."""
         return GroupLoader(loaders)
 
     # ---- log, checkpoints and validation
+
+    def run_training(self) -> None:
+        """As in nnU-Net, where no other training is writing into these results folders; it ends in one line else."""
+        if not self.was_initialized:
+            self.initialize()
+        folders = [Path(trainer.output_folder) for trainer in self.dataset_trainers]
+        with only_training_of(folders if self.local_rank == 0 else []):
+            super().run_training()
 
     def on_train_start(self) -> None:
         """As in nnU-Net; besides, fill the other results folders."""
@@ -234,7 +245,12 @@ class GroupTrainer(DatasetTrainer):
             share_progress(self, trainer)
             trainer.inference_allowed_mirroring_axes = self.inference_allowed_mirroring_axes
             if self.local_rank == 0 and not self.disable_checkpointing:
-                trainer.save_own_checkpoint(Path(filename).name)
+                name = Path(filename).name
+                trainer.save_own_checkpoint(name, self.state_besides(name))
+
+    def state_besides(self, checkpoint: str) -> dict[str, Any]:
+        """What a checkpoint of this name has besides what nnU-Net writes: tensors and plain values."""
+        return {}
 
     def on_train_end(self) -> None:
         """As in nnU-Net, for every results folder."""

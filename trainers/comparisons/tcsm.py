@@ -8,6 +8,7 @@ from torch import Tensor
 from mass_nnunet.batch import StepContext, Targets
 from mass_nnunet.objectives.base import Objective
 from mass_nnunet.trainers.base.single import SingleTrainer
+from mass_nnunet.trainers.base.taught import TaughtTrainer
 from mass_nnunet.training.teacher import Teacher
 from mass_nnunet.training.transformations import sample_transformations, transform
 
@@ -42,7 +43,7 @@ class TCSMObjective(Objective):
         }
 
 
-class TCSMTrainer(SingleTrainer):
+class TCSMTrainer(TaughtTrainer, SingleTrainer):
     """TCSM_v2 (Li et al. 2020, "Transformation-consistent self-ensembling model for semisupervised medical image
     segmentation", IEEE TNNLS), of one modality.
 
@@ -54,32 +55,27 @@ class TCSMTrainer(SingleTrainer):
     :func:`transformations.sample_transformations`; the teacher's running average begins as the plain mean, momentum
     min(0.999, 1 - 1 / (step + 1)); lambda rises to 1 as exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the
     training, as in MASSTrainer. The noise that student and teacher see besides is nnU-Net's augmentation, the same for
-    both. A training that is resumed makes its teacher anew from the student, as one that begins.
+    both.
     """
 
     TERMS: ClassVar = tuple(WEIGHTS)
 
     def on_train_start(self) -> None:
-        """As in :class:`SingleTrainer`; the teacher is the student as it is now."""
+        """As in :class:`SingleTrainer`; the student's running average is the teacher."""
         super().on_train_start()
-        self.teacher = Teacher(self.module, momentum=MOMENTUM, warm_up=1)
+        self.appoint(Teacher(self.module, momentum=MOMENTUM, warm_up=1))
 
     def prepare(self, batch: dict) -> dict:
         """As in :class:`SingleTrainer`; besides, the teacher segments the transformed scans."""
         prepared = super().prepare(batch)
         scans, context = prepared["data"].to(self.device, non_blocking=True), prepared["target"].context
+        assert self.teacher is not None  # from the start of the training on
         transformations = sample_transformations(len(scans), scans.shape[2:])
         expected = self.teacher(transform(scans, transformations))
         context = TransformedContext(
             context.layout, context.progress, transformations=transformations, expected=expected
         )
         return {"data": scans, "target": Targets(prepared["target"].labels, context)}
-
-    def train_step(self, batch: dict) -> dict:
-        """As in :class:`SingleTrainer`, then the teacher's update."""
-        result = super().train_step(batch)
-        self.teacher.update(self.module)
-        return result
 
     def _build_loss(self) -> TCSMObjective:
         return TCSMObjective(super()._build_loss(), WEIGHTS, ramped=["consistency"], ramp=self.hyperparameters.ramp)

@@ -16,9 +16,9 @@ from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime import child
 from mass_nnunet.runtime.env import HOOK_FOLDER
+from mass_nnunet.runtime.process import identify, is_certain, is_here, runs
 
 from .job import Job, Tested
-from .process import identify, is_certain, is_here, runs
 
 SCORES = "scores.csv"
 SCORED = ("method", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient", "organ")

@@ -13,12 +13,12 @@ from typing import Any
 from mass_nnunet.errors import UserError
 from mass_nnunet.reporting import html as report
 from mass_nnunet.runtime import child
+from mass_nnunet.runtime.lock import Lock
+from mass_nnunet.runtime.process import identify
 from mass_nnunet.runtime.workers import start_worker
 
 from .cell import ClaimLost, StepFailed, do_cell
 from .job import Job
-from .lock import Lock
-from .process import identify
 from .state import DONE, FAILED, RUNNING, is_open, read_record, state, write_record
 
 Work = Callable[[Job, Lock], dict[str, Any]]

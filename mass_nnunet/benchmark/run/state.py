@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mass_nnunet.data.files import read_json, write_json
-
-from .lock import is_held
+from mass_nnunet.runtime.lock import is_held
 
 STATES = DONE, RUNNING, INTERRUPTED, FAILED, WAITING = ("done", "running", "interrupted", "failed", "waiting")
 _FILE = "cell.json"

@@ -12,12 +12,12 @@ import pytest
 
 from mass_nnunet.benchmark.run import cell
 from mass_nnunet.benchmark.run.lookup import make_jobs
-from mass_nnunet.benchmark.run.process import identify
 from mass_nnunet.benchmark.run.state import read_record
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.scores import score_columns
 from mass_nnunet.runtime import child
+from mass_nnunet.runtime.process import identify
 from planned_grid import write_planned
 from tiny_group import CT, MRI, make_group, variables
 

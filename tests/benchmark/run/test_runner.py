@@ -13,9 +13,9 @@ import fake_jobs
 from fake_jobs import done, fake_grid, quick
 from mass_nnunet.benchmark.run import runner
 from mass_nnunet.benchmark.run.cell import ClaimLost
-from mass_nnunet.benchmark.run.lock import Lock
 from mass_nnunet.benchmark.run.state import read_record, state, write_record
 from mass_nnunet.errors import UserError
+from mass_nnunet.runtime.lock import Lock
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@ import json
 import pytest
 
 from mass_nnunet.benchmark.run import state
-from mass_nnunet.benchmark.run.lock import Lock
 from mass_nnunet.errors import UserError
+from mass_nnunet.runtime.lock import Lock
 
 
 def test_cell_that_was_never_begun_waits(tmp_path):

@@ -1,9 +1,9 @@
 import pytest
 
 import fake_jobs
-from mass_nnunet.benchmark.run.lock import Lock
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.benchmark.run.status import describe_progress, seconds_left
+from mass_nnunet.runtime.lock import Lock
 
 
 @pytest.fixture

@@ -111,3 +111,34 @@ def test_all_findings_of_a_case_are_one_line():
     assert case.line(*Level) == "a (labels/a): e; w; n"
     assert replace(case, label=None).line(Level.ERROR) == "a (images/a): e"
     assert np.unique([level.value for level in Level]).size == 3
+
+
+def sliced(name: str, spacing: tuple[float, float, float], **changes: object):
+    return checked(name, measures=measures(content=name, spacing=spacing), **changes)
+
+
+def test_slices_along_another_axis_than_in_most_scans():
+    axial, sagittal, cubic = (5.0, 1.5, 1.5), (1.75, 1.75, 8.0), (1.2, 1.0, 1.1)
+    cases = [sliced("a", axial), sliced("b", sagittal), sliced("c", cubic), sliced("d", axial)]
+    a, b, c, d = compare_cases(cases)
+    assert a.findings == c.findings == d.findings == ()
+    (found,) = b.findings
+    assert found.level is Level.WARNING
+    assert found.text.startswith(
+        "its slices are stacked along x, those of most other scans along z: turn it or leave it out"
+    )
+    # Of all datasets that are checked together; a scan that is left out, or cannot be read, does not count.
+    cases[3] = replace(cases[3], part=None)
+    cases.append(sliced("e", sagittal, dataset="Dataset802_B"))
+    assert texts(list(compare_cases(cases)[0].findings))[0].startswith(
+        "its slices are stacked along z, those of most other"
+    )
+    assert compare_cases([cases[0], replace(cases[1], part=None)])[0].findings == ()
+    assert compare_cases([replace(cases[0], measures=None), cases[1]])[1].findings == ()
+
+
+def test_nearly_isotropic_scans_say_nothing_about_the_axis():
+    assert [case.findings for case in compare_cases([sliced("a", (1.0, 1.0, 1.4)), sliced("b", (1.4, 1.0, 1.0))])] == [
+        (),
+        (),
+    ]

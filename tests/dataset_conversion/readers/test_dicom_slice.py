@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
+from pydicom.tag import Tag
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from mass_nnunet.dataset_conversion.readers.dicom_slice import echo_time, pixel_bytes, read_header, read_slice
@@ -134,3 +136,31 @@ def test_echo_time(tmp_path):
     for path in (without[0], tmp_path / "absent.dcm"):
         with pytest.raises(UserError, match=r"has no echo time"):
             echo_time(path)
+
+
+def damaged(path: Path, tag: int, vr: str, value: bytes) -> Path:
+    """The slice with the raw bytes of one element exchanged."""
+    dataset = dcmread(path)
+    dataset._dict[Tag(tag)] = RawDataElement(Tag(tag), vr, len(value), value, 0, False, True)
+    dataset.save_as(path)
+    return path
+
+
+@pytest.mark.parametrize("value", [b"", b"\x18\x00\x18\x00", b"\x18\x00\x18"], ids=["empty", "two", "odd"])
+@pytest.mark.parametrize(
+    ("tag", "name"), [(0x00280010, "Rows"), (0x00280011, "Columns"), (0x00280100, "BitsAllocated")]
+)
+def test_a_size_that_is_no_number_is_told_in_one_line(slice_file, tag, name, value):
+    path = damaged(slice_file, tag, "US", value)
+    with pytest.raises(UserError, match=rf"s0.dcm cannot be read \(its DICOM header has no {name}\): copy or download"):
+        read_slice(path)
+
+
+@pytest.mark.parametrize("value", [b"abc ", b"1\\1 "])
+def test_simpleitk_decides_where_the_number_of_frames_is_none(slice_file, value):
+    assert read_slice(damaged(slice_file, 0x00280008, "IS", value)).pixels.shape == (24, 24)
+
+
+def test_two_numbers_of_samples(slice_file):
+    with pytest.raises(UserError, match=r"s0.dcm cannot be read"):
+        read_slice(damaged(slice_file, 0x00280002, "US", b"\x02\x00\x02\x00"))

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from mass_nnunet.batch import Scans, Targets
-from tiny_group import CT, entry, trainer
+from mass_nnunet.trainers.base.group import GroupTrainer
+from tiny_group import CT, entry, trainer, with_batch
 
 pytestmark = pytest.mark.usefixtures("root")
 
@@ -44,3 +45,25 @@ def test_a_patch_lies_around_the_organs_and_is_filled_where_the_scan_is_smaller(
     assert cut.shape[1:] == its_label.shape == (8, 16, 16)
     assert int(its_label.sum()) == label.sum()
     assert torch.equal(cut[0] > 0, its_label > 0)
+
+
+@pytest.mark.parametrize(("batch", "processes", "remedy"), [(1, 1, 2), (2, 2, 4), (5, 3, 6)])
+@pytest.mark.parametrize("name", ["MASSTrainer", "VoxelMorphTrainer"])
+def test_an_annotated_scan_that_is_alone_in_a_process_is_refused(root, monkeypatch, name, batch, processes, remedy):
+    with_batch(root, batch)
+    monkeypatch.setattr(GroupTrainer, "processes", processes)
+    with pytest.raises(SystemExit, match=rf"^error: .*{CT}/MASSPlans.json: .* --batch-size {remedy} or more [^\n]*$"):
+        trainer(name).run_training()
+
+
+@pytest.mark.parametrize(
+    ("name", "batch", "processes"),
+    [("MASSTrainer", 2, 1), ("MASSTrainer", 4, 2), ("DualStreamTrainer", 1, 1), ("MASSTrainerNoAtlas", 2, 2)],
+)
+def test_it_is_not_where_it_has_company_or_nothing_is_registered(root, monkeypatch, name, batch, processes):
+    with_batch(root, batch)
+    monkeypatch.setattr(GroupTrainer, "processes", processes)
+    one = trainer(name)
+    one.initialize()
+    training, _ = one.get_dataloaders()
+    assert len(next(training)["keys"]) >= 2 * batch

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mass_nnunet.benchmark.run import process
+from mass_nnunet.runtime import process
 
 
 def test_this_process_runs_here():

@@ -1,10 +1,14 @@
 """The lock of a folder: only one worker at a time works there, of all workers on all machines that share the disk.
 
 The folder has numbered lock files. Whoever *creates* the file with the next number has the folder until the file says
-``released``, or is stale. No lock file is ever removed, and this makes it safe: two workers that both find number 4
+``released``, or is stale. Files of dead holders stay, and this makes it safe: two workers that both find number 4
 stale both try to create number 5 with O_CREAT | O_EXCL, which the file system (NFS since version 3, too) lets only one
 of them do. There is no moment between the removal of an old lock and the creation of a new one. A list of the folder
 that a network file system has cached does no harm: who tries to create a number that exists is refused.
+
+A ``tidy`` lock leaves no file behind: its living holder removes its own file at the end, instead of writing
+``released``, and all lower ones before. Numbers then begin anew, so whoever has created a number looks again, and steps
+back if its predecessor is gone by now or there is a higher one: it went by a list of the folder from before a removal.
 
 The holder touches its file every ``BEAT`` seconds. It is stale when nobody touched it for ``STALE`` seconds (the clocks
 of the machines may differ by some minutes), or at once when its process ended on this machine. A holder that was
@@ -39,20 +43,22 @@ STALE = 600.0
 class Lock:
     """A lock, acquired by :meth:`take`; as a context manager it is released at the end of the block."""
 
-    def __init__(self, folder: Path, number: int, owner: dict[str, Any], beat: float) -> None:
+    def __init__(self, folder: Path, number: int, owner: dict[str, Any], beat: float, tidy: bool) -> None:
         self._file, self._next, self._owner = _file(folder, number), _file(folder, number + 1), owner
+        self._earlier = [_file(folder, earlier) for earlier in _numbers(folder) if earlier < number] if tidy else None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._keep, args=(beat,), daemon=True)
         self._thread.start()
 
     @classmethod
-    def take(cls, folder: Path, *, beat: float = BEAT, stale: float = STALE) -> "Lock | None":
+    def take(cls, folder: Path, *, beat: float = BEAT, stale: float = STALE, tidy: bool = False) -> "Lock | None":
         """Acquire the lock of a folder, which is made if it is absent; None if another worker holds the lock.
 
         Args:
             folder: folder of the lock files.
             beat: seconds between two touches.
             stale: seconds without a touch after which the holder is presumed dead; many beats.
+            tidy: whether the release leaves no lock file in the folder; then all who take its lock say so.
         """
         folder.mkdir(parents=True, exist_ok=True)
         number = _newest(folder)
@@ -65,7 +71,10 @@ class Lock:
             return None
         with os.fdopen(descriptor, "w") as file:
             json.dump(owner, file)
-        return cls(folder, number + 1, owner, beat)
+        if _newest(folder) > number + 1 or (number and not _file(folder, number).exists()):
+            _file(folder, number + 1).unlink()
+            return None
+        return cls(folder, number + 1, owner, beat, tidy)
 
     @property
     def lost(self) -> bool:
@@ -76,7 +85,11 @@ class Lock:
         """Release the lock."""
         self._ended.set()
         self._thread.join()
-        write_json(self._file, self._owner | {"released": time.time()})
+        if self._earlier is None:
+            write_json(self._file, self._owner | {"released": time.time()})
+        else:
+            for file in (*self._earlier, self._file):  # its own last: until then the lock is held
+                file.unlink(missing_ok=True)
 
     def __enter__(self) -> "Lock":
         return self
@@ -98,10 +111,12 @@ def is_held(folder: Path, *, stale: float = STALE) -> bool:
 
 def _is_held(folder: Path, number: int, stale: float) -> bool:
     file = _file(folder, number)
-    if number == 0 or time.time() - file.stat().st_mtime > stale:
-        return False
     try:
+        if number == 0 or time.time() - file.stat().st_mtime > stale:
+            return False
         owner = json.loads(file.read_text())
+    except FileNotFoundError:
+        return True  # It is being released; a number after one that is gone would not count.
     except json.JSONDecodeError:
         return True  # It is being written. If its writer died meanwhile, it becomes stale.
     return "released" not in owner and (not is_here(owner) or runs(owner))
@@ -113,4 +128,9 @@ def _file(folder: Path, number: int) -> Path:
 
 def _newest(folder: Path) -> int:
     """The highest number of a lock file; 0 if there is none."""
-    return max((int(file.name.rpartition("-")[2]) for file in folder.glob("lock-*")), default=0)
+    return max(_numbers(folder), default=0)
+
+
+def _numbers(folder: Path) -> list[int]:
+    """The numbers of all lock files, from the lowest."""
+    return sorted(int(file.name.rpartition("-")[2]) for file in folder.glob("lock-*"))

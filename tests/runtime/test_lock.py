@@ -6,8 +6,9 @@ import time
 
 import pytest
 
-from mass_nnunet.benchmark.run.lock import Lock, is_held
-from mass_nnunet.benchmark.run.process import identify
+from mass_nnunet.runtime import lock as lock_module
+from mass_nnunet.runtime.lock import Lock, is_held
+from mass_nnunet.runtime.process import identify
 
 OTHER = {"host": "elsewhere", "view": "", "pid": 1, "born": "1"}
 
@@ -39,7 +40,7 @@ def test_lock_of_another_machine_is_held_until_it_is_stale(tmp_path):
 
 
 def test_lock_of_a_dead_process_of_this_machine_is_taken_at_once(tmp_path):
-    code = "import sys, os; from pathlib import Path; from mass_nnunet.benchmark.run.lock import Lock\n"
+    code = "import sys, os; from pathlib import Path; from mass_nnunet.runtime.lock import Lock\n"
     code += "Lock.take(Path(sys.argv[1])); os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)])
     assert (tmp_path / "lock-0001").exists()
@@ -84,6 +85,56 @@ def test_holder_that_was_presumed_dead_notices(tmp_path):
     assert not is_held(tmp_path)
 
 
+def test_a_tidy_lock_leaves_no_file_not_even_those_of_dead_holders(tmp_path):
+    write_lock(tmp_path, 3, OTHER, age=1000)
+    write_lock(tmp_path, 4, OTHER, age=1000)
+    with Lock.take(tmp_path, tidy=True):
+        assert is_held(tmp_path)
+        assert Lock.take(tmp_path, tidy=True) is None
+    assert list(tmp_path.iterdir()) == []
+    with Lock.take(tmp_path, tidy=True):
+        assert is_held(tmp_path)
+
+
+def test_a_tidy_holder_that_was_presumed_dead_leaves_its_successor_the_lock(tmp_path):
+    first = Lock.take(tmp_path, tidy=True)
+    os.utime(tmp_path / "lock-0001", (0, 0))
+    with Lock.take(tmp_path, tidy=True):
+        first.release()
+        assert [file.name for file in tmp_path.iterdir()] == ["lock-0002"]
+        assert Lock.take(tmp_path, tidy=True) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("late", ["predecessor", "successor"])
+def test_whoever_went_by_an_old_list_of_a_tidied_folder_steps_back(tmp_path, monkeypatch, late):
+    """One worker has seen a dead holder's number 5, another an empty folder, and only one of them may get the lock."""
+    if late == "predecessor":
+        # 5 is removed, and another has taken number 1, between the list and the creation of number 6.
+        theirs, found = 1, [5]
+    else:
+        # Another has taken over number 6 since a list that showed an empty folder.
+        theirs, found = 6, []
+    lists = [found]
+    look = lock_module._numbers
+
+    def numbers(folder):
+        if not lists:
+            return look(folder)
+        write_lock(folder, theirs, identify(os.getpid()))
+        return lists.pop()
+
+    monkeypatch.setattr(lock_module, "_is_held", lambda *_: False)
+    monkeypatch.setattr(lock_module, "_numbers", numbers)
+    assert Lock.take(tmp_path, tidy=True) is None
+    assert [file.name for file in tmp_path.iterdir()] == [f"lock-{theirs:04d}"]
+
+
+def test_a_lock_that_is_being_removed_is_held(tmp_path, monkeypatch):
+    monkeypatch.setattr(lock_module, "_numbers", lambda _: [1])
+    assert is_held(tmp_path)
+
+
 @pytest.mark.parametrize("begin", ["empty", "stale"])
 def test_of_many_processes_exactly_one_takes_it(tmp_path, begin):
     rounds, processes = 50, 4
@@ -95,7 +146,7 @@ def test_of_many_processes_exactly_one_takes_it(tmp_path, begin):
     code = """
 import sys, time
 from pathlib import Path
-from mass_nnunet.benchmark.run.lock import Lock
+from mass_nnunet.runtime.lock import Lock
 root = Path(sys.argv[1])
 (root / f"ready_{sys.argv[2]}").touch()
 while not (root / "go").exists():
@@ -122,3 +173,28 @@ sys.stdin.read()
     for worker in workers:
         worker.communicate()
     assert sorted(int(number) for numbers in taken for number in numbers) == list(range(rounds))
+
+
+def test_many_processes_that_take_and_tidy_are_never_two_at_once(tmp_path):
+    """Each that has the lock makes a file that must not exist, and removes it before the release."""
+    code = """
+import sys, time
+from pathlib import Path
+from mass_nnunet.runtime.lock import Lock
+folder, inside, end = Path(sys.argv[1]), Path(sys.argv[2]), time.monotonic() + 3
+taken = 0
+while time.monotonic() < end:
+    lock = Lock.take(folder, tidy=True)
+    if lock:
+        with lock:
+            inside.touch(exist_ok=False)
+            inside.unlink()
+            taken += 1
+print(taken)
+"""
+    arguments = [sys.executable, "-c", code, str(tmp_path / "folder"), str(tmp_path / "inside")]
+    workers = [subprocess.Popen(arguments, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    taken = [int(worker.communicate()[0]) for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 0, 0]
+    assert sum(taken) > 0
+    assert list((tmp_path / "folder").iterdir()) == []

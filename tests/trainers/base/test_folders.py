@@ -1,0 +1,126 @@
+"""Two trainings that would write into the same results folders."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from mass_nnunet.runtime.lock import is_held
+from mass_nnunet.trainers.base.folders import only_training_of
+from tiny_group import CT, MODEL, MRI, trainer
+
+
+def results(root: Path) -> list[Path]:
+    return [root / "results" / name / MODEL / "fold_0" for name in (CT, MRI)]
+
+
+def locks(root: Path) -> list[Path]:
+    return [file for folder in results(root) for file in folder.glob("*lock*")]
+
+
+@pytest.mark.parametrize(("first", "second"), [("801", "802"), ("802", "801"), ("801", "801")])
+def test_the_second_training_of_a_group_ends_in_one_line_and_touches_nothing(root, monkeypatch, first, second):
+    one = trainer("MASSTrainer", first)
+    refused = []
+
+    def meanwhile() -> None:
+        assert all(is_held(folder) for folder in results(root))
+        kept = [folder / "propagated" / "scan.b2nd" for folder in results(root)]
+        for file in kept:
+            file.parent.mkdir()
+            file.touch()
+        with pytest.raises(SystemExit, match=rf"^error: {results(root)[0]} belongs to another training[^\n]*$"):
+            trainer("MASSTrainer", second).run_training()
+        assert all(file.is_file() for file in kept)
+        assert all(is_held(folder) for folder in results(root))
+        refused.append(second)
+
+    monkeypatch.setattr(one, "on_train_epoch_start", meanwhile)
+    one.num_epochs = 1
+    one.run_training()
+    assert refused == [second]
+    assert locks(root) == []
+
+
+def test_a_training_that_fails_lets_others_train(root, monkeypatch):
+    one = trainer("MASSTrainer")
+    monkeypatch.setattr(one, "on_train_epoch_start", lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        one.run_training()
+    assert locks(root) == []
+
+
+def test_another_fold_or_method_may_be_trained_meanwhile(root, monkeypatch):
+    one = trainer("MASSTrainer")
+    trained = []
+
+    def meanwhile() -> None:
+        for name, fold in (("MASSTrainer", 1), ("TCSMTrainer", 0)):
+            other = trainer(name, fold=fold)
+            monkeypatch.setattr(other, "on_train_start", lambda: trained.append(1))
+            other.current_epoch = other.num_epochs
+            monkeypatch.setattr(other, "on_train_end", lambda: None)
+            other.run_training()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(one, "on_train_epoch_start", meanwhile)
+    with pytest.raises(KeyboardInterrupt):
+        one.run_training()
+    assert trained == [1, 1]
+    assert locks(root) == []
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_of_several_processes_the_first_alone_has_the_lock(root, monkeypatch, rank):
+    one = trainer("MASSTrainer")
+    one.local_rank = rank
+    seen = []
+    monkeypatch.setattr(one, "on_train_start", lambda: seen.append([is_held(folder) for folder in results(root)]))
+    monkeypatch.setattr(one, "on_train_end", lambda: None)
+    one.current_epoch = one.num_epochs
+    one.run_training()
+    assert seen == [[rank == 0] * 2]
+
+
+def test_the_folder_that_another_training_has_is_named_and_the_others_are_given_back(tmp_path):
+    folders = [tmp_path / name for name in "abc"]
+    with (
+        only_training_of(folders[1:2]),
+        pytest.raises(SystemExit, match=rf"^error: {folders[1]} belongs to another training[^\n]*$"),
+        only_training_of(folders),
+    ):
+        pass
+    assert not any(list(folder.iterdir()) for folder in folders if folder.exists())
+
+
+def test_a_killed_training_is_in_nobodys_way_and_its_lock_goes_with_the_next(tmp_path):
+    code = "import sys, time; from pathlib import Path\n"
+    code += "from mass_nnunet.trainers.base.folders import only_training_of\n"
+    code += "with only_training_of([Path(sys.argv[1])]):\n    print('it runs', flush=True); time.sleep(600)"
+    training = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
+    assert training.stdout.readline() == b"it runs\n"
+    with pytest.raises(SystemExit), only_training_of([tmp_path]):
+        pass
+    training.send_signal(signal.SIGKILL)
+    training.wait()
+    assert len(list(tmp_path.iterdir())) == 1
+    with only_training_of([tmp_path]):
+        assert is_held(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_benchmark(tmp_path):
+    other = '{"host": "elsewhere", "view": "", "pid": 1, "born": "1"}'
+    (tmp_path / "lock-0001").write_text(other)
+    for age, free in ((100, False), (140, True)):
+        os.utime(tmp_path / "lock-0001", (time.time() - age,) * 2)
+        if free:
+            with only_training_of([tmp_path]):
+                assert is_held(tmp_path)
+        else:
+            with pytest.raises(SystemExit, match="in 2 minutes"), only_training_of([tmp_path]):
+                pass

@@ -1,0 +1,50 @@
+"""What a trainer needs beside the others where a mean teacher teaches its network."""
+
+from typing import Any
+
+import torch
+
+from mass_nnunet.training.teacher import Teacher
+
+from .group import GroupTrainer
+
+LATEST = "checkpoint_latest.pth"
+"""The checkpoint that a killed training goes on from. The others are models to be shared, and carry no teacher."""
+KEY = "mass_teacher"
+
+
+class TaughtTrainer(GroupTrainer):
+    """A method with a mean teacher, which goes on with the training that it belongs to."""
+
+    teacher: Teacher | None = None
+    """The mean teacher, where there is one."""
+
+    _earlier: dict[str, Any] | None = None
+    """State of the teacher of the checkpoint that was loaded last, if it has one."""
+
+    def appoint(self, teacher: Teacher) -> None:
+        """Let this teacher, equal to the network by now, teach; it becomes the one that the checkpoint has, if any."""
+        if self._earlier is not None:
+            teacher.restore(self._earlier)
+            self._earlier = None
+        self.teacher = teacher
+
+    def train_step(self, batch: dict) -> dict:
+        """As in :class:`GroupTrainer`, then the teacher's update."""
+        result = super().train_step(batch)
+        if self.teacher is not None:
+            self.teacher.update(self.module)
+        return result
+
+    def state_besides(self, checkpoint: str) -> dict[str, Any]:
+        """The teacher, in the checkpoint that a killed training goes on from."""
+        besides = super().state_besides(checkpoint)
+        if self.teacher is not None and checkpoint == LATEST:
+            besides[KEY] = self.teacher.state()
+        return besides
+
+    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
+        """As in nnU-Net; the teacher of the checkpoint, if it has one, is kept until one is appointed."""
+        super().load_checkpoint(filename_or_checkpoint)
+        checkpoint = torch.load(filename_or_checkpoint, map_location="cpu", weights_only=False, mmap=True)
+        self._earlier = checkpoint.get(KEY)
