@@ -1,4 +1,4 @@
-"""Unpack zip archives as they are downloaded, without trusting what they say about themselves."""
+"""Unpack downloaded zip archives, without trusting their names, sizes and flags."""
 
 import calendar
 import hashlib
@@ -29,8 +29,8 @@ _PIECE = 1 << 22
 def opened(path: Path) -> Iterator[Source]:
     """A :class:`Source` of the folder ``path`` and the archives in it, or of the archive ``path``.
 
-    Archives are unpacked beside nnU-Net's raw datasets. The unpacked files are deleted when the block ends, and kept
-    for the next run when it raises. In a folder, members that lie unpacked beside their archive are left out.
+    Archives are unpacked into a temporary folder beside nnU-Net's raw datasets. It is deleted at the end of the block,
+    and kept for the next run if the block raises. Members that already lie unpacked beside their archive are skipped.
 
     Raises:
         UserError: ``path`` is neither a folder nor a zip archive, an archive is damaged or encrypted, a member's path
@@ -54,7 +54,7 @@ def opened(path: Path) -> Iterator[Source]:
     else:
         raise UserError(f"{path} is neither a folder nor a zip archive: give what the dataset was downloaded as")
     scratch = base_folder("raw") / f".tmp-unpacked-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
-    # Files beside an archive are looked at as well, unless the archive itself was named.
+    # Files beside an archive are used as well, unless the archive itself was named.
     roots += [_unpack(archive, scratch, path.is_dir(), _DEPTH) for archive in archives]
     yield Source(path, tuple(roots))
     shutil.rmtree(scratch, ignore_errors=True)
@@ -108,7 +108,7 @@ def _is_wanted(member: zipfile.ZipInfo, archive: Path) -> bool:
 
 
 def _lies_beside(member: zipfile.ZipInfo, archive: Path) -> bool:
-    """Whether the user has unpacked the member already, where unpacking programs put it."""
+    """Whether the user has already unpacked the member, at one of the usual places."""
     places = (archive.parent, archive.parent / archive.stem)
     return any(_is_unpacked(place / member.filename, member) for place in places)
 
@@ -136,9 +136,9 @@ def _check_room(members: list[zipfile.ZipInfo], folder: Path, archive: Path) -> 
 
 
 def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
-    """Write one member, completely or not at all; reading it to its end checks the archive's checksum.
+    """Write one member, completely or not at all; reading it to the end checks its checksum.
 
-    The file gets the time stated in the archive: the next run then takes it for the same file.
+    The file gets the time stated in the archive, so that the next run recognizes it as the same file.
     """
     with (
         archive.open(member) as stream,

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Convert, and print what was written and what was found."""
+    """Convert, and print the written datasets and the findings."""
     if not 0 <= args.test_fraction < 1:
         raise UserError(f"--test-fraction {args.test_fraction} is not at least 0 and below 1")
     if args.processes < 1:
@@ -63,16 +63,16 @@ def run(args: argparse.Namespace) -> None:
     (converter,) = (known for known in CONVERTERS if args.dataset == known.NAME)
     with opened(args.source) as source:
         for target in without(converter.targets(source, args), args.exclude):
-            if phantom.is_phantom(args.source):  # it has the layout of BTCV or CHAOS, but is not their authors'
+            if phantom.is_phantom(args.source):  # it has the layout of BTCV or CHAOS, but not their licence
                 target = target._replace(licence=phantom.LICENCE, reference=phantom.REFERENCE)
             print(join_dataset(target, options) if joins(target) else write_dataset(target, options))
 
 
 def without(targets: Sequence[Target], names: Sequence[str]) -> list[Target]:
-    """The datasets without the cases of these names.
+    """The datasets without the cases with these names.
 
     Raises:
-        UserError: there is no case of one of the names, or a dataset has no other cases.
+        UserError: a name belongs to no case, or no case of a dataset is left.
     """
     known = [case.name for target in targets for case in target.cases]
     if strangers := sorted(set(names) - set(known)):

@@ -1,4 +1,4 @@
-"""What a module of ``datasets/`` has to offer."""
+"""The protocol of a converter, which each module of ``datasets/`` follows."""
 
 import argparse
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from .source import Source, Target
 
 @runtime_checkable
 class Converter(Protocol):
-    """How a dataset, as it is downloaded, becomes nnU-Net raw datasets.
+    """Converts a downloaded dataset to nnU-Net raw datasets.
 
-    A module of ``datasets/`` is a converter; ``mass_nnunet convert NAME --help`` shows its docstring.
+    Each module of ``datasets/`` is a converter; ``mass_nnunet convert NAME --help`` shows its docstring.
     """
 
     @property
@@ -20,21 +20,21 @@ class Converter(Protocol):
 
     @property
     def TITLE(self) -> str:
-        """What it converts, in one line for the list of all converters."""
+        """Title of the dataset, in the list of all converters."""
 
     @property
     def LICENCE(self) -> str | None:
-        """Under which terms its scans may be used; None where only the user knows."""
+        """Licence of the scans; None if only the user knows it."""
 
     @property
     def REFERENCE(self) -> str | None:
-        """What a user of its scans cites; None where only the user knows."""
+        """Reference to cite for the scans; None if only the user knows it."""
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the options that no other converter has."""
+        """Add the options of this converter."""
 
     def targets(self, source: Source, args: argparse.Namespace) -> Sequence[Target]:
-        """The nnU-Net datasets to be written: their cases are found, but not read yet.
+        """The nnU-Net datasets to write, with their cases, which are not read yet.
 
         Raises:
             UserError: ``source`` does not hold such a dataset, or an option is wrong.

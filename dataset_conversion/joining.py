@@ -1,4 +1,4 @@
-"""Scans without labels that join an existing dataset: more scans to train on, from another source."""
+"""Joining: add scans of another source, without labels, to an existing dataset."""
 
 import shutil
 from typing import Any
@@ -19,7 +19,7 @@ from .staging import FILE_ENDING, Stage
 
 
 def joins(target: Target) -> bool:
-    """Whether a target joins a dataset: it may, and there is a dataset with its id and another name."""
+    """Whether a target joins an existing dataset: it may join, and another dataset has its id."""
     if not target.may_join:
         return False
     own = f"Dataset{target.dataset_id:03d}_{target.name}"
@@ -30,13 +30,13 @@ def joins(target: Target) -> bool:
 def join_dataset(target: Target, options: ConversionOptions) -> str:
     """Put all scans of ``target`` into ``imagesUn`` of the dataset with its id, and check the whole dataset.
 
-    Called again after an interruption, it continues. The dataset then states the licences and references of both.
+    After an interruption a second call continues. The dataset then states the licences and references of both sources.
 
     Returns:
-        What was written and found, for the user.
+        A summary for the user.
 
     Raises:
-        UserError: bad input, or the dataset is of another modality or format, or holds a case of the same name.
+        UserError: input is bad, the dataset has another modality or format, or it holds a case of the same name.
     """
     dataset = RawDataset.load(target.dataset_id)
     _check_format(dataset, target)
@@ -53,7 +53,7 @@ def join_dataset(target: Target, options: ConversionOptions) -> str:
     staged = convert_cases(stage, new, options.processes)
     parts = {case.name: Part.UNLABELLED for case in new}
     refuse_errors(compare_cases([checked_case(dataset.name, target, case, staged, parts, {}) for case in new]))
-    # The patients come first: a scan without a patient would stop every other command.
+    # Patients are written first, because other commands refuse a scan without a patient.
     write_json(dataset.folder / PATIENTS_JSON, dataset.patients() | {case.name: case.patient for case in new})
     write_json(dataset.folder / DATASET_JSON, _with_origin(dataset, target))
     (dataset.folder / UNLABELLED).mkdir(exist_ok=True)
@@ -65,7 +65,7 @@ def join_dataset(target: Target, options: ConversionOptions) -> str:
 
 
 def _with_origin(dataset: RawDataset, target: Target) -> dict[str, Any]:
-    """The content of dataset.json, which states the licence and the reference of the scans that join as well."""
+    """Content of dataset.json, with the licence and the reference of the joining scans added."""
     content = dict(dataset.content)
     for key, known, new in (
         ("licence", dataset.licence, target.licence),

@@ -1,4 +1,4 @@
-"""Options that several converters share."""
+"""Command-line options that several converters share."""
 
 import argparse
 

@@ -1,4 +1,4 @@
-"""Which labels are used, and to which part of the dataset a case belongs. All scans of a test patient are tested."""
+"""Choice of the usable labels, and of the part of each case. All scans of a test patient are in the test part."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -12,10 +12,10 @@ from .source import Case
 
 
 def choose_test_patients(patients: Collection[str], test_fraction: float, seed: int) -> set[str]:
-    """A random share ``test_fraction`` of the patients, at least one of them and not all.
+    """A random share ``test_fraction`` of the patients, at least one patient and not all.
 
-    Patients are ordered by a hash of seed and name: the choice is the same everywhere, and one more patient does not
-    shuffle the others.
+    Patients are ordered by a hash of seed and name. So the choice is the same on every machine, and an additional
+    patient does not change the order of the others.
 
     Raises:
         UserError: there are fewer than two patients and ``test_fraction`` is not 0.
@@ -35,12 +35,12 @@ def choose_test_patients(patients: Collection[str], test_fraction: float, seed: 
 def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction: float, seed: int) -> dict[str, Part]:
     """Part of each case by name.
 
-    A test part published by the authors is kept; else test patients are chosen from those with labels. A scan without
-    labels of a test patient has no part and is left out: training would otherwise see the patient's anatomy.
+    A test part published by the authors is kept; otherwise test patients are chosen among those with labels. An
+    unlabelled scan of a test patient has no part and is left out, because training must not see the patient's anatomy.
 
     Args:
         cases: all cases.
-        labelled: names of the cases with complete labels; none at all gives a dataset of unlabelled scans.
+        labelled: names of the cases with complete labels; without any, all scans are unlabelled.
         test_fraction: share of the patients with labels to test on, 0 <= test_fraction < 1.
         seed: seed of the choice.
 
@@ -66,16 +66,16 @@ def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction
 def usable_labels(
     cases: Sequence[Case], measures: Mapping[str, Measures], labels: Mapping[str, int], keep_partial: bool
 ) -> tuple[set[str], dict[str, str]]:
-    """Which labels are used: those with all organs, as training would take a missing organ for background.
+    """Choose the labels to use: those with all organs, because training takes a missing organ as background.
 
     Args:
         cases: all cases.
         measures: measures of each case, by name.
         labels: labels of the dataset.
-        keep_partial: also use labels with some of the organs.
+        keep_partial: also use labels with only some of the organs.
 
     Returns:
-        Names of the cases whose labels are used, and what the labels of a case lack, by name.
+        Names of the cases with used labels, and a description of what the labels of a case lack, by name.
     """
     used: set[str] = set()
     lacking: dict[str, str] = {}

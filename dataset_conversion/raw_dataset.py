@@ -1,7 +1,7 @@
 """Write a list of cases as an nnU-Net raw dataset, with ``imagesUn`` for scans without labels and ``patients.json``.
 
-Everything is made in a hidden folder beside the datasets, which takes the dataset's name when all of it is there and
-checked: a dataset is never half written and never holds what the check refuses.
+Everything is made in a hidden folder beside the datasets, which is renamed to the dataset's name when it is complete
+and checked. So a dataset is never half written, and never holds what the check refuses.
 """
 
 import shutil
@@ -26,20 +26,20 @@ from .source import Case, Target
 from .staging import FILE_ENDING, Stage, Staged
 
 RECORD = "conversion.json"
-"""Beside dataset.json: what the dataset was made of, and with which options."""
-_RECORD_VERSION = 2  # records of the first version, which has no number, hang on names in the code
-# Stock nnU-Net then predicts scans of any orientation: it turns each to RAS, and its prediction back.
+"""File beside dataset.json with the source files and the options of the conversion."""
+_RECORD_VERSION = 2  # records of the first version, without number, depend on names in the code
+# With this reader stock nnU-Net predicts scans of any orientation: it turns each to RAS, and the prediction back.
 READER = "NibabelIOWithReorient"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConversionOptions:
-    """How cases become a dataset.
+    """Options of a conversion.
 
     Attributes:
         test_fraction: share of the labelled patients for ``imagesTs`` and ``labelsTs``.
-        seed: of the random choice of these patients.
-        keep_partial: keep labels that lack an organ, instead of using the scan without labels.
+        seed: seed of the random choice of these patients.
+        keep_partial: use labels that lack an organ, instead of using the scan without labels.
         processes: number of worker processes.
     """
 
@@ -64,13 +64,13 @@ def dataset_path(dataset_id: int, name: str) -> Path:
 
 
 def write_dataset(target: Target, options: ConversionOptions) -> str:
-    """Convert all cases of a dataset; called again after an interruption, it goes on where it was.
+    """Convert all cases of a dataset, and write it. After an interruption a second call continues.
 
     Returns:
-        What was written, for the user.
+        A summary for the user.
 
     Raises:
-        UserError: bad input, a line for each case, or the dataset is there and was made otherwise.
+        UserError: input is bad, with one line per case, or the dataset exists and was made in another way.
     """
     folder = dataset_path(target.dataset_id, target.name)
     cases = target.cases
@@ -112,15 +112,15 @@ def write_dataset(target: Target, options: ConversionOptions) -> str:
 
 
 def convert_cases(stage: Stage, cases: Sequence[Case], processes: int) -> dict[str, Staged]:
-    """Convert the cases that are not converted yet; all of them, by name.
+    """Convert the cases that are not converted yet, and return all converted cases by name.
 
     Raises:
-        UserError: there are two cases of one name, or a line for each case that cannot be converted.
+        UserError: two cases have one name, or cases cannot be converted, with one line per case.
     """
     for name, count in Counter(case.name for case in cases).items():
         if count > 1:
             first, second = [case.source for case in cases if case.name == name][:2]
-            raise UserError(f"{name} lies there {count} times ({first}, {second}): give the folder of one copy")
+            raise UserError(f"{name} is there {count} times ({first}, {second}): give the folder of one copy")
     stage.tidy({case.name for case in cases})
     results = map_cases(stage.convert, cases, processes=processes, description="converting")
     staged = {case.name: done for case, done in zip(cases, results, strict=True) if isinstance(done, Staged)}
@@ -137,15 +137,15 @@ def checked_case(
     parts: Mapping[str, Part],
     lacking: Mapping[str, str],
 ) -> CheckedCase:
-    """What the check finds in one case, and how its use differs from what its files suggest.
+    """A converted case with its findings, and notes where its use differs from what its files suggest.
 
     Args:
         dataset: name of the dataset's folder.
-        target: the dataset.
+        target: the dataset to write.
         case: one of its cases.
         staged: all converted cases, by name.
-        parts: of the cases, by name; a case without one is left out.
-        lacking: what the labels of a case lack, by name.
+        parts: parts of the cases, by name; a case without a part is left out.
+        lacking: descriptions of what the labels of a case lack, by name.
     """
     done, part = staged[case.name], parts.get(case.name)
     notes = list(done.notes)
@@ -183,16 +183,16 @@ def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
 
 
 def _record(signatures: Mapping[str, str], options: ConversionOptions) -> dict[str, Any]:
-    """What a dataset depends on."""
+    """Content of ``RECORD``: the options and source files that a dataset depends on."""
     chosen = {"test_fraction": options.test_fraction, "seed": options.seed, "keep_partial": options.keep_partial}
     return {"version": _RECORD_VERSION, "options": chosen, "cases": dict(signatures)}
 
 
 def _check_same(folder: Path, stage: Stage, target: Target, options: ConversionOptions) -> None:
-    """Make sure that a dataset is what would be written now.
+    """Check that an existing dataset is equal to the one that would be written now.
 
     Raises:
-        UserError: it is not, or an earlier version of this package wrote it.
+        UserError: it is not equal, or an earlier version of this package wrote it.
     """
     path = folder / RECORD
     remedy = f"delete {folder} first, or choose another dataset id"
@@ -211,5 +211,5 @@ def _check_same(folder: Path, stage: Stage, target: Target, options: ConversionO
         ("licence", target.licence, licence_of(content)),
         ("reference", target.reference, reference_of(content)),
     ):
-        if wanted and wanted not in (stated or ""):  # a dataset that others have joined states theirs, too
+        if wanted and wanted not in (stated or ""):  # a dataset with joined scans also states theirs
             raise UserError(f"{folder / DATASET_JSON} does not state the {name} {wanted!r}: write it there")

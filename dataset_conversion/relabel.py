@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Write the new dataset; called again after an interruption, it continues."""
+    """Write the new dataset. After an interruption a second call continues."""
     if args.processes < 1:
         raise UserError(f"-np {args.processes} is not at least 1")
     dataset = RawDataset.load(args.d)
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> None:
 def parse_map(
     definitions: Sequence[str], old: Mapping[str, int], dataset: str
 ) -> tuple[dict[str, int], dict[int, int]]:
-    """Labels of the new dataset, and what each old value becomes.
+    """Labels of the new dataset, and the table from old to new label values.
 
     Args:
         definitions: each is ``NAME`` or ``NEW=OLD,OLD``.

@@ -1,4 +1,4 @@
-"""What a converter makes of a source: datasets to be written, each a list of cases that are read one by one."""
+"""The source of a conversion, and the datasets to write: each is a list of cases, which are read one by one."""
 
 import os
 from abc import ABC, abstractmethod
@@ -15,12 +15,12 @@ from mass_nnunet.errors import UserError
 
 
 class Volumes(NamedTuple):
-    """A scan as it was read.
+    """A scan and its label map.
 
     Attributes:
         image: the scan.
-        label: uint8 label map on the grid of ``image``, with the dataset's own values; None for a scan without.
-        notes: what was corrected on the way, a sentence each.
+        label: label map (uint8) on the grid of ``image``, with the dataset's values; None for a scan without labels.
+        notes: one sentence for each correction.
     """
 
     image: sitk.Image
@@ -30,14 +30,14 @@ class Volumes(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Case(ABC):
-    """One scan of a source dataset. Small and picklable: the voxels are read by a worker process.
+    """One scan of a source dataset. It is small and picklable, because a worker process reads the voxels.
 
     Attributes:
-        name: case identifier of the nnU-Net dataset.
-        patient: identifier shared by all scans of one person.
-        label: file or folder of the expert's labels, None for a scan without.
-        part: where the dataset's authors put it, None where we may choose.
-        may_stop_short: whether organs may be annotated in a part of the scan only; an organ that ends abruptly inside
+        name: case identifier in the nnU-Net dataset.
+        patient: identifier shared by all scans of one patient.
+        label: file or folder of the expert's labels; None for a scan without labels.
+        part: part chosen by the dataset's authors; None if we may choose.
+        may_stop_short: whether organs may be annotated in a part of the scan only. An organ that ends abruptly inside
             the scan then counts as not annotated.
     """
 
@@ -58,17 +58,17 @@ class Case(ABC):
 
     @abstractmethod
     def read(self) -> Volumes:
-        """The scan in its native grid, with its label map where it has one.
+        """Read the scan on its native grid, and its label map if it has one.
 
         Raises:
             UserError: a file is damaged, or files do not belong together.
         """
 
     def described(self) -> dict[str, object]:
-        """What the converted case depends on besides its files, by names that stay when an attribute is renamed.
+        """Everything besides the files that the converted case depends on, as JSON content.
 
-        The record of a conversion is compared by it. A subclass adds what else decides how its files are read; values
-        are those that JSON has.
+        Conversions are compared by it, so its keys do not change if an attribute is renamed. A subclass adds what else
+        determines how its files are read.
         """
         return {
             "case": self.name,
@@ -80,17 +80,17 @@ class Case(ABC):
 
 
 class Target(NamedTuple):
-    """An nnU-Net dataset that is to be written.
+    """An nnU-Net dataset to write.
 
     Attributes:
-        dataset_id: nnU-Net's number.
-        name: the dataset's, without ``DatasetXXX_``.
+        dataset_id: nnU-Net's dataset id.
+        name: name of the dataset, without ``DatasetXXX_``.
         channel: ``CT`` or ``MRI``.
         labels: name to value, background 0.
-        cases: what goes into it.
-        licence: under which terms the scans may be used, None where that is not known.
-        reference: what to cite, None where that is not known.
-        may_join: whether the scans, as scans without labels, may go into a dataset that has the id already.
+        cases: cases of the dataset.
+        licence: licence of the scans; None if it is not known.
+        reference: reference to cite; None if it is not known.
+        may_join: whether the scans may join an existing dataset with this id, as scans without labels.
     """
 
     dataset_id: int
@@ -104,11 +104,11 @@ class Target(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Where a dataset is read from.
+    """The folders from which a dataset is read.
 
     Attributes:
-        path: what the user named.
-        roots: the folders to look in: the named one, and those that its archives were unpacked to.
+        path: the path that the user gave.
+        roots: folders to search: the given one, and those of its unpacked archives.
     """
 
     path: Path
@@ -121,24 +121,24 @@ class Source(NamedTuple):
         followed again.
 
         Raises:
-            UserError: a link leads nowhere.
+            UserError: a link is broken.
         """
         seen: set[str] = set()
         for root in self.roots:
             for folder, subfolders, files in os.walk(root, followlinks=True):
                 real = os.path.realpath(folder)
-                # What an archiver of macOS adds mirrors the real tree and holds no images.
+                # An archiver of macOS adds a mirror of the tree without images, which is skipped.
                 subfolders[:] = [] if real in seen else sorted(s for s in subfolders if _is_visible(s))
                 if real not in seen:
                     seen.add(real)
                     files = sorted(name for name in files if _is_visible(name))
                     for path in (Path(folder) / name for name in files):
                         if not path.exists():
-                            raise UserError(f"{path} is a link that leads nowhere: mend or remove it")
+                            raise UserError(f"{path} is a broken link: repair or remove it")
                     yield Path(folder), subfolders, files
 
     def folders(self, name: str) -> list[Path]:
-        """Every folder called ``name`` at or below the roots, whatever the archives were unpacked into."""
+        """Every folder called ``name`` at or below the roots, at any depth."""
         found = [root for root in self.roots if root.resolve().name == name]
         for folder, subfolders, _ in self.walk():
             if folder in found:
@@ -154,7 +154,7 @@ def _is_visible(name: str) -> bool:
 
 
 def visible_files(folder: Path, *suffixes: str) -> list[Path]:
-    """The files of a folder with one of the endings, sorted; hidden ones (``._x.dcm``) are no data."""
+    """The sorted files of a folder with one of the endings, without hidden ones such as ``._x.dcm``."""
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and _is_visible(path.name))
@@ -170,8 +170,8 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
 
     Args:
         values: any shape, any type.
-        table: from each known value of the source to the dataset's.
-        source: file that ``values`` came from, for the message.
+        table: the dataset's value for each known value of the source.
+        source: file of ``values``, for the message.
 
     Returns:
         uint8, of the same shape.
@@ -191,15 +191,17 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
     result = lookup[indices]
     if result.size and result.min() < 0:
         unknown = values[result < 0].flat[0]
-        raise UserError(f"{source} holds the value {unknown:g}, which stands for nothing: correct or remove the file")
+        raise UserError(f"{source} holds the value {unknown:g}, which is no known label: correct or remove the file")
     return result.astype(np.uint8)
 
 
 def check_annotated(values: np.ndarray, source: Path) -> None:
-    """Make sure that a label map is not empty.
+    """Check that a label map is not empty.
 
     Raises:
-        UserError: it holds nothing but 0.
+        UserError: all values are 0.
     """
     if not values.any():
-        raise UserError(f"{source} annotates nothing: get the right file, or remove it to use the scan without labels")
+        raise UserError(
+            f"{source} has no annotated voxel: get the right file, or remove it to use the scan without labels"
+        )

@@ -1,4 +1,4 @@
-"""Cases on their way into a dataset: each is converted once and kept, with its measures, for the next run."""
+"""Staging of cases: each is converted once, and kept with its measures, also for the next run."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ from .source import Case
 
 FILE_ENDING = ".nii.gz"
 SIGNATURE_VERSION = 1
-"""To be raised when the same files would be converted to something else: all cases are then converted again."""
+"""Version of the conversion. Increase it if the same files give another result; all cases are then converted again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +29,10 @@ class Staged:
     """A converted case.
 
     Attributes:
-        signature: of the case and its source files; with another one the case must be converted again.
-        measures: what was measured of the scan.
+        signature: digest of the case and its source files; if it changes, the case is converted again.
+        measures: measures of the scan.
         preview: a small picture.
-        notes: what was corrected when it was read.
+        notes: one sentence for each correction.
     """
 
     signature: str
@@ -43,10 +43,10 @@ class Staged:
 
 @dataclass(frozen=True)
 class Stage:
-    """The folder of converted cases of one dataset, and how they are converted.
+    """The folder of the converted cases of one dataset, and the conversion of a case.
 
     Attributes:
-        folder: where they lie.
+        folder: folder of the converted cases.
         labels: labels of the dataset, name to value.
         channel: ``CT`` or another modality.
     """
@@ -56,18 +56,18 @@ class Stage:
     channel: str
 
     def image(self, name: str) -> Path:
-        """The converted scan of a case."""
+        """Path of the converted scan of a case."""
         return self.folder / image_name(name, 0, FILE_ENDING)
 
     def label(self, name: str) -> Path:
-        """Its label map."""
+        """Path of the converted label map of a case."""
         return self.folder / label_name(name, FILE_ENDING)
 
     def tidy(self, names: Collection[str]) -> None:
-        """Take back the files that a killed run has placed in a dataset, and delete those of other cases.
+        """Move back the files that a killed run has moved into a dataset, and delete files of other cases.
 
         Args:
-            names: names of the cases to be converted.
+            names: names of the cases to convert.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         dataset = self.folder.with_name("dataset")
@@ -80,12 +80,12 @@ class Stage:
                 path.unlink()
 
     def convert(self, case: Case) -> Staged | UserError:
-        """Convert a case unless that is done.
+        """Convert a case unless it is converted already.
 
-        The record is written last: a case with a record is whole.
+        The record is written last, so a case with a record is complete.
 
         Returns:
-            The case, or what is wrong with its files, so that all bad cases are reported together.
+            The case, or the error in its files; so all bad cases can be reported together.
 
         Raises:
             UserError: the case cannot be written.
@@ -112,9 +112,9 @@ class Stage:
         return staged
 
     def signature(self, case: Case) -> str:
-        """Digest of all that the converted case depends on: its files, how they are read, labels and channel.
+        """Digest of everything that the converted case depends on: its files, their reading, labels and channel.
 
-        It is made of stated names and values, not of how Python prints an object.
+        It is computed from explicit names and values, not from the ``repr`` of an object.
         """
         content = {
             "version": SIGNATURE_VERSION,
@@ -134,7 +134,7 @@ class Stage:
             np.savez_compressed(stream, text=text, image=staged.preview.image, label=staged.preview.label)
 
     def _load(self, case: Case) -> Staged | None:
-        """The case as an earlier run has left it, None if that is not whole."""
+        """The case as converted by an earlier run; None if it is incomplete."""
         needed = [self.image(case.name)] + ([] if case.label is None else [self.label(case.name)])
         if not all(path.is_file() for path in needed):
             return None

@@ -1,4 +1,4 @@
-"""Whether a change of the code left every result as it was: digests of weights, logs and predictions, bit by bit.
+"""Check that a change of the code changes no result: digests of weights, logs and predictions, bit by bit.
 
     python experiments/bit_equality.py work                    # train, predict, and compare with the recorded digests
     python experiments/bit_equality.py work --record           # ... and record them instead
@@ -24,7 +24,7 @@ import numpy as np
 import torch
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS / "helpers"), str(TESTS)]  # the latter for commits in which the helpers lay there
+sys.path[:0] = [str(TESTS / "helpers"), str(TESTS)]  # the second for commits with the helpers in tests/
 RECORD = Path(__file__).with_suffix(".json")
 FOLD = 0
 SCANS = {"801": ("Dataset801_CTS", "cttest"), "802": ("Dataset802_MRS", "mrtest")}
@@ -46,7 +46,7 @@ def seed() -> None:
 
 
 def train(name: str) -> dict[str, str]:
-    """Train one method; digests of its final weights and of its log."""
+    """Train one method, and return digests of its final weights and of its log."""
     from tiny_group import trainer
 
     seed()
@@ -69,7 +69,7 @@ def train(name: str) -> dict[str, str]:
 
 
 def predict(name: str, root: Path) -> dict[str, str]:
-    """Predict a test scan by each model of this method and every inference; digests of the logits."""
+    """Predict a test scan with each model of a method and every inference, and return digests of the logits."""
     from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
     found = {}

@@ -1,11 +1,11 @@
-"""Time of each converter against plain reading and writing of the same files, and the memory of its largest process.
+"""Time of each converter relative to plain reading and writing of the same files, and memory of its largest process.
 
     python experiments/conversion.py                                  # all sources, synthetic, of full size
     python experiments/conversion.py --run path/to/CHAOS chaos -d 802  # one of yours: SRC, and the words of `convert`
 
-Plain reading and writing is the least that a conversion has to do: SimpleITK reads every file of SRC and writes every
-volume of the dataset, compressed, one after the other in one thread. Times are processor times, which other users of
-the machine disturb less than the clock. Those of the conversion include its start, its check and its picture.
+Plain reading and writing is the minimum of a conversion: SimpleITK reads every file of SRC and writes every volume of
+the dataset, compressed, in one thread. Times are processor times, which depend less on other load of the machine than
+clock times. The time of a conversion includes its start, its check and its overview picture.
 """
 
 import argparse
@@ -41,7 +41,7 @@ HEART = np.array([0, 500, 600, 420, 0, 0, 550, 205, 820, 850, 0, 0, 0, 0], np.in
 
 
 def magnified(patient: int, slices: int) -> tuple[sitk.Image, sitk.Image]:
-    """A synthetic CT of full size and its labels, with noise, so that its file is not smaller than a real one."""
+    """A synthetic CT of full size and its labels, with noise, so that its file is as large as a real one."""
     scan = make_patient(0, patient, "CT", SYNTHETIC).scans["CT"]
     size = [512, 512, slices]
     pair = []
@@ -117,7 +117,7 @@ def convert(words: list[str], processes: int, raw: Path) -> tuple[float, float, 
 
 
 def child(words: list[str]) -> None:
-    """Convert in a process of its own: the system then counts time and memory of it and its workers alone."""
+    """Run a conversion in a separate process, to measure the time and memory of it and its workers only."""
     if status := mass_nnunet(["convert", *words]):
         sys.exit(status)
     usages = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]

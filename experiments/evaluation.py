@@ -1,11 +1,11 @@
-"""Evaluation of a case, with Dice, surface Dice and distances, against nnU-Net's, which has Dice alone.
+"""Time of our evaluation, with Dice, surface Dice and distances, relative to nnU-Net's, which has Dice only.
 
     python experiments/evaluation.py
 
 Synthetic label maps have the sizes of a CT and of CHAOS's MRI; predictions are the truth, deformed by some millimetres.
-Both programs get the same files in turn; the ratios are those of the medians. A case is what a worker does, reading
-included; the commands are what a user types, start included. Times are processor times, which other users of the
-machine disturb less than they disturb the clock. Runs on Linux and macOS: Windows does not tell what a child used.
+Both programs get the same files in turn; ratios are of medians. The time of a case is that of a worker, with reading;
+the time of a command includes its start. Times are processor times, which depend less on other load of the machine than
+clock times. Runs on Linux and macOS; Windows does not report the usage of a child process.
 """
 
 import argparse
@@ -95,7 +95,7 @@ def compare_commands(folder: Path, repeats: int, processes: int) -> None:
 
 
 def _run(command: list[str]) -> "resource.struct_rusage":
-    """Run it to its end; returns what it and its workers used."""
+    """Run a command to its end, and return the resource usage of it and its workers."""
     with tempfile.TemporaryFile() as printed:
         process = subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT)
         _, status, usage = os.wait4(process.pid, 0)

@@ -1,9 +1,7 @@
 """The groups of datasets that the experiments train on: synthetic CT and MRI, and synthetic CT with real MRI."""
 
-import os
 from argparse import Namespace
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,35 +14,26 @@ from mass_nnunet.dataset_conversion.raw_dataset import ConversionOptions, write_
 from mass_nnunet.dataset_conversion.source import Target
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
-from mass_nnunet.runtime.env import HOOK_FOLDER
+from mass_nnunet.runtime.env import HOOK_FOLDER, temporary_environment
 
 PHANTOM, REAL_FOLDS = "phantom", 4
 IDS = ("801", "802")
 DATASETS = ("Dataset801_BTCV", "Dataset802_CHAOS")
 
 
-@contextmanager
-def nnunet_folders(root: Path, results: str = "results") -> Iterator[None]:
-    """Let nnU-Net's variables point below ``root``."""
+def nnunet_folders(root: Path, results: str = "results") -> AbstractContextManager[None]:
+    """Set nnU-Net's variables to folders below ``root`` inside the block."""
     values = {f"nnUNet_{kind}": str(root / kind) for kind in ("raw", "preprocessed")}
     values["nnUNet_results"] = str(root / results)
     values["nnUNet_extTrainer"] = str(HOOK_FOLDER)
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            os.environ.pop(name)
-            if value is not None:
-                os.environ[name] = value
+    return temporary_environment(values)
 
 
 def prepare(root: Path, args: Namespace) -> list[Path]:
-    """Make, convert, split and plan what does not exist yet; return the folders of the groups.
+    """Make, convert, split and plan the groups that do not exist yet, and return their folders.
 
-    There are four groups with real MRI: each tests on another quarter of the patients, so that all are tested once. All
-    four have the same synthetic CT.
+    There are four groups with real MRI. Each tests another quarter of the patients, so every patient is tested once.
+    All four have the same synthetic CT.
     """
     phantom = root / PHANTOM
     count = args.train_scans + args.val_scans + args.test_scans
@@ -72,7 +61,7 @@ def prepare(root: Path, args: Namespace) -> list[Path]:
 
 
 def rates_of(group: Path, args: Namespace) -> tuple[float, ...]:
-    """The label rates that a group is split by."""
+    """Label rates of the splits of a group."""
     return tuple(args.label_rates if group.name == PHANTOM else args.real_label_rates)
 
 
@@ -86,7 +75,7 @@ def _write_real(source: Path, fold: int) -> None:
 
 
 def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
-    """Split and plan a group unless that is done; a later call may ask for some of its label rates and seeds.
+    """Split and plan a group unless it is planned already; later calls may use some of its label rates and seeds.
 
     Raises:
         UserError: it was planned with other options.

@@ -1,4 +1,4 @@
-"""Local correlation against MONAI's: the ratio of processor times of a forward and a backward pass, one thread.
+"""Time of our local correlation relative to MONAI's: processor time of forward and backward pass in one thread.
 
     python experiments/lncc.py
 

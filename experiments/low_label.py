@@ -4,8 +4,8 @@
     python experiments/low_label.py work_full --real ../shared/data/chaos_t2_mr \\
         --patch-size 32 256 256 --size 32 256 256 --features 32 --epochs 200 --iterations 250 --device cuda
 
-The trainings are cells of `mass_nnunet benchmark` (mass_nnunet/benchmark/). Started again with the same options, the
-script goes on where it stopped; once --prepare-only has run, several may be started at a time. The data, the models and
+The trainings are cells of `mass_nnunet benchmark` (mass_nnunet/benchmark/). If it is started again with the same
+options, the script continues; after --prepare-only, several may run at a time. The data, the models and
 the scores lie in the folder. The table is printed after each seed of each group and written to table.md;
 `mass_nnunet benchmark report work/phantom/benchmark` makes a page of a group.
 """
@@ -34,7 +34,7 @@ DEFAULT_METHODS = (
 
 
 def grid_of(group: Path, args: argparse.Namespace) -> Grid:
-    """The grid of a group. The synthetic CT beside real MRI is not tested again: it was with the phantom."""
+    """The grid of a group. The synthetic CT beside real MRI is not tested, because the phantom's group tests it."""
     return Grid(
         datasets=tuple(int(ident) for ident in (IDS if group.name == PHANTOM else IDS[1:])),
         methods=tuple(args.methods),
@@ -80,7 +80,7 @@ def main() -> None:
         grids = [grid_of(group, args) for group in groups]
         for grid in grids:
             save_grid(grid)
-        # Seed by seed, so that an early stop leaves whole comparisons.
+        # Seed by seed, so that an early stop leaves complete comparisons.
         for seed, (group, grid) in product(range(args.seeds), zip(groups, grids, strict=True)):
             with nnunet_folders(group):
                 jobs = make_jobs(replace(grid, seeds=(seed,)))

@@ -1,8 +1,8 @@
-"""What MASSTrainer costs against what it replaces: ratios of a training step, a prediction and memory, in one run.
+"""Cost of MASSTrainer relative to what it replaces: training step, prediction and memory, measured in one run.
 
     python experiments/speed.py work/phantom        # a group that low_label.py prepared, or any with MASSPlans
 
-Batches are random: nothing is loaded or augmented. The methods take turns, so that another load on the machine meets
+Batches are random: nothing is loaded or augmented. The methods take turns, so that other load on the machine affects
 all of them; times are medians. On a CPU stock nnU-Net computes in float32, ours in bfloat16 where the processor has it.
 """
 
@@ -35,7 +35,7 @@ STOCK, MASS = "SupervisedTrainer", "MASSTrainer"
 METHODS = (MASS, "MASSTrainerNoAtlas", "DualStreamTrainer")
 CONFIGURATION = "3d_fullres"
 SCAN = 1.5
-"""Sides of a scan to predict, in patches."""
+"""Side of the predicted scan, in patches."""
 
 
 def make_trainer(name: str, dataset_id: str, device: torch.device) -> nnUNetTrainer:
@@ -59,7 +59,7 @@ def random_batch(scans: int, trainer: nnUNetTrainer, patch: list[int]) -> dict:
 
 
 def cycle_of(trainer: nnUNetTrainer) -> list[dict]:
-    """Batches of the trainer's own sizes, until the first size comes again."""
+    """One cycle of batches, of the sizes that the trainer uses."""
     sizes = [trainer.batch_size]
     if isinstance(trainer, MASSTrainer):
         layout = trainer.layout
@@ -69,7 +69,7 @@ def cycle_of(trainer: nnUNetTrainer) -> list[dict]:
 
 
 def phases_of(trainer: nnUNetTrainer) -> dict[float, float]:
-    """Times t/T in a training that stand for all of it, and for what share each: until the ramp ends MASS does more."""
+    """Representative times t/T of a training, with their shares: MASSTrainer's steps cost more before the ramp ends."""
     if not isinstance(trainer, MASSTrainer) or trainer.module.correspondence is None:
         return {1.0: 1.0}
     ramp = trainer.hyperparameters.ramp
@@ -101,7 +101,7 @@ def take_turns(actions: dict[Any, Callable[[], object]], repeats: int, device: t
 
 
 def training_steps(repeats: int, device: torch.device) -> None:
-    """A step of each method, the mean over a training, against the two stock steps that it replaces."""
+    """Print the mean time of each method's steps, relative to the two stock steps that a step replaces."""
     trainers = {f"{STOCK} {i}": make_trainer(STOCK, i, device) for i in IDS}
     trainers |= {name: make_trainer(name, IDS[0], device) for name in METHODS}
     cycles = {name: cycle_of(trainer) for name, trainer in trainers.items()}
@@ -117,7 +117,7 @@ def training_steps(repeats: int, device: torch.device) -> None:
 
 
 def predictions(repeats: int, device: torch.device) -> None:
-    """A scan through the sliding window: each branch, and stock nnU-Net with and without its mirrored passes."""
+    """Print the time of a scan's prediction by each branch, relative to stock nnU-Net's with and without mirroring."""
     stock, mass = make_trainer(STOCK, IDS[0], device), make_trainer(MASS, IDS[0], device)
     scan = torch.randn((1, *(int(size * SCAN) for size in mass.configuration_manager.patch_size)))
     network = mass.module
@@ -154,7 +154,7 @@ def predictions(repeats: int, device: torch.device) -> None:
 
 
 def scaling(repeats: int, device: torch.device) -> None:
-    """Forward and backward pass against the number of modalities and the size of the patch."""
+    """Print the time of forward and backward pass for several numbers of modalities and sizes of the patch."""
     trainer = make_trainer(MASS, IDS[0], device)
     patch = trainer.configuration_manager.patch_size
     settings = {f"N = {n}": (n, patch) for n in (2, 3, 4)}
@@ -167,7 +167,7 @@ def scaling(repeats: int, device: torch.device) -> None:
 
 
 def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch.device) -> Callable[[], object]:
-    """A pass of a network for so many modalities; the trainer gives the loss and the rest of the plans."""
+    """A forward and backward pass of a network for ``modalities`` modalities, with the trainer's loss and plans."""
     plans = deepcopy(trainer.plans_manager.plans)
     plans["mass"]["modalities"] = [{"name": name, "dataset": ""} for name in "ABCD"[:modalities]]
     plans["mass"]["modality"] = "A"
@@ -190,7 +190,7 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
 
 
 def peak_memory(device: torch.device, root: Path) -> None:
-    """Peak memory of two training steps of each kind, each method in a process of its own."""
+    """Print the peak memory of training steps of stock nnU-Net and of MASSTrainer, each in a separate process."""
     print("peak memory of a training")
     for name in (STOCK, MASS):
         words = [sys.executable, __file__, str(root), "--device", str(device), "--peak", name]
@@ -199,7 +199,7 @@ def peak_memory(device: torch.device, root: Path) -> None:
 
 
 def print_peak(name: str, device: torch.device) -> None:
-    """What :func:`peak_memory` starts."""
+    """Print the peak memory of two training steps; :func:`peak_memory` runs this in a separate process."""
     trainer = make_trainer(name, IDS[0], device)
     steps = steps_of(trainer, cycle_of(trainer), 0.0)
     for _ in range(2):

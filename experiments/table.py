@@ -13,14 +13,14 @@ from mass_nnunet.hyperparameters import INFERENCES
 OUTPUT = "benchmark"
 """Output folder of a group's grid, in the group's folder."""
 REFERENCE = "MASSTrainer"
-"""All others are compared with this method, and with the last of INFERENCES that it was asked to predict by."""
+"""The method that all others are compared with, by the last of INFERENCES for which it has scores."""
 _SETTING = ["data", "label_rate", "modality"]
 
 
 def write_table(groups: Sequence[Path], root: Path) -> str:
     """Read the scores of all groups, write ``table.md`` and ``scores.csv`` into ``root``, and return the table.
 
-    What a group's name has before an underscore says which data it is: real_0 and real_1 are both real.
+    The part of a group's name before an underscore names the data: real_0 and real_1 are both ``real``.
     """
     tables = [
         read_cell(folder).assign(data=group.name.split("_")[0])
@@ -43,7 +43,7 @@ def write_table(groups: Sequence[Path], root: Path) -> str:
 
 
 def read_cell(folder: Path) -> pd.DataFrame:
-    """The scores of a cell, each with what the training and a prediction cost, in seconds."""
+    """The scores of a cell, with the seconds of its training and of the prediction of a scan in each row."""
     scores, record = pd.read_csv(folder / SCORES), read_record(folder)
     per_scan = record["prediction_seconds_per_scan"]
     seconds = [per_scan[row.inference][row.modality] for row in scores.itertuples()]

@@ -1,9 +1,9 @@
-"""Train once with changed hyperparameters and score every branch on the test scans: what the defaults were chosen with.
+"""Train once with changed hyperparameters, and score every branch on the test scans, as for the choice of defaults.
 
     python experiments/tune.py work/phantom --fold 0 --epochs 16 --set learning_rate=0.01 --weight unfolding=5
 
-The test scans are scored at the plans' spacing, without export and without a validation; a line a run goes to
-tune.jsonl. Choose on other scans than those that the result is reported on: make a phantom with a seed of its own.
+The test scans are scored at the plans' spacing, without export and without validation; each run adds a line to
+tune.jsonl. Do not choose on the scans that results are reported on: make a phantom with another seed.
 """
 
 import argparse
@@ -29,7 +29,7 @@ from mass_nnunet.trainers.base.group import GroupTrainer
 
 
 def assignment(word: str) -> tuple[str, Any]:
-    """NAME=VALUE, the value as in JSON; what is none is text."""
+    """Name and value of NAME=VALUE; a value that is not JSON is text."""
     name, _, value = word.partition("=")
     try:
         return name, json.loads(value)
@@ -38,7 +38,7 @@ def assignment(word: str) -> tuple[str, Any]:
 
 
 def change(method: str, values: dict[str, Any], weights: dict[str, Any]) -> None:
-    """Fix hyperparameters of a trainer, in this process, over those of the plans."""
+    """Override the plans' hyperparameters for a trainer class, in this process."""
     if values or weights:
         cls = getattr(trainers, method)
         before = getattr(cls, "CHANGES", None)
@@ -49,7 +49,7 @@ def change(method: str, values: dict[str, Any], weights: dict[str, Any]) -> None
 
 
 def train(trainer: nnUNetTrainer) -> float:
-    """Train without checkpoints; returns the mean seconds of a step."""
+    """Train without checkpoints, and return the mean seconds of a step."""
     trainer.disable_checkpointing = True
     times, step = [], trainer.train_step
 
@@ -83,7 +83,7 @@ def score(trainer: nnUNetTrainer, network: nn.Module, mirroring: tuple | None) -
 
 
 def scores_of(trainer: nnUNetTrainer) -> dict[str, list[float]]:
-    """By dataset and, where there is an atlas branch, inference."""
+    """Mean Dice of each organ, by dataset and inference."""
     trainer.set_deep_supervision_enabled(False)
     trainer.network.eval()
     mirroring = trainer.inference_allowed_mirroring_axes

@@ -75,12 +75,12 @@ class Hyperparameters:
     atlases become less similar to the targets than the unwarped ones."""
 
     correspondence_learning_rate: float = 1e-3
-    """Learning rate of the correspondence head. Ten times this rate can move fields out of the image, where they have no
-    gradient."""
+    """Learning rate of the correspondence head. Ten times this rate can move fields out of the image, where they have
+    no gradient."""
 
     shared_encoder: bool = False
-    """False: one encoder per modality and a shared decoder, as in the paper. True: all convolutions are shared, and each
-    modality has its own normalizations."""
+    """False: one encoder per modality and a shared decoder, as in the paper. True: all convolutions are shared, and
+    each modality has its own normalizations."""
 
     unlabelled_per_step: int = 1
     """Unlabelled scans per step and modality. The number of annotated scans is the plans' batch size, as in stock
@@ -161,7 +161,7 @@ FIELDS = {entry.metadata.get("key", entry.name): entry.name for entry in fields(
 
 
 def scaled_learning_rate(features: int) -> float:
-    """AdamW's learning rate for a network whose first stage has ``features`` channels; narrow networks need a higher one.
+    """AdamW's learning rate for a network with ``features`` channels in its first stage; narrow ones need more.
 
     Adam moves every weight by about the learning rate, so an output moves by the rate times the number of its inputs.
     After 400 steps a network of 8 channels has found all organs with 1e-2, but not the small ones with 1e-3.

@@ -1,4 +1,4 @@
-"""Position and size of organs: the cheapest way to find mirrored images, reversed stacks and exchanged labels."""
+"""Rules on the position and size of organs, which find mirrored images, reversed stacks and exchanged labels."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,13 +10,13 @@ _LEFT, _BACK, _UP = 0, 1, 2
 
 
 class Rule(NamedTuple):
-    """The centroid of ``first`` lies less far along ``axis`` than that of ``second``.
+    """A rule: the coordinate of the centroid of ``first`` along ``axis`` is smaller than that of ``second``.
 
     Attributes:
-        axis: in LPS coordinates.
-        first: organ.
-        second: organ.
-        violated: what to say if it does not.
+        axis: index of the axis in LPS coordinates.
+        first: name of an organ.
+        second: name of an organ.
+        violated: message for a violation.
     """
 
     axis: int
@@ -53,11 +53,11 @@ PLAUSIBLE_ML = {
     "ascending_aorta": (10, 300),
     "pulmonary_artery": (5, 250),
 }
-"""Smallest and largest volume expected of an adult's organ (ml), with large spleens and small kidneys included."""
+"""Smallest and largest plausible volume of an adult's organ, in ml, including large spleens and small kidneys."""
 
 
 def misplaced(centres: Mapping[str, tuple[float, float, float]]) -> list[str]:
-    """Positions of abdominal organs that are impossible in a scan with correct orientation and labels, a text each.
+    """One text for each impossible position of abdominal organs, which shows a wrong orientation or wrong labels.
 
     Args:
         centres: centroid of each organ in the scan, LPS, mm.
@@ -66,7 +66,7 @@ def misplaced(centres: Mapping[str, tuple[float, float, float]]) -> list[str]:
 
 
 def doubtful(centres: Mapping[str, tuple[float, float, float]], volumes: Mapping[str, float]) -> list[str]:
-    """Unusual positions of the heart's structures, and volumes (ml) outside ``PLAUSIBLE_ML``, a text each."""
+    """One text for each unusual position of a structure of the heart, and each volume (ml) outside ``PLAUSIBLE_ML``."""
     texts = _violated(_HEART, centres)
     for organ, volume in volumes.items():
         low, high = PLAUSIBLE_ML.get(organ, (0, np.inf))

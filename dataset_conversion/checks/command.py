@@ -1,4 +1,4 @@
-"""``mass_nnunet check -d ID``: find mistakes in a raw dataset; nothing but the report is written."""
+"""``mass_nnunet check -d ID``: find mistakes in a raw dataset; it writes only its report."""
 
 import argparse
 import contextlib
@@ -24,7 +24,7 @@ from .report import refuse_errors, write_check
 
 @dataclass(frozen=True)
 class CaseFiles:
-    """One case to check, and its files."""
+    """A case to check, with its files."""
 
     case: CheckedCase
     images: tuple[Path, ...]
@@ -55,7 +55,7 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
     """Check datasets one by one and against each other, print the findings, and write them into each dataset's folder.
 
     Raises:
-        UserError: there is no such dataset, or there is an error in one; all reports are printed and written before.
+        UserError: a dataset does not exist, or has an error; all reports are printed and written first.
     """
     datasets = [RawDataset.load(dataset_id) for dataset_id in ids]
     checked: list[CheckedCase] = []
@@ -82,7 +82,7 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
 
 
 def case_files(dataset: RawDataset) -> list[CaseFiles]:
-    """All cases of a dataset, in order of part and name; a training case without a label map is an error later.
+    """All cases of a dataset, in order of part and name. A missing label map of a training case is found later.
 
     Raises:
         UserError: see :meth:`RawDataset.patients`.
@@ -109,7 +109,7 @@ def case_files(dataset: RawDataset) -> list[CaseFiles]:
 def inspect(
     files: CaseFiles, *, labels: Mapping[str, int], channels: tuple[str, ...]
 ) -> tuple[CheckedCase, Preview | None]:
-    """Check one case; that it cannot be read is a finding, too."""
+    """Check one case; an unreadable file is an error among its findings."""
     try:
         volumes = [read_volume(path) for path in files.images]
         label, notes = None, list[str]()
@@ -136,7 +136,7 @@ def inspect(
 
 
 def _by_nnunet(dataset: RawDataset, processes: int) -> list[str]:
-    """What nnU-Net's own check of ``imagesTr`` and ``labelsTr`` objects to: no line or one."""
+    """Error of nnU-Net's own check of ``imagesTr`` and ``labelsTr``: a list of one line, or empty."""
     if not dataset.content["numTraining"]:
         return []  # nnU-Net knows no datasets of unlabelled scans alone
     # Not at the top of the file: every worker process would import torch with it.

@@ -16,7 +16,7 @@ from .inspection import Measures, Organ
 
 
 class Level(Enum):
-    """An error keeps a dataset from being written; a warning asks for a look; a note says what was done."""
+    """Level of a finding. An error prevents the dataset; a warning should be looked at; a note says what was done."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -33,16 +33,16 @@ class Finding:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckedCase:
-    """A case as the check sees it.
+    """A case with its measures and findings.
 
     Attributes:
         name: name of the case.
         dataset: name of its dataset.
         patient: identifier of the patient.
-        part: part of the dataset, None for a case that is left out of it.
+        part: part of the dataset; None for a case that is left out.
         image: file or folder of the scan, for messages.
-        label: file or folder of its labels, None for a scan without.
-        measures: what was measured, None if the case cannot be read.
+        label: file or folder of the labels; None for a scan without labels.
+        measures: measures of the case; None if it cannot be read.
         findings: errors, warnings and notes.
     """
 
@@ -57,7 +57,7 @@ class CheckedCase:
 
     @property
     def worst(self) -> Level | None:
-        """Level of its gravest finding, None if there is none."""
+        """The gravest level of its findings; None without findings."""
         return next((level for level in Level if self.has(level)), None)
 
     def line(self, *levels: Level) -> str:
@@ -79,10 +79,10 @@ _EXTENT_MM = (60, 1500)
 
 
 def position_errors(measures: Measures) -> list[Finding]:
-    """Errors: organs on the wrong side, upside down or back to front."""
+    """Errors for organs on the wrong side, upside down or back to front."""
     organs = measures.organs or {}
     texts = misplaced({name: organ.centre_mm for name, organ in organs.items()})
-    # One mistake violates several rules: the first one says enough.
+    # One mistake violates several rules: report only the first.
     return [
         Finding(Level.ERROR, f"{text}: its orientation or its label values are wrong; correct or remove it")
         for text in texts[:1]
@@ -90,7 +90,7 @@ def position_errors(measures: Measures) -> list[Finding]:
 
 
 def unusual_findings(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
-    """Warnings: unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly."""
+    """Warnings for unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly."""
     texts = [*_grid(measures), *_intensities(measures, channel)]
     if (organs := measures.organs) is not None:
         if absent := absent_organs(organs, labels):
@@ -148,10 +148,9 @@ def _hounsfield(organs: Mapping[str, Organ]) -> list[str]:
 
 
 def compare_cases(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
-    """Compare cases: the same image twice, a patient both to train and to test on, or other axes are findings.
+    """Find equal images, patients in both the training and the test part, and differing axes, among cases of datasets.
 
-    The cases may be of several datasets. Between datasets, equal names of patients are a warning only: they may be
-    different people.
+    Between datasets, equal names of patients are only a warning, because they may be different people.
 
     Returns:
         The cases with these findings added.

@@ -21,14 +21,14 @@ _PREVIEW = 192  # longest edge of the picture, pixels
 
 @dataclass(frozen=True, kw_only=True)
 class Organ:
-    """One labelled organ.
+    """Measures of one labelled organ.
 
     Attributes:
-        volume_ml: its volume.
-        centre_mm: its centroid, LPS: towards the patient's left, back and head.
+        volume_ml: volume in ml.
+        centre_mm: centroid in mm, LPS: towards the patient's left, back and head.
         mean: mean intensity inside.
         sd: standard deviation of the intensities inside.
-        cut_off: whether it ends bluntly inside the scan, as if it was annotated in some of the slices only.
+        cut_off: whether it ends bluntly inside the scan, as if it were annotated in only some of its slices.
     """
 
     volume_ml: float
@@ -48,7 +48,7 @@ class Measures:
         origin: position of the first voxel, LPS, mm.
         intensity: ``min``, ``low``, ``median``, ``high``, ``max``; low and high are percentiles 0.5 and 99.5.
         content: hash of the voxels without the header.
-        organs: the organs that occur, by name; None for a scan without labels.
+        organs: organs in the label map, by name; None for a scan without labels.
     """
 
     size: tuple[int, int, int]
@@ -63,7 +63,7 @@ class Preview(NamedTuple):
     """One axial slice in radiological convention.
 
     Attributes:
-        image: gray values, uint8 (Y, X).
+        image: intensities scaled to 0 to 255, uint8 (Y, X).
         label: label values, uint8 (Y, X); zeros for a scan without labels.
         aspect: height of a pixel over its width.
     """

@@ -33,10 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
-    """What ``mass_nnunet convert amos`` writes.
+    """The CT and the MRI dataset that ``mass_nnunet convert amos`` writes.
 
     Raises:
-        UserError: there is no scan of one modality.
+        UserError: a modality has no scan.
     """
     cases = find_cases(source)
     ct, mri = args.dataset_ids
@@ -54,7 +54,7 @@ def find_cases(source: Source) -> list[NiftiCase]:
     """All scans of ``imagesTr``, ``imagesVa`` and ``imagesTs``, at any depth.
 
     Raises:
-        UserError: there are none, or a label lies there without its image.
+        UserError: there are no scans, or a label map has no image.
     """
     cases = []
     for ending, part in _PARTS.items():

@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
-    """What ``mass_nnunet convert btcv`` writes."""
+    """The CT dataset that ``mass_nnunet convert btcv`` writes."""
     cases, licence, reference = find_cases(source), LICENCE, REFERENCE
     if args.labels is not None:
         cases = with_gibson_labels(cases, args.labels)
@@ -56,7 +56,7 @@ def find_cases(source: Source) -> list[NiftiCase]:
     """All CTs of ``Training/img`` and ``Testing/img``, at any depth.
 
     Raises:
-        UserError: there are none, or a label lies there without its image.
+        UserError: there are no scans, or a label map has no image.
     """
     cases = []
     for part in ("Training", "Testing"):
@@ -79,10 +79,10 @@ def find_cases(source: Source) -> list[NiftiCase]:
 
 
 def with_gibson_labels(cases: list[NiftiCase], folder: Path) -> list[NiftiCase]:
-    """The same cases; those without labels get the labels of Gibson et al. where there are some.
+    """Add the label maps of Gibson et al. to the cases without labels.
 
     Raises:
-        UserError: ``folder`` is absent, holds no label map, or one whose scan is not among the cases.
+        UserError: ``folder`` is absent, holds no label map, or holds the label map of a scan that is not in ``cases``.
     """
     if not folder.is_dir():
         raise UserError(f"--labels {folder} is not a folder: give the unpacked label_btcv_multiorgan")

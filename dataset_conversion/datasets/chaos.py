@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
-    """What ``mass_nnunet convert chaos`` writes.
+    """The MRI and CT datasets that ``mass_nnunet convert chaos`` writes, as far as ids are given.
 
     Raises:
         UserError: no dataset id is given.
@@ -79,7 +79,7 @@ class ChaosCase(Case):
     """One series of a patient.
 
     Attributes:
-        folder: folder with ``DICOM_anon`` and perhaps ``Ground``.
+        folder: folder with ``DICOM_anon`` and, for an annotated series, ``Ground``.
         phase: ``InPhase`` or ``OutPhase`` for a T1 series.
     """
 
@@ -113,7 +113,7 @@ def decode_gray(plane: np.ndarray, path: Path) -> np.ndarray:
     """Labels from the gray values of a Ground PNG.
 
     Raises:
-        UserError: a gray value outside the organs' intervals.
+        UserError: a gray value is outside the intervals of the organs.
     """
     return map_labels(plane, _TABLE, path)
 
@@ -124,7 +124,7 @@ def label_planes(folder: Path) -> list[Path]:
 
 
 def dicom_slices(folder: Path, phase: str | None = None) -> list[Path]:
-    """The slices of a series, or of one T1 phase, which is in a subfolder or recognized by its echo time.
+    """The slices of a series, or of one T1 phase, from its subfolder or by their echo time.
 
     Args:
         folder: a ``DICOM_anon``.
@@ -154,7 +154,7 @@ def find_cases(source: Source, sequences: tuple[str, ...]) -> list[ChaosCase]:
     """The MR scans of ``Train_Sets/MR`` and ``Test_Sets/MR``, at any depth.
 
     Raises:
-        UserError: there are none.
+        UserError: there are no MR scans.
     """
     cases = []
     for patient, folder in _patients(source, "MR", "chaos"):
@@ -177,7 +177,7 @@ def find_ct_cases(source: Source) -> list[ChaosCase]:
     """The CTs of ``Train_Sets/CT`` and ``Test_Sets/CT``, at any depth; their annotations of the liver are not used.
 
     Raises:
-        UserError: there are none.
+        UserError: there are no CTs.
     """
     cases = [
         ChaosCase(name=patient, patient=patient, folder=folder)

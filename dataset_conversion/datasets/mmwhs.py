@@ -49,10 +49,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
-    """What ``mass_nnunet convert mmwhs`` writes.
+    """The CT and the MRI dataset that ``mass_nnunet convert mmwhs`` writes.
 
     Raises:
-        UserError: there is no scan of one modality.
+        UserError: a modality has no scan.
     """
     cases = find_cases(source)
     result = []
@@ -67,16 +67,16 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
 
 
 def find_cases(source: Source) -> list[NiftiCase]:
-    """All scans whose file name is MM-WHS's, at any depth.
+    """All scans with a file name of MM-WHS, at any depth.
 
     Raises:
-        UserError: there are none, or a label lies there without its image.
+        UserError: there are no scans, or a label map has no image.
     """
     found: dict[str, list[tuple[str, Path]]] = {"image": [], "label": []}
     for folder, _, files in source.walk():
         for name in files:
             if match := _FILE.fullmatch(name):
-                # By folder and name: the same scan in two folders is reported as one that lies there twice.
+                # The key has the folder, so that one scan in two folders is reported as a duplicate later.
                 found[match[3]].append((str(folder / f"mmwhs_{match[1]}_{match[2]}"), folder / name))
     if not found["image"]:
         raise UserError(f"{source.path} holds no MM-WHS scan: expected ct_train_1001_image.nii.gz in it, at any depth")

@@ -46,7 +46,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
-    """What ``mass_nnunet convert nifti`` writes."""
+    """The dataset that ``mass_nnunet convert nifti`` writes.
+
+    Raises:
+        UserError: an option is wrong, or as in :func:`parse_labels` and :func:`find_cases`.
+    """
     labels, table = parse_labels(args.labels)
     name = args.name or _CHANNELS[args.modality]
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
@@ -61,7 +65,7 @@ def find_cases(
     """The scans of a folder; ``x_0000.nii.gz`` and ``x.nii.gz`` are both the scan of the label map ``x.nii.gz``.
 
     Raises:
-        UserError: there are none, a name is not fit for nnU-Net, a label map has no scan, or no patient is found.
+        UserError: there are no scans, nnU-Net cannot use a name, a label map has no scan, or no patient is found.
     """
     files = [path for root in source.roots for path in visible_files(root, *ENDINGS)]
     stems = {stem(path) for path in files}
@@ -102,7 +106,7 @@ def _patient(name: str, path: Path, pattern: str | None) -> str:
 
 
 def parse_labels(definitions: Iterable[str]) -> tuple[dict[str, int], dict[int, int]]:
-    """Labels of the dataset, and what each value of the label maps becomes.
+    """Labels of the dataset, and the table from values of the label maps to labels of the dataset.
 
     Args:
         definitions: ``NAME=VALUES`` each, VALUES as in ``1``, ``6,7`` or ``2-5``; 0 is background.

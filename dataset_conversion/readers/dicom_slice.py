@@ -1,4 +1,4 @@
-"""One DICOM slice: its pixels and its place in the patient.
+"""One DICOM slice: its pixels and its position in the patient.
 
 pydicom reads the header, which is checked first; SimpleITK reads the pixels, decoded and rescaled.
 """
@@ -18,7 +18,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from mass_nnunet.data.volume import read_image
 from mass_nnunet.errors import UserError
 
-# Tags that give a slice its place, and how many numbers each has; SimpleITK puts in defaults for absent ones.
+# Tags of a slice's position, with their numbers of values; SimpleITK uses defaults for absent ones.
 _GEOMETRY = {
     "position": ("ImagePositionPatient", 3),
     "orientation": ("ImageOrientationPatient", 6),
@@ -58,24 +58,24 @@ def read_slice(path: Path) -> DicomSlice:
     """Read one slice with its position, and apply the rescale slope and intercept.
 
     Raises:
-        UserError: unreadable or truncated, more than one slice or channel, or no position in space.
+        UserError: the file is unreadable or truncated, has several slices or channels, or no position in space.
     """
     header = read_header(path)
     if header is not None:
-        # Before the pixels are read: ITK prints a page about an impossible geometry.
+        # Before the pixels are read, because ITK prints many lines about an impossible geometry.
         _check_one_slice(path, header)
         _check_geometry(path, header)
         _check_pixels(path, header)
     image = read_image(path)
     if image.GetDimension() != 3 or image.GetSize()[2] != 1 or image.GetNumberOfComponentsPerPixel() != 1:
-        raise UserError(f"{path} is not one gray-value slice (size {image.GetSize()}): give one file a slice")
+        raise UserError(f"{path} is not one gray-value slice (size {image.GetSize()}): give one file per slice")
     if header is None:  # an image of another format
         raise _no_place(path, "position")
     return DicomSlice(path, image)
 
 
 def read_header(path: Path) -> Dataset | None:
-    """The tags of a DICOM file that are used here, without its pixels; None if it has no readable header."""
+    """The header of a DICOM file, only the tags used here and without pixels; None if it cannot be read."""
     if not path.is_file():
         return None
     try:
@@ -93,14 +93,14 @@ def _check_one_slice(path: Path, header: Dataset) -> None:
     frames, samples = (int(found[0]) if len(found) == 1 and np.isfinite(found[0]) else 1 for found in counts)
     if frames != 1 or samples != 1:
         size = (*(_whole_number(path, header, keyword) for keyword in ("Columns", "Rows")), frames)
-        raise UserError(f"{path} is not one gray-value slice (size {size}): give one file a slice")
+        raise UserError(f"{path} is not one gray-value slice (size {size}): give one file per slice")
 
 
 def _check_geometry(path: Path, header: Dataset) -> None:
-    """Make sure that the header says where the slice lies.
+    """Check that the header has a valid position, orientation and pixel spacing.
 
     Raises:
-        UserError: it lacks position, orientation or pixel spacing, or one of them is impossible.
+        UserError: one of them is absent or invalid.
     """
     geometry = {}
     for what, (keyword, count) in _GEOMETRY.items():
@@ -112,15 +112,15 @@ def _check_geometry(path: Path, header: Dataset) -> None:
     row, column = geometry["orientation"].reshape(2, 3)
     if not np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=1e-2):
         text = _text(header.ImageOrientationPatient)
-        raise UserError(f"{path} has an orientation that is none, {text}: export it again")
+        raise UserError(f"{path} has an invalid orientation, {text}: export it again")
 
 
 def _no_place(path: Path, what: str) -> UserError:
-    return UserError(f"{path} has no {what} in its DICOM header, and so no place in the scan: export it again")
+    return UserError(f"{path} has no {what} in its DICOM header: export it again")
 
 
 def _numbers(header: Dataset, keyword: str) -> np.ndarray:
-    """The numbers of an element, (N,); none if it is absent or holds anything else."""
+    """The numbers of an element, (N,); empty if the element is absent or not numeric."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -147,7 +147,7 @@ def _text(values: object) -> str:
 
 
 def _check_pixels(path: Path, header: Dataset) -> None:
-    """Make sure that all pixels are there: SimpleITK reads a short file without a word.
+    """Check that the file has all pixels, because SimpleITK reads a short file without an error.
 
     Raises:
         UserError: the file has fewer pixels than its header says.
@@ -158,7 +158,7 @@ def _check_pixels(path: Path, header: Dataset) -> None:
 
 
 def pixel_bytes(path: Path, header: Dataset) -> float:
-    """How many bytes of pixels a file of one slice holds; inf for compressed ones, which the decoder checks."""
+    """Number of bytes of pixels in a file of one slice; inf for compressed pixels, which the decoder checks."""
     if header.file_meta.get("TransferSyntaxUID", ImplicitVRLittleEndian) not in _UNCOMPRESSED:
         return np.inf
     if "PixelData" not in header:
@@ -173,7 +173,7 @@ def echo_time(path: Path) -> float:
     """The echo time of a DICOM slice in ms, from its header alone.
 
     Raises:
-        UserError: unreadable, or the header has none.
+        UserError: the file is unreadable, or its header has no echo time.
     """
     header = read_header(path)
     found = np.array([]) if header is None else _numbers(header, "EchoTime")

@@ -1,7 +1,7 @@
 """A folder of DICOM slices, and of PNG label planes if there are some, as a volume in millimetres.
 
-Only the file names tell which plane belongs to which slice, and only the DICOM header tells where a slice lies. The
-two orders may be opposite: files are first paired by name, then stacked by position.
+Label planes are assigned to slices by their file names, but the position of a slice is in its DICOM header. The two
+orders may be opposite. So files are first paired by name, then stacked by position.
 """
 
 import re
@@ -16,7 +16,7 @@ from mass_nnunet.errors import UserError
 
 from .dicom_slice import DicomSlice, read_slice
 
-# How far a slice may lie from its place in an evenly spaced, straight stack, in mm and as a share of the step.
+# Largest distance of a slice from its position in an evenly spaced, straight stack, in mm and as a share of the step.
 _TOLERANCE_MM = 0.1
 _TOLERANCE_SHARE = 0.01
 
@@ -35,7 +35,7 @@ def pair_by_name(slices: Sequence[Path], planes: Sequence[Path]) -> list[tuple[P
     if len(slices) != len(planes):
         raise UserError(
             f"{len(slices)} DICOM slices in {slices[0].parent} but {len(planes)} label planes in {planes[0].parent}: "
-            "one plane a slice is needed; copy the case again"
+            "one plane per slice is needed; copy the case again"
         )
     stems = {path.stem for path in slices}
     strangers = [path for path in planes if path.stem not in stems]
@@ -51,7 +51,7 @@ def read_plane(path: Path) -> np.ndarray:
     """Read one PNG as gray values (Y, X).
 
     Raises:
-        UserError: unreadable, or a colour image.
+        UserError: the file is unreadable, or a colour image.
     """
     image = read_image(path)
     if image.GetDimension() != 2 or image.GetNumberOfComponentsPerPixel() != 1:
@@ -76,10 +76,10 @@ def read_labelled_stack(
 
     Args:
         pairs: DICOM slice and label plane, see ``pair_by_name``.
-        decode: turns the gray values of a plane (Y, X) into labels; it gets the path for messages.
+        decode: function of the gray values of a plane (Y, X), and of its path for messages, that returns labels.
 
     Raises:
-        UserError: a plane's size is not its slice's, or as ``read_stack``.
+        UserError: a plane and its slice have different sizes, or as in ``read_stack``.
     """
     slices, planes = [], []
     for slice_path, plane_path in pairs:

@@ -1,4 +1,4 @@
-"""A scan that is one NIfTI file, with its labels in another one."""
+"""A scan in one NIfTI file, with its label map in another one."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -23,11 +23,11 @@ from mass_nnunet.errors import UserError
 
 @dataclass(frozen=True, kw_only=True)
 class NiftiCase(Case):
-    """Two files on one grid.
+    """A scan in a NIfTI file, with its label map in another file on the same grid.
 
     Attributes:
-        image: the scan.
-        table: from each value of the label file to the dataset's.
+        image: file of the scan.
+        table: the dataset's label for each value of the label file.
     """
 
     image: Path
@@ -54,10 +54,10 @@ class NiftiCase(Case):
 
 
 def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:
-    """The NIfTI files of a folder with names that a pattern matches; their keys are what its first group matches.
+    """The NIfTI files of a folder with names that match a pattern, by the pattern's first group.
 
     Raises:
-        UserError: two files have one key, as x.nii and x.nii.gz.
+        UserError: two files have one key, such as x.nii and x.nii.gz.
     """
     matches = ((pattern.fullmatch(path.name), path) for path in visible_files(folder, *ENDINGS))
     return keyed(((match[1], path) for match, path in matches if match), "number")
@@ -67,8 +67,8 @@ def keyed(files: Iterable[tuple[str, Path]], what: str) -> dict[str, Path]:
     """Files by key.
 
     Args:
-        files: key and path of each.
-        what: the key is, for the message.
+        files: key and path of each file.
+        what: kind of key, for the message.
 
     Raises:
         UserError: two files have one key.
@@ -85,7 +85,7 @@ def paired(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[tuple
     """The images and their keys, sorted.
 
     Raises:
-        UserError: a label map has no image: a file is missing or misnamed.
+        UserError: a label map has no image, because a file is missing or misnamed.
     """
     if orphans := sorted(labels.keys() - images.keys()):
         raise UserError(f"{labels[orphans[0]]} has no scan that it belongs to: add the scan, or correct a name")
@@ -97,8 +97,8 @@ def on_grid_of(
 ) -> tuple[sitk.Image, tuple[str, ...]]:
     """The label map with the axes of its image, and a note where their headers differ a little.
 
-    Voxels that are stored in another order are turned back. Where the corners of the grids differ by up to half a voxel
-    (rounded numbers in a header), the image's header is taken.
+    Voxels in another order are reordered. If the corners of the grids differ by up to half a voxel (rounded numbers in
+    a header), the image's header is used.
 
     Raises:
         UserError: the grids differ by more.

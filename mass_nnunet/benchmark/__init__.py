@@ -1,1 +1,1 @@
-"""Every method on the same splits: train, predict and score the cells of a grid, by one worker or by many."""
+"""Comparison of methods on the same splits: one or more workers train, predict and score the cells of a grid."""

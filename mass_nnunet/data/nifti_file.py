@@ -33,15 +33,15 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
     header = nibabel.Nifti1Header(start, check=False)
     shape = header.get_data_shape()
     if not shape or min(shape) < 1 or not header["bitpix"]:
-        raise OSError("its header tells of no voxels")
+        raise OSError("its header describes no voxels")
     sizes = header["pixdim"][1 : 1 + min(len(shape), 3)]
     if not (np.isfinite(sizes) & (sizes > 0)).all():
         raise UserError(f"{path} has the voxel size {' x '.join(f'{s:g}' for s in sizes)} mm: correct its header")
     if not np.isfinite(header.get_best_affine()).all():
-        raise UserError(f"{path} has a geometry that is no number: correct its header")
+        raise UserError(f"{path} has a geometry with NaN or infinity: correct its header")
     # Not "<": the offset is a float and may be NaN.
     if header["magic"] == b"n+1" and not header["vox_offset"] >= _SIZE:
-        raise UserError(f"{path} has voxels that begin inside of its header: correct its header")
+        raise UserError(f"{path} has voxels that begin inside its header: correct its header")
     with _open(path) as stream:
         length = sum(iter(lambda: len(stream.read(1 << 22)), 0))
     if length < int(header["vox_offset"]) + np.prod(shape) * header.get_data_dtype().itemsize:

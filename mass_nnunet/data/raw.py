@@ -167,7 +167,7 @@ class RawDataset:
         files = self.image_paths(part, case)
         for file in files:
             if not file.is_file():
-                raise UserError(f"{file} does not exist: every scan needs one file a channel")
+                raise UserError(f"{file} does not exist: every scan needs one file per channel")
         return files
 
     def label_folder(self, part: Part) -> Path:

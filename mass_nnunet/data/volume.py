@@ -81,7 +81,7 @@ def read_volume(path: Path) -> sitk.Image:
         size = " x ".join(map(str, image.GetSize()))
         channels = image.GetNumberOfComponentsPerPixel()
         raise UserError(
-            f"{path} is not one three-dimensional scan (size {size}, {channels} values a voxel): take it apart first"
+            f"{path} is not one three-dimensional scan (size {size}, {channels} values per voxel): split it first"
         )
     if "complex" in image.GetPixelIDTypeAsString():
         raise UserError(f"{path} has complex values: convert it to magnitudes")

@@ -1,1 +1,1 @@
-"""The whole path on a synthetic phantom, from raw scans to a report, with the commands that a user would type."""
+"""The demo: from synthetic raw scans to a report, with the commands that a user would type."""

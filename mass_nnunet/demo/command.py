@@ -18,7 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run what is not done yet, and write the report."""
+    """Run the unfinished steps, and write the report."""
     settings = TINY if args.tiny else Settings()
     folders = Folders(args.out.resolve())
     variables = folders.environment(demo_grid(folders, settings))
@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> None:
     steps = demo_steps(folders, settings)
     print("\n".join(export_lines(variables)), flush=True)
     seconds = runner.run(steps)
-    # This imports nnU-Net, and whoever waits for the first step should not wait for that.
+    # Imported here, because it imports nnU-Net, which would delay the first step.
     from .summary import write_report
 
     with temporary_environment(variables):

@@ -1,4 +1,4 @@
-"""The pictures of the demo: segmentations over test scans, a registration, and the courses of the trainings."""
+"""The figures of the demo: segmentations over test scans, a registration, and training curves."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,11 +14,11 @@ from mass_nnunet.reporting.explain import explain, load_model
 from mass_nnunet.reporting.figures import OverlayRow, plot_branches, plot_curves, plot_overlays, plot_registration
 
 SHOWN = 2
-"""Test scans of each modality in the overlays."""
+"""Number of test scans of each modality in the overlays."""
 
 
 def draw_overlays(jobs: Sequence[Job], path: Path) -> None:
-    """The first test scans of each modality, their truth, and what each method predicts."""
+    """Draw the first test scans of each modality, their truth, and each method's predictions."""
     scans = []
     for tested in jobs[0].tested:
         for case in tested.dataset.cases(TEST)[:SHOWN]:
@@ -39,9 +39,9 @@ def draw_overlays(jobs: Sequence[Job], path: Path) -> None:
 
 
 def draw_model(job: Job, branches: Path, registration: Path) -> None:
-    """What each branch of a method's model makes of the first test scan of the first modality, and its best atlas.
+    """Draw the predictions of each branch of a model for the first test scan, and the registration of its best atlas.
 
-    Nothing is done where both pictures are there: the model is asked once.
+    If both files exist, nothing is done.
     """
     if branches.is_file() and registration.is_file():
         return
@@ -56,7 +56,7 @@ def draw_model(job: Job, branches: Path, registration: Path) -> None:
 
 
 def draw_curves(jobs: Sequence[Job], path: Path) -> None:
-    """Loss and Dice by epoch of each training."""
+    """Draw loss and Dice of each training by epoch."""
     runs = {}
     for job in jobs:
         modality = {tested.dataset.name: tested.modality for tested in job.tested}
@@ -67,12 +67,12 @@ def draw_curves(jobs: Sequence[Job], path: Path) -> None:
 
 
 def model_folder(job: Job, dataset: RawDataset) -> Path:
-    """The folder in nnUNet_results, which must be that of the grid, of a method's model for a dataset."""
+    """Folder of a method's model for a dataset, in nnUNet_results, which must be that of the grid."""
     return Path(get_output_folder(dataset.name, job.cell.method, job.grid.plans, job.grid.configuration))
 
 
 def fold_folder(job: Job, dataset: RawDataset) -> Path:
-    """The folder in it of the fold that was trained."""
+    """Folder of the trained fold in :func:`model_folder`."""
     return model_folder(job, dataset) / f"fold_{job.fold}"
 
 

@@ -1,4 +1,4 @@
-"""How far a step is: a bar on the terminal, with the epochs that the logs of its trainings tell."""
+"""Progress of a step: a bar on the terminal with the epochs in the logs of its trainings."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from tqdm import tqdm
 from .steps import Step
 
 POLL = 0.5
-"""Seconds between two looks at the logs."""
+"""Seconds between two readings of the logs."""
 _EPOCH = re.compile(r"Epoch (\d+) *$", re.MULTILINE)
 _EPOCH_END = "Epoch time"
 _DICE = re.compile(r"Pseudo dice \[(.*)\]")
@@ -18,7 +18,7 @@ _NUMBER = re.compile(r"(?<![\w.])\d\.\d+")
 
 
 def watch(process: subprocess.Popen, step: Step, title: str) -> int:
-    """Show how far the command of a step is until it ends; returns its exit status."""
+    """Show the progress of a step's command until it ends, and return its exit status."""
     live = sys.stderr.isatty()
     with tqdm(
         total=step.epochs or None,
@@ -47,13 +47,13 @@ def watch(process: subprocess.Popen, step: Step, title: str) -> int:
 
 
 def epochs_done(log: str) -> int:
-    """Epochs that nnU-Net's log of a training tells to be over; a training that went on counts no epoch twice."""
+    """Number of finished epochs in nnU-Net's log of a training; a resumed training counts no epoch twice."""
     begun = list(_EPOCH.finditer(log))
     return int(begun[-1][1]) + (_EPOCH_END in log[begun[-1].end() :]) if begun else 0
 
 
 def patch_dice(log: str) -> str:
-    """Mean Dice of the last epoch's validation patches, in words; empty before the first epoch is over."""
+    """Text with the mean Dice of the last epoch's validation patches; empty before the end of the first epoch."""
     values = [float(value) for value in _NUMBER.findall((_DICE.findall(log) or [""])[-1])]
     return f"Dice of patches {sum(values) / len(values):.2f}" if values else ""
 

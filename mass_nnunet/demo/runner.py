@@ -1,4 +1,4 @@
-"""Run the steps as child processes, with a log each; what is done is not done again."""
+"""Run the steps as child processes, each with a log; finished steps are not repeated."""
 
 import os
 import shlex
@@ -15,20 +15,20 @@ from mass_nnunet.runtime import child
 from .progress import watch
 from .steps import Step
 
-_PATIENCE = 2 * child.PATIENCE  # a benchmark that is stopped stops its own step first
+_PATIENCE = 2 * child.PATIENCE  # an interrupted benchmark ends its own step first
 
 
 class Runner:
-    """Runs steps in a folder; a second call goes on where the first was killed.
+    """Runs steps in a folder; after an interruption, a second call continues.
 
     ``.done/NAME.json`` is written when a step starts, with all command lines up to its own and the files that they
-    read, and again with its seconds when it is finished. A step counts as done only while these lines are unchanged.
+    read, and again with its seconds when it is finished. A step counts as done only if these lines are unchanged.
     """
 
     def __init__(self, root: Path, environment: Mapping[str, str]) -> None:
         self.markers = root / ".done"
         self.logs = root / "logs"
-        # Not resolved: the python of a virtual environment is a link, and its commands lie beside the link.
+        # Not resolved: the Python of a virtual environment is a link, and the commands are beside the link.
         self.programs = Path(sys.executable).parent
         self.environment = {**os.environ, **environment, "PYTHONUNBUFFERED": "1"}
         if root.is_dir() and any(root.iterdir()) and not self.markers.is_dir():
@@ -59,7 +59,7 @@ class Runner:
             print("      already done", flush=True)
             return known["seconds"]
         if known and not is_same:
-            # A marker tells that the demo wrote these; nothing else is ever removed.
+            # The marker shows that the demo wrote these outputs; nothing else is ever removed.
             for output in step.outputs:
                 shutil.rmtree(output, ignore_errors=True)
         write_json(marker, {"commands": lines, "seconds": None})

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 class Settings:
     """Size of the phantom and length of the trainings; the defaults take about 12 minutes on 2 CPU cores."""
 
-    labelled_per_modality: int = 20  # scans with labels: also those for the test, and those that the split hides
-    unlabelled_per_modality: int = 4  # scans that have no labels at all
+    labelled_per_modality: int = 20  # annotated scans, including test scans and those with hidden labels
+    unlabelled_per_modality: int = 4  # scans without annotation
     size: tuple[int, int, int] = (32, 128, 128)  # voxels (Z, Y, X) of a scan
-    seed: int = 0  # of the phantom
+    seed: int = 0  # seed of the phantom
     label_rate: float = 0.15
     patch_size: tuple[int, int, int] = (16, 64, 64)  # (Z, Y, X)
     features: int = 16
     epochs: int = 20
-    iterations: int = 10  # an epoch
+    iterations: int = 10  # per epoch
 
 
 TINY = Settings(
@@ -28,4 +28,4 @@ TINY = Settings(
     epochs=2,
     iterations=2,
 )
-"""Every step as short as possible, for tests; the models are of no use."""
+"""The shortest possible steps, for tests; the models are useless."""

@@ -31,13 +31,13 @@ class Modality:
 CT, MRI = Modality("CT", 801, "btcv"), Modality("MRI", 802, "chaos")
 MODALITIES = (CT, MRI)
 TRAININGS = {SUPERVISED: len(MODALITIES), MASS: 1}
-"""The compared methods, and how many trainings each takes: of every modality alone, or of both together."""
+"""Number of trainings of each compared method: one per modality, or one for both."""
 _IDS = tuple(str(modality.dataset_id) for modality in MODALITIES)
 
 
 @dataclass(frozen=True)
 class Folders:
-    """The places of the demo's files below its folder."""
+    """Paths of the demo's files below its folder."""
 
     root: Path
 
@@ -66,7 +66,7 @@ class Folders:
         return self.root / "report.html"
 
     def environment(self, grid: Grid) -> dict[str, str]:
-        """What a user exports once, ``mass_nnunet env`` prints it; and how many processes nnU-Net starts."""
+        """Environment variables: those that ``mass_nnunet env`` prints, and nnU-Net's numbers of processes."""
         return {
             "nnUNet_raw": str(self.root / "nnUNet_raw"),
             "nnUNet_preprocessed": str(self.root / "nnUNet_preprocessed"),
@@ -81,17 +81,17 @@ class Folders:
 class Step:
     """One command of the demo."""
 
-    name: str  # of its log and of its marker
+    name: str  # name of its log and its marker
     command: tuple[str, ...]
-    files: Mapping[Path, str] = field(default_factory=dict)  # text files that it reads, written before it starts
-    outputs: tuple[Path, ...] = ()  # folders that are removed before it starts anew
-    epochs: int = 0  # of all its trainings
-    cells: Path | None = None  # where a benchmark puts the logs of its trainings
-    again: Callable[[], Sequence[str]] = tuple  # options that are added where it goes on
+    files: Mapping[Path, str] = field(default_factory=dict)  # input text files, written before it starts
+    outputs: tuple[Path, ...] = ()  # folders that are removed before it is repeated from the start
+    epochs: int = 0  # total number of epochs of its trainings
+    cells: Path | None = None  # folder with the logs of a benchmark's trainings
+    again: Callable[[], Sequence[str]] = tuple  # further options if it continues after an interruption
 
 
 def demo_grid(folders: Folders, settings: Settings) -> Grid:
-    """Both methods on one split; a model predicts by all that it has, as the plans say where nobody chooses."""
+    """Grid of both methods on one split, with the default inference."""
     return Grid(
         datasets=tuple(modality.dataset_id for modality in MODALITIES),
         methods=tuple(TRAININGS),
@@ -147,7 +147,7 @@ def _benchmark(folders: Folders, settings: Settings) -> list[Step]:
 
 
 def _retries(cells: Path) -> tuple[str, ...]:
-    """Whoever starts the demo again wants a cell that failed to be tried again."""
+    """Options of the benchmark that retry failed cells when the demo is started again."""
     failures = max((read_record(cell).get("failures", 0) for cell in cells.glob("*")), default=0)
     return ("--retries", str(failures)) if failures else ()
 

@@ -1,4 +1,4 @@
-"""What the demo shows: ``report.html``, from the files that its steps wrote."""
+"""The page of the demo, ``report.html``, from the files that its steps wrote."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from .steps import MASS, SUPERVISED, Folders, Step
 
 
 def write_report(folders: Folders, settings: Settings, steps: Sequence[Step], seconds: Mapping[str, float]) -> None:
-    """Draw the pictures and write the page, with nnU-Net's variables set to the demo's folders."""
+    """Draw the figures and write the page; nnU-Net's variables must point to the demo's folders."""
     jobs = make_jobs(load_grid(folders.grid))
     sections = [
         _results(folders, jobs),

@@ -1,1 +1,1 @@
-"""Trained models to share with others."""
+"""Export of trained models."""

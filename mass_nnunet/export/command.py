@@ -1,4 +1,4 @@
-"""``mass_nnunet export``: a zip of a trained model that stock nnU-Net installs and runs without this package."""
+"""``mass_nnunet export``: write a trained model as a zip that stock nnU-Net runs without this package."""
 
 import argparse
 import contextlib
@@ -112,7 +112,7 @@ def _facts(
     inference = network.inference if isinstance(network, MASSNet) else "segmentation"
     validation, note = {}, "There are no scores of the validation scans."
     if inference != "segmentation":
-        # Its scores would be those of another prediction than this model's.
+        # These scores belong to an inference that the exported model does not have.
         note = f"The validation scans were predicted by `{inference}`, which this model does not do."
     elif FINAL_CHECKPOINT in args.checkpoints:
         found = {fold: read_validation(folder / f"fold_{fold}", dataset) for fold in args.folds}
@@ -133,7 +133,7 @@ def _facts(
 
 
 def _fold(dataset: str, fold: int) -> Fold | None:
-    """The cases of a fold; None where the splits are not on this machine, or were not made by this package."""
+    """The cases of a fold; None if the splits are not on this machine, or were not made by this package."""
     try:
         return load_fold(base_folder("preprocessed") / dataset, fold)
     except UserError:
@@ -141,7 +141,7 @@ def _fold(dataset: str, fold: int) -> Fold | None:
 
 
 def _dataset_json(dataset: str) -> dict[str, Any]:
-    """What dataset.json says of another dataset that the model was trained on; nothing if it is not on this machine."""
+    """Content of dataset.json of another dataset of the training; empty if it is not on this machine."""
     try:
         return read_json(base_folder("preprocessed") / dataset / DATASET_JSON, "")
     except UserError:
@@ -149,10 +149,10 @@ def _dataset_json(dataset: str) -> dict[str, Any]:
 
 
 def stated_licence(contents: Mapping[str, Mapping[str, Any]]) -> str | None:
-    """The licence of a model by those of its training data, None if none of them is stated.
+    """The licence of a model, from the licences of its training data; None if none of them is stated.
 
     Args:
-        contents: dataset.json of each dataset that it was trained on, by name.
+        contents: content of dataset.json of each training dataset, by name.
     """
     licences = {name: licence_of(content) for name, content in contents.items()}
     if len(set(licences.values())) == 1:
@@ -171,10 +171,10 @@ def read_validation(folder: Path, dataset: dict) -> dict[str, float]:
 
 
 def read_scores(file: Path, dataset: dict) -> pd.DataFrame:
-    """What ``mass_nnunet evaluate --csv`` wrote.
+    """Read the table that ``mass_nnunet evaluate --csv`` wrote.
 
     Raises:
-        UserError: the file is absent, is no such table, or has an organ that ``dataset`` lacks.
+        UserError: the file is absent, is not such a table, or has an organ that ``dataset`` lacks.
     """
     remedy = "write it with `mass_nnunet evaluate --csv`"
     try:

@@ -28,7 +28,7 @@ _CITATIONS = (
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
-    """The facts that a card states.
+    """The content of a model card.
 
     Attributes:
         plans: the plans, with their ``mass`` part.
@@ -36,12 +36,12 @@ class Facts:
         configuration: its name in the plans.
         trainer: class that trained the model.
         checkpoints: file names in each fold.
-        folds: for each trained fold and each dataset that it was trained on, the cases; None where they are not known.
-        validation: for each fold, Dice by organ on its validation scans.
-        validation_note: why there are no such scores.
-        scores: rows of :func:`evaluation.evaluate_folder` for this very model.
-        licence: licence of the model, None if it is not known.
-        references: what to cite for the data.
+        folds: cases of each trained fold and each training dataset; None if they are not known.
+        validation: Dice by organ on the validation scans of each fold.
+        validation_note: reason for missing validation scores.
+        scores: rows of :func:`evaluation.evaluate_folder` for this model.
+        licence: licence of the model; None if it is not known.
+        references: references to cite for the data.
     """
 
     plans: dict[str, Any]
@@ -58,7 +58,7 @@ class Facts:
 
 
 def model_card(facts: Facts) -> str:
-    """The card, as Markdown; it names no scan and no patient."""
+    """The model card as Markdown; it names no scan and no patient."""
     mass, name = facts.plans["mass"], facts.plans["dataset_name"]
     organs = [organ for organ in facts.dataset["labels"] if organ != BACKGROUND]
     parts = [
@@ -128,7 +128,7 @@ def _training(facts: Facts) -> list[str]:
             [
                 f"`{facts.trainer.__name__}`: {summary[0] if summary else 'no description'}",
                 f"schedule: {mass['epochs']} epochs of {mass['iterations']} steps",
-                f"{settings['batch_size']} labelled scans a step and dataset",
+                f"{settings['batch_size']} labelled scans per step and dataset",
                 f"patch {patch} voxels, spacing {spacing} mm (z y x)",
                 f"network `{settings['architecture']['network_class_name'].rpartition('.')[2]}`, "
                 f"checkpoint {', '.join(facts.checkpoints)}",
@@ -139,7 +139,7 @@ def _training(facts: Facts) -> list[str]:
 
 
 def _hyperparameters(facts: Facts) -> list[str]:
-    """Those that the trainer used, in JSON; none for a trainer that does not read them."""
+    """Hyperparameters of the training, as JSON; an empty list for a trainer without hyperparameters."""
     if not hasattr(facts.trainer, "CHANGES"):
         return []
     used = complete(facts.plans["mass"]["hyperparameters"], facts.trainer.CHANGES).as_plans()

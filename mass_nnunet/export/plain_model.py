@@ -1,4 +1,4 @@
-"""A trained model as a plain U-Net for stock nnU-Net, in a zip that nnU-Net's own command installs."""
+"""A trained model as a plain U-Net, in a zip that stock nnU-Net's own command installs."""
 
 import io
 import zipfile
@@ -17,11 +17,11 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
 
 TRAINER = nnUNetTrainer.__name__
-"""The trainer that exported models name: stock nnU-Net builds its network from the plans alone."""
+"""Trainer that exported models name; it builds its network from the plans alone."""
 
-# The keys that nnU-Net itself writes into the two files, and those that state the origin of the data. Others are left
-# out: `mass` is of no use to a plain network, and some converters list every scan with its path in dataset.json. So are
-# the files that prediction does not need: dataset_fingerprint.json has the size of every scan, summary.json its name.
+# Exported keys: those that nnU-Net itself writes into the two files, and those that state the origin of the data. Other
+# keys are left out, because a plain network does not use `mass`, and some converters list every scan with its path in
+# dataset.json. dataset_fingerprint.json and summary.json are left out, because they describe or name every scan.
 _PLANS = (
     "dataset_name",
     "plans_name",
@@ -52,17 +52,17 @@ _DATASET = (
 
 
 def public_plans(plans: dict[str, Any]) -> dict[str, Any]:
-    """The part of the plans that stock nnU-Net knows; it names no path, no scan and no other dataset."""
+    """The keys of the plans that stock nnU-Net uses; they name no path, no scan and no other dataset."""
     return {key: plans[key] for key in _PLANS if key in plans}
 
 
 def public_dataset(dataset: dict[str, Any]) -> dict[str, Any]:
-    """The part of dataset.json that stock nnU-Net knows, with the dataset's description, reference and licence."""
+    """The keys of dataset.json that stock nnU-Net uses, and the dataset's description, reference and licence."""
     return {key: dataset[key] for key in _DATASET if key in dataset}
 
 
 def check_trained(folder: Path, folds: Sequence[int], checkpoints: Sequence[str]) -> None:
-    """Make sure that every checkpoint exists and is complete, before anything is written.
+    """Check that every checkpoint exists and is complete, before anything is written.
 
     Args:
         folder: folder of the trained model, in nnUNet_results.
@@ -70,7 +70,7 @@ def check_trained(folder: Path, folds: Sequence[int], checkpoints: Sequence[str]
         checkpoints: file names.
 
     Raises:
-        UserError: a fold was not trained, or not to its end, or a file is damaged.
+        UserError: a fold was not trained, its training is not finished, or a file is damaged.
     """
     if not folder.is_dir():
         raise UserError(f"{folder} does not exist: train the model, or name another one with -tr, -p or -c")
@@ -101,10 +101,10 @@ def plain_network(plans: dict[str, Any], dataset: dict[str, Any], configuration:
 
 
 def plain_checkpoint(predictor: nnUNetPredictor, configuration: str, fold: int) -> dict[str, Any]:
-    """A checkpoint of the segmentation branch alone: weights, names and mirroring axes.
+    """A checkpoint of the segmentation branch only: weights, names and mirroring axes.
 
-    It does not hold the atlases, which are patients' images, the encoders of the other modalities, the optimizer, or
-    the log with its times of day. ``torch.load(weights_only=True)`` reads it. ``nnUNetv2_train`` can start from it with
+    It has neither the atlases, which are patients' images, nor the encoders of other modalities, the optimizer and the
+    log. ``torch.load(weights_only=True)`` reads it. ``nnUNetv2_train`` can start from it with
     ``-pretrained_weights``, but cannot continue its training.
 
     Args:
@@ -113,7 +113,7 @@ def plain_checkpoint(predictor: nnUNetPredictor, configuration: str, fold: int) 
         fold: number of the trained fold.
 
     Raises:
-        UserError: the trained network does not hold the U-Net of the plans.
+        UserError: the trained network has no U-Net as in the plans.
     """
     network = predictor.network
     plans, dataset = public_plans(predictor.plans_manager.plans), public_dataset(predictor.dataset_json)
@@ -134,7 +134,7 @@ def plain_checkpoint(predictor: nnUNetPredictor, configuration: str, fold: int) 
 
 
 def as_bytes(checkpoint: dict[str, Any]) -> bytes:
-    """A checkpoint in the format of torch's files."""
+    """A checkpoint in torch's file format."""
     buffer = io.BytesIO()
     torch.save(checkpoint, buffer)
     return buffer.getvalue()

@@ -32,7 +32,7 @@ def decoder_features(decoder: UNetDecoder, skips: Sequence[Tensor]) -> list[Tens
 
 
 def cpu_autocast(device: torch.device) -> torch.autocast:
-    """Autocast to bfloat16 on a CPU that computes it natively, otherwise off; nnU-Net itself uses autocast on CUDA only."""
+    """Autocast to bfloat16 on a CPU that computes it natively, otherwise off; nnU-Net itself autocasts on CUDA only."""
     return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and NATIVE_BFLOAT16)
 
 

@@ -76,8 +76,8 @@ class CorrespondenceHead(nn.Module):
 
         Args:
             atlas: projected features from coarse to fine, each (B, C, Z_s, Y_s, X_s).
-            target: the same of T targets, where T divides B. The first T atlases belong to these targets in order, so do
-                the next T, and so on.
+            target: the same of T targets, where T divides B. The first T atlases belong to these targets in order, so
+                do the next T, and so on.
         """
         shape = target[0].shape[2:]
         field = torch.zeros((len(atlas[0]), 3, *shape), device=target[0].device)

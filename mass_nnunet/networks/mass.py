@@ -28,7 +28,7 @@ class GroupOutput(NamedTuple):
             then T from the other-modality atlases, in the order of the targets. None without a correspondence head or
             if the batch is not registered.
         features: features (T, C, Z', Y', X') of the targets, for the anatomical consistency; None if it is not used.
-        warped_features: features (T, C, Z', Y', X') of the other-modality atlases, warped to the targets; None as above.
+        warped_features: features (T, C, Z', Y', X') of the other-modality atlases, warped to the targets, or None.
         idle: a zero to add to the loss if the batch is not registered. It gives the correspondence head a gradient of
             zeros, because DDP waits for the gradient of every parameter.
     """

@@ -22,7 +22,7 @@ class PairOutput(NamedTuple):
         scans: the batch itself (S, C, Z, Y, X).
         fields: displacement fields (T, 3, Z, Y, X), in voxels, from each target's atlas to the target.
         warped: atlases (T, C, Z, Y, X), warped to the targets.
-        backward: fields (T, 3, Z, Y, X), in voxels, from each warped atlas to the atlas; None without a backward network.
+        backward: fields (T, 3, Z, Y, X), in voxels, from each warped atlas to the atlas; None without such a network.
     """
 
     scans: Tensor
@@ -87,8 +87,8 @@ class PairNet(nn.Module):
             scans: images with the layout of the batch in training mode; images (S, C, Z, Y, X) in evaluation mode.
 
         Returns:
-            In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X), in a list if deep supervision
-            is on.
+            In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X), in a list if deep
+            supervision is on.
         """
         if isinstance(scans, Scans):
             return self._register_batch(*scans)

@@ -36,9 +36,9 @@ TERMS = (
 class MASSObjective(Objective):
     r"""The objective of MASS (Chen et al., Medical Image Analysis 2022) with our extensions.
 
-    S(x) are the segmentation logits of a scan x, and y its labels if it is annotated. Each target x has an atlas a of its
-    own modality and an atlas b of another modality, with labels y_a, y_b and displacement fields u_a, u_b from the atlas
-    to x. p are the pseudo-labels of an unlabelled scan x.
+    S(x) are the segmentation logits of a scan x, and y its labels if it is annotated. Each target x has an atlas a of
+    its own modality and an atlas b of another modality, with labels y_a, y_b and displacement fields u_a, u_b from the
+    atlas to x. p are the pseudo-labels of an unlabelled scan x.
 
         L =  L_sup(S(x), y)                                          supervised: nnU-Net's Dice + cross entropy
            + w_atlas       mean over a, b of 1 - Dice(y_a o u_a, y)           on annotated targets

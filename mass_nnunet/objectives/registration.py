@@ -18,10 +18,10 @@ from .base import Objective
 class RegistrationObjective(Objective):
     """The objective of a registration network of one modality.
 
-    Its terms are ``similarity``, the dissimilarity of the warped atlas and the target, and ``smoothness``, the diffusion
-    of all fields. With a backward field the atlas is also warped to the target and back, and compared with itself:
-    ``image_cycle`` is the mean absolute difference, ``anatomy_cycle`` is 1 - soft Dice of the labels. Labels of targets
-    are not used.
+    Its terms are ``similarity``, the dissimilarity of the warped atlas and the target, and ``smoothness``, the
+    diffusion of all fields. With a backward field the atlas is also warped to the target and back, and compared
+    with itself: ``image_cycle`` is the mean absolute difference, ``anatomy_cycle`` is 1 - soft Dice of the labels.
+    Labels of targets are not used.
 
     Args:
         supervised: nnU-Net's own loss; it is not used, because there is no segmentation head.

@@ -10,7 +10,7 @@ from .bowel import paint_bowel
 from .canvas import Canvas, spline_field
 from .variation import Variation
 
-SUBSAMPLES = 2  # grid points along each axis of a voxel: tissues mix in voxels, as in a scanner
+SUBSAMPLES = 2  # grid points along each axis of a voxel, for partial volume effects
 Axes = tuple[np.ndarray, np.ndarray, np.ndarray]
 CONTROLS = (6, 7, 8)  # control points of the random deformation, about 50 mm apart
 
@@ -26,7 +26,7 @@ class Physique:
 
     @classmethod
     def sample(cls, rng: np.random.Generator) -> "Physique":
-        """A random physique: tall or short, thin or stout, lying a little askew."""
+        """Sample a physique: body size, fatness, and a slight rotation and deformation."""
         together, x, y, z = rng.standard_normal(4) * (0.05, 0.03, 0.04, 0.05)
         return cls(
             scale=np.exp(together + np.array([x, y, z])) * (0.95, 1.0, 1.0),
@@ -41,7 +41,7 @@ class Physique:
         return float(2 * self.scale[0] * (torso.WALL[0] + 19 * self.fatness))
 
     def body_points(self, axes: Axes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Body coordinates x, y, z, each (z, y, x), of the grid with these scanner coordinates (mm) along z, y, x."""
+        """Body coordinates x, y, z of a grid, each (Z, Y, X), from its scanner coordinates along z, y, x, in mm."""
         to_body = Rotation.from_euler("xyz", self.degrees, degrees=True).as_matrix().T / self.scale[:, None]
         z, y, x = (np.asarray(axis, np.float32) for axis in axes)
         shape = len(z), len(y), len(x)
@@ -53,11 +53,11 @@ class Physique:
 
 
 def paint_anatomy(physique: Physique, rng: np.random.Generator, axes: Axes) -> tuple[np.ndarray, np.ndarray]:
-    """Paint a body.
+    """Paint a body on a scan's grid.
 
     Args:
-        physique: of the patient.
-        rng: decides how the organs differ from the reference body.
+        physique: physique of the patient.
+        rng: random generator of the organs' variation from the reference body.
         axes: voxel centres of the scan's grid along z, y, x, mm towards the patient's head, back, left.
 
     Returns:

@@ -6,7 +6,7 @@ from .variation import Variation
 
 
 def paint_bowel(canvas: Canvas, vary: Variation) -> None:
-    """Paint all bowel; it covers visceral fat only, and no organ."""
+    """Paint all bowel; it replaces visceral fat only."""
     duodenum = vary.at([(-34, -28, 20), (-46, -10, 4), (-38, 0, -26), (-6, -2, -38), (28, 2, -24)])
     _paint_gut(canvas, vary, canvas.tube(duodenum, vary.size(12)))
     colon = [
@@ -27,7 +27,7 @@ def paint_bowel(canvas: Canvas, vary: Variation) -> None:
 def _paint_gut(canvas: Canvas, vary: Variation, tube: Shape, colon: bool = False) -> None:
     """Paint a stretch of bowel: a wall around fluid or faeces, sometimes with gas in front, sometimes collapsed."""
     free = (canvas.tissue[tube.window] == Tissue.VISCERAL_FAT) & canvas.cavity[tube.window]
-    # The rim that stays free keeps neighbouring loops apart.
+    # The unpainted rim separates neighbouring loops.
     canvas.paint(Tissue.BOWEL_WALL, tube, below=0.95, where=free)
     if not colon and vary.chance(0.2):
         return

@@ -12,22 +12,22 @@ TRAIN, TEST = Path("BTCV/RawData/Training"), Path("BTCV/RawData/Testing")
 
 
 def train_numbers(amount: int) -> list[int]:
-    """Scans with labels: the published ones, then the free numbers up to 60, then 1001, 1003, ..."""
+    """Numbers of scans with labels: those of BTCV, then unused ones up to 60, then 1001, 1003, ..."""
     return list(islice(chain(range(1, 11), range(21, 61), count(1001, 2)), amount))
 
 
 def test_numbers(amount: int) -> list[int]:
-    """Scans without labels: from 61 to 1000, then 1002, 1004, ..."""
+    """Numbers of scans without labels: 61 to 1000, then 1002, 1004, ..."""
     return list(islice(chain(range(61, 1001), count(1002, 2)), amount))
 
 
 def image_path(part: Path, number: int) -> Path:
-    """Where the image of a patient lies in a part of the tree."""
+    """Path of a patient's image in a part of the tree."""
     return part / "img" / f"img{number:04d}.nii.gz"
 
 
 def label_path(part: Path, number: int) -> Path:
-    """Where the labels of a patient lie in a part of the tree."""
+    """Path of a patient's label map in a part of the tree."""
     return part / "label" / f"label{number:04d}.nii.gz"
 
 

@@ -1,4 +1,4 @@
-"""A grid to paint a body on: each of its points has a position in a reference body.
+"""A grid on which a body is painted: each grid point has a position in a reference body.
 
 Body coordinates are millimetres of a reference adult, (x, y, z) towards the patient's left, back and head, zero in
 front of the spine between the kidneys. A shape is a window of the grid and a level that is below 1 inside.
@@ -21,16 +21,20 @@ Window = tuple[slice, slice, slice]
 
 @dataclass(frozen=True)
 class Shape:
-    """Where something lies: ``level`` (z, y, x) on a ``window`` of the canvas, below 1 inside and growing outwards."""
+    """A shape as a level set: ``level`` (Z, Y, X) on a ``window`` of the canvas, below 1 inside, growing outwards."""
 
     window: Window
     level: np.ndarray
 
 
 def spline_field(coefficients: np.ndarray, shape: Sequence[int]) -> np.ndarray:
-    """Uniform cubic B-spline with coefficients (a, b, c), each >= 4, evaluated on a grid of ``shape``.
+    """Uniform cubic B-spline, evaluated on a grid of ``shape``.
 
-    The tensor product is taken axis by axis, so that a smooth field costs next to nothing.
+    The tensor product is computed axis by axis, which is fast.
+
+    Args:
+        coefficients: (A, B, C), each at least 4.
+        shape: size of the grid (Z, Y, X).
     """
     for axis, length in enumerate(shape):
         weights = _basis(coefficients.shape[axis], length)
@@ -59,7 +63,7 @@ class Canvas:
         self.tissue = np.full(self.x.shape, Tissue.AIR, np.uint8)
         self.label = np.zeros(self.x.shape, np.uint8)  # BTCV's 13 values
         self.cavity = np.ones(self.x.shape, bool)  # inside the muscular wall
-        # The deformation bends the grid: the range of the body coordinate in each slice along each axis.
+        # Ranges of the body coordinate in each slice along each axis; the deformation bends the slices.
         self._ranges = [
             (values.min(axis=others), values.max(axis=others))
             for values, others in ((self.z, (1, 2)), (self.y, (0, 2)), (self.x, (0, 1)))
@@ -78,10 +82,10 @@ class Canvas:
         """An ellipsoid; its level is the relative radius.
 
         Args:
-            centre: of the ellipsoid, mm.
-            radii: along its own axes, mm.
-            turn: its angles about x, y, z, degrees.
-            bend: how far the ends of its z axis are moved along its x axis, in x radii, as the poles of a kidney.
+            centre: centre of the ellipsoid, mm.
+            radii: radii along its own axes, mm.
+            turn: angles about x, y, z, degrees.
+            bend: shift of the ends of its z axis along its x axis, in x radii, as of the poles of a kidney.
         """
         rotation = Rotation.from_euler("xyz", turn, degrees=True).as_matrix().astype(np.float32)
         stretched = np.asarray(radii) * (1 + abs(bend), 1, 1)
@@ -101,7 +105,7 @@ class Canvas:
 
         Args:
             waypoints: (N, 3), mm.
-            radii: of the tube at each waypoint (N,), or one for all, mm.
+            radii: radius at each waypoint (N,), or one radius for all, mm.
         """
         path = np.asarray(waypoints, float)
         steps = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(path, axis=0), axis=1))])
@@ -130,15 +134,15 @@ class Canvas:
         where: np.ndarray | None = None,
         over: Sequence[Tissue] | None = None,
     ) -> None:
-        """Set tissue and label inside a shape, as far as it lies inside the muscular wall.
+        """Set tissue and label at the points of a shape that lie inside the muscular wall.
 
         Args:
-            tissue: to be set.
-            shape: where.
-            label: BTCV's value, 0 for background.
-            below: bound of the shape's level.
-            where: a further condition, on the shape's window.
-            over: cover these tissues only.
+            tissue: tissue to set.
+            shape: shape to fill.
+            label: label to set, BTCV's value; 0 for background.
+            below: upper bound of the shape's level.
+            where: further condition, a mask on the shape's window.
+            over: tissues to replace; None for all.
         """
         inside = (shape.level < below) & self.cavity[shape.window]
         if where is not None:

@@ -24,17 +24,17 @@ _SEQUENCES = {
 
 
 def train_numbers(amount: int) -> list[int]:
-    """Patients with Ground: the published ones, then 41, 43, ..."""
+    """Numbers of patients with ``Ground``: those of CHAOS, then 41, 43, ..."""
     return list(islice(chain(_PUBLISHED_TRAIN, count(41, 2)), amount))
 
 
 def test_numbers(amount: int) -> list[int]:
-    """Patients without Ground: the published ones, then 42, 44, ..."""
+    """Numbers of patients without ``Ground``: those of CHAOS, then 42, 44, ..."""
     return list(islice(chain(_PUBLISHED_TEST, count(42, 2)), amount))
 
 
 def gray_labels(organs: np.ndarray) -> np.ndarray:
-    """The project's labels as CHAOS's gray values, uint8."""
+    """CHAOS's gray values, uint8, of a label map with the project's labels."""
     table = np.zeros(max(LABELS.values()) + 1, np.uint8)
     for name, gray in GRAY_VALUES.items():
         table[LABELS[name]] = gray

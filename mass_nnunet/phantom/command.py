@@ -21,7 +21,7 @@ SMALLEST = (8, 32, 32)  # voxels; on a coarser grid the small organs vanish
 
 @dataclass(frozen=True)
 class PatientToWrite:
-    """One patient to make, and where it goes."""
+    """A patient that is to be made, and the folder of the phantom."""
 
     out: Path
     modality: str
@@ -42,13 +42,13 @@ class PatientToWrite:
 
     @property
     def marker(self) -> Path:
-        """The path that exists once the patient is complete: it is moved into place last."""
+        """The path that exists if the patient is complete, because it is moved into place last."""
         if self.modality == "CT":
             return btcv_tree.image_path(self.part, self.number)
         return self.part / str(self.number)
 
     def write(self) -> None:
-        """Make the patient, write it aside, and move it into place."""
+        """Make the patient, write it into a temporary folder, and move it into place."""
         patient = make_patient(self.seed, self.number, self.modality, self.size)
         aside = self.out / UNFINISHED / f"{self.modality}_{self.number}"
         self.tree.write_patient(aside, patient, self.labelled)
@@ -118,11 +118,11 @@ def _check(args: argparse.Namespace) -> None:
 
 
 def _claim(out: Path, settings: dict) -> None:
-    """Make ``out`` the folder of a phantom of these settings.
+    """Prepare ``out`` for a phantom with these settings.
 
     Raises:
-        UserError: it holds another phantom, or data that are no phantom.
-        OSError: it cannot be written to.
+        UserError: ``out`` holds another phantom, or other data.
+        OSError: ``out`` cannot be written to.
     """
     out.mkdir(parents=True, exist_ok=True)
     if not os.access(out, os.W_OK):

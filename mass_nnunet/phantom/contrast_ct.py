@@ -7,7 +7,7 @@ from .anatomy import voxel_mean
 from .tissues import Tissue as T
 
 PHASES = ("none", "arterial", "portal venous")
-# Typical HU without contrast agent, in the arterial and in the portal venous phase; one number where all are equal.
+# Typical HU without contrast agent, in the arterial and in the portal venous phase; or one number for all phases.
 HOUNSFIELD: dict[T, float | tuple[float, float, float]] = {
     T.AIR: -1000,
     T.TABLE: -120,

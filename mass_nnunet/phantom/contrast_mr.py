@@ -50,7 +50,7 @@ MOTTLED = {T.FAECES: 0.4, T.BOWEL_FLUID: 0.2, T.STOMACH_CONTENT: 0.15, T.VISCERA
 
 
 def sample_signals(rng: np.random.Generator) -> np.ndarray:
-    """Random signals (tissue, 3) of one patient; the liver holds more or less fat."""
+    """Sample the signals (tissues, 3) of one patient, with a random fat content of the liver."""
     signals = np.array([SIGNAL[kind] for kind in T], np.float32)
     signals *= np.exp(0.09 * rng.standard_normal(signals.shape))
     signals[T.LIVER, 1] = min(rng.exponential(0.05), 0.3)
@@ -62,7 +62,7 @@ def sample_signals(rng: np.random.Generator) -> np.ndarray:
 def scan_mr(tissue: np.ndarray, sequence: str, signals: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Magnitude (Z, Y, X), uint16, in arbitrary units, of a body on the fine grid (2Z, 2Y, 2X).
 
-    Water and fat are averaged over a voxel before they are added or subtracted: voxels with both are dark out of
+    Water and fat are averaged over a voxel before they are added or subtracted, so a voxel with both is dark out of
     phase.
     """
     if sequence == "T2SPIR":

@@ -1,7 +1,6 @@
 """DICOM series of single slices, written by SimpleITK.
 
-SimpleITK fills in image size, position, orientation and file header from the image itself; with pydicom all of that
-would have to be written here.
+SimpleITK sets image size, position, orientation and file header from the image; with pydicom this code would have to.
 """
 
 import hashlib

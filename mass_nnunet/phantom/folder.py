@@ -1,11 +1,11 @@
-"""The folder of a phantom: how it is told from one of real scans."""
+"""The folder of a phantom, and how it is distinguished from a folder of real scans."""
 
 from pathlib import Path
 
 TREES = ("BTCV", "CHAOS")
 """Names of the folders of scans."""
 SETTINGS_JSON = "phantom.json"
-"""In the folder that holds ``BTCV`` and ``CHAOS``: the settings that its patients were made with."""
+"""File with the settings of the phantom, in the folder that holds ``BTCV`` and ``CHAOS``."""
 LICENCE = "free to use: a synthetic phantom, no patient's scans"
 REFERENCE = "synthetic phantom of `mass_nnunet phantom`"
 

@@ -1,4 +1,4 @@
-"""One synthetic patient: what the trees write, and what a test can compare a converter's output with."""
+"""One synthetic patient: the scans that are written into the trees, with their label maps."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _CT_AXES = {"LAS": (1, -1), "LPS": (1, 1), "RAS": (-1, -1), "RPS": (-1, 1)}
 
 @dataclass(frozen=True, eq=False)
 class SyntheticScan:
-    """One scan with the annotations of its organs, as it is stored.
+    """A synthetic scan and its label maps, in the orientation in which they are stored.
 
     Arrays are (Z, Y, X). ``spacing`` and ``origin`` are in mm and in (x, y, z) order, ``direction`` is a row-major 3x3
     matrix, all as in SimpleITK: coordinates grow towards the patient's left, back and head (LPS).
@@ -38,9 +38,9 @@ class SyntheticScan:
 
 @dataclass(frozen=True, eq=False)
 class Patient:
-    """A person and the person's scans.
+    """A synthetic patient.
 
-    ``scans`` has the key CT, or the keys T1IN, T1OUT and T2SPIR. Both T1 scans share one grid; T2 has its own.
+    ``scans`` has the key CT, or the keys T1IN, T1OUT and T2SPIR. Both T1 scans are on one grid, T2 is on another.
     """
 
     number: int
@@ -49,11 +49,11 @@ class Patient:
 
 
 def make_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> Patient:
-    """Make a patient: the same for the same arguments, and another one for each modality and index.
+    """Make a patient. Equal arguments give equal patients; each modality and index gives another one.
 
     Args:
         seed: seed of the whole phantom.
-        index: the patient's number in the data set.
+        index: number of the patient in the dataset.
         modality: one of ``MODALITIES``.
         size: voxels along z, y, x.
     """
@@ -69,8 +69,8 @@ def make_patient(seed: int, index: int, modality: str, size: Sequence[int]) -> P
     signals = sample_signals(rng)
     for sequences in (SEQUENCES[:2], SEQUENCES[2:]):
         grid = _sample_grid(physique, rng, size)
-        # The same organs at another breath-hold: the grid has moved, and with it the deformation, which spans the
-        # field of view.
+        # The same organs in another breath-hold: the grid is moved, and so is the deformation, which covers the field
+        # of view.
         tissue, btcv = paint_anatomy(physique, np.random.default_rng([*seeds, 1]), grid.axes)
         for sequence in sequences:
             scans[sequence] = grid.stored(scan_mr(tissue, sequence, signals, rng), btcv, "LPS")
@@ -85,7 +85,7 @@ class _Grid:
     scanner_origin: np.ndarray
 
     def stored(self, image: np.ndarray, btcv: np.ndarray, axes_code: str) -> SyntheticScan:
-        """A scan with arrays that run along the given axes; the voxels stay where they are in space."""
+        """A scan stored along the given axes; positions of voxels in space do not change."""
         signs = _CT_AXES[axes_code]
         order = (slice(None), slice(None, None, signs[1]), slice(None, None, signs[0]))
         spacing = [axis[1] - axis[0] for axis in reversed(self.axes)]

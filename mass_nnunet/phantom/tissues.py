@@ -4,7 +4,7 @@ from enum import IntEnum, auto
 
 
 class Tissue(IntEnum):
-    """A material with one appearance; left and right organs have the same."""
+    """A material with one appearance, the same for left and right organs."""
 
     AIR = 0
     TABLE = auto()

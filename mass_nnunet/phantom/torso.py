@@ -1,4 +1,4 @@
-"""The torso around the organs: skin, fat, muscular wall, ribs, spine and all that lies above the diaphragm."""
+"""The torso around the organs: skin, fat, muscular wall, ribs, spine, diaphragm, and lungs and heart above it."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ def _torso_level(canvas: Canvas, half_width: float, half_depth: float, shift: fl
 
 
 def _diaphragm_height(canvas: Canvas, vary: Variation) -> np.ndarray:
-    """Height of the diaphragm at every grid point: two domes, the right one higher, and the heart's place between."""
+    """Height of the diaphragm at every grid point: two domes, the right one higher, with the heart between them."""
     depth = 42 * ((canvas.y + 15) / 75) ** 2
     domes = []
     for middle, height, steepness in ((-68, 134, 50), (0, 113, 22), (70, 120, 50)):
@@ -28,7 +28,7 @@ def _diaphragm_height(canvas: Canvas, vary: Variation) -> np.ndarray:
 
 
 def paint_wall(canvas: Canvas, vary: Variation, fatness: float) -> None:
-    """Paint skin, subcutaneous fat, muscles, ribs and the table; all inside the muscles becomes the cavity."""
+    """Paint skin, subcutaneous fat, muscles, ribs and the table, and make the inside of the muscles the cavity."""
     side, front, back = fatness * vary.size([19, 17, 15], 2)
     outer_shape = WALL[0] + side, WALL[1] + (front + back) / 2, (back - front) / 2
     outer, wall = _torso_level(canvas, *outer_shape), _torso_level(canvas, *WALL)
@@ -104,7 +104,7 @@ def _paint_back_muscles(canvas: Canvas, vary: Variation) -> None:
 
 
 def paint_chest(canvas: Canvas, vary: Variation) -> None:
-    """Paint diaphragm, lung bases and the heart; all shapes that follow stay below the diaphragm."""
+    """Paint diaphragm, lung bases and heart, and limit the cavity for later shapes to below the diaphragm."""
     diaphragm = _diaphragm_height(canvas, vary)
     above = canvas.cavity & (canvas.z > diaphragm)
     lung = above & (canvas.z > diaphragm + 3)

@@ -1,4 +1,4 @@
-"""The organs, from the large to the small: a later one lies beside, or in, an earlier one."""
+"""The organs. They are painted from large to small, so that later ones lie beside or inside earlier ones."""
 
 from collections.abc import Sequence
 

@@ -1,1 +1,1 @@
-"""Pictures and pages."""
+"""Figures and HTML pages."""

@@ -1,4 +1,4 @@
-"""The annotated atlas that matches a scan best, deformed to it, for a figure."""
+"""The annotated atlas that is most similar to a scan after registration, for a figure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,16 +15,16 @@ from mass_nnunet.training.patch import organ_box
 
 
 class Registration(NamedTuple):
-    """The atlas that matches a scan best, and its deformation; arrays on the grid of one patch.
+    """The most similar atlas of a scan, and its registration; all arrays are on the grid of one patch.
 
     Attributes:
         atlas: intensities (Z, Y, X).
         target: intensities of the scan (Z, Y, X).
         warped: the atlas on the grid of the scan (Z, Y, X).
-        field: displacements (3, Z, Y, X), components z, y, x, in voxels.
+        field: displacement field (3, Z, Y, X), components z, y, x, in voxels.
         atlas_labels: (Z, Y, X).
         warped_labels: probabilities (K, Z, Y, X).
-        target_labels: (Z, Y, X), the truth if there is one, else the prediction.
+        target_labels: (Z, Y, X), the truth if it is known, else the prediction.
     """
 
     atlas: np.ndarray
@@ -39,12 +39,12 @@ class Registration(NamedTuple):
 def register_best(
     network: MASSNet | PairNet, scan: torch.Tensor, labels: np.ndarray, patch: Sequence[int]
 ) -> Registration:
-    """Register the annotated atlases of a network to the patch around a scan's organs, and take the most similar one.
+    """Register the annotated atlases of a network to the patch around a scan's organs, and return the most similar one.
 
     Args:
-        network: in evaluation mode; its only active modality is that of the scan.
+        network: network in evaluation mode; its only active modality is that of the scan.
         scan: (C, Z, Y, X).
-        labels: labels of the scan (Z, Y, X), which tell where its organs are.
+        labels: labels of the scan (Z, Y, X), from which the patch is placed.
         patch: patch size of the network (Z, Y, X).
 
     Raises:

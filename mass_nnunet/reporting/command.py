@@ -21,7 +21,7 @@ from .figures import plot_branches, plot_registration
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Options of ``mass_nnunet visualize``. Those that name the model are nnU-Net's."""
+    """Options of ``mass_nnunet visualize``; those that name the model are the same as in nnU-Net."""
     parser.add_argument("cases", nargs="+", metavar="CASE", help="cases of imagesTs, imagesTr or imagesUn")
     parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset id")
     parser.add_argument("-o", "--output", type=Path, default=Path("visualize.html"), help="default visualize.html")
@@ -65,7 +65,7 @@ def _files(dataset: RawDataset, case: str) -> tuple[list[Path], Path | None]:
 
 
 def _section(case: str, found: Explained, pictures: Path) -> Markup:
-    """The part of the page about one case."""
+    """The section of the page about one case."""
     branches = pictures / f"{case}_branches.png"
     plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)
     caption = "Filled: the truth and what each branch predicts"

@@ -1,4 +1,4 @@
-"""Common parts of all pictures: a figure as a file, an axial slice, and organs over it."""
+"""Common parts of all figures: the file, axial slices, and organs over them."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-# Distinguishable for the colour-blind, after Okabe and Ito, and none of them a gray.
+# Distinguishable for the colour-blind, after Okabe and Ito; without grays.
 COLOURS = ("#56B4E9", "#E69F00", "#F0E442", "#D55E7A", "#009E73", "#CC79A7", "#0072B2")
 WINDOWS = {"CT": (-160.0, 240.0)}
-"""The usual soft tissue window in HU; scans of other modalities are shown between two percentiles."""
+"""Intensity window by modality: the usual soft tissue window in HU for CT, percentiles for all others."""
 _INK = "#2b2f36"
 _STYLE = {
     "font.family": "DejaVu Sans",
@@ -45,9 +45,13 @@ _SAVING: dict[str, dict[str, Any]] = {
 def figure_file(
     path: Path, rows: int, columns: int, size: tuple[float, float]
 ) -> Iterator[tuple["Figure", np.ndarray]]:
-    """A grid of axes (rows, columns) that is written to ``path`` if the block raises nothing; ``size`` in inches.
+    """A figure and its axes (rows, columns), which is written to ``path`` at the end of the block unless it raises.
 
-    The path ends in ``.png``, ``.jpg`` or ``.svg``.
+    Args:
+        path: file that ends in ``.png``, ``.jpg`` or ``.svg``.
+        rows: number of rows.
+        columns: number of columns.
+        size: width and height in inches.
     """
     # Not pyplot: its global state and backend belong to the caller, such as nnU-Net's trainer.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -65,11 +69,10 @@ def figure_file(
 def read_radiological(file: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Read an image with axes to the patient's head, back and left.
 
-    Each axial slice, drawn with its first row on top, is then in radiological convention: the patient's right is on
-    the left of the picture.
+    An axial slice with its first row on top is then in radiological convention: the patient's right is on the left.
 
     Returns:
-        the array (Z, Y, X), and the spacing in mm (z, y, x).
+        The array (Z, Y, X), and the spacing in mm (z, y, x).
     """
     image = sitk.DICOMOrient(sitk.ReadImage(str(file)), "LPS")
     return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
@@ -78,8 +81,8 @@ def read_radiological(file: Path) -> tuple[np.ndarray, tuple[float, float, float
 def typical_slice(labels: np.ndarray) -> int:
     """The axial slice of a label map (Z, Y, X) that shows most of the organs.
 
-    It has the largest sum over organs of the area in the slice divided by the largest area in any slice. Without
-    organs it is the middle slice.
+    The score of a slice is the sum, over organs, of the organ's area in the slice divided by its largest area in any
+    slice. Without organs it is the middle slice.
     """
     score = np.zeros(len(labels))
     for value in np.unique(labels[labels > 0]):
@@ -89,7 +92,7 @@ def typical_slice(labels: np.ndarray) -> int:
 
 
 def grey_window(image: np.ndarray, modality: str) -> tuple[float, float]:
-    """The intensities shown as black and white: a fixed window for CT, else percentiles 1 and 99.5 of the image."""
+    """Intensities to show as black and white: a fixed window for CT, else percentiles 1 and 99.5 of the image."""
     low, high = WINDOWS.get(modality) or np.percentile(image, (1, 99.5))
     return float(low), float(high)
 
@@ -134,7 +137,7 @@ def _draw_contour(axes: "Axes", mask: np.ndarray, colour: str, width: float, eff
 
 
 def legend(figure: "Figure", labels: Mapping[str, int] = LABELS, *, truth: bool = False) -> None:
-    """Add a legend below the figure: the organs' colours, and with ``truth`` the line of :func:`draw_truth`."""
+    """Add a legend of the organs' colours below the figure, with ``truth`` also of the line of :func:`draw_truth`."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 

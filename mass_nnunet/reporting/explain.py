@@ -16,14 +16,14 @@ from .best_atlas import Registration, register_best
 
 @dataclass(frozen=True)
 class Explained:
-    """One preprocessed scan, its predictions and its registration.
+    """A preprocessed scan with its predictions and its registration.
 
     Attributes:
         image: intensities (Z, Y, X).
         truth: labels (Z, Y, X); None if they are not known.
         predictions: labels (Z, Y, X) by branch.
-        registration: that of the best atlas; None for a model without atlases.
-        spacing: mm (Z, Y, X).
+        registration: registration of the most similar atlas; None for a model without atlases.
+        spacing: voxel size (z, y, x) in mm.
     """
 
     image: np.ndarray
@@ -34,7 +34,7 @@ class Explained:
 
 
 def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -> nnUNetPredictor:
-    """nnU-Net's predictor of a trained model, without mirroring and without compilation, which would hide its class.
+    """nnU-Net's predictor of a trained model, without mirroring, and without compilation, which hides the class.
 
     Raises:
         UserError: the checkpoint does not exist.

@@ -1,4 +1,4 @@
-"""Pictures: segmentations over scans, an atlas and its deformation, and training curves."""
+"""Figures: segmentations over scans, the registration of an atlas, and training curves."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class OverlayRow:
 
 
 def plot_overlays(scans: Sequence[OverlayRow], path: Path) -> None:
-    """Draw scans (rows): the scan, the truth, and each method's prediction with the contour of the truth (columns).
+    """Draw one row per scan: the scan, the truth, and each method's prediction with the contour of the truth.
 
     Each row shows the :func:`typical_slice` of its truth, in radiological convention.
     """
@@ -77,7 +77,7 @@ def plot_registration(
         atlas: intensities (Z, Y, X).
         target: intensities (Z, Y, X).
         warped: the atlas on the target's grid (Z, Y, X): warped(p) = atlas(p + field(p)).
-        field: displacements (3, Z, Y, X), components z, y, x, in voxels.
+        field: displacement field (3, Z, Y, X), components z, y, x, in voxels.
         atlas_labels: (Z, Y, X).
         warped_labels: probabilities (K, Z, Y, X), background first.
         target_labels: (Z, Y, X).
@@ -89,7 +89,7 @@ def plot_registration(
     aspect = spacing[1] / spacing[2]
     cut = (z, slice(None, None, -1), slice(None, None, -1))
     y, x = np.meshgrid(*(np.arange(n, dtype=float) for n in field.shape[2:]), indexing="ij")
-    # A line of the warped grid is where a coordinate of the pull-back is constant. This is exact, also at folds.
+    # A line of the warped grid is a contour line of a coordinate of the pull-back. This is exact, also at folds.
     coordinates = [(y + field[1, z])[::-1, ::-1], (x + field[2, z])[::-1, ::-1]]
     step = x.shape[1] / lines
     shape = target.shape[1:]
@@ -108,8 +108,8 @@ def plot_registration(
         for axes, title, image in zip(row, panels, (atlas, target, warped, warped, target, target), strict=True):
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
             axes.set_title(title)
-        # The field is a pull-back: above 1 a voxel shows a larger piece of the atlas. White: the volume stays; blue:
-        # the atlas grows; red: it shrinks; black: space is folded.
+        # The field is a pull-back: above 1 a voxel shows a larger part of the atlas. White: the volume is the same;
+        # blue: the atlas grows; red: it shrinks; black: space is folded.
         local = determinant[min(z, len(determinant) - 1)][::-1, ::-1]
         row[4].images[-1].remove()
         row[4].imshow(local, cmap="coolwarm", vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
@@ -133,7 +133,7 @@ def plot_branches(
     *,
     spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
 ) -> None:
-    """Draw a scan, its truth, the prediction of each branch of a model, and where these disagree.
+    """Draw a scan, its truth, the prediction of each branch of a model, and the voxels where these disagree.
 
     The arrays are preprocessed (see :func:`plot_registration`).
 
@@ -174,7 +174,12 @@ def plot_branches(
 
 
 def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:
-    """Draw loss and Dice by epoch of trainings; ``runs`` has nnU-Net's log (``checkpoint["logging"]``) by title."""
+    """Draw loss and Dice of trainings by epoch.
+
+    Args:
+        runs: nnU-Net's log of each training (``checkpoint["logging"]``), by title.
+        path: the figure's file.
+    """
     with figure_file(path, 1, len(runs), (4.2 * len(runs), 3.0)) as (_, grid):
         for axes, (title, log) in zip(grid[0], runs.items(), strict=True):
             axes.plot(log["train_losses"], color="#0072B2", label="training loss")
@@ -193,7 +198,7 @@ def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -
 def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str = "mass_", columns: int = 4) -> None:
     """Draw each term of the objective by epoch, from the entries of nnU-Net's log that begin with ``prefix``.
 
-    A term that was 0 in every epoch is switched off and left out.
+    A term that is 0 in every epoch is left out.
     """
     terms = {key.removeprefix(prefix): values for key, values in log.items() if key.startswith(prefix) and any(values)}
     columns = min(columns, len(terms))

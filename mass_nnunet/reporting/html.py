@@ -1,6 +1,6 @@
-"""One HTML file that holds all it shows: tables, pictures, commands. It loads nothing from anywhere.
+"""Parts of a self-contained HTML page: tables, figures, commands. The page loads no other file.
 
-All text is escaped by Jinja2. HTML is ``Markup``, as these functions return it: plain strings in its place are escaped.
+These functions return HTML as ``Markup``. Jinja2 escapes all other text, including a string in the place of ``Markup``.
 """
 
 import base64
@@ -28,13 +28,13 @@ _PACKAGES = ("mass-nnunet", "nnunetv2", "torch", "numpy", "SimpleITK")
 
 
 def render(template: str, **values: object) -> str:
-    """The text of a template. It is ``Markup`` for those that end with ``.html``, whose values are escaped."""
+    """Render a template. The values of an ``.html`` template are escaped, and its text is ``Markup``."""
     text = _TEMPLATES.get_template(template).render(values)
     return Markup(text) if template.endswith(".html") else text
 
 
 def macro(name: str, *values: object, template: str = "parts.html") -> Markup:
-    """The HTML of a macro of a template, with ``values`` for its arguments."""
+    """Render a macro of a template with the arguments ``values``."""
     return Markup(getattr(_TEMPLATES.get_template(template).module, name)(*values))
 
 
@@ -44,7 +44,7 @@ def page(title: str, lead: str, sections: Sequence[Markup]) -> Markup:
 
 
 def write_page(path: Path, html: str) -> None:
-    """Write the document to a temporary name and rename it."""
+    """Write the document completely or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(html, encoding="utf-8")
 
@@ -65,7 +65,7 @@ def paragraph(text: str, kind: str = "") -> Markup:
 
 
 def code(lines: Sequence[str]) -> Markup:
-    """Commands, one a line."""
+    """Lines of commands or code."""
     return macro("code", lines)
 
 
@@ -80,7 +80,7 @@ def fold_out(title: str, html: Markup, is_open: bool = False) -> Markup:
 
 
 def links(text: str, folder: str, files: Sequence[tuple[str, str]]) -> Markup:
-    """A note with links to files of a folder beside the page: the name of each file, and its text."""
+    """A note with links to files in a folder beside the page; ``files`` are pairs of file name and link text."""
     return macro("links", text, folder, files)
 
 

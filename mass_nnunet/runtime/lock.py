@@ -1,4 +1,4 @@
-"""The lock of a folder: of all workers, on one machine or on several that share a disk, one works there at a time.
+"""The lock of a folder: only one worker at a time works there, of all workers on all machines that share the disk.
 
 The folder has numbered lock files. Whoever *creates* the file with the next number has the folder until the file says
 ``released``, or is stale. Files of dead holders stay, and this makes it safe: two workers that both find number 4
@@ -41,7 +41,7 @@ STALE = 600.0
 
 
 class Lock:
-    """A lock that was taken by :meth:`take`; as a context manager it is released at the end."""
+    """A lock, acquired by :meth:`take`; as a context manager it is released at the end of the block."""
 
     def __init__(self, folder: Path, number: int, owner: dict[str, Any], beat: float, tidy: bool) -> None:
         self._file, self._next, self._owner = _file(folder, number), _file(folder, number + 1), owner
@@ -52,10 +52,10 @@ class Lock:
 
     @classmethod
     def take(cls, folder: Path, *, beat: float = BEAT, stale: float = STALE, tidy: bool = False) -> "Lock | None":
-        """The lock of a folder, which is made if need be; None while another has it.
+        """Acquire the lock of a folder, which is made if it is absent; None if another worker holds the lock.
 
         Args:
-            folder: where the lock files are put.
+            folder: folder of the lock files.
             beat: seconds between two touches.
             stale: seconds without a touch after which the holder is presumed dead; many beats.
             tidy: whether the release leaves no lock file in the folder; then all who take its lock say so.
@@ -78,11 +78,11 @@ class Lock:
 
     @property
     def lost(self) -> bool:
-        """Whether another took it over, presuming this process dead."""
+        """Whether another worker took the lock over, because it presumed this process dead."""
         return self._next.exists()
 
     def release(self) -> None:
-        """Let others take it."""
+        """Release the lock."""
         self._ended.set()
         self._thread.join()
         if self._earlier is None:
@@ -99,7 +99,7 @@ class Lock:
 
     def _keep(self, beat: float) -> None:
         while not self._ended.wait(beat):
-            # A network file system that is away for a while is no reason to give up.
+            # A network file system may be unavailable for a while.
             with suppress(OSError):
                 os.utime(self._file)
 
@@ -118,7 +118,7 @@ def _is_held(folder: Path, number: int, stale: float) -> bool:
     except FileNotFoundError:
         return True  # It is being released; a number after one that is gone would not count.
     except json.JSONDecodeError:
-        return True  # It is being written; if its writer died over that, it will be stale.
+        return True  # It is being written. If its writer died meanwhile, it becomes stale.
     return "released" not in owner and (not is_here(owner) or runs(owner))
 
 
@@ -127,7 +127,7 @@ def _file(folder: Path, number: int) -> Path:
 
 
 def _newest(folder: Path) -> int:
-    """The highest number; 0 where there is none."""
+    """The highest number of a lock file; 0 if there is none."""
     return max(_numbers(folder), default=0)
 
 

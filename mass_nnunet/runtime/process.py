@@ -1,4 +1,4 @@
-"""Identify a process, and tell later whether it still runs: asked from this machine or from another."""
+"""Identification of processes, to find out later whether a process still runs, also from another machine."""
 
 import socket
 from collections.abc import Mapping
@@ -8,33 +8,33 @@ from typing import Any
 import psutil
 
 _TICK = 0.01
-"""Seconds. Linux counts so, and so did the older versions of this module that read /proc."""
+"""Seconds per tick, as in Linux, where older versions of this module read ticks from /proc."""
 _TOLERANCE = 200
-"""Ticks. Where the system does not count from its start, the difference of two times may be off by a second."""
+"""Tolerance of a birth in ticks: on some systems it is the difference of two times, with an error of about a second."""
 _UNKNOWN = "running"
-"""Birth of a process that does not tell it; older versions wrote it for all processes where there is no /proc."""
+"""Birth of a process if it cannot be read. Older versions wrote this for all processes on systems without /proc."""
 
 
 def identify(pid: int) -> dict[str, Any]:
-    """Tell a process of this machine from all others, as JSON."""
+    """Identity of a process of this machine, as JSON content."""
     return {"host": socket.gethostname(), "view": _view(), "pid": pid, "born": _born(pid)}
 
 
 def is_here(process: Mapping[str, Any]) -> bool:
-    """Whether an identified process belongs, or belonged, to this machine: only here can be seen whether it runs."""
+    """Whether an identified process is or was on this machine, so that :func:`runs` can be asked here."""
     return (process["host"], process["view"]) == (socket.gethostname(), _view())
 
 
 def is_certain(process: Mapping[str, Any]) -> bool:
-    """Whether :func:`runs` can tell the process from a later one with its number."""
+    """Whether :func:`runs` can distinguish the process from a later one with the same number."""
     return process["born"] != _UNKNOWN
 
 
 def runs(process: Mapping[str, Any]) -> bool:
     """Whether an identified process of this machine runs.
 
-    A process whose birth is not known runs, as far as can be seen, while any process has its number. That is so for
-    what older versions wrote where there is no /proc; what they wrote on Linux is understood as it is.
+    A process of unknown birth counts as running while any process has its number. Older versions wrote no birth on
+    systems without /proc. What they wrote on Linux is compatible.
     """
     now, then = _born(process["pid"]), process["born"]
     if now is None or then is None:
@@ -45,19 +45,19 @@ def runs(process: Mapping[str, Any]) -> bool:
 
 
 def _view() -> str:
-    """The part of the machine that sees the same processes: containers may share a host name and not see each other.
+    """Identifier of the process namespace: containers may share a host name and not see each other's processes.
 
-    Why not psutil: it does not know of namespaces.
+    Why not psutil: it has no function for namespaces.
     """
     namespace = Path("/proc/self/ns/pid")
     return str(namespace.readlink()) if namespace.exists() else ""
 
 
 def _born(pid: int) -> str | None:
-    """Ticks from the start of the machine to that of a process, so that a later one with its number is told apart.
+    """Birth of a process in ticks since the machine's start; None if the process has ended.
 
-    None if it ended. psutil's time of birth is shifted when somebody sets the machine's clock; so is its time of the
-    machine's start, and the difference of both stays.
+    A later process with the same number has another birth. If the machine's clock is set, psutil's times of the
+    process's and of the machine's start are shifted equally, so their difference does not change.
     """
     try:
         process = psutil.Process(pid)

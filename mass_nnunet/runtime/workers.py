@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 def start_worker() -> None:
-    """Prepare a spawned worker: it leaves Ctrl-C to the parent, ends when the parent is killed, uses one thread."""
+    """Prepare a spawned worker: it ignores Ctrl-C, ends when its parent was killed, and uses one thread."""
     # Ctrl-C goes to all processes of a terminal; only the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -46,15 +46,15 @@ from sound_datasets import ECHO, GROUND, HEART, IMAGE, LABEL, PLANE, SERIES, SLI
 
 _AGAIN = "cannot be read (...): copy or download it again"
 _SHORT = "cannot be read (it ends too early): copy or download it again"
-_NO_PLACE = "in its DICOM header, ...: export it again"
+_NO_PLACE = "in its DICOM header: export it again"
 _SIDES = "its orientation or its label values are wrong; correct or remove it"
 _GRID = f"is not on the grid of ...src/{IMAGE} (...): get the label map that belongs to this scan"
 _GAP = "00002.dcm and IMG-0002-00004.dcm are 6.00 mm apart, ...: a slice is missing or misplaced; copy the series again"
 _COUNTS = f"DICOM slices in ...src/{SERIES} but {{}} label planes in ...src/{GROUND}: ...; copy the case again"
-_CORRECT = "which stands for nothing: correct or remove the file"
-_NO_LABELS = "annotates nothing: get the right file, or remove it to use the scan without labels"
+_CORRECT = "which is no known label: correct or remove the file"
+_NO_LABELS = "has no annotated voxel: get the right file, or remove it to use the scan without labels"
 _HEADER = "correct its header"
-_NOT_3D = "is not one three-dimensional scan (size {}...): take it apart first"
+_NOT_3D = "is not one three-dimensional scan (size {}...): split it first"
 _NOT_FINITE = "holds ... not finite ...: repair or remove it"
 _T1 = ("--sequences", "T1IN")
 _RGB = [(channel, "u1") for channel in "RGB"]
@@ -150,7 +150,7 @@ CONTENT_DAMAGES = [
     chaos(
         "DICOM with an orientation of zeros",
         on_all(f"{SERIES}/*", set_dicom, b"1\\0\\0\\0\\1\\0", b"0\\0\\0\\0\\0\\0"),
-        r"00000.dcm has an orientation that is none, 0\0\0\0\0\0: export it again",
+        r"00000.dcm has an invalid orientation, 0\0\0\0\0\0: export it again",
     ),
     chaos(
         "DICOM slice shifted sideways",
@@ -213,7 +213,7 @@ CONTENT_DAMAGES = [
     nifti(
         "label value that --labels does not name",
         on("labels/b.nii.gz", edit, corner(5)),
-        "src/labels/b.nii.gz holds the value 5, which stands for nothing: ...",
+        "src/labels/b.nii.gz holds the value 5, which is no known label: ...",
     ),
     btcv("label map of another size", on(LABEL, put, organs(BTCV_VALUES)[1:]), f"src/{LABEL} (23 x ...) {_GRID}"),
     btcv(

@@ -28,7 +28,7 @@ def on_all(names: str, change: Callable, *arguments: object) -> Callable[[Path],
 
 
 def both(*changes: Callable[[Path], object]) -> Callable[[Path], object]:
-    """One change after the other."""
+    """Two changes, one after the other."""
     return lambda src: [change(src) for change in changes]
 
 
@@ -87,7 +87,7 @@ def placed(image: sitk.Image, **geometry: tuple[float, ...]) -> sitk.Image:
 
 
 def save_nifti(path: Path, array: np.ndarray) -> None:
-    """Write what SimpleITK would not: any type and number of axes."""
+    """Write a NIfTI file with any type and number of axes, which SimpleITK would refuse."""
     nibabel.save(nibabel.Nifti1Image(array, np.eye(4)), path)
 
 
@@ -139,7 +139,7 @@ def compress(path: Path) -> Path:
 
 
 def double(path: Path) -> None:
-    """The file once more, under the next free number."""
+    """A copy of the file under the next free number."""
     shutil.copy(path, path.with_name(path.name.replace("00003", "00006")))
 
 
@@ -175,7 +175,7 @@ def make_folder(path: Path) -> None:
 
 
 def make_pipe(path: Path) -> None:
-    """Who reads it waits for ever."""
+    """A named pipe in the place of a file; a reader would wait for ever."""
     path.unlink()
     os.mkfifo(path)
 

@@ -41,7 +41,7 @@ _NO_TEXT = os.fsdecode(b"src\xff")
 _OUT = "a path that leads out of it: get it from its authors"
 _NIFTI = "holds no NIfTI file (*.nii.gz, *.nii): give the folder of the"
 _DISK = "make room on the disk"
-_LINK = "is a link that leads nowhere: mend or remove it"
+_LINK = "is a broken link: repair or remove it"
 _DOWNLOAD = "cannot be unpacked (...): download it again"
 _PERMISSION = "ermission denied...permissions"
 
@@ -57,7 +57,7 @@ LAYOUT_DAMAGES = [
         "one to train and one to test on (...): remove one of them",
     ),
     btcv(
-        "the same image under two numbers, of which one is drawn for the test",
+        "the same image under two numbers, of which one is chosen for the test",
         lambda src: write_btcv_case(src, 1, scan(3), organs(BTCV_VALUES)),
         "is the same image as ..., one to train and one to test on (...): remove one of them",
         ("--seed", "1"),
@@ -65,7 +65,7 @@ LAYOUT_DAMAGES = [
     btcv(
         "one scan twice in the tree",
         lambda src: shutil.copytree(src / "Training", src / "copy/Training"),
-        "btcv_0001 lies there 2 times (...src/Training/img/img0001.nii.gz, "
+        "btcv_0001 is there 2 times (...src/Training/img/img0001.nii.gz, "
         "...src/copy/Training/img/img0001.nii.gz): give the folder of one copy",
     ),
     btcv(

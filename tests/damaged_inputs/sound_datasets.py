@@ -21,7 +21,7 @@ from native_trees import (
 
 
 class Source(NamedTuple):
-    """A sound dataset: what makes it in a folder, and the arguments of ``mass_nnunet convert``, with {} for that."""
+    """A sound dataset: a function that writes it, and arguments of ``mass_nnunet convert``, with {} for its folder."""
 
     make: Callable[[Path], object]
     arguments: str

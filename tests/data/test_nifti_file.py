@@ -40,7 +40,7 @@ def test_voxels_inside_of_the_header(path):
     content = bytearray(gzip.decompress(path.read_bytes()))
     content[108:112] = bytes(4)  # vox_offset
     path.write_bytes(gzip.compress(bytes(content)))
-    with pytest.raises(UserError, match=r"x.nii.gz has voxels that begin inside of its header: correct its header"):
+    with pytest.raises(UserError, match=r"x.nii.gz has voxels that begin inside its header: correct its header"):
         checked_header(path)
 
 

@@ -52,7 +52,7 @@ def test_published_parts_are_kept():
 
 
 def measures(*organs: str, cut_off: str = "") -> Measures:
-    """Of a scan with the labels of some organs; without any name, of one without labels."""
+    """Measures of a scan with labels of the named organs; without names, of a scan without labels."""
     found = {
         organ: Organ(volume_ml=1, centre_mm=(0, 0, 0), mean=0, sd=1, cut_off=organ == cut_off)
         for organ in organs

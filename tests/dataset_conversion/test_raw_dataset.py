@@ -262,7 +262,7 @@ def test_a_dataset_that_is_there(tmp_path, raw, capsys):
 
 
 def test_a_dataset_of_an_earlier_version_is_refused_in_one_line(tmp_path, raw, capsys):
-    """Its record, which has no version, holds digests of how Python printed the cases."""
+    """Its record has no version, and digests of the ``repr`` of the cases."""
     source = btcv_tree(tmp_path / "src", labelled=2, unlabelled=0)
     assert convert("btcv", source, "-d", 801) == 0
     record = raw / "Dataset801_BTCV/conversion.json"
@@ -302,7 +302,7 @@ def test_bad_input_is_one_line(tmp_path, raw, capsys):
     capsys.readouterr()
     assert main(["convert", "btcv", str(source), "-d", "801", "-np", "0"]) == 2
     shutil.copytree(source, source / "copy")
-    assert "btcv_0001 lies there 2 times (" in error_of(capsys, "btcv", source, "-d", 801)
+    assert "btcv_0001 is there 2 times (" in error_of(capsys, "btcv", source, "-d", 801)
     shutil.rmtree(source / "copy")
     (raw / "Dataset801_Other").mkdir()
     assert "dataset id 801 is taken by Dataset801_Other" in error_of(capsys, "btcv", source, "-d", 801)

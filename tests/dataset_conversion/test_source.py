@@ -31,7 +31,7 @@ def test_links_are_followed_but_not_in_circles(tmp_path):
     assert len(list(source(tmp_path / "here").walk())) == 4
     for target in ("here/self", "gone"):
         (tmp_path / "here/self").symlink_to(tmp_path / target)
-        with pytest.raises(UserError, match=r"here/self is a link that leads nowhere: mend or remove it"):
+        with pytest.raises(UserError, match=r"here/self is a broken link: repair or remove it"):
             source(tmp_path / "here").folders("Training")
         (tmp_path / "here/self").unlink()
 
@@ -52,7 +52,7 @@ def test_labels_are_mapped_and_unknown_values_refused():
 
 def test_an_empty_label_map_is_refused():
     check_annotated(np.array([0, 0, 1]), Path("x"))
-    with pytest.raises(UserError, match=r"x.nii.gz annotates nothing: get the right file, or remove it"):
+    with pytest.raises(UserError, match=r"x.nii.gz has no annotated voxel: get the right file, or remove it"):
         check_annotated(np.zeros((2, 2)), Path("x.nii.gz"))
 
 

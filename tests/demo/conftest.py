@@ -16,7 +16,7 @@ from mass_nnunet.runtime.env import temporary_environment
 
 @pytest.fixture(scope="session")
 def templates(tmp_path_factory) -> Path:
-    """What the fake commands copy."""
+    """Files that the fake commands copy."""
     folder = tmp_path_factory.mktemp("templates")
     fake_demo.write_templates(folder)
     return folder

@@ -1,4 +1,4 @@
-"""The runner with commands that only pretend: order, markers, going on after a kill or a failure."""
+"""The runner with fake commands: order, markers, and continuation after a kill or a failure."""
 
 import json
 import signal

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 
 
 def text_of(finished: SimpleNamespace) -> str:
-    """What a reader of the page sees, with one space between words."""
+    """The visible text of the page, with one space between words."""
     return " ".join(re.sub(r"<[^>]+>", " ", (finished.out / "report.html").read_text(encoding="utf-8")).split())
 
 

@@ -52,7 +52,7 @@ def test_measures_of_a_cropped_organ_are_those_of_the_whole_image(tmp_path):
 
 
 def test_dice_is_that_of_nnunets_summary(folders):
-    """There it is 0 where only the prediction has the organ; here it is NaN, and the volume tells."""
+    """If only the prediction has the organ, nnU-Net's Dice is 0; here it is NaN, and the volume shows the organ."""
     predictions, truth = folders
     organs = {organ: value for organ, value in LABELS.items() if value}
     summary = compute_metrics_on_folder(

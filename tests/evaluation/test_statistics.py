@@ -169,7 +169,7 @@ def test_ranking_of_clear_differences_is_always_the_same():
 
 
 def test_ranking_of_three_patients_of_whom_one_disagrees():
-    """A resample keeps the ranking where two or three of its three patients are of the two that agree."""
+    """A resample keeps the ranking if at least two of its three patients are among the two that agree."""
     table, tau, _ = rank_methods(scores({"A": np.array([0.1, 0.1, -0.1]), "B": 0.0}, 3), "dice", resamples=20000)
     share = binom.sf(1, 3, 2 / 3)
     assert table.loc["A", [1, 2]].tolist() == pytest.approx([share, 1 - share], abs=0.015)

@@ -82,7 +82,7 @@ def test_surface_dice_is_monais_with_subvoxels(seed):
 
 
 def test_areas_of_one_voxel_and_of_a_plane():
-    """Of a corner: the triangle through the middles of its edges. Of four voxels on one side: the face between them."""
+    """One voxel: the triangle through the middles of the corner's edges. Four voxels on one side: the face between."""
     z, y, x = SPACING
     edges = np.diff([(z / 2, 0, 0), (0, y / 2, 0), (0, 0, x / 2)], axis=0)
     areas = element_areas(SPACING)

@@ -1,4 +1,4 @@
-"""The table of experiments/table.py, which is a script beside the package; its test is that of statistics.py."""
+"""The table of experiments/table.py, a script beside the package; its paired test is that of statistics.py."""
 
 import importlib.util
 from pathlib import Path

@@ -55,7 +55,7 @@ elif args[:2] == ["benchmark", "run"]:
 
 
 def write_templates(root: Path) -> None:
-    """What the real commands of the tiny demo would leave, but scans of ellipsoids and models that hold their log."""
+    """Write outputs as of the tiny demo's commands, with scans of ellipsoids and models that hold only their log."""
     folders = Folders(root)
     grid = demo_grid(folders, TINY)
     group = {"modalities": [{"name": m.name, "dataset": m.dataset} for m in MODALITIES], "hyperparameters": {}}
@@ -116,7 +116,7 @@ def calls(folder: Path) -> list[str]:
 
 
 def explained() -> Explained:
-    """What a model makes of a scan of 4 x 16 x 16 voxels with one organ."""
+    """A model's predictions and registration for a scan of 4 x 16 x 16 voxels with one organ."""
     labels = np.zeros((4, 16, 16), np.uint8)
     labels[1:3, 4:9, 4:9] = 1
     image, propagated = labels.astype(np.float32), np.stack([labels == 0, labels == 1]).astype(np.float32)

@@ -28,7 +28,7 @@ def fake_jobs(grid: Grid) -> list[Job]:
 
 
 def done(job: Job) -> list[str]:
-    """Who did the job: the process ids, in order."""
+    """Process ids of the workers that did the job, in order."""
     file = job.grid.output / f"{job.cell.name}.txt"
     return file.read_text().split() if file.exists() else []
 

@@ -1,4 +1,4 @@
-"""Label maps as files, for tests of what scores them."""
+"""Label maps as files, for tests of the evaluation."""
 
 from pathlib import Path
 

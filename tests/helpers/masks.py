@@ -1,4 +1,4 @@
-"""Masks to measure, and how MONAI wants them."""
+"""Masks for tests of metrics, and their conversion for MONAI."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ SPACING = (3.0, 1.5, 0.8)
 
 
 def blob(seed: int, shape: tuple[int, ...] = (16, 32, 32)) -> np.ndarray:
-    """A mask that does not touch the border: there MONAI sees a surface, and we do not."""
+    """A mask that does not touch the border, where MONAI has a surface and we have none."""
     smooth = gaussian_filter(np.random.default_rng(seed).normal(size=shape), 3)
     return np.pad((smooth > np.percentile(smooth, 88))[1:-1, 1:-1, 1:-1], 1)
 

@@ -1,4 +1,4 @@
-"""What the check works with, without a scan."""
+"""Measures of organs and cases for tests of the check, made without a scan."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ def organ(name: str, **changes: Any) -> Organ:
 
 
 def measures(**changes: Any) -> Measures:
-    """Of a CT without fault."""
+    """Measures of a faultless CT."""
     values: dict[str, Any] = {
         "size": (60, 256, 256),
         "spacing": (4.0, 1.5, 1.5),

@@ -1,4 +1,4 @@
-"""What every method must do that MASSTrainer is compared with, on the tiny group."""
+"""Checks for every method that MASSTrainer is compared with, on the tiny group."""
 
 import shutil
 from pathlib import Path
@@ -13,7 +13,7 @@ from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
 PATCH = (8, 16, 16)
 INSIDE = (slice(None), slice(2, -2), slice(4, -4), slice(4, -4))
-"""Of the logits (K, Z, Y, X) of a patch, those that do not suffer from nnU-Net's half precision towards the corners."""
+"""The inner part of a patch's logits (K, Z, Y, X); at the corners nnU-Net's half precision is too coarse."""
 
 
 def started(name: str, dataset: str = "801") -> nnUNetTrainer:

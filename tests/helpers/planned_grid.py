@@ -1,4 +1,4 @@
-"""Two raw datasets with splits and plans as far as the benchmark looks at them: nothing can be trained with these."""
+"""Two raw datasets with the splits and plans that the benchmark reads; they are not sufficient for a training."""
 
 from pathlib import Path
 

@@ -23,7 +23,7 @@ def write_scored(
     modalities: tuple[str, ...] = ("CT", "MRI"),
     organs: tuple[str, ...] = ORGANS,
 ) -> Grid:
-    """Write the grid and all cells; a method is the better the later it comes."""
+    """Write the grid and all cells; later methods are better."""
     datasets = tuple(range(801, 801 + len(modalities)))
     grid = Grid(datasets, methods, rates, tuple(range(seeds)), output, device="cpu")
     save_grid(grid)
@@ -65,7 +65,7 @@ def write_cell(grid: Grid, cell: Cell, scores: pd.DataFrame, **changes: object) 
 def make_scores(
     grid: Grid, cell: Cell, patients: int, modalities: tuple[str, ...], organs: tuple[str, ...]
 ) -> pd.DataFrame:
-    """Rows as the harness has them; patients are alike hard for all methods."""
+    """Rows of scores as the benchmark writes them; a patient is equally hard for all methods."""
     place = grid.methods.index(cell.method)
     rows = []
     for number, modality in zip(grid.datasets, modalities, strict=True):

@@ -19,7 +19,7 @@ def pair_network(_: Layout) -> PairNet:
 
 @pytest.fixture(autouse=True)
 def fresh():
-    """What other tests compiled counts for the limit of graphs."""
+    """Reset the compiler, because graphs of other tests count towards its limit."""
     torch.compiler.reset()
     yield
     torch.compiler.reset()

@@ -60,7 +60,7 @@ class Original:
 
 @pytest.fixture(scope="module", autouse=True)
 def one_thread() -> Iterator[None]:
-    """For volumes as small as these the others are slower than they are useful."""
+    """Use one thread: for such small volumes more threads are slower."""
     threads = sitk.ProcessObject.GetGlobalDefaultNumberOfThreads()
     sitk.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
     yield
@@ -119,16 +119,16 @@ def test_nifti(codes, ct):
 
 @dataclass(frozen=True)
 class Mix:
-    """How a series is stored.
+    """The storage of a series.
 
     Attributes:
-        first, gaps: number of the first file, and the steps to the following ones, over and over.
-        digits: that the numbers are filled up to with zeros, or 0.
-        order: of the file numbers along the body.
-        own_names: whether the PNGs are named otherwise than the slices.
-        one_folder: whether both T1 phases lie in one, numbered alternately.
-        gray: which end of its interval an organ has, or all of the interval at random.
-        random: of what is random.
+        first, gaps: number of the first file, and the repeated steps to the following numbers.
+        digits: width of the zero-padded numbers; 0 for no padding.
+        order: order of the file numbers along the body.
+        own_names: whether the PNGs have other names than the slices.
+        one_folder: whether both T1 phases are in one folder, numbered alternately.
+        gray: gray value of an organ: an end of its interval, or random values of the interval.
+        random: source of the random values.
     """
 
     first: int
@@ -141,7 +141,7 @@ class Mix:
     random: int
 
     def names(self, amount: int, prefix: str, phase: int = 0) -> list[str]:
-        """Of files in the order of their numbers; those of the phases take turns."""
+        """Names of the files in the order of their numbers; the phases alternate."""
         steps = np.resize(self.gaps, 2 * amount)
         numbers = (self.first + np.cumsum(steps) - steps)[phase::2]
         return [f"{prefix}{number:0{self.digits}d}" for number in numbers]
@@ -238,7 +238,7 @@ def test_command_btcv(tmp_path, monkeypatch, ct):
 
 
 def test_command_chaos(monkeypatch, mri):
-    """Datasets of patients that are stored each in another way, all sequences of a patient in the same."""
+    """Datasets of patients with different kinds of storage; all sequences of a patient are stored alike."""
 
     def requirement(patients: list[tuple[Mix, str]]) -> None:
         originals = {}

@@ -11,13 +11,13 @@ SHAPE = (4, 20, 20)
 
 
 def labelled(labels: Tensor, confidence: float = 1.0, classes: int = 3) -> Tensor:
-    """Probabilities (K, Z, Y, X) that give each voxel's label so much, and share the rest among the others."""
+    """Probabilities (K, Z, Y, X): a given value for each voxel's label, the rest shared by the other classes."""
     hot = torch.nn.functional.one_hot(labels, classes).movedim(-1, 0).float()
     return confidence * hot + (1 - confidence) * (1 - hot) / (classes - 1)
 
 
 def blocks() -> tuple[Tensor, Tensor]:
-    """Labels (Z, Y, X) of two organs in a background, and an image in which all three have a gray value."""
+    """Labels (Z, Y, X) of two organs and background, and an image with one intensity for each of the three."""
     labels = torch.zeros(SHAPE, dtype=torch.long)
     labels[:, 2:10, 2:10], labels[:, 12:18, 4:16] = 1, 2
     return labels, torch.tensor([0.0, 3.0, -2.0])[labels]
@@ -33,8 +33,8 @@ def test_agrees_with_a_density_computed_voxel_by_voxel():
     organs = (1 - probabilities[0]).flatten().tolist()
     grays = image.flatten().tolist()
     mean = sum(w * g for w, g in zip(organs, grays, strict=True)) / sum(organs)
-    deviation = math.sqrt(sum(w * (g - mean) ** 2 for w, g in zip(organs, grays, strict=True)) / sum(organs))
-    place = [min(max((g - mean) / (REACH * deviation), -1), 1) for g in grays]
+    standard_deviation = math.sqrt(sum(w * (g - mean) ** 2 for w, g in zip(organs, grays, strict=True)) / sum(organs))
+    place = [min(max((g - mean) / (REACH * standard_deviation), -1), 1) for g in grays]
     bins = [round((p + 1) / 2 * (BINS - 1)) for p in place]
 
     def kernel(center: int, at: int) -> float:
@@ -63,8 +63,8 @@ def test_agrees_with_a_density_computed_voxel_by_voxel():
     assert min(gates) < 0.9 and max(gates) == 1
 
 
-def test_an_organ_does_not_grow_into_what_surrounds_it_and_looks_a_bit_like_it():
-    """However large the rest of the image is: of its own gray values there are few in all of the background."""
+def test_an_organ_does_not_grow_into_similar_surroundings():
+    """This holds for any size of the image, although few voxels of the whole background have these intensities."""
     labels = torch.zeros(8, 48, 48, dtype=torch.long)
     labels[2:6, 18:30, 18:30] = 1
     image = torch.zeros(labels.shape)
@@ -83,7 +83,7 @@ def test_voxels_on_the_wrong_side_of_a_border_come_back():
     assert torch.equal((shifted.log() + 3 * intensity_evidence(shifted, image)).argmax(0), labels)
 
 
-def test_what_looks_like_an_organ_far_from_it_is_none():
+def test_voxels_like_an_organ_but_far_from_it_get_no_evidence():
     labels, image = blocks()
     image[:, 2:6, 14:18] = 3.0  # as gray as organ 1, some voxels of which there are by mistake
     probabilities = labelled(labels, 0.96)

@@ -125,7 +125,7 @@ def test_fused_is_the_sum_of_the_branches():
 
 
 @pytest.mark.parametrize("inference", ["adapted", "atlas", "fused"])
-def test_gray_values_add_to_what_the_branches_say(inference):
+def test_intensity_adaptation_adds_to_the_logits_of_the_branches(inference):
     net, scans = with_atlases(inference), torch.randn(2, 1, *PATCH)
     with torch.no_grad():
         without = net(scans)
@@ -136,7 +136,7 @@ def test_gray_values_add_to_what_the_branches_say(inference):
             torch.testing.assert_close(informed, logits + 2 * evidence, atol=1e-3, rtol=1e-3)
 
 
-def test_a_network_without_atlases_predicts_by_its_head_and_the_gray_values():
+def test_a_network_without_atlases_predicts_by_its_head_and_intensity_adaptation():
     net = network(LAYOUT, "adapted", deep_supervision=False, correspondence_channels=0).eval()
     scan = torch.randn(1, 1, *PATCH)
     with torch.no_grad():

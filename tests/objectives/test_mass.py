@@ -31,7 +31,7 @@ def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **change
 
 
 def sure(labels: torch.Tensor) -> torch.Tensor:
-    """What a teacher that is sure of labels (B, Z, Y, X) says."""
+    """Probabilities of a teacher that is certain of labels (B, Z, Y, X)."""
     return 0.9 * one_hot(labels[:, None], 3) + 0.1 / 3
 
 
@@ -136,12 +136,12 @@ def test_labels_of_unlabelled_scans_change_nothing_without_a_teacher():
 
 
 def teaching(propagated: torch.Tensor, teacher: torch.Tensor, *, atlases: bool) -> tuple[float, list[torch.Tensor]]:
-    """The term, and its gradients by the logits of the head and by the fields, of a teacher and propagated labels.
+    """The teaching term, and its gradients with respect to the head's logits and to the fields.
 
     Args:
-        propagated: labels (2, Z, Y, X) of the two unlabelled scans.
-        teacher: what it is sure of, the same.
-        atlases: whether there is a branch of them.
+        propagated: propagated labels (2, Z, Y, X) of the two unlabelled scans.
+        teacher: labels (2, Z, Y, X) of which the teacher is certain.
+        atlases: whether the network has an atlas branch.
     """
     torch.manual_seed(0)
     net = network(LAYOUT).train()

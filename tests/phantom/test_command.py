@@ -1,4 +1,4 @@
-"""``mass_nnunet phantom`` from the command line, run again, cut off and misused."""
+"""``mass_nnunet phantom`` from the command line: repeated, interrupted and misused."""
 
 from pathlib import Path
 

@@ -95,7 +95,7 @@ def test_nnunet_understands_the_plans(root):
         assert network.encoder.stages[0][0].convs[0].conv.out_channels == 4
 
 
-def test_ct_and_mri_both_have_zero_mean_and_unit_deviation(root):
+def test_ct_and_mri_both_have_zero_mean_and_unit_standard_deviation(root):
     mri = arrays_of(root / "preprocessed" / NAMES[1] / ARRAYS)
     for case in ("mr0", "mr1"):
         assert mri[f"{case}.b2nd"].mean() == pytest.approx(0, abs=0.1)

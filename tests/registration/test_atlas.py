@@ -10,7 +10,7 @@ def bank() -> AtlasBank:
     return AtlasBank(modalities=2, capacity=3, channels=1, classes=3, patch=PATCH)
 
 
-def test_gives_back_what_was_put_in():
+def test_atlases_are_returned_as_they_were_put_in():
     atlases = bank()
     image, label = torch.rand(1, *PATCH).half().float(), torch.randint(0, 3, PATCH)
     atlases.put(1, [image], [label])
@@ -20,7 +20,7 @@ def test_gives_back_what_was_put_in():
     assert len(atlases.images_of(0)) == 0
 
 
-def test_templates_come_after_the_outlined_ones():
+def test_templates_come_after_the_annotated_atlases():
     atlases = bank()
     images = [torch.full((1, *PATCH), float(i)) for i in range(3)]
     atlases.put(1, images[:1], [torch.full(PATCH, 1)])
@@ -33,7 +33,7 @@ def test_templates_come_after_the_outlined_ones():
 
 
 @pytest.mark.parametrize(("count", "message"), [(0, "needs an annotated atlas"), (4, "do not fit")])
-def test_wrong_number_is_refused(count, message):
+def test_a_wrong_number_of_atlases_is_refused(count, message):
     with pytest.raises(ValueError, match=message):
         bank().put(0, [torch.zeros(1, *PATCH)] * count, [torch.zeros(PATCH)] * count)
 
@@ -45,7 +45,7 @@ def test_more_templates_than_places_are_refused():
         atlases.put_templates(0, [torch.zeros(1, *PATCH)] * 3, [torch.zeros(PATCH)] * 3)
 
 
-def test_wrong_size_is_refused():
+def test_an_atlas_of_another_size_is_refused():
     with pytest.raises(ValueError, match="shape"):
         bank().put(0, [torch.zeros(1, 4, 8, 9)], [torch.zeros(4, 8, 9)])
 
@@ -62,7 +62,7 @@ def test_the_atlas_that_matches_the_scan_decides():
     assert (fused[1] > 0.9).float().mean() > 0.9
 
 
-def test_travels_with_the_state():
+def test_the_bank_is_part_of_the_state_dict():
     atlases, other = bank(), bank()
     atlases.put(0, [torch.ones(1, *PATCH)], [torch.ones(PATCH)])
     other.load_state_dict(atlases.state_dict())

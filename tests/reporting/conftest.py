@@ -1,4 +1,4 @@
-"""A trained model to look at."""
+"""A trained model for the tests of figures and pages."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What pictures are made of: reading, slices and windows, colours, contours, files that come out whole."""
+"""Common parts of figures: reading, slices and windows, colours, contours, and complete files."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Pictures: the right slice, the right side, files that come out whole."""
+"""Figures: the right slice, the right side, complete files."""
 
 import matplotlib
 import numpy as np

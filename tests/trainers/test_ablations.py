@@ -91,7 +91,7 @@ def test_without_the_atlas_branch_the_heads_learn_alone(name, taught):
         ("MASSReleaseTrainer", False),
     ],
 )
-def test_organs_of_labelled_scans_have_another_contrast(name, changed, monkeypatch):
+def test_labelled_scans_get_random_organ_contrast(name, changed, monkeypatch):
     monkeypatch.setattr(appearance, "SHARE", 1.0)
     mass = trainer(name)
     mass.on_train_start()
@@ -121,7 +121,7 @@ def test_the_encoder_is_shared_if_asked_for(shared, monkeypatch):
 
 
 @pytest.mark.parametrize(("named", "taken"), [("fused", "segmentation"), ("adapted", "adapted")])
-def test_without_the_atlas_branch_the_head_predicts_alone_or_with_the_gray_values(named, taken):
+def test_without_the_atlas_branch_the_head_predicts_alone_or_with_intensity_adaptation(named, taken):
     one = trainer("DualStreamTrainer")
     one.plans_manager.plans["mass"]["inference"] = named
     one.initialize()

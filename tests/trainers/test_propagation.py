@@ -1,4 +1,4 @@
-"""In the course of a training of MASSTrainer, labels of its atlases are propagated to the unlabelled scans."""
+"""During a training of MASSTrainer, the labels of its atlases are propagated to the unlabelled scans."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,7 +32,7 @@ def files(root: Path) -> dict[str, Path]:
 
 
 def hidden_labels(mass, batches: int = 4) -> np.ndarray:
-    """Of the unlabelled scans of the next batches."""
+    """Labels of the unlabelled scans in the next batches."""
     mask = mass.layout.is_labelled(torch.device("cpu"))
     return torch.stack([next(mass.dataloader_train)["target"][0][~mask] for _ in range(batches)]).numpy()
 

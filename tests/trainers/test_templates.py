@@ -1,4 +1,4 @@
-"""Where a modality has few outlined scans, a trained model carries unlabelled ones as atlases, labelled by itself."""
+"""If a modality has few annotated scans, a trained model stores unlabelled ones as atlases, labelled by itself."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tiny_group import CT, MRI, entry, trainer
 
 
 def untrained(fold: int = 0, name: str = "MASSTrainer"):
-    """A trainer with its outlined atlases, before its first step."""
+    """A trainer with its annotated atlases, before its first step."""
     mass = trainer(name, fold=fold)
     mass.initialize()
     mass.on_train_start()
@@ -25,10 +25,10 @@ def says(mass, label: int) -> None:
         head.bias.copy_(torch.nn.functional.one_hot(torch.tensor(label), 5))
 
 
-def test_unlabelled_scans_take_the_places_that_outlined_ones_leave(root):
+def test_unlabelled_scans_take_the_places_that_annotated_ones_leave(root):
     mass = untrained()
     bank = mass.module.atlases
-    outlined = bank.images_of(0), bank.labels_of(0)
+    annotated = bank.images_of(0), bank.labels_of(0)
     says(mass, 3)
     put_templates(mass.dataset_trainers, bank, mass.teacher.network)
     assert bank.outlined.tolist() == [1, 1]
@@ -43,9 +43,9 @@ def test_unlabelled_scans_take_the_places_that_outlined_ones_leave(root):
             its_image, its_label = stream.organ_patch(scan, np.full(scan.shape[1:], 3))
             assert torch.equal(image, its_image.half().float())
             assert torch.equal(label, its_label)
-    # The outlined ones are what they were.
-    assert torch.equal(bank.images_of(0)[:1], outlined[0])
-    assert torch.equal(bank.labels_of(0)[:1], outlined[1])
+    # The annotated ones are unchanged.
+    assert torch.equal(bank.images_of(0)[:1], annotated[0])
+    assert torch.equal(bank.labels_of(0)[:1], annotated[1])
 
 
 def test_a_scan_in_which_no_organ_is_found_is_no_template(root):
@@ -57,17 +57,17 @@ def test_a_scan_in_which_no_organ_is_found_is_no_template(root):
         assert bank.count.tolist() == [count, count]
 
 
-def test_where_outlined_ones_take_all_places_there_are_none(root):
+def test_where_annotated_atlases_take_all_places_there_are_no_templates(root):
     mass = untrained(fold=1)
     bank = mass.module.atlases
-    outlined = int(bank.outlined[0])
-    assert outlined > 1
-    assert mass.dataset_trainers[0].template_cases(outlined) == []
-    assert len(mass.dataset_trainers[0].template_cases(outlined + 1)) == 1
+    annotated = int(bank.outlined[0])
+    assert annotated > 1
+    assert mass.dataset_trainers[0].template_cases(annotated) == []
+    assert len(mass.dataset_trainers[0].template_cases(annotated + 1)) == 1
 
 
 @pytest.mark.parametrize(("name", "count"), [("MASSTrainer", 5), ("MASSTrainerNoTeaching", 1)])
-def test_they_come_at_the_end_of_a_training(root, name, count):
+def test_templates_come_at_the_end_of_a_training(root, name, count):
     """And are in the last checkpoint; where unlabelled scans teach nothing, they are no atlases either."""
     mass = untrained(name=name)
     if mass.teacher is not None:
@@ -79,7 +79,7 @@ def test_they_come_at_the_end_of_a_training(root, name, count):
         assert weights["atlases.count"].tolist() == [count, count]
 
 
-def test_a_training_that_is_resumed_after_its_end_keeps_them(root):
+def test_a_training_that_is_resumed_after_its_end_keeps_its_templates(root):
     """As `nnUNetv2_train --c` does; its teacher would be the network itself, and no longer the average."""
     mass = untrained()
     says(mass, 3)
@@ -94,7 +94,7 @@ def test_a_training_that_is_resumed_after_its_end_keeps_them(root):
         assert torch.equal(getattr(again.module.atlases, name), getattr(mass.module.atlases, name))
 
 
-def test_pictures_are_of_outlined_atlases(root):
+def test_figures_show_annotated_atlases(root):
     """A template equal to the scan would be the most similar atlas."""
     mass = untrained()
     bank = mass.module.atlases
@@ -102,5 +102,5 @@ def test_pictures_are_of_outlined_atlases(root):
     bank.put_templates(0, [scan], [torch.ones(scan.shape[1:])])
     mass.module.eval()
     mass.activate([0])
-    drawn = register_best(mass.module, scan, np.ones(scan.shape[1:], int), scan.shape[1:])
-    assert np.array_equal(drawn.atlas, bank.images_of(0)[0, 0].numpy())
+    shown = register_best(mass.module, scan, np.ones(scan.shape[1:], int), scan.shape[1:])
+    assert np.array_equal(shown.atlas, bank.images_of(0)[0, 0].numpy())

@@ -99,10 +99,10 @@ def test_workers_do_not_all_add_to_their_first_batch():
 def test_a_batch_has_distinct_scans_where_there_are_enough(cases, distinct):
     loader = DistinctLoader.__new__(DistinctLoader)
     loader.indices, loader.batch_size = [str(i) for i in range(cases)], 3
-    drawn = [loader.get_indices() for _ in range(20)]
-    assert all(len(batch) == 3 for batch in drawn)
+    batches = [loader.get_indices() for _ in range(20)]
+    assert all(len(batch) == 3 for batch in batches)
     if distinct:
-        assert all(len(set(batch)) == distinct for batch in drawn)
+        assert all(len(set(batch)) == distinct for batch in batches)
 
 
 class OneLabel:

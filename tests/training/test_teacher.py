@@ -33,7 +33,7 @@ def test_teaches_by_the_inference_that_it_is_asked_for():
     net.eval()
     set_deep_supervision(net, False)
     net.inference = "adapted"
-    # An organ of one gray in noise, so that gray values have something to say.
+    # An organ of one intensity in noise, so that intensity adaptation has evidence.
     scans = 0.1 * torch.randn(2, 1, *PATCH)
     scans[:, :, 2:6, 4:12, 4:12] += 1
     probabilities = teacher(scans)

@@ -1,1 +1,1 @@
-"""Makes tables, figures and a page of the cells of a grid."""
+"""The report of a grid: tables, figures and a page."""

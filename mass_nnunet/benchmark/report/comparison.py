@@ -11,25 +11,25 @@ from mass_nnunet.evaluation.statistics import MIN_PATIENTS, STRATUM, compare_all
 from .results import ALL_ORGANS
 
 SIGNIFICANT_P = 0.05
-"""A difference is marked where its corrected p-value is below it."""
+"""Significance level of the corrected p-values; significant differences are marked."""
 _COLUMN = [*STRATUM, "organ"]
 
 
 def compare_methods(scores: pd.DataFrame, measure: str, reference: str | None = None) -> pd.DataFrame:
-    """Describe every method and test it against another, in each setting, for each organ and over all organs.
+    """Describe every method and test it against a reference, in each setting, for each organ and over all organs.
 
-    A setting is a modality and a label rate. For Holm's correction, the tests over all organs are one family, and the
-    tests of the single organs are one family in each setting: a dozen patients give no p-value below 0.0005, which
-    would never be significant in one family of hundreds. A mean with a missed organ is never the best.
+    A setting is a modality and a label rate. For Holm's correction, all tests over all organs are one family, and the
+    tests of single organs are one family per setting. In one family of hundreds nothing would be significant, because a
+    dozen patients give no p-value below 0.0005. A mean with a missed organ is never the best.
 
     Args:
         scores: as statistics.py requires.
-        measure: column of a metric. If neither of two values is better, the methods are described and not tested.
+        measure: column of a metric. A metric without a better direction is described and not tested.
         reference: the method that all others are tested against; without one, the method with the best mean of each
             setting and organ.
 
     Returns:
-        rows with modality, label_rate, organ (``ALL_ORGANS`` for the mean over organs), method, the columns of
+        Rows with modality, label_rate, organ (``ALL_ORGANS`` for the mean over organs), method, the columns of
         ``statistics.Description``, is_best, and those of ``statistics.compare_all``: other, difference, p, p_holm.
     """
     metric, whole = find_metric(measure), scores.assign(organ=ALL_ORGANS)
@@ -65,7 +65,7 @@ def _family(
 
 
 def _best(table: pd.DataFrame, metric: Metric) -> pd.Series:
-    """Whether a mean, as it is printed, is the best of its column; none is where all are equal."""
+    """Whether a mean, as printed, is the best of its column; no mean is the best if all are equal."""
     if metric.better is None:
         return pd.Series(False, index=table.index)
     printed = table["mean"].where(table["missed"] == 0).round(metric.digits)
@@ -77,7 +77,7 @@ def _best(table: pd.DataFrame, metric: Metric) -> pd.Series:
 
 
 def _reference(table: pd.DataFrame, key: tuple[Hashable, ...], by: list[str], metric: Metric) -> str | None:
-    """The method with the best mean of a column; None where every method missed an organ."""
+    """The method with the best mean of a column; None if every method missed an organ."""
     rows = table[(table[by] == list(key)).all(axis=1) & (table["missed"] == 0)].dropna(subset="mean")
     if rows.empty:
         return None
@@ -86,7 +86,7 @@ def _reference(table: pd.DataFrame, key: tuple[Hashable, ...], by: list[str], me
 
 
 def p_text(p_holm: float, tested: float) -> str:
-    """The corrected p-value as it is printed, or the reason why there is none."""
+    """The corrected p-value as text, or the reason why there is none."""
     if np.isfinite(p_holm):
         return f"{p_holm:#.2g}" if p_holm >= 0.001 else "< 0.001"
     if not tested:

@@ -1,4 +1,4 @@
-"""The report of a grid: one HTML page that needs no network, and its tables and figures as files beside it."""
+"""The report of a grid: one self-contained HTML page, and its tables and figures as files beside it."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -25,9 +25,9 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
     """Write the page ``path``, and beside it the folder ``STEM_files``.
 
     Args:
-        grid: some of its cells are done.
+        grid: a grid with at least one finished cell.
         path: the HTML file.
-        reference: the method that all others are tested against; without one, the best method of each column.
+        reference: the method that all others are tested against; None for the best method of each column.
 
     Raises:
         UserError: no cell is done, scores cannot be read, or the reference has no scores.
@@ -60,7 +60,7 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
 
 
 def _jobs(grid: Grid) -> tuple[Sequence[Job], str]:
-    # This imports nnU-Net, which the numbers do not need.
+    # Imported here, because this imports nnU-Net, which load_results does not need.
     from mass_nnunet.benchmark.run.lookup import make_jobs
 
     try:

@@ -1,4 +1,4 @@
-"""The figures of the report, each an SVG file as wide as its page."""
+"""The figures of the report, SVG files of the width of the page."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 WIDTH = 10.7
-"""Inches, the width of the page's text: letters in a figure then have their nominal size."""
+"""Width of the page's text in inches, so that text in a figure has its nominal size."""
 _GRID: dict[str, Any] = {"color": "#e4e7eb", "linewidth": 0.6}
 _BETTER, _WORSE, _SAME = "#0072B2", "#D55E00", "#9aa1ab"
 _LETTER = 0.075
 """Width of a letter in a legend, in inches."""
 _MANY_METHODS = 14
-"""With more methods a ranking is as wide as the page, or its numbers would overlap."""
+"""With more methods than this a ranking takes the width of the page, so that its numbers do not overlap."""
 _MANY = 150
-"""With more patients, marks of single patients are drawn as pixels to keep the page small."""
+"""With more patients than this, marks of single patients are rasterized to keep the page small."""
 
 
 @contextmanager
@@ -45,7 +45,7 @@ def _panels(path: Path, count: int, columns: int, height: float) -> Iterator[tup
 
 
 def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Style], path: Path) -> None:
-    """Dice over all organs against the label rate, one panel for each modality; with one rate, one row a method."""
+    """Draw Dice over all organs against the label rate, one panel per modality; with one rate, one row per method."""
     modalities = list(dict.fromkeys(modality for modality, _ in results.settings))
     rates = sorted({rate for _, rate in results.settings})
     whole = numbers[numbers["organ"] == ALL_ORGANS]
@@ -90,7 +90,7 @@ def _name_methods(axes: "Axes", names: Sequence[str]) -> None:
 
 
 def draw_boxes(results: Results, setting: tuple[str, float], looks: Mapping[str, Style], path: Path) -> None:
-    """Dice of the patients, one panel for each organ, one box a method; a patient is the mean over seeds and scans."""
+    """Draw box plots of the patients' Dice (means over seeds and scans), one panel per organ, one box per method."""
     scores = results.of(*setting)
     methods = [method for method in results.methods if (scores["method"] == method).any()]
     organs = [organ for organ in results.organs if scores.loc[scores["organ"] == organ, DICE.column].notna().any()]
@@ -130,13 +130,13 @@ def _box(axes: "Axes", values: np.ndarray, place: int, look: Style) -> None:
 
 
 def draw_slopes(results: Results, setting: tuple[str, float], numbers: pd.DataFrame, path: Path) -> bool:
-    """Dice of each patient with the reference (left) and with another method (right), one panel for each method.
+    """Draw Dice of each patient with the reference (left) and with another method (right), one panel per method.
 
     Args:
-        results: of the grid.
+        results: results of the grid.
         setting: modality and label rate.
-        numbers: those of comparison.py, which name the reference.
-        path: of the figure.
+        numbers: numbers of comparison.py, which name the reference.
+        path: file of the figure.
 
     Returns:
         False if no method has a reference; then no figure is written.
@@ -175,7 +175,7 @@ def draw_slopes(results: Results, setting: tuple[str, float], numbers: pd.DataFr
 
 
 def _slopes(axes: "Axes", values: np.ndarray) -> None:
-    """One line for each patient, and their mean; ``values`` (patients, 2)."""
+    """Draw one line per patient, and the mean; ``values`` (patients, 2)."""
     from matplotlib.collections import LineCollection
 
     change = np.sign(values[:, 1] - values[:, 0])
@@ -189,7 +189,7 @@ def _slopes(axes: "Axes", values: np.ndarray) -> None:
 
 
 def draw_rankings(rankings: Mapping[tuple[str, float], Ranking], path: Path) -> None:
-    """The share of the resamples in which each method has each rank, one panel for each setting, the best on top."""
+    """Draw the share of resamples in which each method has each rank, one panel per setting, best methods on top."""
     count = max(len(ranking.table) for ranking in rankings.values())
     columns = 2 if count <= _MANY_METHODS else 1
     with _panels(path, len(rankings), columns, 1.0 + 0.27 * count) as (_, panels):

@@ -19,34 +19,34 @@ MARK = "*"
 
 @dataclass(frozen=True)
 class Entry:
-    """The content of a cell of a table: a text, and a note printed smaller behind or below it."""
+    """The content of a table cell: a text, and a note in smaller print after or below it."""
 
     text: str
     note: str = ""
     is_best: bool = False
     is_marked: bool = False
-    """Printed with ``MARK``: the difference is significant."""
+    """Whether the text is printed with ``MARK``, for a significant difference."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows in groups, each group with a title ("" for none)."""
+    """A table with rows in groups; each group has a title, "" for none."""
 
     header: Sequence[str]
     groups: Sequence[tuple[str, Sequence[Sequence[Entry]]]]
     caption: str = ""
-    """Above the table in Markdown, and a comment in LaTeX."""
+    """Text above the table in Markdown, and a comment in LaTeX."""
     text_columns: int = 1
-    """The first columns hold text, in HTML with a key in the colour of a method; the others hold numbers."""
+    """Number of leading columns with text; the other columns hold numbers. In HTML method names have a colour key."""
 
 
 def to_html(table: Table, keys: Mapping[str, Markup]) -> Markup:
-    """HTML; ``keys`` has the key before each method."""
+    """The table as HTML; ``keys`` are the colour keys of the methods."""
     return Markup(render("table.html", table=table, keys=keys, mark=MARK))
 
 
 def to_csv(table: Table) -> str:
-    """Comma-separated values; titles of groups are the first column, and notes have columns of their own."""
+    """The table as comma-separated values: group titles are the first column, notes are in separate columns."""
     titles = [title for title, rows in table.groups for _ in rows]
     columns = [("group", titles)] if any(title for title, _ in table.groups) else []
     for place, name in enumerate(table.header):
@@ -59,12 +59,12 @@ def to_csv(table: Table) -> str:
 
 
 def to_markdown(table: Table) -> str:
-    """A table in GitHub's Markdown; the best in bold."""
+    """The table in GitHub's Markdown; best values are bold."""
     return render("table.md", table=table, mark=MARK, markdown=lambda text: text.replace("|", "\\|"))
 
 
 def to_latex(table: Table) -> str:
-    """A ``tabular`` for the package booktabs; the best in bold."""
+    """The table as a LaTeX ``tabular`` with the package booktabs; best values are bold."""
     return render("table.tex", table=table, mark=MARK, latex=_escape_latex)
 
 

@@ -1,4 +1,4 @@
-"""What all sections of a report share: the results, the styles of the methods, and the folder of the files."""
+"""The common data of a report's sections: the results, the styles of the methods, and the folder of the files."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from .results import Results
 
 @dataclass(frozen=True)
 class Page:
-    """What all sections of one report share."""
+    """The common data of all sections of one report."""
 
     results: Results
     reference: str | None
     numbers: pd.DataFrame
-    """The numbers of Dice, from comparison.py."""
+    """Dice by method, setting and organ, from comparison.py."""
     looks: dict[str, Style]
     path: Path
     jobs: Sequence[Job]
-    """Empty if raw data, plans or splits are missing, or differ from those of the cells."""
+    """Jobs of all cells; empty if raw data, plans or splits are missing, or differ from those of the cells."""
     no_jobs: str
-    """The reason why ``jobs`` is empty."""
+    """The reason why ``jobs`` is empty; "" if it is not."""
 
     @property
     def files(self) -> Path:

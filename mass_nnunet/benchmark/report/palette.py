@@ -9,9 +9,8 @@ from markupsafe import Markup
 
 from mass_nnunet.reporting.html import macro
 
-# The colour-blind safe colours of Okabe and Ito without yellow, which is too pale for a line, and two darker ones. When
-# the colours are used a second time, markers are hollow and lines are broken. Markers tell the inferences of a trainer
-# apart.
+# The colour-blind safe colours of Okabe and Ito without yellow, which is too pale for a line, and two darker ones.
+# Further trainers reuse the colours with hollow markers and broken lines. Markers distinguish a trainer's inferences.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#3B3F46", "#8A5A00")
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "h", "p", "d")
 
@@ -36,13 +35,13 @@ class Style:
 
     @property
     def key(self) -> Markup:
-        """A small HTML box in the colour."""
+        """The colour key, a small HTML box."""
         fill = "transparent" if self.is_hollow else self.colour
         return macro("key", self.colour, fill, template="benchmark.html")
 
 
 def styles(trainers: Mapping[str, str]) -> dict[str, Style]:
-    """The style of each method; methods of one trainer share its colour. ``trainers`` has the trainer by method."""
+    """The style of each method, from the trainer of each method; methods of one trainer have the same colour."""
     places = {trainer: place for place, trainer in enumerate(dict.fromkeys(trainers.values()))}
     looks = {}
     for (method, trainer), marker in zip(trainers.items(), cycle(_MARKERS), strict=False):

@@ -23,11 +23,11 @@ from .formats import Entry, Table
 from .results import Results
 
 DICE_LEVELS = (0.6, 0.8)
-"""Dice on validation patches; the report tells the time until a training reaches them."""
+"""Levels of Dice on validation patches; the report gives the training time until each level."""
 
 
 def missing_cells(results: Results) -> Markup:
-    """HTML of the cells that are missing in the report, and why; empty when all cells are done."""
+    """HTML list of the cells that are missing in the report, with reasons; empty if all cells are done."""
     others = [cell for cell, its_state in results.states.items() if its_state != DONE]
     if not others:
         return Markup()
@@ -45,9 +45,9 @@ def missing_cells(results: Results) -> Markup:
 
 
 def cost_table(results: Results) -> Table:
-    """Training time and memory of each method: mean and range over its cells, in groups by device.
+    """Training time and memory of each method: mean and range over its cells.
 
-    Times on different devices are not comparable.
+    The methods are grouped by device, because times on different devices are not comparable.
     """
     groups = defaultdict(list)
     for device, method, records in _by_device(results):
@@ -94,12 +94,12 @@ def _titled(groups: dict[str, list[list[Entry]]]) -> list[tuple[str, list[list[E
 
 
 def _device(record: dict[str, Any]) -> str:
-    """The device that a cell was trained on; records of older versions do not have it."""
+    """Device of a cell's training; "–" in records of older versions."""
     return record.get("trained_on", "–")
 
 
 def _reached(courses: Sequence[Sequence[tuple[float, float]]], level: float) -> Entry:
-    """The time until the validation Dice of an epoch first was ``level``, over the cells that reached it."""
+    """Time until the validation Dice first reached ``level``: mean and range over the cells that reached it."""
     times = [next((seconds for seconds, dice in course if dice >= level), None) for course in courses]
     entry, missed = _cost(times, _duration), times.count(None)
     return replace(entry, note=f"{entry.note} {missed} of {len(times)} never".strip()) if missed else entry
@@ -122,7 +122,7 @@ def _duration(seconds: float) -> str:
 
 
 def environments(results: Results) -> Markup:
-    """Tables of versions and machines, one for each environment in which cells were done."""
+    """Tables of versions and machines, one per software environment of the cells."""
     found: dict[tuple, list[dict]] = defaultdict(list)
     for cell in results.done:
         record = results.records[cell]
@@ -143,7 +143,7 @@ def _day(moment: float) -> str:
 
 
 def schedule(jobs: Sequence[Job]) -> str:
-    """A sentence about epochs, steps and patches, by the plans of the first dataset."""
+    """A sentence with epochs, steps and patch size, from the plans of the first dataset."""
     patch, spacing, epochs, iterations = _plan(jobs[0], jobs[0].tested[0])
     return f"Trained for {epochs} epochs of {iterations} steps, with patches of {patch} voxels of {spacing} mm."
 
@@ -159,7 +159,7 @@ def _plan(job: Job, tested: Tested) -> tuple[str, str, int | str, int | str]:
 
 
 def plans(jobs: Sequence[Job]) -> Markup:
-    """HTML: a table of the main entries of each dataset's plans."""
+    """HTML table of the main entries of each dataset's plans."""
     rows = []
     for tested in jobs[0].tested:
         rows.append([tested.dataset.name, tested.modality, *_plan(jobs[0], tested), len(tested.dataset.cases(TEST))])
@@ -168,7 +168,7 @@ def plans(jobs: Sequence[Job]) -> Markup:
 
 
 def splits(jobs: Sequence[Job]) -> Markup:
-    """HTML: the numbers of cases of the folds, and their names in a fold-out."""
+    """HTML table of the numbers of cases in each fold, and the names of the cases in a fold-out."""
     rows, lists = [], []
     for rate, seed in dict.fromkeys((job.cell.label_rate, job.cell.seed) for job in jobs):
         job = next(job for job in jobs if (job.cell.label_rate, job.cell.seed) == (rate, seed))

@@ -1,4 +1,4 @@
-"""The results of a grid: the scores of its cells as one table, their records, and what is missing."""
+"""The results of a grid: the scores of its cells as one table, and the state and record of each cell."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.hyperparameters import INFERENCES
 
 ALL_ORGANS = "all organs"
-"""In the place of an organ: the mean over all of them."""
+"""Stands for an organ in the rows of means over all organs."""
 
 
 @dataclass(frozen=True)
@@ -23,8 +23,8 @@ class Results:
 
     grid: Grid
     scores: pd.DataFrame
-    """Scores of the cells that are done. ``trainer`` is the grid's method. ``method`` adds the inference in brackets,
-    unless the trainer predicted by the segmentation head only."""
+    """Scores of the finished cells. Column ``trainer`` is the grid's method. Column ``method`` adds the inference in
+    brackets, except for a trainer that predicted only by the segmentation head."""
     states: dict[Cell, str]
     records: dict[Cell, dict[str, Any]]
     """Content of ``cell.json``; empty for a cell that never started."""
@@ -60,6 +60,7 @@ class Results:
 
     @property
     def done(self) -> list[Cell]:
+        """Finished cells, in the grid's order."""
         return [cell for cell, its_state in self.states.items() if its_state == DONE]
 
     def of(self, modality: str, label_rate: float) -> pd.DataFrame:
@@ -68,10 +69,10 @@ class Results:
 
 
 def load_results(grid: Grid) -> Results:
-    """Read the scores of the cells that are done, and the state and record of each cell.
+    """Read the scores of the finished cells, and the state and record of each cell.
 
     Raises:
-        UserError: no cell is done, or scores cannot be read.
+        UserError: no cell is finished, or scores cannot be read.
     """
     folders = {cell: grid.output / "cells" / cell.name for cell in grid.cells}
     states = {cell: state(folder) for cell, folder in folders.items()}

@@ -21,7 +21,7 @@ _NUMBERS = "numbers.csv"
 
 
 def dice(page: Page) -> Markup:
-    """The best methods, the table over all organs, its tests, and the table by organ."""
+    """The section on Dice: the best methods, the table over all organs, its tests, and the table by organ."""
     whole = page.numbers[page.numbers["organ"] == ALL_ORGANS]
     sentences = []
     for modality, rate in page.results.settings:
@@ -76,7 +76,7 @@ def rates(page: Page) -> Markup:
 
 
 def boxes(page: Page) -> Markup:
-    """One figure for each setting: Dice of the patients by organ."""
+    """One figure per setting: box plots of the patients' Dice by organ."""
     parts = []
     for number, setting in enumerate(page.results.settings):
         path = page.figure(f"boxes_{_stem(setting)}.svg")
@@ -91,7 +91,7 @@ def _stem(setting: tuple[str, float]) -> str:
 
 
 def slopes(page: Page) -> Markup:
-    """One figure for each setting: Dice of each patient with the reference and with every other method."""
+    """One figure per setting: Dice of each patient with the reference and with every other method."""
     parts = []
     for number, setting in enumerate(page.results.settings):
         path = page.figure(f"slopes_{_stem(setting)}.svg")
@@ -147,7 +147,7 @@ def measures(page: Page) -> Markup:
 
 
 def worst(page: Page) -> Markup:
-    """One picture for each setting with the worst scan of each method, and a table of the worst organs."""
+    """One figure per setting with the worst scan of each method, and a table of the worst organs."""
     parts = []
     jobs: dict[Cell, Job] = {job.cell: job for job in page.jobs}
     for number, setting in enumerate(page.results.settings):

@@ -22,13 +22,14 @@ def setting_title(modality: str, label_rate: float) -> str:
 
 
 def organ_title(organ: str) -> str:
+    """``right kidney`` for the label ``right_kidney``."""
     return organ.replace("_", " ")
 
 
 def score_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
-    """Mean and interval of each organ (columns) and method (rows), in groups by setting.
+    """Mean and interval by organ (columns) and method (rows), in groups by setting.
 
-    The last column is the standard deviation of the seeds, over all organs. ``numbers`` are those of comparison.py.
+    The last column is the standard deviation between seeds, over all organs. ``numbers`` are those of comparison.py.
     """
     metric = find_metric(measure)
     organs = [*results.organs, ALL_ORGANS]
@@ -53,7 +54,7 @@ def score_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
 
 
 def overview_table(results: Results, numbers: pd.DataFrame, measure: str) -> Table:
-    """Mean and interval over all organs, of each method (rows) and setting (columns)."""
+    """Mean and interval over all organs, by method (rows) and setting (columns)."""
     metric = find_metric(measure)
     indexed = numbers.set_index(["modality", "label_rate", "method", "organ"])
     most = numbers.groupby(["modality", "label_rate"])[["patients", "seeds"]].max()
@@ -88,7 +89,7 @@ def _deviation(row: pd.Series, metric: Metric) -> Entry:
 
 
 def _named(method: str, row: pd.Series, most: pd.Series) -> Entry:
-    """A method, with a note if it has fewer patients or seeds than another one of its setting."""
+    """A method's name, with a note if it has fewer patients or seeds than another method of the setting."""
     fewer = _fewer(row, most)
     return Entry(method, f"({fewer})" if fewer else "")
 
@@ -134,7 +135,7 @@ def comparison_table(results: Results, numbers: pd.DataFrame, measure: str) -> T
 
 
 def ranking_table(rankings: Mapping[tuple[str, float], Ranking]) -> Table:
-    """Ranks by mean Dice, and the shares of the resamples in which a method has its rank, and the first rank."""
+    """Ranks by mean Dice, with the shares of resamples in which a method has its own rank and the first rank."""
     groups = []
     for setting, ranking in rankings.items():
         rows = []

@@ -1,4 +1,4 @@
-"""The worst cases: a table of organs, and a slice of a scan of each method with truth and prediction."""
+"""The worst cases: a table of organs, and a figure with the worst scan of each method."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ _ACROSS = 4
 
 
 def worst_scans(results: Results, setting: tuple[str, float]) -> pd.DataFrame:
-    """The scan of each method with the lowest mean Dice over its organs, among all seeds, in the order of the methods.
+    """The scan with the lowest mean Dice over organs of each method, among all seeds, in the order of the methods.
 
     Columns: those of ``SCORED`` without the organ, trainer, and dice.
     """
@@ -41,7 +41,7 @@ def worst_scans(results: Results, setting: tuple[str, float]) -> pd.DataFrame:
 
 
 def worst_table(results: Results, count: int = 10) -> Table:
-    """The ``count`` organs with the lowest Dice of each setting; an organ of a scan is listed once for each method."""
+    """The ``count`` organs with the lowest Dice of each setting; a method's organ of a scan is listed only once."""
     groups = []
     for setting in results.settings:
         rows = results.of(*setting).dropna(subset=DICE.column).sort_values(DICE.column, kind="stable")
@@ -71,10 +71,10 @@ class Panel:
 
 
 def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
-    """Draw the scans of :func:`worst_scans` side by side, each at the slice where truth and prediction differ most.
+    """Draw the scans of :func:`worst_scans` side by side, each in the slice where truth and prediction differ most.
 
     Returns:
-        the number of scans in the figure. Scans without files are left out; without any scan no figure is written.
+        Number of scans in the figure. Scans without files are left out; without any scan no figure is written.
     """
     found = [(row, files) for row in worst.itertuples() if (files := _files(row, jobs)) is not None]
     if not found:

@@ -1,1 +1,1 @@
-"""Runs the cells of a grid: trains, predicts, scores."""
+"""The run of a grid: training, prediction and scores of its cells."""

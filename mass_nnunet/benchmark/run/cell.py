@@ -22,9 +22,9 @@ from .job import Job, Tested
 
 SCORES = "scores.csv"
 SCORED = ("method", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient", "organ")
-"""Columns of the scores that say what was scored; all others are measures."""
+"""Columns that identify a row of the scores; all other columns are values."""
 _POLL = 1.0  # seconds
-_PATIENCE = 20.0  # seconds that the training of a killed worker has to end by itself
+_PATIENCE = 20.0  # seconds in which the step of a killed worker can end by itself
 
 
 class Claim(Protocol):
@@ -32,15 +32,15 @@ class Claim(Protocol):
 
     @property
     def lost(self) -> bool:
-        """Whether another worker took it over."""
+        """Whether another worker took the lock over."""
 
 
 class ClaimLost(Exception):
-    """Another worker has the cell."""
+    """Another worker took the cell over."""
 
 
 class StepFailed(Exception):
-    """A step ended with a status other than 0; ``log`` says why."""
+    """A step ended with an exit status other than 0; ``log`` is its log."""
 
     def __init__(self, message: str, log: Path) -> None:
         super().__init__(message)
@@ -48,14 +48,14 @@ class StepFailed(Exception):
 
 
 def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
-    """Do what is not done yet of a cell, and write its ``scores.csv``.
+    """Do the unfinished steps of a cell, and write its ``scores.csv``.
 
     Returns:
-        The cost, for ``cell.json``. Seconds of interrupted attempts that led to nothing do not count.
+        The cost, for ``cell.json``, without the time of interrupted attempts that contributed nothing.
 
     Raises:
         StepFailed: a training or a prediction failed.
-        ClaimLost: the claim was lost, and the step that ran is stopped.
+        ClaimLost: another worker took the cell over; the running step is stopped.
     """
     trained = [_train(job, claim, [dataset.name for dataset in datasets]) for datasets in job.trainings]
     tables, predicting = [], 0.0
@@ -75,7 +75,7 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
         "inferences": list(job.inferences),
         "seconds": training + predicting,
         "training_seconds": training,
-        # A training that was done by an older version does not tell.
+        # Trainings of older versions have no device.
         "trained_on": " and ".join(sorted({cost.get("device", "–") for cost in trained})),
         "validation": _records([cost["validation"] for cost in trained]),
         "prediction_seconds_per_scan": per_scan,
@@ -87,9 +87,9 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
 
 
 def _records(courses: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
-    """Seconds and validation Dice of the epochs that were better than all before them.
+    """Seconds and validation Dice of the epochs with a higher Dice than all earlier epochs.
 
-    Several trainings count as if their epochs took turns: the sum of their seconds and the mean of their Dice.
+    Several trainings count as one: epoch by epoch, their seconds are added and their Dice is averaged.
     """
     records: list[tuple[float, float]] = []
     for epoch in zip(*courses, strict=True):
@@ -139,13 +139,13 @@ def _model(job: Job) -> dict[str, Any]:
 
 
 def step_environment(job: Job) -> dict[str, str]:
-    """The variables of the steps: nnU-Net's, with the grid's own folder of results."""
+    """Environment variables of the steps: nnU-Net's, with the grid's own results folder."""
     hook = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
     return {**hook, **os.environ, "nnUNet_results": str(job.grid.models), "PYTHONUNBUFFERED": "1"}
 
 
 def _run(job: Job, claim: Claim, step: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Run a step unless it is done; returns its cost."""
+    """Run a step unless it is done, and return its cost."""
     cost, log = job.folder / f"{name}.json", job.folder / f"{name}.log"
     if not cost.exists():
         command = [sys.executable, "-m", f"{__package__}.steps", step, json.dumps({**arguments, "cost": str(cost)})]
@@ -177,10 +177,10 @@ def _child_file(folder: Path) -> Path:
 
 
 def _end_orphan(folder: Path) -> None:
-    """Wait until the step of a worker that was killed has ended on this machine: two would write the same files.
+    """Wait until the step of a killed worker has ended on this machine; otherwise two steps would write one file.
 
     Raises:
-        UserError: it may still run, but an older version started it, and it cannot be told from a later process.
+        UserError: the step may still run, but its record, of an older version, could also match a later process.
     """
     file = _child_file(folder)
     if not file.exists():

@@ -1,4 +1,4 @@
-"""The grid: which methods are compared, on which datasets, label rates and seeds; read from YAML."""
+"""The grid of a comparison, read from YAML: datasets, methods, label rates and seeds."""
 
 from collections.abc import Callable
 from dataclasses import MISSING, asdict, dataclass, fields
@@ -14,7 +14,7 @@ from mass_nnunet.hyperparameters import INFERENCES
 
 DEVICES = ("cuda", "cpu", "mps")
 GRID_FILE = "last_grid.yaml"
-"""In the output folder, where the user may keep a ``grid.yaml``: the grid of the last ``run``."""
+"""File with the grid of the last ``run``, in the output folder, where the user may have a ``grid.yaml``."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +27,18 @@ class Cell:
 
     @property
     def name(self) -> str:
-        """Name of its folder."""
+        """Name of the cell's folder."""
         return f"{self.method}_{self.label_rate:g}_{self.seed}"
 
     @property
     def title(self) -> str:
-        """Name for messages and pages."""
+        """The cell in words, for messages and pages."""
         return f"{self.method}, {100 * self.label_rate:g} % of the labels, seed {self.seed}"
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What the YAML file says; none of its names is looked up yet."""
+    """Content of the YAML file; its names of datasets, trainers and plans are not checked yet."""
 
     datasets: tuple[int, ...]
     methods: tuple[str, ...]
@@ -46,31 +46,31 @@ class Grid:
     label_rates: tuple[float, ...]
     seeds: tuple[int, ...]
     output: Path
-    """Absolute. In the file it is relative to the file's own folder, so that all workers mean the same."""
+    """Absolute path of the output folder; in the file it is relative to the file's folder."""
     plans: str = "MASSPlans"
     configuration: str = "3d_fullres"
     device: str = "cuda"
     inference: tuple[str, ...] = ("segmentation",)
-    """What models predict by, as far as their network offers it; a network without a choice has ``segmentation``."""
+    """Inferences to predict by. A network uses those that it offers, or ``segmentation`` if it offers none of them."""
     note: str = ""
-    """What a reader of the report should know first, such as where the data are from."""
+    """First sentence of the report, such as the origin of the data."""
 
     @property
     def models(self) -> Path:
-        """nnUNet_results of the grid's trainings: nobody else trains there."""
+        """nnUNet_results of the grid's trainings, used by no other training."""
         return self.output / "models"
 
     @property
     def cells(self) -> list[Cell]:
-        """All cells, seed by seed, so that an early stop leaves whole comparisons."""
+        """All cells, seed by seed, so that an early stop leaves complete comparisons."""
         return [Cell(method, rate, seed) for seed, rate, method in product(self.seeds, self.label_rates, self.methods)]
 
 
 def load_grid(path: Path) -> Grid:
-    """Read a grid: its file, or an output folder, in which :func:`save_grid` left it.
+    """Read a grid from its file, or from an output folder where :func:`save_grid` wrote it.
 
     Raises:
-        UserError: the file is absent or no YAML, has an unknown key, lacks one, or has a value that cannot be.
+        UserError: the file is absent or not YAML, has an unknown key, lacks a key, or has an invalid value.
     """
     path = Path(path)
     if path.is_dir():
@@ -99,13 +99,13 @@ def load_grid(path: Path) -> Grid:
 
 
 def save_grid(grid: Grid) -> None:
-    """Write the grid into its output folder, so that the folder tells what it should hold."""
+    """Write the grid into its output folder, for later commands on that folder."""
     with atomic_path(grid.output / GRID_FILE) as temporary:
         temporary.write_text(to_yaml(grid, "."), encoding="utf-8")
 
 
 def to_yaml(grid: Grid, output: str) -> str:
-    """The text of a grid's file; ``output`` is its output folder, seen from the folder of the file."""
+    """The YAML text of a grid; ``output`` is the output folder, relative to the folder of the file."""
     content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
     return yaml.safe_dump(content | {"output": output}, sort_keys=False, default_flow_style=None, allow_unicode=True)
 

@@ -1,4 +1,4 @@
-"""A cell of the grid with all that the work on it needs."""
+"""A job: a cell of the grid with its datasets, fold and kind of training."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,38 +10,40 @@ from .grid import Cell, Grid
 
 @dataclass(frozen=True)
 class Tested:
-    """A dataset whose test scans are predicted and scored."""
+    """A dataset with test scans that are predicted and scored."""
 
     dataset: RawDataset
     modality: str
 
     @property
     def images(self) -> Path:
+        """Folder of the test scans."""
         return self.dataset.folder / TEST
 
     @property
     def truth(self) -> Path:
+        """Folder of the true label maps."""
         return self.dataset.label_folder(TEST)
 
 
 @dataclass(frozen=True)
 class Job:
-    """One cell, ready to be worked on."""
+    """A cell, with its names looked up and checked."""
 
     grid: Grid
     cell: Cell
     fold: int
     together: bool
-    """Whether one training trains all modalities."""
+    """Whether one training gives the models of all modalities."""
     choices: tuple[str, ...]
-    """What the network can predict by; empty where there is no choice."""
+    """Inferences that the network offers; empty for a network without a choice."""
     tested: tuple[Tested, ...]
     inputs: str
-    """Digest of the plans and of the fold; a cell that was begun with another one is refused."""
+    """Digest of the plans and the fold; a cell that was begun with another digest is refused."""
 
     @property
     def inferences(self) -> tuple[str, ...]:
-        """How the test scans are predicted."""
+        """Inferences by which the test scans are predicted."""
         return tuple(name for name in self.grid.inference if name in self.choices) or ("segmentation",)
 
     @property
@@ -51,7 +53,7 @@ class Job:
 
     @property
     def trainings(self) -> list[list[RawDataset]]:
-        """Datasets of each training; it is started for the first of them."""
+        """Datasets of each training, which is started for the first of them."""
         datasets = [tested.dataset for tested in self.tested]
         return [datasets] if self.together else [[dataset] for dataset in datasets]
 

@@ -1,4 +1,4 @@
-"""The names in a grid, looked up and checked before anything starts."""
+"""The jobs of a grid: its names are looked up and checked before anything starts."""
 
 import hashlib
 import json
@@ -23,8 +23,8 @@ def make_jobs(grid: Grid) -> list[Job]:
     """The jobs of all cells, in the grid's order.
 
     Raises:
-        UserError: a dataset, its test scans or their labels, plans, a fold, or a trainer is not there, or a cell was
-            begun with other plans, hyperparameters or splits.
+        UserError: a dataset, its test scans, their labels, plans, a fold or a trainer is missing, or a cell was begun
+            with other plans, hyperparameters or splits.
     """
     classes = {method: _trainer(method) for method in grid.methods}
     tests, plans = _look_up(grid)
@@ -49,7 +49,7 @@ def _trainer(name: str) -> type[ScheduledTrainer]:
 
 
 def _look_up(grid: Grid) -> tuple[tuple[Tested, ...], list[dict[str, Any]]]:
-    """The datasets, and the plans of each."""
+    """The datasets of a grid, and the plans of each."""
     ids = " ".join(str(number) for number in grid.datasets)
     tests: list[Tested] = []
     contents: list[dict[str, Any]] = []
@@ -74,7 +74,7 @@ def _look_up(grid: Grid) -> tuple[tuple[Tested, ...], list[dict[str, Any]]]:
 
 
 def _check_test(dataset: RawDataset) -> None:
-    """All test scans have all channels, a label and a patient."""
+    """Check that all test scans have all channels, a label map and a patient."""
     cases = dataset.cases(TEST)
     if not cases:
         raise UserError(f"{dataset.folder / TEST} holds no scan to test on: convert it again with --test-fraction")
@@ -86,7 +86,7 @@ def _check_test(dataset: RawDataset) -> None:
 
 
 def _rounded(content: Any) -> Any:
-    """JSON with five digits of each number: the further ones of a mean depend on the number of threads that summed."""
+    """JSON content with numbers of five digits: further digits of a mean depend on the number of threads."""
     if isinstance(content, dict):
         return {key: _rounded(value) for key, value in content.items()}
     if isinstance(content, list):
@@ -97,10 +97,10 @@ def _rounded(content: Any) -> Any:
 def _fold(
     tests: Sequence[Tested], plans: Sequence[dict[str, Any]], cell: Cell, changes: dict[str, Any]
 ) -> tuple[int, str]:
-    """The fold of a cell, the same number in all datasets, and the digest of what the cell depends on.
+    """The fold of a cell, the same number in all datasets, and the digest of the cell's inputs.
 
-    A cell depends on the plans, with the method's ``changes`` of the hyperparameters, and on the split. What a model
-    predicts by is chosen in the grid, and does not count.
+    The inputs are the plans, with the method's ``changes`` of the hyperparameters, and the split. The plans' inference
+    is not an input, because the grid chooses it.
     """
     numbers, inputs = {}, []
     for tested, content in zip(tests, plans, strict=True):

@@ -1,4 +1,4 @@
-"""Workers: each does the cells that nobody else does, until none is left for it."""
+"""Workers: each takes free cells until none is left."""
 
 import multiprocessing
 import os
@@ -25,12 +25,12 @@ Work = Callable[[Job, Lock], dict[str, Any]]
 
 
 def work(jobs: Sequence[Job], retries: int, do: Work = do_cell) -> None:
-    """Go through the jobs until nothing of them is left but what is done, failed too often, or held by others.
+    """Do the jobs until all are done, have failed too often, or are held by other workers.
 
     Args:
-        jobs: in the order in which they are tried.
-        retries: times that a cell that failed is tried again. Being killed with its worker is no failure.
-        do: what is done with a job under its lock; the result goes into ``cell.json``.
+        jobs: jobs in the order in which they are tried.
+        retries: number of repetitions of a failed cell. A cell that was killed with its worker has not failed.
+        do: function of a job and its lock; its result is written into ``cell.json``.
     """
     busy = True
     while busy:
@@ -42,7 +42,7 @@ def work(jobs: Sequence[Job], retries: int, do: Work = do_cell) -> None:
             if lock is None:
                 continue
             with lock:
-                # It may have been finished between the look and the lock.
+                # Another worker may have finished it before the lock was acquired.
                 if is_open(job.folder, retries, job.inferences):
                     busy = True
                     _attempt(job, lock, do, f"[{number}/{len(jobs)}] {job.cell.title}")
@@ -86,7 +86,7 @@ def report_failures(jobs: Sequence[Job]) -> None:
     """Print the end of the log of each failed cell.
 
     Raises:
-        UserError: there are some.
+        UserError: a cell has failed.
     """
     failed = [job for job in jobs if state(job.folder) == FAILED]
     for job in failed:
@@ -103,10 +103,10 @@ def report_failures(jobs: Sequence[Job]) -> None:
 
 
 def run_local(jobs: Sequence[Job], workers: int, retries: int, do: Work = do_cell) -> None:
-    """Let ``workers`` processes of this machine work; with one it is this process.
+    """Do the jobs in ``workers`` processes of this machine; with one worker, in the calling process.
 
     Raises:
-        KeyboardInterrupt: by Ctrl-C or SIGTERM; the workers and their steps have ended by then.
+        KeyboardInterrupt: on Ctrl-C or SIGTERM, after the workers and their steps have ended.
     """
     with _interrupted_by_sigterm():
         if workers == 1:
@@ -131,7 +131,7 @@ def run_local(jobs: Sequence[Job], workers: int, retries: int, do: Work = do_cel
 
 def _worker(number: int, workers: int, jobs: Sequence[Job], retries: int, do: Work) -> None:
     start_worker()
-    # The steps would each start a thread for every core.
+    # By default each step would start one thread per core.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     if jobs[0].grid.device == "cuda":
         _choose_gpu(number)
@@ -143,8 +143,8 @@ def _worker(number: int, workers: int, jobs: Sequence[Job], retries: int, do: Wo
 
 
 def _choose_gpu(number: int) -> None:
-    """Give each worker one of the GPUs that are visible, in turn."""
-    import torch  # The work needs it in its steps alone: without it a worker takes half a gigabyte less.
+    """Assign one of the visible GPUs to each worker, in turn."""
+    import torch  # Not at the top: a worker without torch takes half a gigabyte less, and only its steps need torch.
 
     count = torch.cuda.device_count()
     if count > 1:
@@ -154,7 +154,7 @@ def _choose_gpu(number: int) -> None:
 
 @contextmanager
 def _interrupted_by_sigterm() -> Iterator[None]:
-    """Let ``kill``, and a cluster that wants its machine back, end the steps as Ctrl-C does."""
+    """Handle SIGTERM, sent by ``kill`` or by a cluster, as Ctrl-C, so that the steps are ended."""
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield

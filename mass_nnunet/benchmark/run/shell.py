@@ -1,4 +1,4 @@
-"""A cell in nnU-Net's own commands, for who wants to see or to repeat by hand what the benchmark does."""
+"""The work of a cell as nnU-Net's own commands, to read or to repeat by hand."""
 
 import shlex
 
@@ -9,14 +9,14 @@ from .job import Job
 
 
 def exports(job: Job) -> list[str]:
-    """What to set before; the same for all cells of a grid."""
+    """Export lines that the commands need; they are the same for all cells of a grid."""
     names = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results", "nnUNet_extTrainer")
     values = step_environment(job)
     return export_lines({name: values[name] for name in names})
 
 
 def commands(job: Job) -> list[str]:
-    """Lines for a shell, some of them comments. nnUNetv2_train also validates at its end, which the benchmark omits."""
+    """Shell lines, with comments. nnUNetv2_train also runs a validation at its end, which the benchmark omits."""
     grid, fold = job.grid, job.fold
     model = ("-tr", job.cell.method, "-p", grid.plans, "-device", grid.device)
     lines = [f"# {job.cell.title}"]

@@ -11,38 +11,38 @@ from .runner import Work, report_failures, work
 
 
 class CellTask:
-    """One cell, as submitit calls it on a node."""
+    """The task of one cell, which submitit calls on a node."""
 
     def __init__(self, job: Job, retries: int, do: Work = do_cell) -> None:
         self.job, self.retries, self.do = job, retries, do
 
     def __call__(self) -> str:
-        """Do the cell, unless it is done or another worker has it; returns its name.
+        """Do the cell unless it is done or another worker has it, and return its name.
 
         Raises:
-            UserError: it failed, so that the cluster lists the job as failed.
+            UserError: the cell failed; the cluster then lists the job as failed.
         """
         work([self.job], self.retries, self.do)
         report_failures([self.job])
         return self.job.cell.name
 
     def checkpoint(self) -> Any:
-        """What submitit queues again when the time is up or the node is wanted: the cell goes on where it was."""
+        """The task that submitit queues again after a time-out or a preemption; the cell then continues."""
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self)
 
 
 def submit(tasks: Sequence[CellTask], options: Mapping[str, Any], cluster: str = "slurm") -> list[Any]:
-    """Queue the tasks as one array; returns submitit's jobs.
+    """Queue the tasks as one array, and return submitit's jobs.
 
     Args:
-        tasks: at least one.
-        options: of submitit's ``AutoExecutor.update_parameters``, such as ``timeout_min`` and ``slurm_partition``.
+        tasks: at least one task.
+        options: options of submitit's ``AutoExecutor.update_parameters``, such as ``timeout_min``.
         cluster: ``slurm``; ``local`` starts processes on this machine, for tests.
 
     Raises:
-        UserError: submitit is not installed, there is no SLURM, or an option is not known.
+        UserError: submitit is not installed, there is no SLURM, or an option is unknown.
     """
     try:
         import submitit

@@ -1,4 +1,4 @@
-"""What is known of a cell: ``cell.json`` and the lock in its folder."""
+"""The state of a cell, from ``cell.json`` and the lock in its folder."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,24 +12,24 @@ _FILE = "cell.json"
 
 
 def read_record(folder: Path) -> dict[str, Any]:
-    """Content of ``cell.json``; empty where the cell was never begun."""
+    """Content of ``cell.json``; empty for a cell that was never begun."""
     file = folder / _FILE
     return read_json(file, f"remove {folder}") if file.exists() else {}
 
 
 def write_record(folder: Path, record: dict[str, Any]) -> None:
-    """Write ``cell.json``; only the holder of the lock may."""
+    """Write ``cell.json``, which only the holder of the lock may do."""
     write_json(folder / _FILE, record)
 
 
 def state(folder: Path) -> str:
-    """One of ``STATES``. ``interrupted`` was begun by a worker that is no more: the next one goes on with it."""
+    """One of ``STATES``; ``interrupted`` if its worker has ended meanwhile, so that the next worker continues it."""
     recorded = read_record(folder).get("state", WAITING)
     return INTERRUPTED if recorded == RUNNING and not is_held(folder) else recorded
 
 
 def is_open(folder: Path, retries: int, inferences: Sequence[str]) -> bool:
-    """Whether a cell is still to be done: not with all ``inferences`` yet, nor broken more often than allowed."""
+    """Whether a cell is still to do: ``inferences`` are missing, and it has not failed more than ``retries`` times."""
     record = read_record(folder)
     if record.get("state") == DONE:
         return not set(inferences) <= set(record["inferences"])

@@ -1,4 +1,4 @@
-"""How far a grid is, and how long it will take: from the files alone, while workers are at it or not."""
+"""The progress of a grid and the time left, computed from the files only, with or without running workers."""
 
 import time
 from collections import Counter, defaultdict
@@ -10,7 +10,7 @@ from .state import DONE, FAILED, INTERRUPTED, RUNNING, STATES, WAITING, read_rec
 
 
 def describe_progress(grid: Grid) -> str:
-    """A table for a terminal, a row a method and a column a label rate, and what is running and what failed."""
+    """Text with a table of the cells by method (rows) and label rate (columns), and the running and failed cells."""
     states = {cell: state(grid.output / "cells" / cell.name) for cell in grid.cells}
     records = {cell: read_record(grid.output / "cells" / cell.name) for cell in grid.cells}
     lines = [*_table(grid, states), "", _summary(states, records)]
@@ -27,10 +27,10 @@ def describe_progress(grid: Grid) -> str:
 
 
 def seconds_left(states: dict[Cell, str], records: dict[Cell, dict[str, Any]], now: float) -> float | None:
-    """Seconds until the running and the waiting cells are done; None while no cell is done to learn from.
+    """Estimated seconds until all running and waiting cells are done; None if no cell is done yet.
 
-    A cell is expected to take as long as those of its method that are done, or as all that are done where its method
-    has none. As many are done at a time as are running now, or one. Cells that failed do not count.
+    A cell is expected to take the mean time of its method's finished cells, or of all finished cells if its method has
+    none. The number of simultaneous cells is that of the running cells, at least one. Failed cells do not count.
     """
     taken: dict[str, list[float]] = defaultdict(list)
     for cell, its_state in states.items():

@@ -2,8 +2,8 @@
 
     python -m mass_nnunet.benchmark.run.steps train '{"dataset": ..., ...}'
 
-A crash, or a step that the system ends for want of memory, thus breaks one cell only. Each step writes a JSON file of
-its cost when it is finished, and is not repeated where there is one.
+So a crash, or a step that is killed because memory is short, breaks only one cell. A finished step writes a JSON file
+of its cost; a step with such a file is not repeated.
 """
 
 import json
@@ -41,22 +41,22 @@ def train(
     device: str,
     cost: str,
 ) -> None:
-    """Train as nnUNetv2_train does, but for the validation at its end, which nothing here reads.
+    """Train as nnUNetv2_train does, but without the validation at its end, which the benchmark does not use.
 
-    An interrupted training goes on from its last checkpoint, as with ``--c``.
+    An interrupted training continues from its last checkpoint, as with ``--c``.
 
     Args:
-        datasets: folder names of the datasets that get a model; the training is started for the first.
-        trainer: name of its class.
-        plans: their name.
-        configuration: its name.
-        fold: its number.
-        seed: of the random numbers; a training that goes on does not repeat them.
+        datasets: folder names of the datasets that get a model; the training is started for the first of them.
+        trainer: name of the trainer class.
+        plans: name of the plans.
+        configuration: name of the configuration.
+        fold: number of the fold.
+        seed: seed of the random numbers; a continued training does not repeat them.
         device: ``cuda``, ``cpu`` or ``mps``.
-        cost: JSON to be written: ``seconds``, the sum over the epochs that led to the final model; ``validation``,
-            pairs of the seconds until the end of an epoch and the Dice of its validation patches (nnU-Net's pseudo
-            Dice); ``peak_memory_mb`` of this process and ``peak_gpu_memory_mb`` of its tensors, None where it did not
-            train; ``device``, what it trained on.
+        cost: JSON file to write: ``seconds``, the sum over the epochs of the final model; ``validation``, pairs of the
+            seconds until the end of an epoch and the Dice of its validation patches (nnU-Net's pseudo Dice);
+            ``peak_memory_mb`` of this process and ``peak_gpu_memory_mb`` of its tensors, None if it did not train;
+            ``device``, the device of the training.
     """
     folders = [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name in datasets]
     content: dict[str, Any] = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
@@ -75,7 +75,7 @@ def train(
         content["peak_memory_mb"] = _peak_memory_mb()
         if device == "cuda":
             content["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
-    # The log is part of the checkpoint, so that it tells of the epochs before an interruption as well.
+    # The log in the checkpoint includes the epochs before an interruption.
     log = torch.load(folders[0] / FINAL_CHECKPOINT, map_location="cpu", weights_only=False)["logging"]
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
     content["seconds"] = float(each.sum())
@@ -99,16 +99,16 @@ def predict(
     """Predict the test scans of a dataset as nnUNetv2_predict does, one after another, and score them.
 
     Args:
-        dataset: its id.
-        trainer: name of its class.
-        plans: their name.
-        configuration: its name.
-        fold: its number.
+        dataset: id of the dataset.
+        trainer: name of the trainer class.
+        plans: name of the plans.
+        configuration: name of the configuration.
+        fold: number of the fold.
         device: ``cuda``, ``cpu`` or ``mps``.
-        inference: one of :data:`hyperparameters.INFERENCES`; None where the network knows of no choice.
-        predictions: folder to be written anew.
-        scores: CSV to be written, as ``evaluate_folder`` has it, with a column ``patient``.
-        cost: JSON to be written: ``seconds`` of the prediction, reading and writing included, and ``scans``.
+        inference: one of :data:`hyperparameters.INFERENCES`; None for a network without a choice.
+        predictions: output folder, which is emptied first.
+        scores: CSV file to write: the rows of ``evaluate_folder`` with a column ``patient``.
+        cost: JSON file to write: ``seconds`` of the prediction, with reading and writing, and the number of ``scans``.
     """
     raw = RawDataset.load(dataset)
     shutil.rmtree(predictions, ignore_errors=True)
@@ -129,16 +129,16 @@ def predict(
 
 
 def _describe(device: str) -> str:
-    """The name of a GPU; of a processor whether our trainers compute in bfloat16 on it."""
+    """Name of a GPU; otherwise the device, and whether our trainers compute in bfloat16 on this CPU."""
     if device == "cuda":
         return torch.cuda.get_device_name()
     return f"{device}, bfloat16" if device == "cpu" and NATIVE_BFLOAT16 else device
 
 
 def _keep_whole(folders: Sequence[Path], name: str) -> bool:
-    """Whether every folder has this checkpoint, whole; if not, what is there of it is removed.
+    """Whether every folder has this checkpoint, complete; otherwise its files are removed.
 
-    A process that is killed while nnU-Net writes one leaves a part of it: a zip archive without its table of contents.
+    A process that is killed while nnU-Net writes a checkpoint leaves a zip archive without table of contents.
     """
     files = [folder / name for folder in folders]
     whole = all(zipfile.is_zipfile(file) for file in files)
@@ -151,7 +151,7 @@ def _keep_whole(folders: Sequence[Path], name: str) -> bool:
 def _peak_memory_mb() -> float:
     if sys.platform == "win32":
         return psutil.Process().memory_info().peak_wset / 2**20
-    # psutil tells the peak on Windows only, and this module exists elsewhere only.
+    # psutil has the peak on Windows only; the module resource exists on all other systems.
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""The numbers of the report are those of statistics.py, and its best and marked ones are what they should be."""
+"""The numbers of the report are those of statistics.py, and the right ones are best or marked."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""The page of a grid: its numbers, what is bold, what is missing and said, and nothing from the network."""
+"""The page of a grid: its numbers, bold values, missing cells, and no content from the network."""
 
 import re
 from dataclasses import replace
@@ -145,10 +145,10 @@ def test_one_case_only(tmp_path, methods):
 
 def test_what_a_reader_should_know_comes_first(tmp_path):
     grid = write_scored(tmp_path / "out", ("A", "B"), (0.1,), 1, 2, ("CT",))
-    save_grid(replace(grid, note="Drawn phantoms, not <patients>."))
+    save_grid(replace(grid, note="Synthetic phantoms, not <patients>."))
     assert main(["benchmark", "report", str(grid.output)]) == 0
     html = (grid.output / "report.html").read_text(encoding="utf-8")
-    assert "Drawn phantoms, not &lt;patients&gt;. 2 methods, 1 label rate, 1 seed" in html
+    assert "Synthetic phantoms, not &lt;patients&gt;. 2 methods, 1 label rate, 1 seed" in html
 
 
 def test_folder_without_a_grid(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The figures of a report: what is drawn, for one and for twelve methods, and how large the files get."""
+"""The figures of a report: their content for one and for twelve methods, and the size of the files."""
 
 from contextlib import contextmanager
 

@@ -1,4 +1,4 @@
-"""What the sections of a page share: a table is written as files, and shown with links to them and colours."""
+"""The common data of a page's sections: a table is written as files, and shown with links to them and colours."""
 
 import pandas as pd
 import pytest

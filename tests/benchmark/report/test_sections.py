@@ -1,4 +1,4 @@
-"""What the sections of a report say; that they say it with the right numbers is tested in test_document.py."""
+"""The texts of a report's sections; their numbers are tested in test_document.py."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The worst scans: which they are, and that their pictures and splits get onto the page."""
+"""The worst scans are found, and their figures and the splits are on the page."""
 
 import shutil
 

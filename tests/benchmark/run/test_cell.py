@@ -1,4 +1,4 @@
-"""The work on one cell with steps that only pretend; the last test has real ones, of the whole grid."""
+"""The work on one cell, with fake steps; the last test of a grid has real ones."""
 
 import json
 import os

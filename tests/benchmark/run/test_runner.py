@@ -1,4 +1,4 @@
-"""Workers with work that only pretends: in one process, in several, killed, failing."""
+"""Workers with fake work: in one process, in several, killed, failing."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""The whole check on datasets as they may come: ours, somebody else's, and damaged ones."""
+"""The whole check on converted, foreign and damaged datasets."""
 
 import json
 import shutil

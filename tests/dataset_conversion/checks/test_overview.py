@@ -30,7 +30,7 @@ def label() -> np.ndarray:
     return label
 
 
-def test_organs_are_outlined_and_errors_are_red(tmp_path, label):
+def test_organs_have_contours_and_errors_are_red(tmp_path, label):
     sound = draw(tmp_path, [checked(f"c{i}") for i in range(3)], label)
     nothing = draw(tmp_path, [checked(f"c{i}") for i in range(3)], np.zeros_like(label))
     assert count(sound, LIVER) > count(nothing, LIVER) + 100  # the legend has the colour as well
@@ -39,7 +39,7 @@ def test_organs_are_outlined_and_errors_are_red(tmp_path, label):
     assert count(wrong, RED) > 20
 
 
-def test_scans_without_labels_have_no_outline_and_no_legend(tmp_path, label):
+def test_scans_without_labels_have_no_contour_and_no_legend(tmp_path, label):
     assert count(draw(tmp_path, [checked("c0", part=Part.UNLABELLED)], label), LIVER) == 0
 
 

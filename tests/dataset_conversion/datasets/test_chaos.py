@@ -126,5 +126,5 @@ def test_cts_are_scans_without_labels(tmp_path):
 
 def test_empty_ground(tmp_path):
     write_chaos_patient(tmp_path / "Train_Sets/MR/1", grays=dict.fromkeys(CHAOS_GRAYS, 0))
-    with pytest.raises(UserError, match=r"T2SPIR/Ground annotates nothing"):
+    with pytest.raises(UserError, match=r"T2SPIR/Ground has no annotated voxel"):
         read_one(tmp_path)

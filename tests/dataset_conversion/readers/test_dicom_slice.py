@@ -1,4 +1,4 @@
-"""mass_nnunet.dataset_conversion.readers.dicom_slice: what a file says of itself, and what it holds."""
+"""mass_nnunet.dataset_conversion.readers.dicom_slice: the header and the pixels of a file."""
 
 from pathlib import Path
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_no_dicom(slice_file, content):
         ("0020|0032", "", "has no position in its DICOM header"),
         ("0020|0032", "1\\2\\x", "has no position in its DICOM header"),
         ("0020|0037", "1\\0\\0", "has no orientation in its DICOM header"),
-        ("0020|0037", "0\\0\\0\\0\\0\\0", "has an orientation that is none"),
+        ("0020|0037", "0\\0\\0\\0\\0\\0", "has an invalid orientation"),
         ("0028|0030", "0\\0", "has the pixel spacing 0"),
     ],
 )

@@ -51,5 +51,5 @@ def test_another_grid_is_refused(tmp_path):
 
 
 def test_an_empty_label(tmp_path):
-    with pytest.raises(UserError, match=r"label.nii.gz annotates nothing"):
+    with pytest.raises(UserError, match=r"label.nii.gz has no annotated voxel"):
         case(tmp_path, organs(dict.fromkeys(LABELS, 0))).read()

@@ -1,4 +1,4 @@
-"""What the methods share; MASSTrainer's own tests cover the rest."""
+"""The common behaviour of the methods; the tests of MASSTrainer cover the rest."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What is private in nnU-Net behaves as we use it: the first tests to look at when nnU-Net changes."""
+"""The private parts of nnU-Net behave as we use them: look at these tests first if nnU-Net changes."""
 
 import numpy as np
 import pytest
