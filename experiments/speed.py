@@ -25,7 +25,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from groups import IDS, nnunet_folders
-from mass_nnunet.batch import Scans, StepContext, Targets
+from mass_nnunet.batch import Scans, StepContext, StepLabels
 from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.objectives.mass import MASSObjective
 from mass_nnunet.trainers import MASSTrainer
@@ -180,7 +180,7 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
     pseudo_labels = torch.randn((modalities * layout.unlabelled, heads, *patch), device=device).softmax(1)
     batch = random_batch(layout.scans, trainer, patch)
     scans = Scans(batch["data"].to(device), layout)
-    target = Targets([label.to(device) for label in batch["target"]], StepContext(layout, 0.0, pseudo_labels))
+    target = StepLabels([label.to(device) for label in batch["target"]], StepContext(layout, 0.0, pseudo_labels))
 
     def action() -> None:
         network.zero_grad()

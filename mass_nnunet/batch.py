@@ -117,10 +117,10 @@ class Scans(NamedTuple):
         return self._replace(images=self.images.to(device, non_blocking=non_blocking))
 
 
-class Targets(NamedTuple):
+class StepLabels(NamedTuple):
     """Labels and context of a training step, for the objective. A validation step has plain labels instead.
 
-    In nnU-Net's terms this is the step's ``target``; it is not a target of a registration (see :class:`Layout`).
+    In nnU-Net's terms this is the step's ``target``. The targets of a registration are scans (see :class:`Layout`).
 
     Attributes:
         labels: labels from fine to coarse, each (S, 1, Z_s, Y_s, X_s), and what a method's loader appends. The labels
@@ -131,6 +131,6 @@ class Targets(NamedTuple):
     labels: list[Tensor]
     context: StepContext
 
-    def to(self, device: torch.device, non_blocking: bool = False) -> "Targets":
+    def to(self, device: torch.device, non_blocking: bool = False) -> "StepLabels":
         """The same on another device; nnU-Net's training step calls it."""
         return self._replace(labels=[scale.to(device, non_blocking=non_blocking) for scale in self.labels])

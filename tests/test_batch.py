@@ -3,7 +3,7 @@ from dataclasses import FrozenInstanceError
 import pytest
 import torch
 
-from mass_nnunet.batch import Layout, LayoutSequence, Scans, StepContext, Targets
+from mass_nnunet.batch import Layout, LayoutSequence, Scans, StepContext, StepLabels
 
 CPU = torch.device("cpu")
 
@@ -92,6 +92,6 @@ def test_scans_and_targets_move_as_a_whole():
     assert scans.images.device == meta
     assert scans.layout is layout
     context = StepContext(layout, 0.5)
-    targets = Targets([torch.zeros(1), torch.zeros(2)], context).to(meta, non_blocking=True)
-    assert [label.device for label in targets.labels] == [meta, meta]
-    assert targets.context is context
+    labels = StepLabels([torch.zeros(1), torch.zeros(2)], context).to(meta, non_blocking=True)
+    assert [label.device for label in labels.labels] == [meta, meta]
+    assert labels.context is context

@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
-from mass_nnunet.batch import Scans, StepContext, Targets
+from mass_nnunet.batch import Scans, StepContext, StepLabels
 from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.networks.group import share_convolutions, share_decoder
 from mass_nnunet.networks.mass import MASSNet
@@ -62,7 +62,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
             images[~labelled] = perturbed(images[~labelled])
 
         context = StepContext(layout, self.progress, pseudo_labels)
-        return {"data": Scans(images, layout), "target": Targets(labels, context)}
+        return {"data": Scans(images, layout), "target": StepLabels(labels, context)}
 
     def _build_loss(self) -> MASSObjective:
         return MASSObjective(super()._build_loss(), self.label_manager.num_segmentation_heads, self.hyperparameters)

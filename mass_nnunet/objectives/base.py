@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from mass_nnunet.batch import Layout, StepContext, Targets
+from mass_nnunet.batch import Layout, StepContext, StepLabels
 
 
 class Objective(ABC):
@@ -17,7 +17,7 @@ class Objective(ABC):
     r_i is :func:`ramp_up` for the terms that ramp up and 1 for the others. A subclass computes the terms of a training
     step (:meth:`compute`). A term that is absent from a step adds nothing.
 
-    A training step passes :class:`mass_nnunet.batch.Targets`. A validation step passes plain labels, and its loss is
+    A training step passes :class:`mass_nnunet.batch.StepLabels`. A validation step passes plain labels, and its loss is
     nnU-Net's own (:meth:`validation_loss`).
 
     Args:
@@ -50,7 +50,7 @@ class Objective(ABC):
         # The latest value of each term, without gradient, for the log: not every batch has all terms.
         self.terms = dict.fromkeys((*self.weights, *self.MEASURES), torch.zeros(()))
 
-    def __call__(self, output: Any, target: Targets | list[Tensor]) -> Tensor:
+    def __call__(self, output: Any, target: StepLabels | list[Tensor]) -> Tensor:
         """The loss of a step.
 
         Args:
@@ -61,7 +61,7 @@ class Objective(ABC):
         Raises:
             KeyError: a term has no weight.
         """
-        if not isinstance(target, Targets):
+        if not isinstance(target, StepLabels):
             return self.validation_loss(output, target)
         terms = self.compute(output, target.labels, target.context)
         if unknown := terms.keys() - self.terms.keys():

@@ -8,7 +8,7 @@ from nnunetv2.training.loss.compound_losses import DC_and_CE_loss
 from nnunetv2.training.loss.deep_supervision import DeepSupervisionWrapper
 from torch import Tensor, nn
 
-from mass_nnunet.batch import Layout, Scans, StepContext, Targets
+from mass_nnunet.batch import Layout, Scans, StepContext, StepLabels
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks.group import share_decoder
 from mass_nnunet.networks.mass import MASSNet
@@ -76,8 +76,8 @@ def batch(layout: Layout, seed: int = 0) -> tuple[Scans, list[Tensor]]:
     return Scans(scans, layout), [labels, labels[..., ::2, ::2]]
 
 
-def targets(
+def step_labels(
     labels: list[Tensor], layout: Layout, *, progress: float = 1.0, pseudo_labels: Tensor | None = None
-) -> Targets:
+) -> StepLabels:
     """Labels with the context of a training step."""
-    return Targets(labels, StepContext(layout, progress, pseudo_labels))
+    return StepLabels(labels, StepContext(layout, progress, pseudo_labels))

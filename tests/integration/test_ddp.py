@@ -9,7 +9,7 @@ import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
 from mass_nnunet.batch import Layout, Scans
-from small_network import batch, network, objective, targets
+from small_network import batch, network, objective, step_labels
 
 LAYOUT = Layout(2, 2, 1)
 PROCESSES = 2
@@ -29,7 +29,7 @@ def backward(net: torch.nn.Module, rank: int, *, whole: bool) -> None:
         labelled = LAYOUT.is_labelled(scans.images.device)
         layout = replace(LAYOUT, unlabelled=0, registered=False)
         scans, labels = Scans(scans.images[labelled], layout), [scale[labelled] for scale in labels]
-    objective()(net(scans), targets(labels, scans.layout)).backward()
+    objective()(net(scans), step_labels(labels, scans.layout)).backward()
 
 
 def gradients(net: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -5,7 +5,7 @@ import torch
 
 from mass_nnunet.batch import Layout
 from mass_nnunet.objectives.base import Objective, ramp_up
-from small_network import targets
+from small_network import step_labels
 
 LAYOUT = Layout(2, 1, 1)
 
@@ -47,7 +47,7 @@ def batch():
 def test_weighted_sum_of_the_terms(options, progress, weight):
     loss = objective(**options)
     logits, labels = batch()
-    assert loss(logits, targets(labels, LAYOUT, progress=progress)).item() == pytest.approx(1 + 4 + weight * 32)
+    assert loss(logits, step_labels(labels, LAYOUT, progress=progress)).item() == pytest.approx(1 + 4 + weight * 32)
     # What is measured for the log has no weight.
     logged = {name: float(value) for name, value in loss.terms.items()}
     assert logged == {"supervised": 5.0, "method": 32.0, "measure": 1.0}
@@ -59,7 +59,7 @@ def test_a_term_without_a_weight_is_an_error():
     logits, labels = batch()
     loss = Small(supervised, {"supervised": 1.0, "methd": 0.5})
     with pytest.raises(KeyError, match="the term method has no weight"):
-        loss(logits, targets(labels, LAYOUT))
+        loss(logits, step_labels(labels, LAYOUT))
     with pytest.raises(ValueError, match="methd is to ramp up and has no weight"):
         objective(ramped=["methd"])
 
@@ -68,7 +68,7 @@ def test_labels_of_unlabelled_scans_are_not_looked_at():
     logits, labels = batch()
     for scale in labels:
         scale[[1, 3]] = torch.nan
-    assert objective()(logits, targets(labels, LAYOUT)).item() == pytest.approx(21)
+    assert objective()(logits, step_labels(labels, LAYOUT)).item() == pytest.approx(21)
 
 
 def test_a_validation_batch_has_nnunets_loss_alone():

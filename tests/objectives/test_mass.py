@@ -7,7 +7,7 @@ from mass_nnunet.losses.overlap import one_hot
 from mass_nnunet.objectives.mass import TERMS
 from mass_nnunet.training.loaders import UNKNOWN
 from mass_nnunet.training.pseudo_labels import joined
-from small_network import PATCH, batch, network, objective, targets
+from small_network import PATCH, batch, network, objective, step_labels
 
 LAYOUT = Layout(2, 2, 1)
 WEIGHTS = complete().as_plans()["weights"]
@@ -25,7 +25,7 @@ def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **change
     pseudo_labels = joined(taught, labels[0][~layout.is_labelled(scans.images.device)])
     # Fields so wild that they fold.
     net.correspondence.residuals[-1].field.weight.data *= 10
-    value = loss(net(scans), targets(labels, layout, pseudo_labels=pseudo_labels))
+    value = loss(net(scans), step_labels(labels, layout, pseudo_labels=pseudo_labels))
     value.backward()
     return net, loss, value
 
@@ -117,7 +117,7 @@ def test_unsupervised_terms_ramp_up():
     output = net(scans)
     values = []
     for progress in (0.0, 1.0):
-        value = loss(output, targets(labels, LAYOUT, progress=progress))
+        value = loss(output, step_labels(labels, LAYOUT, progress=progress))
         values.append(float((value - loss.terms["supervised"]).detach()))
     assert values[0] == pytest.approx(values[1] * 0.0067379, rel=1e-2)
 
@@ -129,10 +129,10 @@ def test_labels_of_unlabelled_scans_change_nothing_without_a_teacher():
     loss = objective()
     scans, labels = batch(LAYOUT)
     output = net(scans)
-    before = loss(output, targets(labels, LAYOUT))
+    before = loss(output, step_labels(labels, LAYOUT))
     for level in labels:
         level[[2, 5]] = UNKNOWN
-    assert torch.equal(loss(output, targets(labels, LAYOUT)), before)
+    assert torch.equal(loss(output, step_labels(labels, LAYOUT)), before)
 
 
 def teaching(propagated: torch.Tensor, teacher: torch.Tensor, *, atlases: bool) -> tuple[float, list[torch.Tensor]]:
@@ -153,9 +153,8 @@ def teaching(propagated: torch.Tensor, teacher: torch.Tensor, *, atlases: bool) 
     logits = torch.zeros_like(output.logits[0], requires_grad=True)
     fields = (3 * torch.randn_like(output.fields)).requires_grad_()
     output = output._replace(logits=[logits, *output.logits[1:]], fields=fields if atlases else None)
-    total = loss(output, targets(labels, LAYOUT, pseudo_labels=pseudo_labels)) - loss.supervised(
-        [x[[0, 1, 3, 4]] for x in output.logits], [y[[0, 1, 3, 4]] for y in labels]
-    )
+    together = loss(output, step_labels(labels, LAYOUT, pseudo_labels=pseudo_labels))
+    total = together - loss.supervised([x[[0, 1, 3, 4]] for x in output.logits], [y[[0, 1, 3, 4]] for y in labels])
     total.backward()
     return float(loss.terms["teaching"]), [logits.grad, fields.grad]
 
@@ -182,7 +181,7 @@ def test_the_atlas_branch_learns_what_they_say_together():
     assert value > alone
     assert other != value
     assert none is None
-    # Targets are, by modality, a labelled and an unlabelled one, from the atlas of the same modality and the other's.
+    # StepLabels are, by modality, a labelled and an unlabelled one, from the atlas of the same modality and the other's.
     reached = fields.flatten(1).abs().sum(1) > 0
     assert reached.tolist() == [False, True] * 4
 
@@ -192,7 +191,7 @@ def test_without_a_teacher_nobody_teaches():
     net = network(LAYOUT).train()
     net.active = (0, 1)
     loss = objective()
-    loss(net(batch(LAYOUT)[0]), targets(batch(LAYOUT)[1], LAYOUT))
+    loss(net(batch(LAYOUT)[0]), step_labels(batch(LAYOUT)[1], LAYOUT))
     assert loss.terms["teaching"] == 0
 
 

@@ -7,7 +7,7 @@ from mass_nnunet.losses.overlap import one_hot
 from mass_nnunet.losses.similarity import SIMILARITIES
 from mass_nnunet.networks.pair import PairOutput
 from mass_nnunet.objectives.registration import RegistrationObjective
-from small_network import CLASSES, PATCH, targets
+from small_network import CLASSES, PATCH, step_labels
 from small_pair import LAYOUT, pair_net
 
 WEIGHTS = {"similarity": 1.0, "smoothness": 0.5, "image_cycle": 0.25, "anatomy_cycle": 2.0}
@@ -24,7 +24,7 @@ def trained_step(weights: dict, *, backward: bool, similarity: str = "lncc"):
     loss = objective(weights, similarity)
     scans = torch.randn(3, 1, *PATCH)
     labels = torch.randint(0, CLASSES, (3, 1, *PATCH))
-    value = loss(net(Scans(scans, LAYOUT)), targets([labels], LAYOUT))
+    value = loss(net(Scans(scans, LAYOUT)), step_labels([labels], LAYOUT))
     value.backward()
     return net, loss, value, (scans, labels)
 
@@ -57,7 +57,7 @@ def test_a_term_without_a_weight_is_an_error():
     net, _, _, (scans, labels) = trained_step(WEIGHTS, backward=True)
     loss = RegistrationObjective(None, CLASSES, "lncc", {"similarity": 1.0, "smothness": 1.0})
     with pytest.raises(KeyError, match="has no weight"):
-        loss(net(Scans(scans, LAYOUT)), targets([labels], LAYOUT))
+        loss(net(Scans(scans, LAYOUT)), step_labels([labels], LAYOUT))
 
 
 def test_total_is_the_weighted_sum_of_the_terms():
@@ -70,15 +70,15 @@ def test_labels_of_targets_change_nothing():
     net, loss, value, (scans, labels) = trained_step(WEIGHTS, backward=True)
     other = labels.clone()
     other[[0, 2]] = (labels[[0, 2]] + 1) % CLASSES
-    assert torch.equal(loss(net(Scans(scans, LAYOUT)), targets([other], LAYOUT)), value)
+    assert torch.equal(loss(net(Scans(scans, LAYOUT)), step_labels([other], LAYOUT)), value)
     other[1] = (labels[1] + 1) % CLASSES
-    assert not torch.equal(loss(net(Scans(scans, LAYOUT)), targets([other], LAYOUT)), value)
+    assert not torch.equal(loss(net(Scans(scans, LAYOUT)), step_labels([other], LAYOUT)), value)
 
 
 def test_without_a_cycle_no_label_counts():
     net, loss, value, (scans, labels) = trained_step({"similarity": 1.0, "smoothness": 1.0}, backward=False)
     assert loss.terms["image_cycle"] == loss.terms["anatomy_cycle"] == 0
-    assert torch.equal(loss(net(Scans(scans, LAYOUT)), targets([(labels + 1) % CLASSES], LAYOUT)), value)
+    assert torch.equal(loss(net(Scans(scans, LAYOUT)), step_labels([(labels + 1) % CLASSES], LAYOUT)), value)
 
 
 def shift(voxels: float, *, folded: bool = False) -> torch.Tensor:
@@ -96,7 +96,7 @@ def cycle(back: float) -> dict[str, float]:
     labels = scans.long()
     output = PairOutput(scans, shift(2), torch.roll(scans[[1, 1]], -2, 4), shift(back))
     loss = objective(WEIGHTS)
-    loss(output, targets([labels], LAYOUT))
+    loss(output, step_labels([labels], LAYOUT))
     return {name: float(value) for name, value in loss.terms.items()}
 
 
@@ -118,7 +118,7 @@ def test_folding_and_the_smoothness_of_both_fields():
     scans = torch.randn(3, 1, *PATCH)
     loss = objective(WEIGHTS)
     output = PairOutput(scans, shift(0, folded=True), scans[[1, 1]], shift(0))
-    loss(output, targets([torch.zeros(3, 1, *PATCH).long()], LAYOUT))
+    loss(output, step_labels([torch.zeros(3, 1, *PATCH).long()], LAYOUT))
     assert float(loss.terms["folding"]) == pytest.approx(7 / 15)
     assert float(loss.terms["smoothness"]) == pytest.approx(float(diffusion_loss(shift(0, folded=True))) / 2)
 

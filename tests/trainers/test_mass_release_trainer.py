@@ -11,7 +11,7 @@ from mass_nnunet.networks.blocks import cpu_autocast
 from mass_nnunet.objectives.mass import TERMS
 from mass_nnunet.registration.fields import upsample, warp
 from mass_nnunet.trainers.mass_release_trainer import ReleaseObjective, through_the_wrong_encoder
-from small_network import CLASSES, batch, network, objective, targets
+from small_network import CLASSES, batch, network, objective, step_labels
 from tiny_group import CT, MRI, trainer
 
 LAYOUT = Layout(2, 2, 1)
@@ -30,7 +30,7 @@ def trained_step(release: bool, **weights: float):
         loss = ReleaseObjective(loss.supervised, CLASSES, complete({"weights": OFF | weights}))
     scans, labels = batch(LAYOUT)
     output = net(scans)
-    loss(output, targets(labels, LAYOUT)).backward()
+    loss(output, step_labels(labels, LAYOUT)).backward()
     return net, loss, output, (scans, labels)
 
 
@@ -65,7 +65,7 @@ def test_no_label_changes_the_gradient():
     net, loss, _, (scans, labels) = trained_step(True, **weights)
     expected = [p.grad.clone() for p in net.parameters() if p.grad is not None]
     net.zero_grad()
-    loss(net(scans), targets([(level + 1) % CLASSES for level in labels], LAYOUT)).backward()
+    loss(net(scans), step_labels([(level + 1) % CLASSES for level in labels], LAYOUT)).backward()
     for gradient, p in zip(expected, (p for p in net.parameters() if p.grad is not None), strict=True):
         torch.testing.assert_close(p.grad, gradient)
 

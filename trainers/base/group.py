@@ -13,7 +13,7 @@ from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 from torch import nn
 
-from mass_nnunet.batch import Layout, LayoutSequence, StepContext, Targets
+from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.hyperparameters import complete
@@ -80,7 +80,7 @@ class GroupTrainer(DatasetTrainer):
             batch: of :class:`mass_nnunet.training.loaders.GroupLoader`.
         """
         context = StepContext(self.layouts.next(len(batch["data"])), self.progress)
-        return {"data": batch["data"], "target": Targets(batch["target"], context)}
+        return {"data": batch["data"], "target": StepLabels(batch["target"], context)}
 
     # ---- network and optimizer
 

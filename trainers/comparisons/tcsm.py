@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from torch import Tensor
 
-from mass_nnunet.batch import StepContext, Targets
+from mass_nnunet.batch import StepContext, StepLabels
 from mass_nnunet.objectives.base import Objective
 from mass_nnunet.trainers.base.single import SingleTrainer
 from mass_nnunet.trainers.base.taught import TaughtTrainer
@@ -75,7 +75,7 @@ class TCSMTrainer(TaughtTrainer, SingleTrainer):
         context = TransformedContext(
             context.layout, context.progress, transformations=transformations, expected=expected
         )
-        return {"data": scans, "target": Targets(prepared["target"].labels, context)}
+        return {"data": scans, "target": StepLabels(prepared["target"].labels, context)}
 
     def _build_loss(self) -> TCSMObjective:
         return TCSMObjective(super()._build_loss(), WEIGHTS, ramped=["consistency"], ramp=self.hyperparameters.ramp)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mass_nnunet.batch import Scans, Targets
+from mass_nnunet.batch import Scans, StepLabels
 from mass_nnunet.trainers.base.group import GroupTrainer
 from tiny_group import CT, entry, trainer, with_batch
 
@@ -19,7 +19,7 @@ def test_network_and_objective_get_one_layout(name):
     prepared = one.prepare(batch)
     scans, target = prepared["data"], prepared["target"]
     assert isinstance(scans, Scans)
-    assert isinstance(target, Targets)
+    assert isinstance(target, StepLabels)
     assert scans.layout is target.context.layout
     assert scans.layout.scans == len(scans.images) == len(batch["keys"])
     assert target.context.progress == 0
