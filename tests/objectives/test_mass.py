@@ -181,7 +181,7 @@ def test_the_atlas_branch_learns_what_they_say_together():
     assert value > alone
     assert other != value
     assert none is None
-    # StepLabels are, by modality, a labelled and an unlabelled one, from the atlas of the same modality and the other's.
+    # Targets are, by modality, a labelled and an unlabelled one, from the atlas of the same modality and the other's.
     reached = fields.flatten(1).abs().sum(1) > 0
     assert reached.tolist() == [False, True] * 4
 
