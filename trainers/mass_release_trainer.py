@@ -96,7 +96,7 @@ def through_the_wrong_encoder(network: MASSNet, inputs: tuple, output: object) -
     scans: Scans = inputs[0]
     target, _, other = scans.layout.pairs(output.scans.device)
     fields = upsample(output.fields[len(target) :], output.scans.shape[2:])
-    # StepLabels are in the order of the modalities and in equal shares, so that each meets the encoder of its own.
+    # Targets are in the order of the modalities and in equal shares, so that each meets the encoder of its own.
     with cpu_autocast(output.scans.device):
         features = network.decode(warp(output.scans[other], fields))
         return output._replace(warped_features=network.correspondence.project(features[:-1])[-1])
