@@ -27,7 +27,11 @@ def commands(text: str) -> list[str]:
 
 def all_commands() -> list[tuple[str, str]]:
     """Each command with the document that it stands in."""
-    return [(str(file.relative_to(ROOT)), words) for file in DOCUMENTS for words in commands(file.read_text())]
+    return [
+        (str(file.relative_to(ROOT)), words)
+        for file in DOCUMENTS
+        for words in commands(file.read_text(encoding="utf-8"))
+    ]
 
 
 @pytest.mark.parametrize(("document", "command"), all_commands())
@@ -58,21 +62,21 @@ def test_the_documents_show_most_commands():
 
 
 def test_the_grid_of_the_documents_can_be_read(tmp_path):
-    text = (ROOT / "docs" / "how_to" / "compare.md").read_text()
+    text = (ROOT / "docs" / "how_to" / "compare.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```yaml\n(.+?)^```", text, re.MULTILINE | re.DOTALL)
-    (tmp_path / "grid.yaml").write_text(block)
+    (tmp_path / "grid.yaml").write_text(block, encoding="utf-8")
     assert load_grid(tmp_path / "grid.yaml").datasets == (801, 802)
 
 
 def test_the_readme_is_read_in_two_minutes_and_names_the_tests():
-    lines = README.read_text().splitlines()
+    lines = README.read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 150
     assert any(line.startswith("    make test ") for line in lines)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
 def test_links_lead_somewhere(document):
-    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text())
+    targets = re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8"))
     local = [(document.parent / target).resolve() for target in targets if "://" not in target]
     absent = [path.relative_to(ROOT).as_posix() for path in local if not path.exists()]
     assert set(absent) <= MADE_BY_THE_SITE
@@ -80,7 +84,7 @@ def test_links_lead_somewhere(document):
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda file: str(file.relative_to(ROOT)))
 def test_scripts_that_are_to_be_run_exist(document):
-    scripts = re.findall(r"\bpython ((?:experiments|docs)/\S+\.py)", document.read_text())
+    scripts = re.findall(r"\bpython ((?:experiments|docs)/\S+\.py)", document.read_text(encoding="utf-8"))
     assert [script for script in scripts if not (ROOT / script).is_file()] == []
 
 
@@ -92,19 +96,19 @@ def test_documents_that_the_code_refers_to_exist():
 
 
 def test_every_trainer_is_described():
-    text = (ROOT / "docs" / "reference" / "trainers.md").read_text()
+    text = (ROOT / "docs" / "reference" / "trainers.md").read_text(encoding="utf-8")
     assert [name for name in trainers.__all__ if f"`{name}`" not in text] == []
 
 
 def test_every_column_of_the_scores_is_described():
-    text = (ROOT / "docs" / "reference" / "metrics.md").read_text()
+    text = (ROOT / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
     assert [column for column in score_columns()[2:] if f"`{column}`" not in text] == []  # after case and organ
 
 
 def test_the_rooms_of_the_architecture_are_those_of_the_contract():
-    text = (ROOT / "docs" / "architecture.md").read_text()
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"^```\n(errors\n.+?)^```", text, re.MULTILINE | re.DOTALL)
-    contract = ast.parse((ROOT / "tests" / "test_rooms.py").read_text())
+    contract = ast.parse((ROOT / "tests" / "test_rooms.py").read_text(encoding="utf-8"))
     (rooms,) = (node.value for node in contract.body if isinstance(node, ast.Assign) and node.targets[0].id == "ROOMS")
     assert [tuple(line.split()) for line in block.splitlines()] == list(ast.literal_eval(rooms))
 

@@ -69,7 +69,7 @@ class Lock:
             descriptor = os.open(_file(folder, number + 1), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
             return None
-        with os.fdopen(descriptor, "w") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             json.dump(owner, file)
         if _newest(folder) > number + 1 or (number and not _file(folder, number).exists()):
             _file(folder, number + 1).unlink()
@@ -114,7 +114,7 @@ def _is_held(folder: Path, number: int, stale: float) -> bool:
     try:
         if number == 0 or time.time() - file.stat().st_mtime > stale:
             return False
-        owner = json.loads(file.read_text())
+        owner = json.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return True  # It is being released; a number after one that is gone would not count.
     except json.JSONDecodeError:
