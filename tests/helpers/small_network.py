@@ -19,9 +19,9 @@ PATCH = (8, 16, 16)
 CLASSES = 3
 
 
-def unet(deep_supervision: bool = True, channels: int = 1) -> nn.Module:
-    """nnU-Net's plain U-Net with three scales; the first halving leaves z as it is."""
-    return PlainConvUNet(
+def unet(deep_supervision: bool = True, channels: int = 1, kind: Callable[..., nn.Module] = PlainConvUNet) -> nn.Module:
+    """nnU-Net's U-Net, by default the plain one, with three scales; the first halving leaves z as it is."""
+    return kind(
         channels,
         3,
         [4, 8, 8],

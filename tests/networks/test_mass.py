@@ -187,21 +187,7 @@ def test_state_loads_strictly_into_another_modalitys_model():
 
 def residual_unet() -> nn.Module:
     """nnU-Net's residual U-Net, of the same size as the plain one."""
-    return ResidualEncoderUNet(
-        1,
-        3,
-        [4, 8, 8],
-        nn.Conv3d,
-        3,
-        [[1, 1, 1], [1, 2, 2], [2, 2, 2]],
-        1,
-        CLASSES,
-        1,
-        conv_bias=True,
-        norm_op=nn.InstanceNorm3d,
-        norm_op_kwargs={"affine": True},
-        nonlin=nn.LeakyReLU,
-    )
+    return unet(deep_supervision=False, kind=ResidualEncoderUNet)
 
 
 @pytest.mark.parametrize("modality", [0, 1])

@@ -46,5 +46,6 @@ class TaughtTrainer(GroupTrainer):
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
         """As in nnU-Net; the teacher of the checkpoint, if it has one, is kept until one is appointed."""
         super().load_checkpoint(filename_or_checkpoint)
+        # A second time, mapped and not read whole: nnU-Net fails on a checkpoint that was loaded for it.
         checkpoint = torch.load(filename_or_checkpoint, map_location="cpu", weights_only=True, mmap=True)
         self._earlier = checkpoint.get(KEY)
