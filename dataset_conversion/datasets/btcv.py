@@ -27,8 +27,8 @@ _GIBSON_REFERENCE = (
     "IEEE Transactions on Medical Imaging 2018, doi 10.5281/zenodo.1169361"
 )
 _ORGANS = {1: "spleen", 2: "right_kidney", 3: "left_kidney", 6: "liver"}
-_TABLE = {value: LABELS[_ORGANS.get(value, "background")] for value in range(14)}
-_GIBSON_TABLE = {**_TABLE, 14: LABELS["background"]}
+TABLE = {value: LABELS[_ORGANS.get(value, "background")] for value in range(14)}
+_GIBSON_TABLE = {**TABLE, 14: LABELS["background"]}
 _IMAGE, _LABEL = (re.compile(rf"{prefix}(\d+)\.nii(\.gz)?") for prefix in ("img", "label"))
 
 
@@ -69,7 +69,7 @@ def find_cases(source: Source) -> list[NiftiCase]:
                     patient=f"btcv_{number}",
                     image=image,
                     label=labels.get(number),
-                    table=_TABLE,
+                    table=TABLE,
                 )
                 for number, image in paired(images, labels)
             ]
