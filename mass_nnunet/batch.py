@@ -37,24 +37,41 @@ class Layout:
         """S, scans in a batch."""
         return self.modalities * (self.labelled + self.unlabelled)
 
-    def pairs(self, device: torch.device) -> tuple[Tensor, Tensor, Tensor]:
-        """Indices into the batch, (T,) each: targets, their same-modality atlases and their other-modality atlases."""
-        share, atlas = self.labelled + self.unlabelled, self.labelled - 1
-        target, same, other = [], [], []
-        for modality in range(self.modalities):
-            lender = (modality + self.offset) % self.modalities
-            for scan in range(share):
-                if scan != atlas or self.labelled == 1:
-                    target.append(modality * share + scan)
-                    same.append(modality * share + atlas)
-                    other.append(lender * share + atlas)
-        first, second, third = (torch.tensor(indices, device=device) for indices in (target, same, other))
-        return first, second, third
+    def annotated(self, batch: Tensor) -> Tensor:
+        """The annotated scans (N, L, ...) of a batch (S, ...): a view, which needs no index and can be written to."""
+        return self._by_modality(batch)[:, : self.labelled]
 
-    def is_labelled(self, device: torch.device) -> Tensor:
-        """(S,) boolean: which scans of the batch are annotated."""
-        share = torch.arange(self.labelled + self.unlabelled, device=device) < self.labelled
-        return share.repeat(self.modalities)
+    def hidden(self, batch: Tensor) -> Tensor:
+        """The unlabelled scans (N, U, ...) of a batch (S, ...), likewise."""
+        return self._by_modality(batch)[:, self.labelled :]
+
+    def targets(self, batch: Tensor) -> Tensor:
+        """The targets (T, ...) of a batch (S, ...)."""
+        scans, atlas = self._by_modality(batch), self.labelled - 1
+        if self.labelled > 1:
+            scans = torch.cat([scans[:, :atlas], scans[:, atlas + 1 :]], dim=1)
+        return scans.flatten(0, 1)
+
+    def same_atlases(self, batch: Tensor) -> Tensor:
+        """The same-modality atlases (T, ...) of the targets."""
+        return self._for_targets(self._by_modality(batch)[:, self.labelled - 1])
+
+    def other_atlases(self, batch: Tensor) -> Tensor:
+        """The other-modality atlases (T, ...) of the targets."""
+        return self._for_targets(self._by_modality(batch)[:, self.labelled - 1].roll(-self.offset, 0))
+
+    def annotated_targets(self, device: torch.device) -> Tensor:
+        """(T,) boolean: which targets are annotated."""
+        share = self.labelled + self.unlabelled
+        return self.targets(torch.arange(self.scans, device=device) % share < self.labelled)
+
+    def _by_modality(self, batch: Tensor) -> Tensor:
+        return batch.unflatten(0, (self.modalities, self.labelled + self.unlabelled))
+
+    def _for_targets(self, atlases: Tensor) -> Tensor:
+        """One atlas of each modality (N, ...), repeated for the modality's targets (T, ...)."""
+        targets = self.labelled + self.unlabelled - (self.labelled > 1)
+        return atlases.repeat_interleave(targets, 0, output_size=targets * self.modalities)
 
 
 class LayoutSequence:
@@ -94,11 +111,14 @@ class StepContext:
         progress: t/T, the share of the training that is done, from 0 to 1.
         pseudo_labels: class probabilities (N U, K, Z, Y, X) of the unlabelled scans, without gradient; None if they
             are not taught.
+        shares: class shares (S, K, Z', Y', X') of all scans at half resolution, annotated or taught; None if the batch
+            is not registered.
     """
 
     layout: Layout
     progress: float
     pseudo_labels: Tensor | None = None
+    shares: Tensor | None = None
 
 
 class Scans(NamedTuple):
@@ -107,14 +127,18 @@ class Scans(NamedTuple):
     Attributes:
         images: (S, C, Z, Y, X).
         layout: layout of the batch.
+        start: the displacements (2T, 3) that the fields of the T targets start from, first those from the same-modality
+            atlases, in voxels of the coarsest scale; None if they start from zero.
     """
 
     images: Tensor
     layout: Layout
+    start: Tensor | None = None
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "Scans":
         """The same on another device; nnU-Net's training step calls it."""
-        return self._replace(images=self.images.to(device, non_blocking=non_blocking))
+        start = None if self.start is None else self.start.to(device, non_blocking=non_blocking)
+        return self._replace(images=self.images.to(device, non_blocking=non_blocking), start=start)
 
 
 class StepLabels(NamedTuple):

@@ -58,6 +58,10 @@ class Weights:
     teaching: float = 0.5
     """Mutual teaching on unlabelled scans."""
 
+    place: float = 1.0
+    """Background where an unlabelled scan can have no organ (losses/absence.py). With its whole weight from the first
+    step a network finds organs later (docs/experiments/place.md)."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Hyperparameters:
@@ -93,6 +97,10 @@ class Hyperparameters:
     organ_contrast: float = 1.5
     """Random organ contrast (training/augmentation.py): largest intensity shift of an organ in an annotated scan, in
     standard deviations of the scan; 0 for none."""
+
+    place_margin: float = 50.0
+    """Distance in mm from where annotated scans, laid on an unlabelled one, have organs (registration/place.py). Beyond
+    it the unlabelled scan is background; 0 for no such knowledge."""
 
     atlases: int = 5
     """Atlases per modality that the model stores for prediction by ``atlas`` or ``fused``: annotated scans, then

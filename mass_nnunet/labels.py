@@ -6,6 +6,11 @@ BACKGROUND = "background"
 LABELS = {BACKGROUND: 0, "spleen": 1, "right_kidney": 2, "left_kidney": 3, "liver": 4}
 ORGANS = tuple(name for name in LABELS if name != BACKGROUND)
 
+UNKNOWN = 2**15 - 1
+"""In what is known of an unlabelled scan: a voxel of which nothing is known."""
+ELSEWHERE = 2**15 - 2
+"""In what is known of an unlabelled scan: a voxel where no organ can be (registration/place.py)."""
+
 
 def number_labels(names: Iterable[str]) -> dict[str, int]:
     """Labels of a dataset with these organs: those of ``ORGANS`` first and in their order, then the others as given.

@@ -30,15 +30,15 @@ class ReleaseObjective(MASSObjective):
 
     def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
         terms = super()._atlas_branch(output, labels, context)
-        target, same, other = context.layout.pairs(output.scans.device)
-        annotated = context.layout.is_labelled(output.scans.device)[target]
+        layout = context.layout
+        annotated = layout.annotated_targets(output.scans.device)
         with torch.no_grad():
-            integers = labels[0][torch.cat([same, other])].float()
+            integers = torch.cat([layout.same_atlases(labels[0]), layout.other_atlases(labels[0])]).float()
             # Between 0 and 4 lie 1, 2 and 3: at its border a warped liver wears a rim of other organs.
             assert output.fields is not None
             warped = warp(integers, upsample(output.fields, integers.shape[2:])).round()
             propagated = one_hot(warped, self.classes)
-            truth = one_hot(labels[0][target[annotated]], self.classes).repeat(2, 1, 1, 1, 1)
+            truth = one_hot(layout.targets(labels[0])[annotated], self.classes).repeat(2, 1, 1, 1, 1)
             terms["atlas"] = 1 - soft_dice(propagated[annotated.repeat(2)], truth).mean()
             terms["semantic"] = soft_dice_loss(*propagated.chunk(2))
         return terms
@@ -64,6 +64,7 @@ class MASSReleaseTrainer(MASSTrainer):
     """
 
     inferences: ClassVar[tuple[str, ...]] = ()  # the head is not trained
+    places_atlases: ClassVar = False
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,
@@ -94,9 +95,8 @@ def through_the_wrong_encoder(network: MASSNet, inputs: tuple, output: object) -
     if not isinstance(output, GroupOutput) or output.fields is None or network.correspondence is None:
         return None
     scans: Scans = inputs[0]
-    target, _, other = scans.layout.pairs(output.scans.device)
-    fields = upsample(output.fields[len(target) :], output.scans.shape[2:])
+    fields = upsample(output.fields.chunk(2)[1], output.scans.shape[2:])
     # Targets are in the order of the modalities and in equal shares, so that each meets the encoder of its own.
     with cpu_autocast(output.scans.device):
-        features = network.decode(warp(output.scans[other], fields))
+        features = network.decode(warp(scans.layout.other_atlases(output.scans), fields))
         return output._replace(warped_features=network.correspondence.project(features[:-1])[-1])

@@ -3,23 +3,26 @@
 import shutil
 from typing import ClassVar
 
-import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 
 from mass_nnunet.batch import Scans, StepContext, StepLabels
 from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.networks.group import share_convolutions, share_decoder
+from mass_nnunet.networks.intensity import PRIOR
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.objectives.mass import TERMS, MASSObjective
+from mass_nnunet.registration.fields import downsample
 from mass_nnunet.training.augmentation import perturbed, random_organ_contrast
 from mass_nnunet.training.loaders import GroupLoader
 from mass_nnunet.training.pseudo_labels import joined
+from mass_nnunet.training.shares import class_shares, starting_points
 from mass_nnunet.training.teacher import Teacher
 
 from .base.blueprint import Blueprint
 from .base.registering import RegisteringTrainer
 from .base.schedule import two_rates
 from .base.taught import TaughtTrainer
+from .place import locate_organs
 from .propagation import propagate_labels
 from .templates import put_templates
 
@@ -29,6 +32,9 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
 
     TERMS: ClassVar = TERMS
     inferences: ClassVar[tuple[str, ...]] = INFERENCES
+
+    places_atlases: ClassVar = True
+    """Whether a registration starts from the translation that lays the atlas's organs on those of the target."""
 
     propagated = False
     """Whether the atlases have propagated their labels to all unlabelled scans."""
@@ -41,8 +47,9 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         1. Its layout says which scans are annotated, and which are atlases of which targets.
         2. Annotated scans get random organ contrast.
         3. The teacher segments the unlabelled scans as they are. Its probabilities, joined with the labels that atlases
-           have propagated to these scans, are the pseudo-labels.
+           have propagated to these scans and with where no organ can be, are the pseudo-labels.
         4. The network gets the unlabelled scans with other intensities than the teacher.
+        5. Where atlases are registered, each is first laid on its target by a translation.
 
         Args:
             batch: ``data`` (S, C, Z, Y, X) and ``target``, from fine to coarse, each (S, 1, Z_s, Y_s, X_s).
@@ -50,19 +57,29 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         layout = self.layouts.next(len(batch["data"]), sparing=self.ramped)
         images = batch["data"].to(self.device, non_blocking=True)
         labels = [scale.to(self.device, non_blocking=True) for scale in batch["target"]]
-        labelled = layout.is_labelled(self.device)
+        classes = self.label_manager.num_segmentation_heads
 
         if most := self.hyperparameters.organ_contrast:
-            classes = self.label_manager.num_segmentation_heads
-            images[labelled] = random_organ_contrast(images[labelled], labels[0][labelled], classes, most)
+            annotated = layout.annotated(images)
+            its_labels = layout.annotated(labels[0]).flatten(0, 1)
+            contrasted = random_organ_contrast(annotated.flatten(0, 1), its_labels, classes, most)
+            annotated.copy_(contrasted.view_as(annotated))
 
         pseudo_labels = None
         if self.teacher is not None and layout.unlabelled:
-            pseudo_labels = joined(self.teacher(images[~labelled]), labels[0][~labelled])
-            images[~labelled] = perturbed(images[~labelled])
+            hidden = layout.hidden(images)
+            scans, known = hidden.flatten(0, 1), layout.hidden(labels[0]).flatten(0, 1)
+            pseudo_labels = joined(self.teacher(scans), known)
+            hidden.copy_(perturbed(scans).view_as(hidden))
 
-        context = StepContext(layout, self.progress, pseudo_labels)
-        return {"data": Scans(images, layout), "target": StepLabels(labels, context)}
+        shares = start = None
+        if layout.registered and self.module.correspondence is not None:
+            half, coarsest = labels[1].shape[2:], labels[-1].shape[2:]  # the grids of the fields, and of their start
+            shares = class_shares(labels[0], pseudo_labels, layout, classes, half)
+            if self.places_atlases:
+                start = starting_points(downsample(shares, coarsest), layout)
+        context = StepContext(layout, self.progress, pseudo_labels, shares)
+        return {"data": Scans(images, layout, start), "target": StepLabels(labels, context)}
 
     def _build_loss(self) -> MASSObjective:
         return MASSObjective(super()._build_loss(), self.label_manager.num_segmentation_heads, self.hyperparameters)
@@ -75,7 +92,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         hyperparameters, group = blueprint.hyperparameters, blueprint.modalities
         unets = [blueprint.unet() for _ in range(group)]
         (share_convolutions if hyperparameters.shared_encoder else share_decoder)(unets)
-        return MASSNet(
+        network = MASSNet(
             unets,
             atlases=blueprint.atlases(group) if hyperparameters.correspondence_channels else None,
             correspondence_channels=hyperparameters.correspondence_channels,
@@ -85,7 +102,10 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
             inference=blueprint.inference,
             refinement_steps=hyperparameters.refinement_steps,
             intensity_weight=hyperparameters.intensity_weight,
+            intensity_prior=blueprint.voxels(PRIOR),
         )
+        network.places_atlases = cls.places_atlases
+        return network
 
     def parameter_groups(self) -> list[dict]:
         """The correspondence head has a rate of its own."""
@@ -99,9 +119,15 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         return GroupLoader(loaders, every * len(self.dataset_trainers))
 
     def get_dataloaders(self) -> tuple:
-        """As in :class:`GroupTrainer`, without the labels that an earlier training propagated."""
+        """As in :class:`GroupTrainer`; before, find where the unlabelled scans can have organs."""
         if self.current_epoch == 0:
             self._forget_labels()
+        self.wait()
+        if self.is_taught and self.hyperparameters.place_margin:
+            part = slice(self.local_rank, None, self.processes)
+            margin, capacity = self.hyperparameters.place_margin, self.hyperparameters.atlases
+            locate_organs(self.dataset_trainers, capacity=capacity, margin=margin, part=part)
+        self.wait()
         return super().get_dataloaders()
 
     # ---- teacher and atlases in the course of a training
@@ -110,6 +136,11 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
     def ramped(self) -> bool:
         """Whether the unsupervised terms have their whole weight by now."""
         return self.progress >= self.hyperparameters.ramp
+
+    @property
+    def is_taught(self) -> bool:
+        """Whether unlabelled scans teach."""
+        return bool(self.layout.unlabelled and self.hyperparameters.weights.teaching)
 
     @property
     def teacher_with_atlases(self) -> Teacher | None:
@@ -125,7 +156,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
 
     def appoint_teacher(self) -> None:
         """Where unlabelled scans teach, the network's running average is their teacher, with intensity adaptation."""
-        if self.layout.unlabelled and self.hyperparameters.weights.teaching:
+        if self.is_taught:
             self.appoint(Teacher(self.module, inference="adapted"))
 
     def on_train_epoch_start(self) -> None:
@@ -135,8 +166,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         if teacher is not None and not self.propagated and self.ramped:
             part = slice(self.local_rank, None, self.processes)
             propagate_labels(self.dataset_trainers, teacher.network, part)
-            if self.processes > 1:
-                dist.barrier()
+            self.wait()
             self.propagated = True
 
     def on_train_end(self) -> None:
@@ -153,4 +183,5 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
     def _forget_labels(self) -> None:
         if self.local_rank == 0:
             for trainer in self.dataset_trainers:
-                shutil.rmtree(trainer.propagated_folder, ignore_errors=True)
+                for folder in (trainer.propagated_folder, trainer.place_folder):
+                    shutil.rmtree(folder, ignore_errors=True)

@@ -9,19 +9,19 @@ from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd, inse
 from tqdm import tqdm
 
 from mass_nnunet.data.files import atomic_path
+from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.networks.mass import MASSNet
-from mass_nnunet.training.loaders import UNKNOWN
 from mass_nnunet.training.patch import organ_box
 
 from .base.dataset import DatasetTrainer
-from .segmenter import predicting, segmenter
+from .segmenter import find_organs, predicting, segmenter
 
 
 def propagate_labels(trainers: Sequence[DatasetTrainer], teacher: MASSNet, part: slice = slice(None)) -> None:
     """Propagate the labels of a teacher's atlases to the unlabelled scans, and write them; files that exist stay.
 
-    An atlas is a patch around its organs. It is registered to the patch around the organs that the teacher's head
-    finds; outside of that patch the labels are unknown.
+    An atlas is a patch around its organs. It is registered to the patch that holds most of what the teacher finds
+    where organs can be; outside of that patch the labels are unknown.
 
     Args:
         trainers: of the datasets of all modalities, in the network's order.
@@ -35,16 +35,21 @@ def propagate_labels(trainers: Sequence[DatasetTrainer], teacher: MASSNet, part:
         segment = segmenter(trainer, teacher, modality)
         scans = trainer.hidden_scans()
         for case in tqdm(scans.identifiers[part], desc=f"labels propagated in {trainer.plans_manager.dataset_name}"):
-            file = scans.file_of(case)
+            file = trainer.propagated_folder / f"{case}.b2nd"
             if file.is_file():
                 continue
-            scan = scans.load_case(case)[0][:]
-            box = organ_box(segment(scan), trainer.configuration_manager.patch_size)
+            labels = scans.labels_of(case)[:]  # unknown, or elsewhere
+            scan, found = find_organs(segment, scans, case)
+            box = organ_box(found, trainer.configuration_manager.patch_size)
             patch = torch.from_numpy(crop_and_pad_nd(scan, box, 0))[None].to(trainer.device)  # (1, C, Z, Y, X)
             with predicting(teacher, modality, "atlas"), torch.no_grad():
-                propagated = teacher(patch).argmax(1).cpu().numpy()
-            labels = np.full((1, *scan.shape[1:]), UNKNOWN, np.int16)
-            insert_crop_into_image(labels, propagated, box)
+                logits = teacher(patch)
+            # Beyond the borders of all atlases no class has evidence.
+            silent = logits.amax(1) == logits.amin(1)  # (1, Z, Y, X)
+            propagated = torch.where(silent, UNKNOWN, logits.argmax(1)).cpu().numpy()
+            known = np.full_like(labels, UNKNOWN)
+            insert_crop_into_image(known, propagated, box)
+            labels = np.where(labels == ELSEWHERE, labels, known)
             with atomic_path(file) as temporary:
                 blosc2.asarray(labels, urlpath=str(temporary), mode="w")
     teacher.eval()  # drops what it has computed of the atlases, which the next step makes out of date

@@ -7,7 +7,9 @@ import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+from mass_nnunet.labels import ELSEWHERE
 from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.training.loaders import UnlabelledDataset
 
 from .base.dataset import DatasetTrainer
 
@@ -45,3 +47,17 @@ def segmenter(trainer: DatasetTrainer, network: MASSNet, modality: int) -> Calla
             return predictor.predict_sliding_window_return_logits(torch.from_numpy(scan)).argmax(0).cpu().numpy()
 
     return segment
+
+
+def find_organs(
+    segment: Callable[[np.ndarray], np.ndarray], scans: UnlabelledDataset, case: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """An unlabelled scan (C, Z, Y, X), and the labels (Z, Y, X) that a network finds in it where organs can be.
+
+    Args:
+        segment: a :func:`segmenter`.
+        scans: the unlabelled scans of the modality.
+        case: one of them.
+    """
+    scan = scans.load_case(case)[0][:]
+    return scan, segment(scan) * (scans.labels_of(case)[0] != ELSEWHERE)

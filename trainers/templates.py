@@ -8,7 +8,7 @@ from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.registration.atlas import AtlasBank
 
 from .base.registering import RegisteringTrainer
-from .segmenter import segmenter
+from .segmenter import find_organs, segmenter
 
 
 def put_templates(trainers: Sequence[RegisteringTrainer], bank: AtlasBank, teacher: MASSNet) -> None:
@@ -29,8 +29,7 @@ def put_templates(trainers: Sequence[RegisteringTrainer], bank: AtlasBank, teach
         patches = []
         cases = trainer.template_cases(bank.capacity)
         for case in tqdm(cases, desc=f"templates of {trainer.plans_manager.dataset_name}", disable=not cases):
-            scan = scans.load_case(case)[0][:]
-            labels = segment(scan)
+            scan, labels = find_organs(segment, scans, case)
             if labels.any():
                 patches.append(trainer.organ_patch(scan, labels))
         bank.put_templates(modality, [image for image, _ in patches], [label for _, label in patches])

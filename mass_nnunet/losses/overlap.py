@@ -1,5 +1,6 @@
 """Overlap of labels, as pure functions: soft Dice, and the losses made of it, which are scalars."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -7,8 +8,8 @@ EPSILON = 1e-5
 
 
 def one_hot(labels: Tensor, classes: int) -> Tensor:
-    """Labels (B, 1, Z, Y, X) -> (B, K, Z, Y, X), float32."""
-    return F.one_hot(labels[:, 0].long(), classes).movedim(-1, 1).float()
+    """Labels (B, 1, Z, Y, X) -> (B, K, Z, Y, X), float32; zeros where a label is none of the K classes."""
+    return (labels == torch.arange(classes, device=labels.device).view(-1, 1, 1, 1)).float()
 
 
 def soft_dice(prediction: Tensor, reference: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -54,8 +54,8 @@ class ResidualField(nn.Module):
 class CorrespondenceHead(nn.Module):
     """Fields between scans of any two modalities, from the features of the shared decoder.
 
-    At the coarsest scale the field starts from zero. At each scale it is brought to the scale's grid, the atlas's
-    features are warped with it, and a residual is added. The finest scale given is the field's resolution.
+    At the coarsest scale the field starts from a translation. At each scale it is brought to the scale's grid, the
+    atlas's features are warped with it, and a residual is added. The finest scale given is the field's resolution.
 
     Args:
         in_channels: channels of the features, from coarse to fine.
@@ -71,16 +71,16 @@ class CorrespondenceHead(nn.Module):
         """Features of scans, from coarse to fine, each (B, C_s, Z_s, Y_s, X_s), projected to a common width."""
         return [projection(f) for projection, f in zip(self.projections, features, strict=True)]
 
-    def forward(self, atlas: Sequence[Tensor], target: Sequence[Tensor]) -> Tensor:
+    def forward(self, atlas: Sequence[Tensor], target: Sequence[Tensor], start: Tensor) -> Tensor:
         """The field (B, 3, Z, Y, X) at the finest scale that pulls each atlas to its target, in voxels of that scale.
 
         Args:
             atlas: projected features from coarse to fine, each (B, C, Z_s, Y_s, X_s).
             target: the same of T targets, where T divides B. The first T atlases belong to these targets in order, so
                 do the next T, and so on.
+            start: the displacement (B, 3) that the field starts from, in voxels of the coarsest scale.
         """
-        shape = target[0].shape[2:]
-        field = torch.zeros((len(atlas[0]), 3, *shape), device=target[0].device)
+        field = start.view(-1, 3, 1, 1, 1).expand(-1, -1, *target[0].shape[2:])
         for a, t, residual in zip(atlas, target, self.residuals, strict=True):
             field = upsample(field, t.shape[2:])
             field = field + residual(warp(a, field).to(t.dtype), t)

@@ -11,13 +11,13 @@ REACH = 4.0
 PARZEN = 2.0
 """Standard deviation of the Parzen window, in bins."""
 PRIOR = 10.0
-"""Number of voxels at which the density of a class is halved; with far fewer voxels it is close to 0."""
+"""Volume in ml at which the density of a class is halved: a false spot of an organ must not strengthen itself."""
 NEIGHBOURHOOD = 5
 """Side of a cube in voxels. A class is near a voxel if it fills at least :data:`SHARE` of the cube around it."""
 SHARE = 0.25
 
 
-def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
+def intensity_evidence(probabilities: Tensor, image: Tensor, prior: float) -> Tensor:
     """Evidence of each voxel's intensity v for each class k near the voxel: log(1 + p(v | k) / p0).
 
     p(v | k) is a Parzen estimate over the patch, with each voxel weighted by its probability of class k in the first
@@ -32,6 +32,7 @@ def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
     Args:
         probabilities: class probabilities of the first segmentation (K, Z, Y, X), the background first.
         image: (Z, Y, X).
+        prior: :data:`PRIOR` in voxels.
 
     Returns:
         (K, Z, Y, X), float32, 0 or more.
@@ -45,7 +46,7 @@ def intensity_evidence(probabilities: Tensor, image: Tensor) -> Tensor:
         index = torch.arange(BINS, device=image.device)
         window = (-0.5 * ((index[:, None] - index) / PARZEN).square()).exp()
         window = window / window.sum(1, keepdim=True)
-        density = counts @ window / (counts.sum(1, keepdim=True) + PRIOR)  # (K, BINS)
+        density = counts @ window / (counts.sum(1, keepdim=True) + prior)  # (K, BINS)
         return (BINS * density).log1p()[:, bins] * _near(probabilities)
 
 

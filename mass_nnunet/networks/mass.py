@@ -9,8 +9,9 @@ from torch import Tensor
 from mass_nnunet.batch import Layout, Scans
 from mass_nnunet.hyperparameters import INFERENCES, INFERENCES_WITHOUT_ATLASES
 from mass_nnunet.registration.atlas import EVIDENCE, AtlasBank
-from mass_nnunet.registration.fields import upsample, warp
+from mass_nnunet.registration.fields import downsample, upsample, warp
 from mass_nnunet.registration.refinement import refine
+from mass_nnunet.registration.translation import best_translation
 
 from .blocks import UNet, UNetDecoder, cpu_autocast, decoder_features, join
 from .correspondence import CorrespondenceHead
@@ -58,6 +59,7 @@ class MASSNet(GroupNet):
             the inferences that need atlases.
         refinement_steps: steps of the refinement of fields in evaluation mode (:func:`refinement.refine`).
         intensity_weight: weight of the intensity adaptation (:mod:`intensity`), which uses a scan's first channel.
+        intensity_prior: :data:`intensity.PRIOR` in voxels.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class MASSNet(GroupNet):
         inference: str,
         refinement_steps: int = 0,
         intensity_weight: float = 0.0,
+        intensity_prior: float = 1.0,
     ) -> None:
         super().__init__(unets, modality)
         coarse_to_half = [layer.in_channels for layer in self.heads][:-1]
@@ -86,6 +89,9 @@ class MASSNet(GroupNet):
         self.inference = inference if inference in self.inferences else "segmentation"
         self.refinement_steps = refinement_steps
         self.intensity_weight = intensity_weight
+        self.intensity_prior = intensity_prior
+        self.places_atlases = True
+        """Whether the head says where in a patch an atlas lies, and how much it counts there."""
         # Projected features of the atlases, by modality; they are valid until the weights change.
         self._atlas_features: dict[int, list[Tensor]] = {}
         self.register_load_state_dict_post_hook(lambda *_: self._atlas_features.clear())
@@ -124,11 +130,11 @@ class MASSNet(GroupNet):
             logits = self.heads[-1](features[-1]).float()
             return logits if self.inference == "segmentation" else self._adapted(scans, features, logits)
 
-    def _train_step(self, images: Tensor, layout: Layout) -> GroupOutput:
+    def _train_step(self, images: Tensor, layout: Layout, start: Tensor | None) -> GroupOutput:
         """The forward pass of a training batch (S, C, Z, Y, X)."""
         with cpu_autocast(images.device):
             features = self.decode(images)
-            return GroupOutput(images, self._segment(features), **self._register(features, layout))
+            return GroupOutput(images, self._segment(features), **self._register(features, layout, start))
 
     def decode(self, scans: Tensor) -> list[Tensor]:
         """Features of the decoders, from coarse to fine; each scan goes through its modality's U-Net."""
@@ -143,43 +149,63 @@ class MASSNet(GroupNet):
         """Logits of all heads, from fine to coarse."""
         return [head(f).float() for head, f in zip(self.heads, features, strict=True)][::-1]
 
-    def _register(self, features: list[Tensor], layout: Layout) -> dict[str, Tensor]:
+    def _register(self, features: list[Tensor], layout: Layout, start: Tensor | None) -> dict[str, Tensor]:
         """The entries of a GroupOutput beside the logits: fields from both atlases to each target, and features."""
         if self.correspondence is None:
             return {}
         if not layout.registered:
             zeros = [0 * parameter.sum() for parameter in self.correspondence.parameters()]
             return {"idle": torch.stack(zeros).sum()}
-        target, same, other = layout.pairs(features[0].device)
         share = self.correspondence_gradient
         # The values of the features, with a scaled gradient.
         shared = [torch.lerp(f.detach(), f, share) if share else f.detach() for f in features[:-1]]
         projected = self.correspondence.project(shared)
-        atlas = [torch.cat([f[same], f[other]]) for f in projected]
-        fields = self.correspondence(atlas, [f[target] for f in projected])  # (2T, 3, Z', Y', X')
+        targets = [layout.targets(f) for f in projected]
+        others = [layout.other_atlases(f) for f in projected]
+        atlases = [torch.cat([layout.same_atlases(f), o]) for f, o in zip(projected, others, strict=True)]
+        if start is None:
+            start = features[0].new_zeros(len(atlases[0]), 3, dtype=torch.float32)
+        fields = self.correspondence(atlases, targets, start)  # (2T, 3, Z', Y', X')
         if not self.compares_features:
             return {"fields": fields}
-        warped = warp(projected[-1][other], fields[len(target) :])
-        return {"fields": fields, "features": projected[-1][target], "warped_features": warped}
+        warped = warp(others[-1], fields.chunk(2)[1])
+        return {"fields": fields, "features": targets[-1], "warped_features": warped}
 
     def _adapted(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
         """Logits of ``adapted``, ``atlas`` or ``fused``: head, atlases or their sum, plus intensity adaptation."""
         if self.inference != "adapted":
-            evidence = EVIDENCE * self._propagate(scans, features)
+            evidence = self._propagate(scans, features, logits)
             logits = logits + evidence if self.inference == "fused" else evidence
         if self.intensity_weight:
-            seen = [intensity_evidence(p, scan[0]) for p, scan in zip(logits.softmax(1), scans, strict=True)]
-            logits = logits + self.intensity_weight * torch.stack(seen)
+            prior = self.intensity_prior
+            seen = [intensity_evidence(p, scan[0], prior) for p, scan in zip(logits.softmax(1), scans, strict=True)]
+            adaptation = self.intensity_weight * torch.stack(seen)
+            if self.inference == "atlas":
+                # Where no atlas has a label there is nothing to adapt.
+                adaptation = adaptation * logits.amax(1, keepdim=True).gt(0)
+            logits = logits + adaptation
         return logits
 
-    def _propagate(self, scans: Tensor, features: list[Tensor]) -> Tensor:
-        """Probabilities (S, K, Z, Y, X) of the labels that the modality's atlases propagate."""
+    def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:
+        """Evidence (S, K, Z, Y, X) of the labels that the modality's atlases propagate.
+
+        It is weighted by how much of the organs that an atlas would lay into the patch the head finds there, at most 1:
+        an atlas says where organs are, the head whether this patch of a scan has any.
+        """
         assert self.atlases is not None
         projected = self._project(features)
         propagated = []
         for i, scan in enumerate(scans):
-            fields = self._fields([f[i : i + 1] for f in projected], scan[None])
-            propagated.append(self.atlases.fuse(self.active[0], scan, fields))
+            found = logits[i : i + 1].softmax(1)
+            mass = found[:, 1:].sum()
+            if self.places_atlases and mass < 1:
+                propagated.append(torch.zeros_like(found[0]))
+                continue
+            fields = self._fields([f[i : i + 1] for f in projected], scan[None], found)
+            labels = self.atlases.fuse(self.active[0], scan, fields)
+            if self.places_atlases:
+                labels = labels * (mass / labels[1:].sum().clamp_min(1)).clamp(max=1)
+            propagated.append(EVIDENCE * labels)
         return torch.stack(propagated)
 
     def _project(self, features: list[Tensor]) -> list[Tensor]:
@@ -190,16 +216,28 @@ class MASSNet(GroupNet):
     def register(self, scan: Tensor) -> Tensor:
         """Fields (A', 3, Z, Y, X), in voxels, from each atlas of the active modality to a scan (1, C, Z, Y, X)."""
         with cpu_autocast(scan.device):
-            return self._fields(self._project(self.decode(scan)), scan)
+            features = self.decode(scan)
+            found = self.heads[-1](features[-1]).float().softmax(1)
+            return self._fields(self._project(features), scan, found)
 
-    def _fields(self, target: list[Tensor], scan: Tensor) -> Tensor:
-        """Fields from all atlases to one scan (1, C, Z, Y, X), on its grid; features of the atlases are cached."""
+    def _fields(self, target: list[Tensor], scan: Tensor, found: Tensor) -> Tensor:
+        """Fields from all atlases to one scan (1, C, Z, Y, X), on its grid; features of the atlases are cached.
+
+        Args:
+            target: projected features of the scan.
+            scan: the scan.
+            found: class probabilities of the head (1, K, Z, Y, X), which place the atlases.
+        """
         assert self.atlases is not None
         assert self.correspondence is not None
-        modality = self.active[0]
+        modality, coarsest = self.active[0], target[0].shape[2:]
         if modality not in self._atlas_features:
             self._atlas_features[modality] = self._project(self.decode(self.atlases.images_of(modality)))
-        fields = self.correspondence(self._atlas_features[modality], target)
+        start = found.new_zeros(len(self._atlas_features[modality][0]), 3)
+        if self.places_atlases:
+            labels = downsample(self.atlases.labels_of(modality), coarsest)
+            start = -best_translation(labels, downsample(found, coarsest))
+        fields = self.correspondence(self._atlas_features[modality], target, start)
         if self.refinement_steps:
             fields = refine(fields, self.atlases.images_of(modality), scan, self.refinement_steps)
         return upsample(fields, scan.shape[2:])

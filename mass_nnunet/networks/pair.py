@@ -91,17 +91,17 @@ class PairNet(nn.Module):
             supervision is on.
         """
         if isinstance(scans, Scans):
-            return self._register_batch(*scans)
+            return self._register_batch(scans.images, scans.layout)
         propagated = torch.stack([self.atlases.fuse(0, scan, self.register(scan[None])) for scan in scans])
         logits = EVIDENCE * propagated
         return [logits] if self.pair.decoder.deep_supervision else logits
 
     def _register_batch(self, scans: Tensor, layout: Layout) -> PairOutput:
-        target, atlas, _ = layout.pairs(scans.device)
+        atlases = layout.same_atlases(scans)
         with cpu_autocast(scans.device):
-            fields = self.pair(scans[atlas], scans[target])
-            warped = warp(scans[atlas], fields)
-            backward = None if self.backward_pair is None else self.backward_pair(warped, scans[atlas])
+            fields = self.pair(atlases, layout.targets(scans))
+            warped = warp(atlases, fields)
+            backward = None if self.backward_pair is None else self.backward_pair(warped, atlases)
         return PairOutput(scans, fields, warped, backward)
 
     def register(self, scan: Tensor) -> Tensor:

@@ -47,8 +47,8 @@ class Objective(ABC):
         self.weights = dict(weights)
         self.ramped = frozenset(ramped)
         self.ramp = ramp
-        # The latest value of each term, without gradient, for the log: not every batch has all terms.
-        self.terms = dict.fromkeys((*self.weights, *self.MEASURES), torch.zeros(()))
+        self.terms: dict[str, Tensor] = {}
+        """The latest value of each term after a step, without gradient, for the log: not every batch has all terms."""
 
     def __call__(self, output: Any, target: StepLabels | list[Tensor]) -> Tensor:
         """The loss of a step.
@@ -64,9 +64,12 @@ class Objective(ABC):
         if not isinstance(target, StepLabels):
             return self.validation_loss(output, target)
         terms = self.compute(output, target.labels, target.context)
-        if unknown := terms.keys() - self.terms.keys():
+        names = (*self.weights, *self.MEASURES)
+        if unknown := terms.keys() - set(names):
             raise KeyError(f"the term {min(unknown)} has no weight")
-        self.terms = self.terms | {name: value.detach() for name, value in terms.items()}
+        latest = {name: value.detach() for name, value in terms.items()}
+        never = next(iter(latest.values())).new_zeros(())
+        self.terms = dict.fromkeys(names, never) | self.terms | latest
         ramp = ramp_up(target.context.progress / self.ramp)
         scale = {name: weight * ramp if name in self.ramped else weight for name, weight in self.weights.items()}
         return sum((scale[name] * value for name, value in terms.items() if name in scale), start=torch.zeros(()))
@@ -81,8 +84,7 @@ class Objective(ABC):
 
     def on_labelled(self, logits: list[Tensor], labels: list[Tensor], layout: Layout) -> Tensor:
         """nnU-Net's own loss of the annotated scans of a batch; labels of the other scans are not used."""
-        labelled = layout.is_labelled(logits[0].device)
-        return self.supervised([x[labelled] for x in logits], [y[labelled] for y in labels])
+        return self.supervised(*([layout.annotated(x).flatten(0, 1) for x in scales] for scales in (logits, labels)))
 
 
 def ramp_up(progress: float) -> float:

@@ -9,12 +9,14 @@ from torch import Tensor
 
 from mass_nnunet.batch import StepContext
 from mass_nnunet.hyperparameters import Hyperparameters
+from mass_nnunet.labels import ELSEWHERE
+from mass_nnunet.losses.absence import absence_loss
 from mass_nnunet.losses.deformation import diffusion_loss, folding_penalty
 from mass_nnunet.losses.features import channel_contrast_loss, feature_kl_loss, feature_mse_loss
-from mass_nnunet.losses.overlap import confident_label_loss, one_hot, soft_dice, soft_dice_loss
+from mass_nnunet.losses.overlap import confident_label_loss, soft_dice, soft_dice_loss
 from mass_nnunet.losses.similarity import SIMILARITIES
 from mass_nnunet.networks.mass import GroupOutput
-from mass_nnunet.registration.fields import downsample, folding, jacobian_determinant, warp
+from mass_nnunet.registration.fields import downsample, folding, inside, jacobian_determinant, warp
 
 from .base import Objective
 
@@ -28,6 +30,7 @@ TERMS = (
     "semantic",
     "anatomical",
     "teaching",
+    "place",
     "folding",
 )
 """Names of the values that are logged each epoch: the unweighted terms, and ``folding``, the share of folded voxels."""
@@ -50,6 +53,7 @@ class MASSObjective(Objective):
            + r(t) w_anatomical C(F(b) o u_b, F(x))                            anatomical consistency; off by default
            + r(t) w_teaching   [CE + (1 - Dice)](S(x), argmax p where max p > confidence)
                              + (1 - Dice)(y_a o u_a, p), and for b            mutual teaching, unlabelled targets
+           + r(t) w_place      -log softmax(S(x)) of background               where x can have no organ, unlabelled x
 
     r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). The terms of warped atlases are computed at the
     resolution of the field, half of that of the patch. No gradient flows through p.
@@ -66,7 +70,7 @@ class MASSObjective(Objective):
         super().__init__(
             supervised,
             {"supervised": 1.0, **asdict(hyperparameters.weights)},
-            ramped=("semantic", "anatomical", "teaching"),
+            ramped=("semantic", "anatomical", "teaching", "place"),
             ramp=hyperparameters.ramp,
         )
         self.classes = classes
@@ -89,34 +93,36 @@ class MASSObjective(Objective):
         if output.fields is not None:
             terms |= self._atlas_branch(output, labels, context)
         if context.pseudo_labels is not None:
-            hidden = ~context.layout.is_labelled(output.scans.device)
-            head = self._learn(output.logits[0][hidden], context.pseudo_labels)
+            head = self._learn(context.layout.hidden(output.logits[0]).flatten(0, 1), context.pseudo_labels)
             terms["teaching"] = terms["teaching"] + head if "teaching" in terms else head
+        if context.layout.unlabelled:
+            absent = context.layout.hidden(labels[0]).flatten(0, 1) == ELSEWHERE
+            terms["place"] = absence_loss(context.layout.hidden(output.logits[0]).flatten(0, 1), absent)
         return terms
 
     def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
         """The terms of the warped atlases; ``output`` has displacement fields."""
         scans, fields, layout = output.scans, output.fields, context.layout
         assert fields is not None
-        target, same, other = layout.pairs(scans.device)
-        labelled = layout.is_labelled(scans.device)
-        hidden = ~labelled[target].repeat(2)  # (2T,), unlabelled targets, for both kinds of atlas
-        count = len(target)
+        annotated = layout.annotated_targets(scans.device).repeat(2)[:, None]  # (2T, 1), for both kinds of atlas
         shape = fields.shape[2:]
 
-        # Class shares (S, K, Z', Y', X'); unlabelled scans are targets only, never atlases.
-        shares = scans.new_zeros((len(scans), self.classes, *shape))
-        shares[labelled] = downsample(one_hot(labels[0][labelled], self.classes), shape)
-        if context.pseudo_labels is not None:
-            shares[~labelled] = downsample(context.pseudo_labels, shape)
-        propagated = warp(shares[torch.cat([same, other])], fields)  # (2T, K, Z', Y', X')
-        dice = soft_dice(propagated, shares[target].repeat(2, 1, 1, 1, 1))  # (2T, K - 1)
+        shares = context.shares
+        assert shares is not None
+        atlases = torch.cat([layout.same_atlases(shares), layout.other_atlases(shares)])
+        targets = layout.targets(shares).repeat(2, 1, 1, 1, 1)
+        propagated = warp(atlases, fields)  # (2T, K, Z', Y', X')
+        shown = inside(fields)  # what lies beyond the border of an atlas is unknown
+        dice = soft_dice(propagated, targets, shown)  # (2T, K - 1)
+        # A class that only one of the two patches has cannot be mapped.
+        both = (atlases[:, 1:].sum((2, 3, 4)) >= 1) & (targets[:, 1:].sum((2, 3, 4)) >= 1)  # (2T, K - 1)
         images = downsample(scans[:, :1], shape)  # (S, 1, Z', Y', X')
+        from_same, from_other = fields.chunk(2)
         determinant = jacobian_determinant(fields)
 
         terms = {
-            "atlas": 1 - dice[~hidden].mean(),
-            "similarity": self.dissimilarity(warp(images[same], fields[:count]), images[target]),
+            "atlas": mean_of(1 - dice, both & annotated),
+            "similarity": self.dissimilarity(warp(layout.same_atlases(images), from_same), layout.targets(images)),
             "smoothness": diffusion_loss(fields),
             "unfolding": folding_penalty(determinant),
             "folding": folding(determinant.detach()),
@@ -127,13 +133,18 @@ class MASSObjective(Objective):
         if output.features is not None:
             terms["anatomical"] = self.feature_difference(output.warped_features, output.features)
         if self.inter_modal_dissimilarity:
-            warped = warp(images[other], fields[count:])
-            terms["inter_modal"] = self.inter_modal_dissimilarity(warped, images[target])
+            warped = warp(layout.other_atlases(images), from_other)
+            terms["inter_modal"] = self.inter_modal_dissimilarity(warped, layout.targets(images))
         if context.pseudo_labels is not None:
-            terms["teaching"] = 1 - dice[hidden].mean()
+            terms["teaching"] = mean_of(1 - dice, both & ~annotated)
         return terms
 
     def _learn(self, logits: Tensor, probabilities: Tensor) -> Tensor:
         """Loss of the segmentation head on the confident pseudo-labels; both arguments are (B, K, Z, Y, X)."""
         confidence, pseudo_label = probabilities.max(1)
         return confident_label_loss(logits, pseudo_label, confidence > self.confidence)
+
+
+def mean_of(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the values where a mask of the same shape is true; 0 if it is nowhere true."""
+    return (values * mask).sum() / mask.sum().clamp_min(1)

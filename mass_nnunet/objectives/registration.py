@@ -41,17 +41,17 @@ class RegistrationObjective(Objective):
 
     def compute(self, output: PairOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
         """The terms of a training step, by name; ``labels`` are (S, 1, Z, Y, X)."""
-        target, atlas, _ = context.layout.pairs(output.scans.device)
+        layout = context.layout
         terms = {
-            "similarity": self.dissimilarity(output.warped[:, :1], output.scans[target, :1]),
+            "similarity": self.dissimilarity(output.warped[:, :1], layout.targets(output.scans)[:, :1]),
             "smoothness": diffusion_loss(output.fields),
             "folding": folding(jacobian_determinant(output.fields.detach())),
         }
         if output.backward is not None:
             terms["smoothness"] = (terms["smoothness"] + diffusion_loss(output.backward)) / 2
-            annotated = one_hot(labels[0][atlas], self.classes)
+            annotated = one_hot(layout.same_atlases(labels[0]), self.classes)
             back = warp(warp(annotated, output.fields), output.backward)
-            terms["image_cycle"] = F.l1_loss(warp(output.warped, output.backward), output.scans[atlas])
+            terms["image_cycle"] = F.l1_loss(warp(output.warped, output.backward), layout.same_atlases(output.scans))
             terms["anatomy_cycle"] = soft_dice_loss(back, annotated)
         return terms
 

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mass_nnunet.losses.overlap import one_hot
 from mass_nnunet.losses.similarity import local_correlation
 
-from .fields import warp
+from .fields import inside, warp
 
 TEMPERATURE = 0.1
 """Temperature of the softmax over atlases of their local correlation, which is from 0 to 1."""
@@ -103,6 +103,7 @@ class AtlasBank(nn.Module):
         """Labels of all atlases propagated to one scan, weighted by how well each matches it locally.
 
         The weight is a softmax over the atlases of the local correlation (window 9) of the warped image with the scan.
+        An atlas is one patch: beyond its border it has no label, not even background.
 
         Args:
             modality: index of the modality of scan and atlases.
@@ -110,9 +111,9 @@ class AtlasBank(nn.Module):
             fields: (A', 3, Z, Y, X), at full resolution.
 
         Returns:
-            Probabilities (K, Z, Y, X).
+            Probabilities (K, Z, Y, X); their sum over the classes is below 1 where atlases have no label.
         """
         warped = warp(self.images_of(modality), fields)  # (A', C, Z, Y, X)
         correlation = local_correlation(warped[:, :1], scan[None, :1])
         weight = (correlation / TEMPERATURE).softmax(0)  # (A', 1, Z, Y, X)
-        return (weight * warp(self.labels_of(modality), fields)).sum(0)
+        return (weight * inside(fields) * warp(self.labels_of(modality), fields)).sum(0)

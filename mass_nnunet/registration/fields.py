@@ -30,20 +30,29 @@ def warp(volume: Tensor, field: Tensor) -> Tensor:
         raise ValueError(f"field on grid {tuple(field.shape[2:])} cannot warp a volume on grid {tuple(shape)}")
     # Positions need more than the eight bits of precision that bfloat16 has.
     with torch.autocast(volume.device.type, enabled=False):
-        position = voxel_grid(shape, field.device) + field.float()  # (B, 3, Z, Y, X)
-        size = torch.tensor(shape, device=field.device, dtype=torch.float32).view(1, 3, 1, 1, 1)
-        normalized = (2 * position + 1) / size - 1  # grid_sample's convention for align_corners=False
-        grid = normalized.flip(1).permute(0, 2, 3, 4, 1)  # (B, Z, Y, X, 3) in (x, y, z) order
+        position = _position(field)
+        # grid_sample's convention for align_corners=False, and its order (x, y, z). No constant is copied to a GPU.
+        axes = [(2 * position[axis] + 1) / shape[axis] - 1 for axis in (2, 1, 0)]
+        grid = torch.stack(axes, -1)  # (B, Z, Y, X, 3)
         return F.grid_sample(volume.float(), grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _position(field: Tensor) -> list[Tensor]:
+    """Where each voxel comes from, in voxels: z, y and x, (B, Z, Y, X) each."""
+    axes = [torch.arange(size, device=field.device, dtype=torch.float32) for size in field.shape[2:]]
+    return [field[:, i].float() + index.view(*(-1 if i == j else 1 for j in range(3))) for i, index in enumerate(axes)]
+
+
+def inside(field: Tensor) -> Tensor:
+    """Which voxels :func:`warp` takes from inside the volume, not from beyond its border: boolean (B, 1, Z, Y, X)."""
+    within = [(p > -0.5) & (p < size - 0.5) for p, size in zip(_position(field), field.shape[2:], strict=True)]
+    return torch.stack(within, 1).all(1, keepdim=True)
 
 
 def upsample(field: Tensor, shape: Sequence[int]) -> Tensor:
     """Bring a field to a finer grid ``shape`` (Z, Y, X); its values are in voxels and are scaled with the grid."""
-    factor = torch.tensor(
-        [new / old for new, old in zip(shape, field.shape[2:], strict=True)], device=field.device, dtype=field.dtype
-    )
-    finer = F.interpolate(field, size=tuple(shape), mode="trilinear", align_corners=False)
-    return finer * factor.view(1, 3, 1, 1, 1)
+    scaled = [field[:, i] * (shape[i] / field.shape[2 + i]) for i in range(3)]
+    return F.interpolate(torch.stack(scaled, 1), size=tuple(shape), mode="trilinear", align_corners=False)
 
 
 def downsample(volume: Tensor, shape: Sequence[int]) -> Tensor:

@@ -4,9 +4,9 @@ import torch
 from torch import Tensor
 
 from mass_nnunet.losses.deformation import diffusion_loss, folding_penalty
-from mass_nnunet.losses.similarity import local_correlation_loss
+from mass_nnunet.losses.similarity import local_correlation
 
-from .fields import jacobian_determinant, upsample, warp
+from .fields import inside, jacobian_determinant, upsample, warp
 
 RATE = 0.1
 """Adam's learning rate, which is about the largest change of the field in a step, in voxels of its grid."""
@@ -20,9 +20,9 @@ def refine(fields: Tensor, atlases: Tensor, scan: Tensor, steps: int) -> Tensor:
 
     This is VoxelMorph's instance-specific optimization (Balakrishnan et al., IEEE TMI 2019).
 
-    The loss is 1 - the mean local correlation of the warped atlases with the scan, plus :data:`SMOOTHNESS` times the
-    diffusion of the fields, plus :data:`FOLDING` times their folding penalty. It uses no label and changes no weight of
-    the network. The returned fields carry no gradient.
+    The loss is 1 - the mean local correlation of the warped atlases with the scan, as far as the given fields lay them
+    on it, plus :data:`SMOOTHNESS` times the diffusion of the fields, plus :data:`FOLDING` times their folding penalty.
+    It uses no label and changes no weight of the network. The returned fields carry no gradient.
 
     Args:
         fields: (A, 3, Z', Y', X'), in voxels of their own grid, which may be coarser than the scans'.
@@ -37,10 +37,12 @@ def refine(fields: Tensor, atlases: Tensor, scan: Tensor, steps: int) -> Tensor:
     with torch.inference_mode(False), torch.enable_grad(), torch.autocast(scan.device.type, enabled=False):
         moving, fixed = atlases[:, :1].float().clone(), scan[:, :1].float().clone()
         fields = fields.detach().float().clone().requires_grad_()
+        shown = inside(upsample(fields.detach(), fixed.shape[2:])).float()  # by the atlases, as they lie at first
         optimizer = torch.optim.Adam([fields], RATE)
         for _ in range(steps):
             optimizer.zero_grad()
-            loss = local_correlation_loss(warp(moving, upsample(fields, fixed.shape[2:])), fixed)
+            correlation = local_correlation(warp(moving, upsample(fields, fixed.shape[2:])), fixed)
+            loss = 1 - (correlation * shown).sum() / shown.sum().clamp_min(1)
             loss = loss + SMOOTHNESS * diffusion_loss(fields) + FOLDING * folding_penalty(jacobian_determinant(fields))
             # The sum over voxels, not the mean: the effect of Adam's epsilon must not depend on the size of a patch.
             (loss * fields[:, 0].numel()).backward()

@@ -54,7 +54,7 @@ def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: flo
     """
     shift = scans.new_empty(len(scans), classes).uniform_(-most, most)
     shift *= scans.new_empty(len(scans), 1).uniform_() < SHARE
-    shift[:, 0] = 0
+    shift[:, 0].zero_()
     by_voxel = shift.gather(1, labels.flatten(1).long()).view_as(labels)
     spread = F.avg_pool3d(F.pad(by_voxel, (1, 1, 1, 1, 0, 0), mode="replicate"), (1, 3, 3), 1)
     return scans + spread * scans.std((2, 3, 4), keepdim=True)

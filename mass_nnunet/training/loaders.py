@@ -10,10 +10,8 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
 from mass_nnunet.errors import UserError
+from mass_nnunet.labels import UNKNOWN
 from mass_nnunet.losses.signed_distance import signed_distance
-
-UNKNOWN = 2**15 - 1
-"""Label of a voxel without propagated label."""
 
 
 def unlabelled_folder(preprocessed: Path) -> Path:
@@ -22,7 +20,7 @@ def unlabelled_folder(preprocessed: Path) -> Path:
 
 
 class UnlabelledDataset(nnUNetDatasetBlosc2):
-    """Unlabelled scans, with the labels that atlases propagate to them. Their own labels are never read.
+    """Unlabelled scans, with what is known of their labels without an annotation. Their own labels are never read.
 
     A scan is searched among the preprocessed scans of ``imagesUn``, then among nnU-Net's own preprocessed scans. There
     only the image is opened, neither the label nor the properties, which contain the locations of organs.
@@ -30,15 +28,16 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
     Args:
         preprocessed: nnU-Net's folder of preprocessed scans, ``<data_identifier>``.
         identifiers: identifiers of the cases.
-        propagated: folder of the propagated labels, ``<case>.b2nd``, which are written during the training.
+        known: folders of label maps ``<case>.b2nd`` that are written during the training, with :data:`labels.UNKNOWN`
+            and :data:`labels.ELSEWHERE` among the labels. The first folder that has a scan's counts.
 
     Raises:
         UserError: a case is in neither folder.
     """
 
-    def __init__(self, preprocessed: Path, identifiers: Sequence[str], propagated: Path) -> None:
+    def __init__(self, preprocessed: Path, identifiers: Sequence[str], known: Sequence[Path]) -> None:
         super().__init__(str(preprocessed), list(identifiers))
-        self.propagated = propagated
+        self.known = known
         folders = (unlabelled_folder(preprocessed), preprocessed)
         self.files = {}
         for identifier in identifiers:
@@ -48,16 +47,16 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
                 raise UserError(f"{files[0]} does not exist, nor {files[1]}: run `mass_nnunet plan` again")
             self.files[identifier] = existing[0]
 
-    def load_case(self, identifier: str) -> tuple[blosc2.NDArray, np.ndarray, None, dict]:
-        """Image (C, Z, Y, X), propagated labels (1, Z, Y, X) or UNKNOWN, no previous stage, and no organ locations."""
-        image = self._open(self.files[identifier])
-        labels = self.file_of(identifier)
-        known = self._open(labels) if labels.is_file() else np.broadcast_to(np.int16(UNKNOWN), (1, *image.shape[1:]))
-        return image, known, None, {"class_locations": {}}
+    def load_case(self, identifier: str) -> tuple[blosc2.NDArray, blosc2.NDArray | np.ndarray, None, dict]:
+        """Image (C, Z, Y, X), its :meth:`labels_of`, no previous stage, and no organ locations."""
+        return self._open(self.files[identifier]), self.labels_of(identifier), None, {"class_locations": {}}
 
-    def file_of(self, identifier: str) -> Path:
-        """File of the labels that are propagated to a scan; it may not exist yet."""
-        return self.propagated / f"{identifier}.b2nd"
+    def labels_of(self, identifier: str) -> blosc2.NDArray | np.ndarray:
+        """What is known of a scan's labels, (1, Z, Y, X); :data:`labels.UNKNOWN` where there is no file."""
+        for folder in self.known:
+            if (file := folder / f"{identifier}.b2nd").is_file():
+                return self._open(file)
+        return np.broadcast_to(np.int16(UNKNOWN), (1, *self._open(self.files[identifier]).shape[1:]))
 
     def _open(self, file: Path) -> blosc2.NDArray:
         return blosc2.open(urlpath=str(file), mode="r", dparams={"nthreads": 1}, **self.mmap_kwargs)

@@ -6,18 +6,30 @@ import numpy as np
 
 
 def organ_box(labels: np.ndarray, patch: Sequence[int]) -> list[list[int]]:
-    """Bounds [start, stop] along z, y, x of the patch around the organs of a label map (Z, Y, X).
+    """Bounds [start, stop] along z, y, x of the patch that holds most organ voxels of a label map (Z, Y, X).
 
     The patch lies inside the scan. Along an axis where the scan is smaller than the patch, the scan is centred in the
-    patch, and the bounds exceed the scan. Without organs the patch is at the centre of the scan.
+    patch, and the bounds exceed the scan. Of all patches that hold as much, as where all organs fit, it is the one in
+    the middle. Without organs the patch is at the centre of the scan.
 
     Args:
         labels: (Z, Y, X), 0 for background.
         patch: size (Z, Y, X) in voxels.
     """
+    held = labels > 0
+    for axis, extent in enumerate(patch):
+        held = _window_sums(held, axis, min(extent, labels.shape[axis]))
+    best = np.argwhere(held == held.max())  # the starts of the patches that hold most
+    middle = best[np.abs(best - best.mean(0)).sum(1).argmin()]
     shape, size = np.array(labels.shape), np.array(patch)
-    organs = np.argwhere(labels > 0)
-    middle = (organs.min(0) + organs.max(0) + 1) // 2 if len(organs) else shape // 2
-    inside = np.clip(middle - size // 2, 0, np.maximum(shape - size, 0))
-    start = np.where(shape > size, inside, (shape - size) // 2)
+    start = np.where(shape > size, middle, (shape - size) // 2)
     return [[int(first), int(first + extent)] for first, extent in zip(start, size, strict=True)]
+
+
+def _window_sums(volume: np.ndarray, axis: int, width: int) -> np.ndarray:
+    """Sums over all windows of ``width`` voxels along an axis, which becomes shorter by ``width`` - 1."""
+    sums = np.cumsum(volume, axis, dtype=np.int64)
+    before = np.insert(sums, 0, 0, axis)
+    return np.take(before, range(width, before.shape[axis]), axis) - np.take(
+        before, range(before.shape[axis] - width), axis
+    )

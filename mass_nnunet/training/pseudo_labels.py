@@ -1,25 +1,28 @@
-"""Pseudo-labels of unlabelled scans, from a teacher and from the labels that atlases propagate."""
+"""Pseudo-labels of unlabelled scans, from a teacher, from labels that atlases propagate, and from the organs' place."""
 
 import torch
 from torch import Tensor
 
+from mass_nnunet.labels import ELSEWHERE
 from mass_nnunet.losses.overlap import one_hot
 
 
-def joined(probabilities: Tensor, propagated: Tensor) -> Tensor:
+def joined(probabilities: Tensor, known: Tensor) -> Tensor:
     """Mean of the teacher's probabilities and the propagated labels; the teacher alone at voxels without such labels.
 
     The two make different errors. Where they contradict each other, no class is far above one half. A threshold of 0.75
     excludes such a voxel, so the teacher cannot teach its own loss of an organ.
 
+    Where no organ can be, background is certain, whatever the teacher finds.
+
     Args:
         probabilities: probabilities of the teacher (B, K, Z, Y, X).
-        propagated: integer labels (B, 1, Z, Y, X); values of K and more are unknown (see :data:`loaders.UNKNOWN`).
+        known: integer labels (B, 1, Z, Y, X); values of K and more are :data:`labels.ELSEWHERE`, or unknown.
 
     Returns:
         Probabilities (B, K, Z, Y, X).
     """
     classes = probabilities.shape[1]
-    known = propagated < classes
-    mean = (probabilities + one_hot(propagated * known, classes)) / 2
-    return torch.where(known, mean, probabilities)
+    labels = one_hot(known * (known < classes), classes)  # background where there is none
+    mean = (probabilities + labels) / 2
+    return torch.where(known == ELSEWHERE, labels, torch.where(known < classes, mean, probabilities))

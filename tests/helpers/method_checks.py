@@ -27,6 +27,12 @@ def started(name: str, dataset: str = "801") -> nnUNetTrainer:
     return one
 
 
+def stepped(one: nnUNetTrainer, batch: dict) -> dict:
+    """What a training step returns, and the values of the objective's terms that it keeps for the log."""
+    result = one.train_step(batch)
+    return result | {term: float(value) for term, value in one.epoch_terms[-1].items()}
+
+
 def trained(name: str, dataset: str = "801") -> nnUNetTrainer:
     """A trainer after an epoch, with its models written."""
     torch.manual_seed(0)

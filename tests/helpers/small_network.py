@@ -14,6 +14,7 @@ from mass_nnunet.networks.group import share_decoder
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.objectives.mass import MASSObjective
 from mass_nnunet.registration.atlas import AtlasBank
+from mass_nnunet.training.shares import class_shares
 
 PATCH = (8, 16, 16)
 CLASSES = 3
@@ -79,5 +80,6 @@ def batch(layout: Layout, seed: int = 0) -> tuple[Scans, list[Tensor]]:
 def step_labels(
     labels: list[Tensor], layout: Layout, *, progress: float = 1.0, pseudo_labels: Tensor | None = None
 ) -> StepLabels:
-    """Labels with the context of a training step."""
-    return StepLabels(labels, StepContext(layout, progress, pseudo_labels))
+    """Labels with the context of a training step; with those at a second scale, the grid of the fields, the shares."""
+    shares = class_shares(labels[0], pseudo_labels, layout, CLASSES, labels[1].shape[2:]) if len(labels) > 1 else None
+    return StepLabels(labels, StepContext(layout, progress, pseudo_labels, shares))

@@ -8,6 +8,7 @@ import torch
 import torch.distributed as dist
 from torch.nn.parallel import DistributedDataParallel
 
+from annotated import is_annotated
 from mass_nnunet.batch import Layout, Scans
 from small_network import batch, network, objective, step_labels
 
@@ -26,7 +27,7 @@ def backward(net: torch.nn.Module, rank: int, *, whole: bool) -> None:
     """One step of one process on its own batch, or on the labelled scans of it."""
     scans, labels = batch(LAYOUT, seed=rank)
     if not whole:
-        labelled = LAYOUT.is_labelled(scans.images.device)
+        labelled = is_annotated(LAYOUT)
         layout = replace(LAYOUT, unlabelled=0, registered=False)
         scans, labels = Scans(scans.images[labelled], layout), [scale[labelled] for scale in labels]
     objective()(net(scans), step_labels(labels, scans.layout)).backward()

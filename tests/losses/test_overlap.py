@@ -56,3 +56,11 @@ def test_a_class_that_the_pseudo_label_lacks_is_not_taught_away_by_dice():
     label[:, 3:] = 1  # class 2 is absent
     logits = torch.nn.functional.one_hot(label, 3).movedim(-1, 1) * 20.0
     assert float(losses.confident_label_loss(logits, label, label >= 0)) == pytest.approx(0, abs=1e-5)
+
+
+def test_a_label_that_is_no_class_is_in_no_class():
+    labels = torch.tensor([[0, 1, 2], [3, -1, 2**15 - 1]], dtype=torch.int16).view(1, 1, 1, 2, 3)
+    hot = losses.one_hot(labels, 3)
+    assert hot.dtype == torch.float32
+    assert torch.equal(hot[0, :, 0, 0], torch.eye(3))
+    assert not hot[0, :, 0, 1].any()

@@ -2,11 +2,14 @@ from collections.abc import Callable
 
 import pytest
 import torch
+from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
-from mass_nnunet.networks.blocks import set_deep_supervision
+from mass_nnunet.networks.blocks import decoder_features, set_deep_supervision
 from mass_nnunet.networks.group import GroupNet, share_convolutions, share_decoder
+from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.registration.atlas import AtlasBank
 from small_network import CLASSES, PATCH, unet
 
 
@@ -80,3 +83,42 @@ def test_state_loads_strictly_into_another_modalitys_model():
     scans = torch.randn(1, 1, *PATCH)
     one.active = (1,)
     torch.testing.assert_close(one(scans)[0], other(scans)[0])
+
+
+def test_decoder_features_lead_to_the_decoders_own_output():
+    plain = unet(deep_supervision=False)
+    scans = torch.randn(1, 1, *PATCH)
+    features = decoder_features(plain.decoder, plain.encoder(scans))
+    torch.testing.assert_close(plain.decoder.seg_layers[-1](features[-1]), plain(scans))
+
+
+def residual_unet() -> nn.Module:
+    """nnU-Net's residual U-Net, of the same size as the plain one."""
+    return unet(deep_supervision=False, kind=ResidualEncoderUNet)
+
+
+@pytest.mark.parametrize("modality", [0, 1])
+@pytest.mark.parametrize("make", [lambda: unet(deep_supervision=False), residual_unet])
+@pytest.mark.parametrize("share", [share_convolutions, share_decoder])
+def test_each_modality_alone_is_a_plain_unet(share, make, modality, monkeypatch):
+    monkeypatch.setattr("mass_nnunet.networks.blocks.NATIVE_BFLOAT16", False)
+    unets = [make(), make()]
+    share(unets)
+    with torch.no_grad():
+        for module in unets[1].modules():
+            if isinstance(module, nn.InstanceNorm3d):
+                nn.init.normal_(module.weight)
+    net = MASSNet(
+        unets,
+        atlases=AtlasBank(2, 2, 1, CLASSES, PATCH),
+        correspondence_channels=4,
+        modality=modality,
+        inference="segmentation",
+    ).eval()
+    plain = make().eval()
+    plain.load_state_dict(net.plain_weights(), strict=True)
+    scans = torch.randn(2, 1, *PATCH)
+    with torch.no_grad():
+        assert torch.equal(plain(scans), net(scans))
+        net.active = (1 - modality,)
+        assert not torch.allclose(plain(scans), net(scans), atol=1e-3)

@@ -1,11 +1,13 @@
 import pytest
 import torch
 
+from annotated import is_annotated
 from mass_nnunet.batch import Layout
 from mass_nnunet.hyperparameters import complete
+from mass_nnunet.labels import UNKNOWN
 from mass_nnunet.losses.overlap import one_hot
+from mass_nnunet.networks.mass import GroupOutput
 from mass_nnunet.objectives.mass import TERMS
-from mass_nnunet.training.loaders import UNKNOWN
 from mass_nnunet.training.pseudo_labels import joined
 from small_network import PATCH, batch, network, objective, step_labels
 
@@ -22,7 +24,7 @@ def trained_step(weights: dict, seed: int = 0, layout: Layout = LAYOUT, **change
     loss = objective(weights=weights, **changes)
     scans, labels = batch(layout)
     taught = sure(torch.randint(0, 3, (layout.modalities * layout.unlabelled, *PATCH)))
-    pseudo_labels = joined(taught, labels[0][~layout.is_labelled(scans.images.device)])
+    pseudo_labels = joined(taught, labels[0][~is_annotated(layout)])
     # Fields so wild that they fold.
     net.correspondence.residuals[-1].field.weight.data *= 10
     value = loss(net(scans), step_labels(labels, layout, pseudo_labels=pseudo_labels))
@@ -184,6 +186,62 @@ def test_the_atlas_branch_learns_what_they_say_together():
     # Targets are, by modality, a labelled and an unlabelled one, from the atlas of the same modality and the other's.
     reached = fields.flatten(1).abs().sum(1) > 0
     assert reached.tolist() == [False, True] * 4
+
+
+def test_what_lies_beyond_the_border_of_an_atlas_is_not_compared():
+    labels = torch.ones(6, 1, 4, 4, 8).long()
+    labels[[0, 2, 3, 5], ..., 6:] = 2  # of the targets; no atlas has this class
+    fields = torch.zeros(8, 3, 4, 4, 8)
+    _, terms = atlas_branch(labels, fields)
+    assert terms["atlas"] == pytest.approx(1 - 2 * 6 / (6 + 8), abs=1e-4)
+    fields[:, 2, ..., 6:] = 10  # there, the atlases are seen from beyond their border
+    _, terms = atlas_branch(labels, fields)
+    assert terms["atlas"] == pytest.approx(0, abs=1e-4)
+
+
+@pytest.mark.parametrize("lacking", ["atlas", "target"])
+def test_a_class_that_only_one_of_two_patches_has_moves_nothing(lacking):
+    labels = torch.zeros(6, 1, 4, 4, 8).long()
+    labels[..., 2:4], labels[[0, 2, 3, 5], ..., 2:4] = 1, 0
+    labels[[0, 2, 3, 5], ..., 3:5] = 1
+    without = labels.clone()
+    labels[[1, 4] if lacking == "target" else [0, 2, 3, 5], ..., 6:] = 2
+    for pseudo_labels in (None, one_hot(labels[[2, 5]], 3)):
+        fields = (0.3 * torch.randn(8, 3, 4, 4, 8, generator=torch.Generator().manual_seed(0))).requires_grad_()
+        atlas_branch(labels, fields, pseudo_labels)[0].backward()
+        moved, fields.grad = fields.grad, None
+        other = None if pseudo_labels is None else one_hot(without[[2, 5]], 3)
+        atlas_branch(without, fields, other)[0].backward()
+        assert moved.any()
+        assert torch.equal(moved, fields.grad)  # the other class moves all that moves
+
+
+def test_where_no_class_is_in_both_patches_the_terms_are_zero():
+    labels = torch.zeros(6, 1, 4, 4, 8).long()
+    labels[[1, 4], ..., 2:4], labels[[0, 2, 3, 5], ..., 2:4] = 1, 2
+    fields = torch.zeros(8, 3, 4, 4, 8, requires_grad=True)
+    value, terms = atlas_branch(labels, fields, one_hot(labels[[2, 5]], 3))
+    value.backward()
+    assert terms == {"atlas": 0, "teaching": 0}
+    assert not fields.grad.any()
+
+
+def atlas_branch(labels: torch.Tensor, fields: torch.Tensor, pseudo_labels: torch.Tensor | None = None):
+    """The sum of the atlas and the teaching terms of these fields, and each.
+
+    Args:
+        labels: (6, 1, Z, Y, X), on the grid of the fields.
+        fields: (8, 3, Z, Y, X).
+        pseudo_labels: (2, 3, Z, Y, X).
+    """
+    scans = torch.zeros(6, 1, *fields.shape[2:])
+    # At unlabelled scans the head is as sure as the pseudo-labels, and has no loss there.
+    logits = torch.zeros(6, 3, *fields.shape[2:])
+    loss = objective(weights=OFF, confidence=1.0)
+    context = step_labels([labels, labels], LAYOUT, pseudo_labels=pseudo_labels).context
+    terms = loss.compute(GroupOutput(scans, [logits, logits], fields), [labels, labels], context)
+    terms = {name: terms[name] for name in ("atlas", "teaching") if name in terms}
+    return sum(terms.values()), {name: float(term.detach()) for name, term in terms.items()}
 
 
 def test_without_a_teacher_nobody_teaches():

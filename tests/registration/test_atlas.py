@@ -67,3 +67,29 @@ def test_the_bank_is_part_of_the_state_dict():
     atlases.put(0, [torch.ones(1, *PATCH)], [torch.ones(PATCH)])
     other.load_state_dict(atlases.state_dict())
     assert torch.equal(other.images_of(0), atlases.images_of(0))
+
+
+def test_beyond_the_border_of_an_atlas_there_is_no_evidence_not_even_of_background():
+    atlases = bank()
+    atlases.put(0, [torch.rand(1, *PATCH)], [torch.full(PATCH, 2)])
+    field = torch.zeros(1, 3, *PATCH)
+    field[:, 1] = 3  # the last three rows are taken from beyond the border
+    fused = atlases.fuse(0, torch.rand(1, *PATCH), field)
+    torch.testing.assert_close(fused[2, :, :5], torch.ones(4, 5, 8))
+    assert not fused[:2, :, :5].any()
+    assert not fused[:, :, 5:].any()
+
+
+def test_an_atlas_that_lies_beside_the_patch_leaves_its_share_to_nobody():
+    torch.manual_seed(0)
+    atlases = bank()
+    image, scan = torch.rand(1, *PATCH), torch.rand(1, *PATCH)
+    atlases.put(0, [image, image], [torch.full(PATCH, 1), torch.full(PATCH, 2)])
+    fields = torch.zeros(2, 3, *PATCH)
+    fields[1, 2, ..., 6:] = 2  # as if the second atlas ended there; the images are the same elsewhere
+    fused = atlases.fuse(0, scan, fields)
+    torch.testing.assert_close(fused.sum(0)[..., :6], torch.ones(4, 8, 6))
+    assert not fused[2, ..., 6:].any()
+    assert (fused[1, ..., 6:] > 0).all()
+    assert (fused[1, ..., 6:] < 1).all()
+    torch.testing.assert_close(fused[1, ..., 0], torch.full((4, 8), 0.5))  # far from there, both match as well

@@ -2,7 +2,7 @@ import pytest
 import torch
 from monai.networks.blocks import Warp
 
-from mass_nnunet.registration.fields import downsample, folding, jacobian_determinant, upsample, warp
+from mass_nnunet.registration.fields import downsample, folding, inside, jacobian_determinant, upsample, warp
 
 SHAPE = (6, 8, 10)
 
@@ -38,6 +38,30 @@ def test_one_hot_labels_still_sum_to_one():
     labels = torch.nn.functional.one_hot(torch.randint(0, 4, (1, *SHAPE)), 4).movedim(-1, 1)
     warped = warp(labels, 20 * torch.randn(1, 3, *SHAPE))
     torch.testing.assert_close(warped.sum(1), torch.ones(1, *SHAPE))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("shift", "first", "last"), [(0.4, 0, 0), (0.6, 0, 1), (-0.6, 1, 0), (2.0, 0, 2), (-2.6, 3, 0)]
+)
+def test_beyond_the_border_nothing_is_inside(axis, shift, first, last):
+    field = torch.zeros(1, 3, *SHAPE)
+    field[:, axis] = shift
+    shown = inside(field)
+    assert shown.shape == (1, 1, *SHAPE)
+    line = shown.movedim(axis + 2, 0).flatten(1)
+    expected = torch.ones(SHAPE[axis], dtype=torch.bool)
+    expected[:first] = False
+    expected[SHAPE[axis] - last :] = False
+    assert (line == expected[:, None]).all()
+
+
+def test_inside_is_where_monai_finds_a_voxel():
+    torch.manual_seed(0)
+    field = 3 * torch.randn(2, 3, *SHAPE)
+    found = Warp(mode="nearest", padding_mode="zeros")(torch.ones(2, 1, *SHAPE), field)
+    assert 0.1 < found.mean() < 0.9
+    assert torch.equal(inside(field), found > 0)
 
 
 def test_other_grid_is_refused():

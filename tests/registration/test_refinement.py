@@ -86,6 +86,21 @@ def test_only_the_first_channel_counts():
     )
 
 
+def test_what_an_atlas_does_not_show_pulls_at_nothing():
+    """Where the atlas ends, the scan may go on as it likes."""
+    atlas, begin = blobs(), shift(8.0)  # the last eight rows of the scan are beyond the atlas
+    scan = warp(atlas, upsample(shift(9.0), SHAPE))
+    other = scan.clone()
+    other[..., -4:, :] = torch.randn(1, 1, 8, 4, 24)  # no window of a row that the atlas shows reaches it
+    assert torch.equal(refine(begin, atlas, scan, 5), refine(begin, atlas, other, 5))
+    other[..., 8:, :] = torch.randn(1, 1, 8, 16, 24)
+    assert not torch.equal(refine(begin, atlas, scan, 5), refine(begin, atlas, other, 5))
+
+
+def test_an_atlas_beside_the_scan_stays_where_it_is():
+    torch.testing.assert_close(refine(shift(30.0), blobs(), blobs().flip(3), 3), shift(30.0))
+
+
 def test_the_field_of_the_test_is_what_it_claims():
     position = voxel_grid(SHAPE, torch.device("cpu")) + upsample(shift(1.5), SHAPE)
     torch.testing.assert_close(position[0, 1, 0, :, 0], torch.arange(24) + 1.5)

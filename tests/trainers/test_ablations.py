@@ -7,10 +7,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from annotated import is_annotated
 from mass_nnunet import trainers
 from mass_nnunet.batch import Scans
 from mass_nnunet.hyperparameters import INFERENCES, INFERENCES_WITHOUT_ATLASES, complete
 from mass_nnunet.training import augmentation as appearance
+from method_checks import stepped
 from tiny_group import trainer
 
 SUPERVISED = ("DualStreamTrainer", "DualStreamTrainerOrganContrast")
@@ -33,7 +35,7 @@ def one_step(name: str):
     one.current_epoch = one.num_epochs
     batch = next(one.dataloader_train)
     torch.manual_seed(0)
-    return one, one.train_step(batch), batch
+    return one, stepped(one, batch), batch
 
 
 @pytest.mark.parametrize(
@@ -100,7 +102,7 @@ def test_labelled_scans_get_random_organ_contrast(name, changed, monkeypatch):
     seen, batch = [], next(mass.dataloader_train)
     data = batch["data"].clone()
     mass.train_step(batch)
-    labelled = mass.layout.is_labelled(mass.device)
+    labelled = is_annotated(mass.layout)
     near = F.max_pool3d((batch["target"][0][labelled] > 0).float(), (1, 3, 3), 1, (0, 1, 1)) > 0
     difference = (seen[0] - data)[labelled]
     assert near.any()

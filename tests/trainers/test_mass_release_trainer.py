@@ -5,6 +5,7 @@ import pytest
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+from annotated import is_annotated, pairs
 from mass_nnunet.batch import Layout
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks.blocks import cpu_autocast
@@ -78,7 +79,7 @@ def test_every_parameter_has_a_gradient_even_if_it_is_nothing():
 
 def test_dice_is_that_of_warped_and_rounded_integers():
     _, loss, output, (_, labels) = trained_step(True)
-    target, same, other = LAYOUT.pairs(torch.device("cpu"))
+    target, same, other = pairs(LAYOUT)
     fields = upsample(output.fields.detach(), labels[0].shape[2:]).chunk(2)
     one, two = (warp(labels[0][a].float(), f).round().numpy()[:, 0] for a, f in zip((same, other), fields, strict=True))
 
@@ -87,7 +88,7 @@ def test_dice_is_that_of_warped_and_rounded_integers():
         return float(np.mean([2 * (x & y).sum() / (x.sum() + y.sum()) for x, y in pairs]))
 
     assert float(loss.terms["semantic"]) == pytest.approx(1 - dice(one, two), abs=1e-4)
-    labelled = LAYOUT.is_labelled(torch.device("cpu"))[target].numpy()
+    labelled = is_annotated(LAYOUT)[target].numpy()
     truth = labels[0][target].numpy()[labelled, 0]
     expected = 1 - (dice(one[labelled], truth) + dice(two[labelled], truth)) / 2
     assert float(loss.terms["atlas"]) == pytest.approx(expected, abs=1e-4)
@@ -95,7 +96,7 @@ def test_dice_is_that_of_warped_and_rounded_integers():
 
 def test_the_warped_atlas_goes_through_the_encoder_of_the_target():
     net, _, output, (scans, _) = trained_step(True)
-    target, _, other = LAYOUT.pairs(torch.device("cpu"))
+    target, _, other = pairs(LAYOUT)
     images = scans.images
     warped = warp(images[other], upsample(output.fields[len(target) :], images.shape[2:]))
     for modality, at in ((0, slice(0, 2)), (1, slice(2, 4))):

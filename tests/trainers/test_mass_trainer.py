@@ -11,8 +11,10 @@ import pytest
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from annotated import is_annotated
 from mass_nnunet.networks.mass import GroupOutput
 from mass_nnunet.objectives.mass import TERMS
+from method_checks import stepped
 from tiny_group import CT, MODEL, MRI, entry, trainer
 
 
@@ -75,7 +77,7 @@ def test_only_the_cases_of_the_fold_are_loaded(root):
     labelled, unlabelled, validated = set(), set(), set()
     for _ in range(60):
         keys = np.array(next(training)["keys"])
-        mask = mass.layouts.next(len(keys)).is_labelled(torch.device("cpu")).numpy()
+        mask = is_annotated(mass.layouts.next(len(keys))).numpy()
         labelled |= set(keys[mask])
         unlabelled |= set(keys[~mask])
         validated |= set(next(validation)["keys"])
@@ -176,7 +178,7 @@ def test_training_batch_is_one_forward_pass(root):
     calls = []
     mass.network.register_forward_hook(lambda _, __, output: calls.append(output))
     training, _ = mass.get_dataloaders()
-    result = mass.train_step(next(training))
+    result = stepped(mass, next(training))
     assert len(calls) == 1
     assert isinstance(calls[0], GroupOutput)
     assert set(result) == {"loss", *TERMS}
@@ -193,7 +195,7 @@ def test_the_teacher_sees_unlabelled_scans_as_they_are_and_the_network_changed(r
     batch = next(mass.dataloader_train)
     data = batch["data"].clone()
     mass.train_step(batch)
-    labelled = mass.layout.is_labelled(torch.device("cpu"))
+    labelled = is_annotated(mass.layout)
     by_teacher, by_network = seen
     assert torch.equal(by_teacher, data[~labelled])
     assert mass.teacher.network.inference == "adapted"
@@ -215,7 +217,7 @@ def test_steps_with_labelled_scans_alone_train_the_same_parts(root):
         mass.current_epoch = 29 if step < 2 else 30  # the ramp ends at 0.3
         batch = next(mass.dataloader_train)
         assert len(batch["data"]) == (4 if step % 2 else 6)
-        losses.append(mass.train_step(batch))
+        losses.append(stepped(mass, batch))
         trained.append({name for name, p in mass.module.named_parameters() if p.grad is not None})
         mass.network.zero_grad()
     assert taught == [0, 2, 4]

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from mass_nnunet.errors import UserError
+from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.training.loaders import (
-    UNKNOWN,
     DistanceLoader,
     DistinctLoader,
     GroupLoader,
@@ -27,7 +27,7 @@ def test_unlabelled_scans_come_from_both_folders_and_labels_are_not_opened(tmp_p
     (preprocessed / "hidden_seg.b2nd").write_text("not to be read")
     (preprocessed / "hidden.pkl").write_text("not to be read")
     write(unlabelled_folder(preprocessed) / "never.b2nd", 2)
-    dataset = UnlabelledDataset(preprocessed, ["never", "hidden"], tmp_path / "propagated")
+    dataset = UnlabelledDataset(preprocessed, ["never", "hidden"], [tmp_path / "propagated"])
     assert dataset.identifiers == ["hidden", "never"]
     for case, value in (("hidden", 1), ("never", 2)):
         image, label, previous, properties = dataset.load_case(case)
@@ -40,17 +40,24 @@ def test_unlabelled_scans_come_from_both_folders_and_labels_are_not_opened(tmp_p
 
 def test_a_case_that_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"gone\.b2nd.*run `mass_nnunet plan`"):
-        UnlabelledDataset(tmp_path / "plans", ["gone"], tmp_path / "propagated")
+        UnlabelledDataset(tmp_path / "plans", ["gone"], [tmp_path / "propagated"])
 
 
-def test_propagated_labels_are_read_as_soon_as_they_are_there(tmp_path):
+def test_known_labels_are_read_as_soon_as_they_are_there_from_the_first_folder_that_has_them(tmp_path):
     write(tmp_path / "plans" / "case.b2nd", 1)
-    dataset = UnlabelledDataset(tmp_path / "plans", ["case"], tmp_path / "propagated")
+    known = [tmp_path / "propagated", tmp_path / "place"]
+    dataset = UnlabelledDataset(tmp_path / "plans", ["case"], known)
     assert (dataset.load_case("case")[1] == UNKNOWN).all()
-    dataset.file_of("case").parent.mkdir()
-    labels = np.arange(120, dtype=np.int16).reshape(1, 4, 5, 6)
-    blosc2.asarray(labels, urlpath=str(dataset.file_of("case")), mode="w")
-    assert (dataset.load_case("case")[1][:] == labels).all()
+    place = np.full((1, 4, 5, 6), ELSEWHERE, np.int16)
+    propagated = np.arange(120, dtype=np.int16).reshape(1, 4, 5, 6)
+    for folder, labels in zip(reversed(known), (place, propagated), strict=True):
+        folder.mkdir()
+        blosc2.asarray(labels, urlpath=str(folder / "case.b2nd"), mode="w")
+        assert (dataset.load_case("case")[1][:] == labels).all()
+        assert (dataset.labels_of("case")[:] == labels).all()
+    write(known[0] / "another.b2nd", 0)
+    (known[0] / "case.b2nd").unlink()
+    assert (dataset.labels_of("case")[:] == place).all()
 
 
 class Constant:

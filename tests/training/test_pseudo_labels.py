@@ -1,6 +1,6 @@
 import torch
 
-from mass_nnunet.training.loaders import UNKNOWN
+from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.training.pseudo_labels import joined
 
 
@@ -16,3 +16,12 @@ def test_where_they_contradict_each_other_no_class_exceeds_a_threshold():
     sure = torch.eye(3)[[1, 1]].T.reshape(1, 3, 1, 1, 2)
     both = joined(sure, torch.tensor([1, 2]).view(1, 1, 1, 1, 2))
     torch.testing.assert_close(both.amax(1).flatten(), torch.tensor([1.0, 0.5]))
+
+
+def test_where_no_organ_can_be_background_is_certain_though_the_teacher_is_sure_of_an_organ():
+    sure = torch.tensor([0.01, 0.01, 0.98]).view(1, 3, 1, 1, 1).expand(1, 3, 1, 1, 4)
+    known = torch.tensor([ELSEWHERE, UNKNOWN, 2, 0]).view(1, 1, 1, 1, 4)
+    for kind in (torch.int16, torch.int64, torch.float32):  # the loaders' own, and what nnU-Net makes of them
+        both = joined(sure, known.to(kind))[0, :, 0, 0].T
+        expected = torch.tensor([[1, 0, 0], [0.01, 0.01, 0.98], [0.005, 0.005, 0.99], [0.505, 0.005, 0.49]])
+        torch.testing.assert_close(both, expected)

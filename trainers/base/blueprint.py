@@ -1,5 +1,6 @@
 """What a method needs to know to build its network: what nnU-Net tells it, and the group's part of the plans."""
 
+import math
 from dataclasses import dataclass
 
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -45,6 +46,10 @@ class Blueprint:
     def inference(self) -> str:
         """Which branch predicts."""
         return self.plans.plans["mass"]["inference"]
+
+    def voxels(self, volume: float) -> float:
+        """How many voxels of the plans' grid a volume in ml has."""
+        return volume * 1000 / math.prod(self.configuration.spacing)
 
     def unet(self, images: int = 1) -> nn.Module:
         """nnU-Net's own network, for so many images as channels of one."""

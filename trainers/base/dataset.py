@@ -83,6 +83,11 @@ class DatasetTrainer(ScheduledTrainer):
         return training, validation
 
     @property
+    def place_folder(self) -> Path:
+        """Where, in the course of a training, label maps say where no organ of this dataset's scans can be."""
+        return Path(self.output_folder) / "place"
+
+    @property
     def propagated_folder(self) -> Path:
         """Where, in the course of a training, the labels are that atlases propagated to this dataset's scans."""
         return Path(self.output_folder) / "propagated"
@@ -94,8 +99,8 @@ class DatasetTrainer(ScheduledTrainer):
             UserError: one is not preprocessed.
         """
         fold = self.fold_cases()
-        cases = fold.unlabelled or fold.train
-        return UnlabelledDataset(Path(self.preprocessed_dataset_folder), cases, self.propagated_folder)
+        cases, known = fold.unlabelled or fold.train, (self.propagated_folder, self.place_folder)
+        return UnlabelledDataset(Path(self.preprocessed_dataset_folder), cases, known)
 
     def load_preprocessed(self, case: str) -> tuple[np.ndarray, np.ndarray]:
         """Image (C, Z, Y, X) and label (1, Z, Y, X) of a preprocessed case."""

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
@@ -64,14 +63,17 @@ class GroupTrainer(DatasetTrainer):
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters.learning_rate
         self.dataset_trainers: list[GroupTrainer] = []
+        self.epoch_terms: list[dict[str, torch.Tensor]] = []  # of each step of this epoch
         log_also(self, (PREFIX + term for term in self.TERMS))
 
     # ---- one training step
 
     def train_step(self, batch: dict) -> dict:
-        """nnU-Net's step on what :meth:`prepare` makes of the batch; the terms of the objective come with the loss."""
+        """nnU-Net's step on what :meth:`prepare` makes of the batch; the objective's terms are kept for the log."""
         result = super().train_step(self.prepare(batch))
-        return result | {term: float(self.loss.terms[term]) for term in self.TERMS}
+        # They stay on the device until the end of the epoch: a GPU would have to wait in each step.
+        self.epoch_terms.append({term: self.loss.terms[term] for term in self.TERMS})
+        return result
 
     def prepare(self, batch: dict) -> dict:
         """The input of the network, ``data``, and the labels with the context of the step, ``target``.
@@ -158,6 +160,11 @@ class GroupTrainer(DatasetTrainer):
         """How many processes train together, one a GPU."""
         return dist.get_world_size() if self.is_ddp else 1
 
+    def wait(self) -> None:
+        """Wait for the other processes that train together."""
+        if self.processes > 1:
+            dist.barrier()
+
     @property
     def partners(self) -> list["GroupTrainer"]:
         """The trainers of the group's other datasets."""
@@ -224,7 +231,8 @@ class GroupTrainer(DatasetTrainer):
     def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
         """As in nnU-Net; each term's mean over the epoch goes into the log."""
         super().on_train_epoch_end(train_outputs)
-        means = {term: float(np.mean([output[term] for output in train_outputs])) for term in self.TERMS}
+        means = {term: float(torch.stack([step[term] for step in self.epoch_terms]).mean()) for term in self.TERMS}
+        self.epoch_terms.clear()
         for term, value in means.items():
             self.logger.log(PREFIX + term, value, self.current_epoch)
         self.print_to_log_file(", ".join(f"{term} {value:.4f}" for term, value in means.items()))

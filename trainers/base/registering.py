@@ -63,13 +63,16 @@ class RegisteringTrainer(GroupTrainer):
     def atlas_patches(self, capacity: int) -> tuple[list[Tensor], list[Tensor]]:
         """Images (C, Z, Y, X) and labels (Z, Y, X) of up to ``capacity`` annotated training cases, one patch each.
 
-        Cases are sampled with the fold's seed. The patch lies around the middle of the organs.
+        The patch holds most of the organs.
         """
-        fold = self.fold_cases()
-        sampled = np.random.default_rng(fold.seed).permutation(sorted(fold.train))[:capacity]
-        loaded = (self.load_preprocessed(str(case)) for case in sorted(sampled))
+        loaded = (self.load_preprocessed(case) for case in self.atlas_cases(capacity))
         images, labels = zip(*(self.organ_patch(image, label[0]) for image, label in loaded), strict=True)
         return list(images), list(labels)
+
+    def atlas_cases(self, capacity: int) -> list[str]:
+        """Up to ``capacity`` annotated training cases, sampled with the fold's seed."""
+        fold = self.fold_cases()
+        return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.train))[:capacity].tolist())
 
     def template_cases(self, capacity: int) -> list[str]:
         """Unlabelled training cases for the places of ``capacity`` that annotated ones leave, sampled likewise."""
@@ -78,7 +81,7 @@ class RegisteringTrainer(GroupTrainer):
         return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.unlabelled))[:room].tolist())
 
     def organ_patch(self, image: np.ndarray, label: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Cut image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case to one patch around the organs' middle."""
+        """Cut image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case to the patch that holds most organ."""
         box = organ_box(label, self.configuration_manager.patch_size)
         cut, its_labels = (torch.from_numpy(crop_and_pad_nd(volume, box, 0)) for volume in (image, label[None]))
         return cut, its_labels[0]

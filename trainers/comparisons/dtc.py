@@ -22,10 +22,10 @@ class DTCObjective(Objective):
     def compute(self, output: DualTaskOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
         """The terms; ``labels`` are those from fine to coarse, and the distances (N L, K - 1, Z, Y, X)."""
         *labels, distances = labels
-        labelled = context.layout.is_labelled(distances.device)
+        predicted = context.layout.annotated(output.distances).flatten(0, 1)
         return {
             "supervised": self.on_labelled(output.logits, labels, context.layout),
-            "distance": distance_loss(output.distances[labelled], distances),
+            "distance": distance_loss(predicted, distances),
             "consistency": dual_task_loss(output.distances, output.logits[0]),
         }
 

@@ -45,14 +45,15 @@ def test_optimizer_augmentation_and_schedule_are_those_of_mass(name):
         assert getattr(one, attribute) == getattr(mass, attribute)
 
 
-def test_on_a_cpu_cubic_kernels_and_no_others_have_the_channels_of_a_voxel_together():
+def test_on_a_cpu_narrow_convolutions_and_no_others_have_the_channels_of_a_voxel_together():
     mass = trainer("MASSTrainer")
     mass.initialize()
-    kernels = {"cubic": [], "flat": []}
-    for name, p in mass.module.named_parameters():
-        if p.ndim == 5 and p.shape[1] > 1 and max(p.shape[2:]) > 1 and "transpconvs" not in name:
-            kernels["cubic" if min(p.shape[2:]) > 1 else "flat"].append(p)
-    assert kernels["cubic"]
-    assert kernels["flat"]
-    assert all(p.is_contiguous(memory_format=torch.channels_last_3d) for p in kernels["cubic"])
-    assert all(p.is_contiguous() for p in kernels["flat"])
+    kernels = {"narrow": [], "wide": []}
+    for module in mass.module.modules():
+        # A kernel of one channel or one voxel is stored the same in both formats.
+        if isinstance(module, torch.nn.Conv3d) and module.in_channels > 1 and max(module.kernel_size) > 1:
+            kernels["narrow" if module.out_channels < 16 else "wide"].append(module.weight)
+    assert {min(p.shape[2:]) for p in kernels["narrow"]} == {1, 3}  # flat and cubic ones
+    assert kernels["wide"]
+    assert all(p.is_contiguous(memory_format=torch.channels_last_3d) for p in kernels["narrow"])
+    assert all(p.is_contiguous() for p in kernels["wide"])

@@ -52,6 +52,7 @@ def test_a_patch_lies_around_the_organs_and_is_filled_where_the_scan_is_smaller(
 def test_an_annotated_scan_that_is_alone_in_a_process_is_refused(root, monkeypatch, name, batch, processes, remedy):
     with_batch(root, batch)
     monkeypatch.setattr(GroupTrainer, "processes", processes)
+    monkeypatch.setattr(GroupTrainer, "wait", lambda _: None)  # there are no other processes
     with pytest.raises(SystemExit, match=rf"^error: .*{CT}/MASSPlans.json: .* --batch-size {remedy} or more [^\n]*$"):
         trainer(name).run_training()
 
@@ -63,6 +64,7 @@ def test_an_annotated_scan_that_is_alone_in_a_process_is_refused(root, monkeypat
 def test_it_is_not_where_it_has_company_or_nothing_is_registered(root, monkeypatch, name, batch, processes):
     with_batch(root, batch)
     monkeypatch.setattr(GroupTrainer, "processes", processes)
+    monkeypatch.setattr(GroupTrainer, "wait", lambda _: None)  # there are no other processes
     one = trainer(name)
     one.initialize()
     training, _ = one.get_dataloaders()

@@ -4,7 +4,7 @@ import torch
 
 from mass_nnunet.batch import StepContext
 from mass_nnunet.losses.signed_distance import signed_distance
-from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, trained
+from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, stepped, trained
 from tiny_group import CT, MRI
 
 
@@ -20,7 +20,7 @@ def test_a_step_and_what_each_term_teaches(root):
             np.testing.assert_array_equal(distances[scan, k - 1].numpy(), expected)
     assert (distances < 0).any()
 
-    result = one.train_step(batch)
+    result = stepped(one, batch)
     assert set(result) == {"loss", "supervised", "distance", "consistency"}
     expected = result["supervised"] + 0.3 * result["distance"] + result["consistency"]
     assert float(result["loss"]) == pytest.approx(expected, abs=1e-4)

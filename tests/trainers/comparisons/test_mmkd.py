@@ -9,7 +9,7 @@ from mass_nnunet.batch import StepContext
 from mass_nnunet.cli import main
 from mass_nnunet.export.model_card import MODEL_CARD
 from mass_nnunet.losses.distillation import distillation_loss
-from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, trained
+from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, stepped, trained
 from tiny_group import CT, MRI, entry
 
 
@@ -24,7 +24,7 @@ def test_a_step_and_what_each_term_teaches(root):
     assert set(batch["keys"][:2]) <= allowed[0]
     assert set(batch["keys"][2:]) <= allowed[1]
     assert len(batch["keys"]) == 4
-    result = one.train_step(batch)
+    result = stepped(one, batch)
     assert set(result) == {"loss", "supervised", "distillation"}
     assert result["distillation"] > 0
     expected = result["supervised"] + 0.5 * result["distillation"]

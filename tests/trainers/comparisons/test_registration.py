@@ -12,6 +12,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet.networks.pair import PairOutput
+from method_checks import stepped
 from tiny_group import CT, MRI, entry, trainer
 
 METHODS = {
@@ -42,7 +43,7 @@ def test_one_step_trains_every_part(root, name, terms):
     one.network.train()
     outputs = []
     one.network.register_forward_hook(lambda _, __, output: outputs.append(output))
-    result = one.train_step(next(one.get_dataloaders()[0]))
+    result = stepped(one, next(one.get_dataloaders()[0]))
     assert len(outputs) == 1  # DDP needs one forward pass a step
     assert isinstance(outputs[0], PairOutput)
     assert set(result) == {"loss", "folding", *terms}
@@ -62,7 +63,7 @@ def test_the_similarity_is_a_hyperparameter(root, similarity):
     one.initialize()
     wild(one)
     one.network.train()
-    result = one.train_step(next(one.get_dataloaders()[0]))
+    result = stepped(one, next(one.get_dataloaders()[0]))
     assert result["similarity"] > 0
     assert any(p.grad.abs().sum() > 0 for p in one.module.pair.encoder.parameters())
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mass_nnunet.training.transformations import transform
-from method_checks import INSIDE, PATCH, damage_hidden, gradients, model_folder, predicted, started, trained
+from method_checks import INSIDE, PATCH, damage_hidden, gradients, model_folder, predicted, started, stepped, trained
 from tiny_group import CT, MRI, trainer
 
 
@@ -11,7 +11,7 @@ def test_a_step_and_what_it_teaches(root):
     batch = next(one.dataloader_train)
     assert len(batch["keys"]) == 3  # two labelled scans and an unlabelled one
     weights = [[p.clone() for p in one.module.parameters()]]
-    result = one.train_step(batch)
+    result = stepped(one, batch)
     assert set(result) == {"loss", "supervised", "consistency"}
     assert float(result["loss"]) == pytest.approx(result["supervised"] + result["consistency"], abs=1e-5)
 

@@ -1,0 +1,44 @@
+"""Where in the unlabelled scans of a training organs can be."""
+
+from collections.abc import Sequence
+
+import blosc2
+import numpy as np
+from tqdm import tqdm
+
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.labels import ELSEWHERE, UNKNOWN
+from mass_nnunet.registration.place import possible_organs
+
+from .base.registering import RegisteringTrainer
+
+
+def locate_organs(
+    trainers: Sequence[RegisteringTrainer], *, capacity: int, margin: float, part: slice = slice(None)
+) -> None:
+    """Write where no organ of the unlabelled scans can be, as far as it tells from annotated scans of the modality.
+
+    Files that exist stay. Where organs can be, the label is unknown.
+
+    Args:
+        trainers: of the datasets of all modalities, in the network's order.
+        capacity: most annotated scans of a modality that are laid on a scan.
+        margin: distance in mm from the annotated organs up to which organs can be.
+        part: of each modality's scans, in the order of their names: the share of this process.
+
+    Raises:
+        OSError: a file cannot be written; it names it.
+    """
+    for trainer in trainers:
+        scans = trainer.hidden_scans()
+        missing = [case for case in scans.identifiers[part] if not (trainer.place_folder / f"{case}.b2nd").is_file()]
+        if not missing:
+            continue
+        annotated = [trainer.load_preprocessed(case) for case in trainer.atlas_cases(capacity)]
+        atlases = [(image[0], label[0]) for image, label in annotated]
+        for case in tqdm(missing, desc=f"place of organs in {trainer.plans_manager.dataset_name}"):
+            scan = scans.load_case(case)[0][0]
+            possible = possible_organs(scan, atlases, trainer.configuration_manager.spacing, margin)
+            labels = np.where(possible, UNKNOWN, ELSEWHERE).astype(np.int16)[None]
+            with atomic_path(trainer.place_folder / f"{case}.b2nd") as temporary:
+                blosc2.asarray(labels, urlpath=str(temporary), mode="w")
