@@ -15,8 +15,8 @@ THROUGH_PLANE_RATIO = 1.5
 AXES = "zyx"
 OBLIQUE_DEGREES = 30
 """Angle from which on the nearest anatomical axis of slices may differ between scans with the same planning."""
-# The program dcm2niix stores axial slices from feet to head, coronal ones from front to back, sagittal ones from left
-# to right, rows from bottom to top, and in all of them left-handed axes x, y, z. The same rules for all angles:
+# The program dcm2niix usually stores axial slices from feet to head, coronal ones from front to back and sagittal ones
+# from left to right, rows from bottom to top, and left-handed axes x, y, z. Here the same holds at all angles.
 _STACK = np.array([-1.0, 1.0, 1.0])  # slices run to the right, back and head
 _ROWS = np.array([0.0, -0.1, 1.0])  # rows run to the head, or to the front in slices that are nearly axial
 
@@ -56,7 +56,7 @@ def stacked_axes(directions: np.ndarray, spacing: Sequence[float]) -> list[tuple
     """The order and direction of axes that put a scan's slices first and the head up, without resampling.
 
     The result depends on where the axes point, not on how the scan is stored: all 48 orders and directions of its axes
-    come out alike. It is the storage of the program dcm2niix.
+    come out alike. The program dcm2niix usually stores slices like this.
 
     Args:
         directions: (3, 3), of the axes Z, Y, X as stored.
