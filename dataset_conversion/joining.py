@@ -13,7 +13,8 @@ from mass_nnunet.errors import UserError
 from .checks.command import check_datasets
 from .checks.findings import compare_cases
 from .checks.report import refuse_errors
-from .raw_dataset import READER, ConversionOptions, checked_case, convert_cases
+from .pose import READER_KEY
+from .raw_dataset import ConversionOptions, checked_case, convert_cases
 from .source import Target
 from .staging import FILE_ENDING, Stage
 
@@ -49,7 +50,7 @@ def join_dataset(target: Target, options: ConversionOptions) -> str:
     if not new:
         return f"{dataset.folder} holds all {len(cases)} scans already"
     staging = dataset.folder.with_name(f".tmp-{dataset.name}+{target.name}")
-    stage = Stage(staging / "cases", target.labels, target.channel)
+    stage = Stage(staging / "cases", target.labels, target.channel, target.pose)
     staged = convert_cases(stage, new, options.processes)
     parts = {case.name: Part.UNLABELLED for case in new}
     refuse_errors(compare_cases([checked_case(dataset.name, target, case, staged, parts, {}) for case in new]))
@@ -77,7 +78,7 @@ def _with_origin(dataset: RawDataset, target: Target) -> dict[str, Any]:
 
 
 def _check_format(dataset: RawDataset, target: Target) -> None:
-    wanted = {"file_ending": FILE_ENDING, "overwrite_image_reader_writer": READER}
+    wanted = {"file_ending": FILE_ENDING, READER_KEY: target.pose.reader}
     for key, value in wanted.items():
         if dataset.content.get(key) != value:
             raise UserError(f"{dataset.folder / DATASET_JSON} has another {key} than {value}: choose another id")

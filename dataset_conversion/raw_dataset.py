@@ -22,14 +22,17 @@ from mass_nnunet.runtime.workers import map_cases
 from .checks.findings import CheckedCase, Finding, Level, compare_cases, position_errors, unusual_findings
 from .checks.report import refuse_errors, write_check
 from .parts import assign_parts, usable_labels
+from .pose import READER_KEY, Pose
 from .source import Case, Target
 from .staging import FILE_ENDING, Stage, Staged
 
+_KEPT_SLICES = (
+    "\nIts slices are oblique and stay slices: nnU-Net reads these scans as they are stored. Scans to predict must be "
+    "stored alike: pass them through `mass_nnunet turn` first if you are not sure"
+)
 RECORD = "conversion.json"
 """File beside dataset.json with the source files and the options of the conversion."""
 _RECORD_VERSION = 2  # records of the first version, without number, depend on names in the code
-# With this reader stock nnU-Net predicts scans of any orientation: it turns each to RAS, and the prediction back.
-READER = "NibabelIOWithReorient"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +78,7 @@ def write_dataset(target: Target, options: ConversionOptions) -> str:
     folder = dataset_path(target.dataset_id, target.name)
     cases = target.cases
     staging = folder.with_name(f".tmp-{folder.name}")
-    stage = Stage(staging / "cases", target.labels, target.channel)
+    stage = Stage(staging / "cases", target.labels, target.channel, target.pose)
     if folder.exists():
         _check_same(folder, stage, target, options)
         shutil.rmtree(staging, ignore_errors=True)
@@ -108,7 +111,7 @@ def write_dataset(target: Target, options: ConversionOptions) -> str:
     report = write_check(whole.folder, checked, {name: done.preview for name, done in staged.items()}, target.labels)
     whole.folder.rename(folder)
     shutil.rmtree(staging)
-    return f"{report}\nwrote {folder}"
+    return f"{report}\nwrote {folder}{_KEPT_SLICES if target.pose is Pose.SLICES else ''}"
 
 
 def convert_cases(stage: Stage, cases: Sequence[Case], processes: int) -> dict[str, Staged]:
@@ -178,7 +181,7 @@ def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
         "labels": dict(target.labels),
         "numTraining": training,
         "file_ending": FILE_ENDING,
-        "overwrite_image_reader_writer": READER,
+        READER_KEY: target.pose.reader,
     } | {key: text for key, text in stated.items() if text}
 
 

@@ -13,6 +13,8 @@ import SimpleITK as sitk
 from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
 
+from .pose import Pose
+
 
 class Volumes(NamedTuple):
     """A scan and its label map.
@@ -91,6 +93,7 @@ class Target(NamedTuple):
         licence: licence of the scans; None if it is not known.
         reference: reference to cite; None if it is not known.
         may_join: whether the scans may join an existing dataset with this id, as scans without labels.
+        pose: order and direction of the axes of all scans.
     """
 
     dataset_id: int
@@ -101,6 +104,7 @@ class Target(NamedTuple):
     licence: str | None
     reference: str | None
     may_join: bool = False
+    pose: Pose = Pose.UPRIGHT
 
 
 class Source(NamedTuple):

@@ -13,10 +13,11 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.raw import image_name, label_name
-from mass_nnunet.data.volume import ORIENTATION, compact, write_volume
+from mass_nnunet.data.volume import compact, write_volume
 from mass_nnunet.errors import UserError
 
 from .checks.inspection import Measures, Organ, Preview, measure
+from .pose import Pose
 from .source import Case
 
 FILE_ENDING = ".nii.gz"
@@ -49,11 +50,13 @@ class Stage:
         folder: folder of the converted cases.
         labels: labels of the dataset, name to value.
         channel: ``CT`` or another modality.
+        pose: order and direction of the axes of all scans.
     """
 
     folder: Path
     labels: Mapping[str, int]
     channel: str
+    pose: Pose = Pose.UPRIGHT
 
     def image(self, name: str) -> Path:
         """Path of the converted scan of a case."""
@@ -95,10 +98,12 @@ class Stage:
             if (known := self._load(case)) is not None and known.signature == signature:
                 return known
             image, label, notes = case.read()
-            image = sitk.DICOMOrient(compact(image), ORIENTATION)
+            orientation = self.pose.orientation(image)
+            image = sitk.DICOMOrient(compact(image), orientation)
             if label is not None:
-                label = sitk.DICOMOrient(label, ORIENTATION)
-            measures, preview = measure(image, label, self.labels, self.channel, case.source)
+                label = sitk.DICOMOrient(label, orientation)
+            stored = self.pose is Pose.SLICES
+            measures, preview = measure(image, label, self.labels, self.channel, case.source, stored=stored)
         except UserError as error:
             return error
         except OSError as error:
@@ -123,6 +128,8 @@ class Stage:
             "labels": dict(self.labels),
             "channel": self.channel,
         }
+        if self.pose is not Pose.UPRIGHT:  # records of upright scans know no pose
+            content["pose"] = self.pose.value
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
     def _record(self, name: str) -> Path:

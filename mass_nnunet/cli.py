@@ -21,6 +21,7 @@ COMMANDS = {
         "find what is wrong in raw datasets, and draw their cases",
     ),
     "relabel": ("mass_nnunet.dataset_conversion.relabel", "make a dataset with some of the labels of another one"),
+    "turn": ("mass_nnunet.dataset_conversion.turn", "turn oblique scans as the converted ones, and predictions back"),
     "split": ("mass_nnunet.data.split_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
     "evaluate": ("mass_nnunet.evaluation.command", "Dice and surface distances of predictions against the truth"),

@@ -12,6 +12,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.raw import TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, compact, grid_distance, label_like, read_volume
+from mass_nnunet.dataset_conversion.pose import turned_by_reader
 from mass_nnunet.dataset_conversion.readers.nifti_case import on_grid_of
 from mass_nnunet.dataset_conversion.source import map_labels
 from mass_nnunet.errors import UserError
@@ -62,7 +63,12 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
     previews: dict[str, dict[str, Preview]] = {}
     for dataset in datasets:
         results = map_cases(
-            partial(inspect, labels=dataset.labels, channels=tuple(dataset.channels)),
+            partial(
+                inspect,
+                labels=dataset.labels,
+                channels=tuple(dataset.channels),
+                stored=not turned_by_reader(dataset.content),
+            ),
             case_files(dataset),
             processes=processes,
             description=f"checking {dataset.name}",
@@ -107,24 +113,34 @@ def case_files(dataset: RawDataset) -> list[CaseFiles]:
 
 
 def inspect(
-    files: CaseFiles, *, labels: Mapping[str, int], channels: tuple[str, ...]
+    files: CaseFiles, *, labels: Mapping[str, int], channels: tuple[str, ...], stored: bool
 ) -> tuple[CheckedCase, Preview | None]:
-    """Check one case; an unreadable file is an error among its findings."""
+    """Check one case; an unreadable file is an error among its findings.
+
+    Args:
+        files: the case.
+        labels: labels of the dataset.
+        channels: names of its channels.
+        stored: whether nnU-Net reads the scan in its stored axes; otherwise it turns it to RAS.
+    """
     try:
         volumes = [read_volume(path) for path in files.images]
         label, notes = None, list[str]()
         for path, other in zip(files.images[1:], volumes[1:], strict=True):
             notes += on_grid_of(volumes[0], files.images[0], other, path)[1]
         if files.label is not None:
-            stored = read_volume(files.label)
-            turned, its_notes = on_grid_of(volumes[0], files.images[0], stored, files.label)
+            its_label = read_volume(files.label)
+            turned, its_notes = on_grid_of(volumes[0], files.images[0], its_label, files.label)
             notes += its_notes
-            if grid_distance(volumes[0], stored) > SIMILAR_GRID:
+            if grid_distance(volumes[0], its_label) > SIMILAR_GRID:
                 notes.append("the axes of scan and label run differently, which not every reader of nnU-Net puts right")
             values = map_labels(sitk.GetArrayViewFromImage(turned), {v: v for v in labels.values()}, files.label)
-            label = sitk.DICOMOrient(label_like(volumes[0], values), ORIENTATION)
-        first = sitk.DICOMOrient(compact(volumes[0]), ORIENTATION)
-        measures, preview = measure(first, label, labels, channels[0], files.images[0])
+            label = label_like(volumes[0], values)
+        first = compact(volumes[0])
+        if not stored:
+            first = sitk.DICOMOrient(first, ORIENTATION)
+            label = None if label is None else sitk.DICOMOrient(label, ORIENTATION)
+        measures, preview = measure(first, label, labels, channels[0], files.images[0], stored=stored)
     except UserError as error:
         return replace(files.case, findings=(Finding(Level.ERROR, str(error)),)), None
     found = (

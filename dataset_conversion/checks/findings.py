@@ -7,7 +7,7 @@ from enum import Enum
 
 import numpy as np
 
-from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
+from mass_nnunet.data.axes import AXES, through_plane_axis, unlike_axes, usual_axis
 from mass_nnunet.data.raw import Part
 from mass_nnunet.labels import BACKGROUND, ORGANS
 
@@ -177,7 +177,7 @@ def compare_cases(cases: Sequence[CheckedCase]) -> list[CheckedCase]:
                 level = Level.ERROR if case.dataset == tested[0].dataset else Level.WARNING
                 text = f"patient {case.patient} is in {_place(case)}, and in {_place(tested[0])} as {tested[0].name}"
                 found[case.dataset, case.name].append(Finding(level, f"{text}: move one of them"))
-    for case, finding in _other_axes(cases):
+    for case, finding in [*_other_axes(cases), *_other_pose(cases)]:
         found[case.dataset, case.name].append(finding)
     return [replace(case, findings=(*case.findings, *found.get((case.dataset, case.name), ()))) for case in cases]
 
@@ -196,12 +196,28 @@ def _other_axes(cases: Sequence[CheckedCase]) -> list[tuple[CheckedCase, Finding
             Finding(
                 Level.WARNING,
                 f"its slices are stacked along {AXES[axis]}, those of most other scans along {AXES[usual]}: "
-                "turn it or leave it out, since `mass_nnunet plan` refuses such a mixture",
+                "turn it or leave it out, since `mass_nnunet plan` refuses such a mixture (`mass_nnunet convert nifti` "
+                "keeps oblique slices with --pose slices)",
             ),
         )
         for case, axis in axes
         if axis is not None and usual is not None and axis != usual
     ]
+
+
+def _other_pose(cases: Sequence[CheckedCase]) -> list[tuple[CheckedCase, Finding]]:
+    """A warning for each scan with axes in another order or direction than in most scans that nnU-Net does not turn."""
+    scans = [
+        (case, np.array(case.measures.axes))
+        for case in cases
+        if case.part is not None and case.measures is not None and case.measures.axes is not None
+    ]
+    text = (
+        "its axes are stored in another order or direction than those of most other scans, and the dataset's reader "
+        "does not turn them: turn it with `mass_nnunet turn`, or leave it out"
+    )
+    unlike = unlike_axes([axes for _, axes in scans])
+    return [(case, Finding(Level.WARNING, text)) for (case, _), other in zip(scans, unlike, strict=True) if other]
 
 
 def _place(case: CheckedCase) -> str:

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.volume import ORIENTATION
+from mass_nnunet.dataset_conversion.pose import directions_of
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.reporting.drawing import grey_window, typical_slice
@@ -43,12 +45,13 @@ class Measures:
     """Measures of one scan, and of its label map if it has one.
 
     Attributes:
-        size: voxels (Z, Y, X), in RAS orientation.
+        size: voxels (Z, Y, X), in RAS orientation, or as stored where nnU-Net's reader turns nothing.
         spacing: mm (Z, Y, X).
         origin: position of the first voxel, LPS, mm.
         intensity: ``min``, ``low``, ``median``, ``high``, ``max``; low and high are percentiles 0.5 and 99.5.
-        content: hash of the voxels without the header.
+        content: hash of the voxels in RAS orientation, without the header.
         organs: organs in the label map, by name; None for a scan without labels.
+        axes: directions of Z, Y, X as unit vectors in LPS; None for a scan that nnU-Net's reader turns to RAS.
     """
 
     size: tuple[int, int, int]
@@ -57,10 +60,11 @@ class Measures:
     intensity: Mapping[str, float]
     content: str
     organs: Mapping[str, Organ] | None
+    axes: tuple[tuple[float, float, float], ...] | None = None
 
 
 class Preview(NamedTuple):
-    """One axial slice in radiological convention.
+    """One slice in radiological convention; an axial one, unless nnU-Net's reader turns nothing.
 
     Attributes:
         image: intensities scaled to 0 to 255, uint8 (Y, X).
@@ -74,16 +78,23 @@ class Preview(NamedTuple):
 
 
 def measure(
-    image: sitk.Image, label: sitk.Image | None, labels: Mapping[str, int], channel: str, source: object
+    image: sitk.Image,
+    label: sitk.Image | None,
+    labels: Mapping[str, int],
+    channel: str,
+    source: object,
+    *,
+    stored: bool = False,
 ) -> tuple[Measures, Preview]:
-    """Measure a scan in RAS orientation.
+    """Measure a scan in the axes in which nnU-Net sees it.
 
     Args:
-        image: the scan.
+        image: the scan, in RAS orientation unless ``stored``.
         label: its label map on the same grid, or None.
         labels: name to value, with background.
         channel: ``CT`` or another modality; it decides the intensity window of the picture.
         source: file or folder of the scan, for the message.
+        stored: whether nnU-Net sees the scan in its stored axes.
 
     Raises:
         UserError: all intensities are the same, or one overflows.
@@ -102,10 +113,11 @@ def measure(
         spacing=_three(reversed(image.GetSpacing())),
         origin=_three(image.GetOrigin()),
         intensity=dict(zip(names, (low, *map(float, quantiles), high), strict=True)),
-        content=_fingerprint(voxels),
+        content=_fingerprint(sitk.DICOMOrient(image, ORIENTATION) if stored else image),
         organs=None if label is None else _organs(voxels, label, labels),
+        axes=tuple(map(_three, directions_of(image))) if stored else None,
     )
-    return measures, _preview(voxels, label, measures.spacing, channel)
+    return measures, _preview(image, label, channel)
 
 
 def _three(values: Iterable[float]) -> tuple[float, float, float]:
@@ -113,8 +125,9 @@ def _three(values: Iterable[float]) -> tuple[float, float, float]:
     return first, second, third
 
 
-def _fingerprint(voxels: np.ndarray) -> str:
+def _fingerprint(image: sitk.Image) -> str:
     """Digest of the voxels and their order."""
+    voxels = sitk.GetArrayViewFromImage(image)
     digest = hashlib.sha256(repr((voxels.shape, voxels.dtype.str)).encode())
     digest.update(np.ascontiguousarray(voxels).data)
     return digest.hexdigest()
@@ -156,14 +169,14 @@ def _is_cut_off(areas: np.ndarray, first: int, slices: int) -> bool:
     return bool((blunt & inside).any())
 
 
-def _preview(
-    voxels: np.ndarray, label: sitk.Image | None, spacing: tuple[float, float, float], channel: str
-) -> Preview:
+def _preview(image: sitk.Image, label: sitk.Image | None, channel: str) -> Preview:
+    voxels = sitk.GetArrayViewFromImage(image)
     z = len(voxels) // 2 if label is None else typical_slice(sitk.GetArrayViewFromImage(label))
     step = -(-max(voxels.shape[1:]) // _PREVIEW)
-    # The axes of RAS run to the patient's right and front, those of the picture to the left and the back.
-    cut = (z, slice(None, None, -step), slice(None, None, -step))
+    # The axes of the picture run to the patient's left, back and feet: others are turned.
+    across, down, _ = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+    cut = (z, *(slice(None, None, -step if code in "RAS" else step) for code in (down, across)))
     low, high = grey_window(voxels[cut], channel)
     gray = np.clip((voxels[cut].astype(np.float32) - low) / max(high - low, 1e-6), 0, 1)
     values = np.zeros(gray.shape, np.uint8) if label is None else sitk.GetArrayViewFromImage(label)[cut].copy()
-    return Preview(np.rint(255 * gray).astype(np.uint8), values, spacing[1] / spacing[2])
+    return Preview(np.rint(255 * gray).astype(np.uint8), values, image.GetSpacing()[1] / image.GetSpacing()[0])

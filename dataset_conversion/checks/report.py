@@ -95,6 +95,8 @@ def _median(rows: Sequence[Sequence[float]], form: str) -> str:
 def _as_json(case: CheckedCase) -> dict[str, object]:
     content = asdict(case)
     del content["name"]
+    if case.measures is not None and case.measures.axes is None:
+        del content["measures"]["axes"]
     content["part"] = _PARTS[case.part]
     content["findings"] = [{"level": finding.level.value, "text": finding.text} for finding in case.findings]
     return content

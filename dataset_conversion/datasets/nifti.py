@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mass_nnunet.data.nifti_file import ENDINGS
-from mass_nnunet.dataset_conversion.options import add_dataset_id
+from mass_nnunet.dataset_conversion.options import add_dataset_id, add_pose, chosen_pose
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, keyed, paired
 from mass_nnunet.dataset_conversion.source import Source, Target, stem, visible_files
 from mass_nnunet.errors import UserError
@@ -41,6 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="finds the patient in a scan's name, so that no patient is in two parts: '^(.*)_visit'; "
         "without it each scan is another patient's",
     )
+    add_pose(parser)
     parser.add_argument("--licence", metavar="TEXT", help="under which the scans may be used, for dataset.json")
     parser.add_argument("--reference", metavar="TEXT", help="to cite for the scans, for dataset.json")
 
@@ -56,7 +57,9 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
         raise UserError(f"--name {name}: use letters, digits, - and _ only")
     cases = find_cases(source, args.label_folder, table, args.patient_pattern)
-    return [Target(args.dataset_id, name, _CHANNELS[args.modality], labels, cases, args.licence, args.reference)]
+    pose = chosen_pose(args.pose, [case.image for case in cases])
+    channel = _CHANNELS[args.modality]
+    return [Target(args.dataset_id, name, channel, labels, cases, args.licence, args.reference, pose=pose)]
 
 
 def find_cases(

@@ -15,12 +15,13 @@ from source_tree import imports
 ROOT = Path(room.__file__).parent
 # From low to high: a module imports those of lower layers, and of its own.
 LAYERS = (
+    ("pose",),
     ("source", "options"),
     ("readers",),
     ("checks",),
     ("converter", "archive", "parts", "staging"),
     ("raw_dataset",),
-    ("joining", "relabel"),
+    ("joining", "relabel", "turn"),
     ("datasets",),
     ("command",),
 )

@@ -10,11 +10,13 @@ import SimpleITK as sitk
 from mass_nnunet.data.raw import Part
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.dataset_conversion.datasets.chaos import ChaosCase
+from mass_nnunet.dataset_conversion.pose import Pose
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.dataset_conversion.staging import Stage
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from native_trees import organs, same_content, scan, write
+from oblique import tilted
 
 TABLE = {value: value for value in LABELS.values()}
 
@@ -145,3 +147,22 @@ def test_the_phase_of_a_series_is_described(tmp_path):
 
 def test_a_case_is_described_by_values_that_json_has(case):
     assert not re.search(r"Path|<|Part\.", str(replace(case, part=Part.TEST).described()))
+
+
+def test_slices_of_a_case_stay_slices(tmp_path):
+    image, label = tilted(scan(), 40, 40), tilted(organs(LABELS), 40, 40)
+    files = [
+        write(sitk.DICOMOrient(volume, "SAR"), tmp_path / name) for volume, name in ((image, "i.nii"), (label, "l.nii"))
+    ]
+    case = NiftiCase(name="a", patient="a", image=files[0], label=files[1], table=TABLE)
+    stages = [Stage(tmp_path / pose.value, LABELS, "MRI", pose) for pose in Pose]
+    done = [stage.convert(case) for stage in stages]
+    assert done[0].signature != done[1].signature
+    assert done[0].measures.axes is None
+    (stage,) = (stage for stage in stages if stage.pose is Pose.SLICES)
+    again = stage.convert(case)
+    assert np.allclose(again.measures.axes, done[1].measures.axes)
+    for path, expected in ((stage.image("a"), image), (stage.label("a"), label)):
+        volume = read_volume(path)
+        assert same_content(volume, expected)
+        assert volume.GetSpacing()[2] == pytest.approx(6)

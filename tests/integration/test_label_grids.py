@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from nnunetv2.imageio.nibabel_reader_writer import NibabelIOWithReorient
+from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
+from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape, resample_data_or_seg_to_shape
 
 from mass_nnunet.planners.spacing import group_spacing, stock_spacing
@@ -17,6 +18,7 @@ from native_trees import SHARED_DATA
 TOLERANCE = 0.005
 PATCH = (32, 256, 256)
 BTCV = {1: 1, 2: 2, 3: 3, 6: 4}
+HEART = {1: 1, 2: 2, 3: 3}
 CHAOS = {4: 1, 2: 2, 3: 3, 1: 4}
 
 real = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="no real data here")
@@ -73,11 +75,13 @@ def synthetic(spacing: tuple[float, float, float], edge: float, seed: int) -> Sc
     return Scan(label, spacing, tuple(round(400 / step) for step in spacing))
 
 
-def load(folder: str, table: dict[int, int], count: int) -> list[Scan]:
-    """The first scans of a folder, cropped to the four organs and a margin."""
+def load(
+    folder: str, table: dict[int, int], chosen: slice, reader: type[BaseReaderWriter] = NibabelIOWithReorient
+) -> list[Scan]:
+    """Some scans of a folder, cropped to the organs and a margin."""
     scans = []
-    for path in sorted((SHARED_DATA / folder).glob("label_*.nii.gz"))[:count]:
-        values, properties = NibabelIOWithReorient().read_seg(str(path))
+    for path in sorted((SHARED_DATA / folder).glob("label_*.nii.gz"))[chosen]:
+        values, properties = reader().read_seg(str(path))
         label = np.zeros(values.shape[1:], np.uint8)
         for value, organ in table.items():
             label[values[0] == value] = organ
@@ -96,7 +100,7 @@ def check_native(*datasets: list[Scan]) -> None:
 
 @pytest.fixture(scope="module")
 def pair() -> tuple[list[Scan], list[Scan]]:
-    return load("btcv_ct", BTCV, 3), load("chaos_t2_mr", CHAOS, 3)
+    return load("btcv_ct", BTCV, slice(3)), load("chaos_t2_mr", CHAOS, slice(3))
 
 
 @real
@@ -111,6 +115,15 @@ def test_fit_loses_more_on_the_same_scans(pair):
     assert fit[0] > 10
     for scans in pair:
         assert ceiling(scans, fit) < ceiling(scans, stock_spacing(fingerprint(scans))) - 5 * TOLERANCE
+
+
+@real
+def test_native_on_real_short_axis_hearts():
+    """Scans of other patients in each sequence, read as the converter's dataset.json asks."""
+    check_native(
+        load("cardiac_mr/bSSFP", HEART, slice(0, 15), NibabelIO),
+        load("cardiac_mr/LGE", HEART, slice(15, 30), NibabelIO),
+    )
 
 
 AMOS_CT = [(5.0, 0.68, 0.68), (5.0, 0.82, 0.82), (2.0, 0.78, 0.78), (1.25, 0.7, 0.7)]

@@ -114,6 +114,18 @@ def test_a_label_along_other_axes_is_warned_of(dataset, capsys):
     assert "the axes of scan and label run differently" in printed
 
 
+@pytest.mark.parametrize(("reader", "warned"), [("NibabelIO", True), ("NibabelIOWithReorient", False)])
+def test_scans_stored_along_other_axes_are_warned_of_unless_the_reader_turns_them(dataset, reader, warned, capsys):
+    content = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(content | {"overwrite_image_reader_writer": reader}))
+    for part, name in (("imagesTr", "a0_0000"), ("labelsTr", "a0")):
+        image = sitk.ReadImage(str(dataset / part / f"{name}.nii.gz"))
+        sitk.WriteImage(sitk.DICOMOrient(image, "RPS"), str(dataset / part / f"{name}.nii.gz"))
+    status, printed, _ = check(capsys)
+    assert status == 0
+    assert ("warning: a0 " in printed and "its axes are stored in another order or direction" in printed) is warned
+
+
 def test_two_channels_are_on_one_grid_and_finite(dataset, tmp_path, capsys):
     content = json.loads((dataset / "dataset.json").read_text())
     (dataset / "dataset.json").write_text(json.dumps(content | {"channel_names": {"0": "CT", "1": "PET"}}))

@@ -137,6 +137,26 @@ def test_slices_along_another_axis_than_in_most_scans():
     assert compare_cases([replace(cases[0], measures=None), cases[1]])[1].findings == ()
 
 
+STORED = ((-0.6, 0.64, 0.48), (0.0, -0.6, 0.8), (0.8, 0.48, 0.36))
+
+
+def posed(name: str, axes: tuple | None, **changes: object):
+    return checked(name, measures=measures(content=name, axes=axes), **changes)
+
+
+def test_axes_that_no_reader_turns_are_alike_in_all_scans():
+    mirrored = (*STORED[:2], tuple(-length for length in STORED[2]))
+    cases = [posed("a", STORED), posed("b", mirrored), posed("c", STORED), posed("d", None)]
+    a, b, c, d = compare_cases(cases)
+    assert a.findings == c.findings == d.findings == ()
+    (found,) = b.findings
+    assert found.level is Level.WARNING
+    assert "stored in another order or direction than those of most other scans" in found.text
+    # Also between datasets; a scan that is left out does not count.
+    assert compare_cases([cases[0], replace(cases[1], dataset="Dataset802_B"), cases[2]])[1].worst is Level.WARNING
+    assert compare_cases([cases[0], replace(cases[1], part=None), cases[2]])[1].findings == ()
+
+
 def test_nearly_isotropic_scans_say_nothing_about_the_axis():
     assert [case.findings for case in compare_cases([sliced("a", (1.0, 1.0, 1.4)), sliced("b", (1.4, 1.0, 1.0))])] == [
         (),

@@ -95,3 +95,20 @@ def test_preview_is_small():
 def test_scans_without_content():
     with pytest.raises(UserError, match=r"scan.nii.gz is empty, all its intensities are 7"):
         measured(volume(np.full(SHAPE, 7, np.float32)))
+
+
+def test_a_scan_as_stored_has_the_same_content_and_picture_and_says_where_its_axes_point():
+    image, label = scan(), organs(LABELS)
+    turned, turned_preview = measured(image, label)
+    measures, preview = measure(image, label, LABELS, "MRI", SOURCE, stored=True)
+    assert turned.axes is None
+    assert measures.axes == ((0, 0, 1), (0, 1, 0), (1, 0, 0))  # LPS
+    assert measures.content == turned.content
+    assert np.array_equal(preview.image, turned_preview.image)
+    assert np.array_equal(preview.label, turned_preview.label)
+    coronal = sitk.DICOMOrient(image, "LSP")
+    measures, preview = measure(coronal, None, LABELS, "MRI", SOURCE, stored=True)
+    assert (measures.size, measures.axes[0]) == ((SHAPE[1], SHAPE[0], SHAPE[2]), (0, 1, 0))
+    # The head is on top, and the patient's right on the left.
+    shown = sitk.GetArrayFromImage(sitk.DICOMOrient(image, "LIP"))[SHAPE[1] // 2].astype(float)
+    assert np.corrcoef(preview.image.ravel(), shown.ravel())[0, 1] > 0.99

@@ -10,6 +10,7 @@ from mass_nnunet.dataset_conversion.datasets.nifti import find_cases, parse_labe
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from native_trees import BTCV_VALUES, organs, same_content, scan, source, write
+from oblique import tilted
 
 
 def test_labels_are_numbered_the_same_whatever_their_order():
@@ -121,3 +122,21 @@ def test_whole_command(folders, tmp_path, monkeypatch, capsys):
     (label,) = folder.rglob("labelsT?/p2_a.nii.gz")
     assert same_content(read_volume(label), organs(LABELS))
     assert main([*words, "--name", "my-scans"]) == 2  # the id is taken
+
+
+@pytest.mark.parametrize(
+    ("options", "reader"),
+    [([], "NibabelIO"), (["--pose", "slices"], "NibabelIO"), (["--pose", "upright"], "NibabelIOWithReorient")],
+)
+def test_oblique_scans_keep_their_slices_unless_asked_otherwise(options, reader, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    for number in range(2):
+        write(tilted(scan(number), 40, 40), tmp_path / "images" / f"p{number}.nii.gz")
+        write(tilted(organs(BTCV_VALUES), 40, 40), tmp_path / "labels" / f"p{number}.nii.gz")
+    labels = [f"chamber{value}={value}" for value in BTCV_VALUES.values()]  # the positions of hearts' parts are free
+    words = ["convert", "nifti", str(tmp_path / "images"), str(tmp_path / "labels"), "-d", "809", "--modality", "MR"]
+    assert main([*words, "--labels", *labels, *options, "-np", "1", "--test-fraction", "0"]) == 0
+    assert ("stay slices" in capsys.readouterr().out) is (reader == "NibabelIO")
+    folder = tmp_path / "raw" / "Dataset809_MRI"
+    assert read_json(folder / "dataset.json", "")["overwrite_image_reader_writer"] == reader
+    assert ("axes" in read_json(folder / "check.json", "")["p0"]["measures"]) is (reader == "NibabelIO")

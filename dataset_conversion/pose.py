@@ -1,0 +1,85 @@
+"""The pose of a dataset's scans: the order and direction of their axes, and nnU-Net's reader that keeps it.
+
+nnU-Net turns nothing by itself but to the nearest anatomical axes. The nearest axes of oblique slices, such as
+short-axis slices of the heart, differ between patients. Oblique scans are therefore turned once, at the conversion, and
+read as they are stored.
+"""
+
+import zlib
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+import SimpleITK as sitk
+from nibabel.affines import voxel_sizes
+from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
+
+from mass_nnunet.data.axes import OBLIQUE_DEGREES, stacked_axes, tilt
+from mass_nnunet.data.volume import ORIENTATION
+
+READER_KEY = "overwrite_image_reader_writer"
+"""nnU-Net's key in dataset.json."""
+# Readers that turn each scan to RAS, and the prediction back.
+_TURNING_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
+_OPPOSITE = dict(zip("LRPASI", "RLAPIS", strict=True))
+
+
+class Pose(Enum):
+    """The axes of all scans of a dataset."""
+
+    UPRIGHT = "upright"
+    """The nearest anatomical axes: RAS. nnU-Net's reader turns each scan to them, however it is stored."""
+    SLICES = "slices"
+    """The slices first, at any angle: see :func:`~mass_nnunet.data.axes.stacked_axes`. Nothing turns the scans that are
+    predicted later: they have to be stored alike (``mass_nnunet turn``)."""
+
+    @property
+    def reader(self) -> str:
+        """nnU-Net's reader for ``dataset.json``; each writes predictions with the affine of the input."""
+        return "NibabelIOWithReorient" if self is Pose.UPRIGHT else "NibabelIO"
+
+    def orientation(self, image: sitk.Image) -> str:
+        """The axis codes that a scan has in this pose, for ``sitk.DICOMOrient``, which resamples nothing."""
+        if self is Pose.UPRIGHT:
+            return ORIENTATION
+        stored = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())
+        axes = stacked_axes(directions_of(image), image.GetSpacing()[::-1])
+        codes = [stored[2 - axis] if sign > 0 else _OPPOSITE[stored[2 - axis]] for axis, sign in axes]
+        return "".join(reversed(codes))  # x, y, z
+
+
+def directions_of(image: sitk.Image) -> np.ndarray:
+    """Directions of a scan's axes: a row for each of Z, Y, X, unit vectors in LPS."""
+    return np.reshape(image.GetDirection(), (3, 3)).T[::-1]
+
+
+def turned_by_reader(content: Mapping[str, Any]) -> bool:
+    """Whether nnU-Net turns the scans of a dataset to RAS when it reads them.
+
+    Args:
+        content: content of ``dataset.json``.
+    """
+    return content.get(READER_KEY) in _TURNING_READERS
+
+
+def usual_pose(paths: Iterable[Path]) -> Pose:
+    """The pose for NIfTI scans: ``SLICES`` if most of those with thick slices are oblique, by their headers.
+
+    A file that cannot be read is passed over; its conversion says what is wrong with it.
+    """
+    tilts = []
+    for path in paths:
+        try:
+            affine = np.asarray(nibabel.load(path).affine, float)
+        except (OSError, EOFError, ValueError, zlib.error, ImageFileError, HeaderDataError):
+            continue
+        spacing = voxel_sizes(affine)
+        if np.isfinite(affine).all() and spacing.all():
+            directions = (np.diag([-1, -1, 1]) @ affine[:3, :3] / spacing).T[::-1]
+            if (angle := tilt(directions, list(spacing[::-1]))) is not None:
+                tilts.append(angle)
+    return Pose.SLICES if tilts and np.median(tilts) >= OBLIQUE_DEGREES else Pose.UPRIGHT
