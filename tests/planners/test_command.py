@@ -23,7 +23,9 @@ from nnunet_threads import use_threads
 from tiny_raw import write_raw_dataset
 
 NAMES = ("Dataset801_CTS", "Dataset802_MRS")
-COMMAND = ["plan", "-d", "801", "802", "--patch-size", "8", "16", "32", "--features", "4", "-np", "1"]
+GROUP = ["plan", "-d", "801", "802"]
+NETWORK = ["--features", "4", "-np", "1"]
+COMMAND = [*GROUP, "--spacing", "fit", "--patch-size", "8", "16", "32", *NETWORK]
 ARRAYS = "MASSPlans_3d_fullres"
 
 
@@ -220,7 +222,7 @@ def test_options_must_be_positive(root, option, capsys):
 
 def test_a_patch_that_the_strides_do_not_divide(root, capsys):
     before = [plans["configurations"] for plans in plans_of(root)]
-    assert main(["plan", "-d", "801", "802", "--patch-size", "8", "17", "30", "-np", "1"]) == 2
+    assert main([*GROUP, "--spacing", "fit", "--patch-size", "8", "17", "30", "-np", "1"]) == 2
     assert "--patch-size 8 17 30 is not what the network's strides divide: use 8 20 32" in capsys.readouterr().err
     assert [plans["configurations"] for plans in plans_of(root)] == before
 
@@ -252,10 +254,11 @@ def test_given_spacing(root):
     assert main(COMMAND) == 0
 
 
-def test_fit_is_the_default(root):
-    before = [(root / "preprocessed" / name / "MASSPlans.json").read_bytes() for name in NAMES]
-    assert main([*COMMAND, "--no-preprocess", "--spacing", "fit"]) == 0
-    assert [(root / "preprocessed" / name / "MASSPlans.json").read_bytes() for name in NAMES] == before
+def test_native_is_the_default(root):
+    without = [word for word in COMMAND if word not in ("--spacing", "fit")]
+    assert main([*without, "--no-preprocess"]) == 0
+    assert [p["configurations"]["3d_fullres"]["spacing"] for p in plans_of(root)] == [[6.0, 1.5, 1.5]] * 2
+    assert main(COMMAND) == 0
 
 
 def test_a_spacing_that_is_none_is_refused_before_anything_is_read(capsys):

@@ -38,7 +38,7 @@ def write_fingerprint(folder, shape, spacing):
 
 
 def plan(folder, patch=PATCH, **changes):
-    spacing = group_spacing([read_json(folder / "dataset_fingerprint.json", "")], patch)
+    spacing = group_spacing([read_json(folder / "dataset_fingerprint.json", "")], patch, "fit")
     settings = {"features": 32, "batch_size": 3, "mass": {"epochs": 1}} | changes
     return GroupPlanner(RawDataset.load(801), "CT", GroupSettings(spacing, patch, **settings)).plan_experiment()
 
