@@ -170,4 +170,5 @@ def test_a_batch_of_one_is_the_users_own():
 def test_too_little_memory_is_one_line():
     with pytest.raises(UserError) as refused:
         within_memory(16**3, [64] * 3, 4, estimate=voxels_and_batch, smaller=halved)
-    assert str(refused.value).startswith("a patch of 16 x 16 x 16 voxels and a batch of 2 take about 8192.0 GB, and 4096")
+    told = "a patch of 16 x 16 x 16 voxels and a batch of 2 take about 8192.0 GB, and 4096 GB are given"
+    assert str(refused.value).startswith(told)

@@ -98,3 +98,21 @@ def test_typical_shape_is_along_each_axis_that_of_the_dataset_with_the_larger_sc
     """The CTs have 40 x 100 x 150 voxels in the middle, the MRI 48 x 100 x 200."""
     np.testing.assert_array_equal(typical_shape([CT], np.array([5, 2, 2])), [40, 100, 150])
     np.testing.assert_array_equal(typical_shape([CT, MRI], np.array([5, 2, 2])), [48, 100, 200])
+
+
+@pytest.mark.parametrize(
+    "geometries",
+    [
+        [((100, 512, 512), (5.0, 0.8, 0.8)), ((32, 256, 256), (7.7, 1.25, 1.25))],  # abdomen
+        [((170, 512, 512), (0.5, 0.43, 0.43)), ((150, 300, 300), (1.4, 1.0, 1.0))],  # heart, both nearly isotropic
+        [((12, 300, 300), (8.0, 1.2, 1.2)), ((160, 200, 200), (0.9, 1.0, 1.1))],  # thick slices beside thin ones
+    ],
+)
+def test_native_never_makes_the_finest_axis_the_coarsest(geometries):
+    """Scans whose slices lie along different axes are refused (test_group.py); in others no axis becomes coarser."""
+    fingerprints = [{"shapes_after_crop": [shape] * 3, "spacings": [step] * 3} for shape, step in geometries]
+    grid = group_spacing(fingerprints, [32, 256, 256], "native")
+    for _, step in geometries:
+        assert np.all(grid <= np.array(step))
+        finest = [axis for axis in range(3) if step[axis] == min(step)]
+        assert min(grid[axis] for axis in finest) < 1.2 * grid.min(), "what is finest stays about as fine as any"
