@@ -89,7 +89,7 @@ def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
         return
     rates = ["--label-rates", *rates_of(group, args)]
     _run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
-    _run("plan", "-d", *IDS, *asked, "-np", args.np)
+    _run("plan", "-d", *IDS, "--spacing", "fit", *asked, "-np", args.np)
     write_json(done, asked)
 
 

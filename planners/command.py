@@ -1,6 +1,7 @@
 """``mass_nnunet plan``: extract fingerprints, plan all datasets of a group together, and preprocess them."""
 
 import argparse
+from collections.abc import Sequence
 from typing import Any
 
 from nnunetv2.configuration import default_num_processes
@@ -11,9 +12,11 @@ from mass_nnunet.hyperparameters import INFERENCES, complete, scaled_learning_ra
 
 from .fingerprint import BodyFingerprintExtractor
 from .group import check_axes, load_group, modality_names
-from .group_planner import GroupPlanner, GroupSettings, write_plans
+from .group_planner import CONFIGURATION, PRESETS, GroupPlanner, GroupSettings, write_plans
+from .memory import Memory, memory_of_plans
+from .patch import check_patch, default_patch, smaller_patch, within_memory
 from .preprocessing import preprocess
-from .spacing import check_patch, group_spacing, spacing_rule
+from .spacing import Rule, group_spacing, spacing_rule, typical_shape
 from .summary import next_steps, summary
 
 EPOCHS, ITERATIONS = 1000, 250
@@ -26,21 +29,36 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet plan``."""
     parser.add_argument("-d", type=int, nargs="+", required=True, metavar="ID", help="dataset ids, such as 801 802")
     parser.add_argument(
+        "--spacing",
+        nargs="+",
+        default=["native"],
+        metavar="MM",
+        help="edges of a voxel: native (along each axis the smallest that stock nnU-Net would choose for one of the "
+        "datasets: none is coarser than with it; the default), fit (the typical scan of each dataset fits one patch), "
+        "or three numbers Z Y X in mm",
+    )
+    parser.add_argument(
         "--patch-size",
         type=int,
         nargs=3,
-        default=[32, 256, 256],
         metavar=("Z", "Y", "X"),
-        help="voxels of a patch (default 32 256 256)",
+        help="voxels of a patch (default: 32 256 256 with --spacing fit and where one axis of the grid is three times "
+        "as coarse as the others; elsewhere about as many voxels, in the aspect that nnU-Net would choose)",
     )
     parser.add_argument(
-        "--spacing",
-        nargs="+",
-        default=["fit"],
-        metavar="MM",
-        help="edges of a voxel: fit (the typical scan of each dataset fits one patch, the default), native (along each "
-        "axis the smallest that stock nnU-Net would choose for one of the datasets: none is coarser than with it), or "
-        "three numbers Z Y X in mm",
+        "--preset",
+        choices=PRESETS,
+        default="plain",
+        help="network of all modalities: nnU-Net's plain U-Net (the default), or its residual encoder U-Net, planned "
+        "for 8 GB (ResEncM) or 24 GB (ResEncL) unless --gpu-memory or --patch-size is given",
+    )
+    parser.add_argument(
+        "--gpu-memory",
+        type=float,
+        metavar="GB",
+        help="memory of the GPU: where the estimate for a training step of MASSTrainer exceeds it, the patch (unless "
+        "--patch-size is given) and then the batch are made smaller, as nnU-Net does it. The estimate, which plan "
+        "always prints, is computed from network, patch and batch; it was not measured on a GPU (default: no limit)",
     )
     parser.add_argument("--features", type=int, default=32, help="channels of the first stage (default 32)")
     parser.add_argument("--batch-size", type=int, default=2, help="labelled scans a step and modality (default 2)")
@@ -64,29 +82,67 @@ def run(args: argparse.Namespace) -> None:
     for option in ("features", "batch_size", "epochs", "iterations", "np"):
         if getattr(args, option) < 1:
             raise UserError(f"{'-np' if option == 'np' else '--' + option.replace('_', '-')} must be at least 1")
+    if args.gpu_memory is not None and not args.gpu_memory > 0:
+        raise UserError("--gpu-memory must be more than 0")
     rule = spacing_rule(args.spacing)
     group = load_group(args.d)
     fingerprints = [BodyFingerprintExtractor(dataset, args.np).run() for dataset in group]
     check_axes(group, fingerprints)
-    check_patch(fingerprints, args.patch_size, rule)
-    settings = GroupSettings(
-        spacing=group_spacing(fingerprints, args.patch_size, rule),
-        patch_size=args.patch_size,
-        features=args.features,
-        batch_size=args.batch_size,
-        mass=mass_settings(group, args),
-    )
-    names = modality_names(group)
-    plans = [GroupPlanner(*pair, settings).plan_experiment() for pair in zip(group, names, strict=True)]
+    settings = settings_of(group, fingerprints, rule, args)
+    plans = [planner.plan_experiment() for planner in planners(group, settings, args.preset)]
     for dataset, its_plans in zip(group, plans, strict=True):
         write_plans(dataset, its_plans)
-    print(summary(group, fingerprints, plans[0]))
+    print(summary(group, fingerprints, plans[0], memory(group, plans[0])))
     if not args.no_preprocess:
         for dataset in group:
             preprocess(dataset, args.np)
     print(next_steps(group))
     if args.no_preprocess:
         print("nothing was preprocessed: run this again without --no-preprocess unless that is done")
+
+
+def settings_of(
+    group: list[RawDataset], fingerprints: list[dict], rule: Rule, args: argparse.Namespace
+) -> GroupSettings:
+    """What all plans of the group share; patch and batch fit into ``--gpu-memory`` if it is given.
+
+    Raises:
+        UserError: the network's strides do not divide ``--patch-size``, or no patch fits into ``--gpu-memory``.
+    """
+    if args.patch_size:
+        check_patch(fingerprints, args.patch_size, rule)
+    patch = args.patch_size or default_patch(fingerprints, rule)
+
+    def settings(patch: Sequence[int], batch: int) -> GroupSettings:
+        spacing = group_spacing(fingerprints, patch, rule)
+        return GroupSettings(spacing, patch, args.features, batch, mass_settings(group, args))
+
+    def estimate(patch: Sequence[int], batch: int) -> float:
+        return memory(group, planners(group, settings(patch, batch), args.preset)[0].plan_experiment()).gigabytes
+
+    def smaller(size: Sequence[int]) -> list[int] | None:
+        if args.patch_size:
+            return None
+        spacing = group_spacing(fingerprints, size, rule)
+        # With fit the typical scan has the shape of the patch, whatever that is: the patch keeps its aspect.
+        return smaller_patch(size, spacing, patch if rule == "fit" else typical_shape(fingerprints, spacing))
+
+    # What a preset was planned for does not overrule what the user asks for.
+    gigabytes = args.gpu_memory or (None if args.patch_size else PRESETS[args.preset].gigabytes)
+    if gigabytes is None:
+        return settings(patch, args.batch_size)
+    return settings(*within_memory(gigabytes, patch, args.batch_size, estimate=estimate, smaller=smaller))
+
+
+def planners(group: list[RawDataset], settings: GroupSettings, preset: str) -> list[GroupPlanner]:
+    """The planner of each dataset."""
+    planner = PRESETS[preset].planner
+    return [planner(dataset, name, settings) for dataset, name in zip(group, modality_names(group), strict=True)]
+
+
+def memory(group: list[RawDataset], plans: dict[str, Any]) -> Memory:
+    """The estimate of the memory that a training with these plans takes."""
+    return memory_of_plans(plans, CONFIGURATION, channels=len(group[0].channels), classes=len(group[0].labels))
 
 
 def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str, Any]:

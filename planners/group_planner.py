@@ -6,10 +6,13 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
+    ResEncUNetPlanner,
+)
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 
 from mass_nnunet.data.files import read_json, write_json
@@ -18,7 +21,8 @@ from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.training.loaders import unlabelled_folder
 
-from .spacing import topology, typical_extent
+from .patch import topology
+from .spacing import typical_extent
 
 PLANS_NAME = "MASSPlans"
 CONFIGURATION = "3d_fullres"
@@ -54,6 +58,11 @@ class GroupPlanner(ExperimentPlanner):
         settings: what all plans of the group share.
     """
 
+    STOCK: ClassVar[type[ExperimentPlanner]] = ExperimentPlanner
+    """nnU-Net's planner of the same network, which the plans name: nnU-Net can look up its own classes only."""
+    BLOCKS: ClassVar = "n_conv_per_stage"
+    """What the network calls the number of convolutions, or of residual blocks, of each stage of the encoder."""
+
     def __init__(self, dataset: RawDataset, modality: str, settings: GroupSettings) -> None:
         super().__init__(
             dataset.name,
@@ -76,7 +85,7 @@ class GroupPlanner(ExperimentPlanner):
         plan = super().get_plans_for_configuration(spacing, median_shape, *args, **kwargs)
         if len(spacing) == 2:
             return plan
-        strides, kernels, patch = topology(spacing, self.settings.patch_size)
+        strides, kernels, patch, _ = topology(spacing, self.settings.patch_size)
         stages = len(strides)
         features = [min(self.settings.features * 2**i, self.UNet_max_features_3d) for i in range(stages)]
         plan["patch_size"] = patch
@@ -86,7 +95,7 @@ class GroupPlanner(ExperimentPlanner):
             "features_per_stage": features,
             "kernel_sizes": kernels,
             "strides": strides,
-            "n_conv_per_stage": self.UNet_blocks_per_stage_encoder[:stages],
+            self.BLOCKS: self.UNet_blocks_per_stage_encoder[:stages],
             "n_conv_per_stage_decoder": self.UNet_blocks_per_stage_decoder[: stages - 1],
         }
         return plan
@@ -106,13 +115,41 @@ class GroupPlanner(ExperimentPlanner):
         with contextlib.redirect_stdout(io.StringIO()):  # nnU-Net prints whole dicts; the command prints a summary
             plans = super().plan_experiment()
         plans["configurations"] = {CONFIGURATION: plans["configurations"][CONFIGURATION]}
-        plans["experiment_planner_used"] = ExperimentPlanner.__name__  # nnU-Net can look up its own classes only
+        plans["experiment_planner_used"] = self.STOCK.__name__
         plans["mass"] = {"modality": self.modality, **self.settings.mass}
         return json.loads(json.dumps(plans))  # tuples become lists, as in plans that are read
+
+    def generate_data_identifier(self, configuration_name: str) -> str:
+        """Name of the preprocessed arrays: that of the plans, whatever the network."""
+        return ExperimentPlanner.generate_data_identifier(self, configuration_name)
 
     def save_plans(self, plans: dict) -> None:
         """Make the plans serializable, but do not write them: first all datasets of the group have to be planned."""
         recursive_fix_for_json_export(plans)
+
+
+class ResidualGroupPlanner(GroupPlanner, ResEncUNetPlanner):
+    """The same with nnU-Net's residual encoders (Isensee et al., nnU-Net Revisited, MICCAI 2024)."""
+
+    STOCK = ResEncUNetPlanner
+    BLOCKS = "n_blocks_per_stage"
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One of nnU-Net's networks for all modalities, and the memory that nnU-Net plans it for."""
+
+    planner: type[GroupPlanner]
+    gigabytes: float | None
+    """Default of ``--gpu-memory``; None for no limit."""
+
+
+PRESETS = {
+    "plain": Preset(GroupPlanner, None),
+    "ResEncM": Preset(ResidualGroupPlanner, 8.0),
+    "ResEncL": Preset(ResidualGroupPlanner, 24.0),
+}
+"""``--preset``. As in nnU-Net, ResEncM and ResEncL are one network for GPUs of different memory."""
 
 
 def write_plans(dataset: RawDataset, plans: dict) -> None:

@@ -6,7 +6,6 @@ from typing import Literal
 import numpy as np
 from nnunetv2.configuration import ANISO_THRESHOLD
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
-from nnunetv2.experiment_planning.experiment_planners.network_topology import get_pool_and_conv_props
 from nnunetv2.inference.sliding_window_prediction import compute_steps_for_sliding_window
 from nnunetv2.preprocessing.resampling.default_resampling import compute_new_shape
 
@@ -15,12 +14,6 @@ from mass_nnunet.errors import UserError
 Rule = Literal["fit", "native"] | tuple[float, float, float]
 """How the spacing is chosen: ``fit``, ``native``, or the spacing (Z, Y, X) itself, in mm. See :func:`group_spacing`."""
 
-MIN_EDGE = 4
-"""Shortest edge of the bottleneck, in voxels: nnU-Net's value."""
-MIN_STAGES = 3
-"""With fewer there is no scale for deep supervision, nor one below the finest for correspondences."""
-MAX_POOLINGS = 999999
-"""nnU-Net's value: no limit."""
 TILE_STEP = 0.5
 """Step of nnU-Net's sliding window as a share of the patch: its default."""
 SPACING_LIMITS = (0.05, 100.0)
@@ -70,7 +63,7 @@ def typical_extent(fingerprint: dict) -> np.ndarray:
     return np.median(np.array(fingerprint["shapes_after_crop"]) * np.array(fingerprint["spacings"]), axis=0)
 
 
-def group_spacing(fingerprints: Sequence[dict], patch: Sequence[int], rule: Rule = "fit") -> np.ndarray:
+def group_spacing(fingerprints: Sequence[dict], patch: Sequence[int], rule: Rule) -> np.ndarray:
     """Spacing (Z, Y, X) in mm of a group.
 
     Args:
@@ -85,6 +78,11 @@ def group_spacing(fingerprints: Sequence[dict], patch: Sequence[int], rule: Rule
     if rule == "native":
         return np.min([stock_spacing(fingerprint) for fingerprint in fingerprints], axis=0)
     return np.array(rule)
+
+
+def typical_shape(fingerprints: Sequence[dict], spacing: np.ndarray) -> np.ndarray:
+    """Median shape (Z, Y, X) of the scans in voxels at this spacing, along each axis that of the largest dataset."""
+    return np.max([np.median(voxels(fingerprint, spacing), axis=0) for fingerprint in fingerprints], axis=0)
 
 
 def voxels(fingerprint: dict, spacing: np.ndarray) -> np.ndarray:
@@ -103,30 +101,3 @@ def tiles(fingerprint: dict, spacing: np.ndarray, patch: Sequence[int]) -> list[
     padded = np.maximum(voxels(fingerprint, spacing), np.array(patch))
     steps = [compute_steps_for_sliding_window(tuple(shape), tuple(patch), TILE_STEP) for shape in padded]
     return [int(np.prod([len(starts) for starts in axes])) for axes in steps]
-
-
-def topology(spacing: Sequence[float] | np.ndarray, patch: Sequence[int]) -> tuple[tuple, tuple, tuple[int, ...]]:
-    """Strides and kernel sizes of each stage by nnU-Net's rules, and the patch padded to a multiple of the strides."""
-    _, strides, kernels, padded, _ = get_pool_and_conv_props(spacing, patch, MIN_EDGE, MAX_POOLINGS)
-    return strides, kernels, tuple(int(size) for size in padded)
-
-
-def check_patch(fingerprints: Sequence[dict], patch: Sequence[int], rule: Rule = "fit") -> None:
-    """Make sure that nnU-Net's rules leave the patch unchanged at the spacing that the rule gives.
-
-    Raises:
-        UserError: they would pad it, or it is too small to be pooled twice; the message names the next larger patch
-            that they leave unchanged.
-    """
-    valid = [max(1, size) for size in patch]
-    while True:
-        strides, _, padded = topology(group_spacing(fingerprints, valid, rule), valid)
-        if list(padded) != valid:
-            valid = list(padded)
-        elif len(strides) < MIN_STAGES:
-            valid = [max(size, 2 ** (MIN_STAGES - 1) * MIN_EDGE) for size in valid]
-        else:
-            break
-    if valid != list(patch):
-        asked, better = (" ".join(str(size) for size in sizes) for sizes in (patch, valid))
-        raise UserError(f"--patch-size {asked} is not what the network's strides divide: use {better}")

@@ -10,24 +10,28 @@ from mass_nnunet.data.axes import AXES
 from mass_nnunet.data.raw import RawDataset
 
 from .group_planner import CONFIGURATION, PLANS_NAME
+from .memory import Memory
 from .spacing import share_that_fits, stock_spacing, tiles
 
 COARSER = 1.01
 """A spacing is coarser than another one beyond this ratio; less is a rounding."""
 
 
-def summary(group: Sequence[RawDataset], fingerprints: Sequence[dict], plans: dict) -> str:
+def summary(group: Sequence[RawDataset], fingerprints: Sequence[dict], plans: dict, memory: Memory) -> str:
     """The plans in a few lines, a table with a row for each dataset, and what is worth a warning or a note."""
     configuration, mass = plans["configurations"][CONFIGURATION], plans["mass"]
     spacing, patch = configuration["spacing"], configuration["patch_size"]
-    features = configuration["architecture"]["arch_kwargs"]["features_per_stage"]
+    network = configuration["architecture"]
+    features = network["arch_kwargs"]["features_per_stage"]
+    name = network["network_class_name"].rpartition(".")[2]
     lines = [
         "",
         f"{PLANS_NAME} of {', '.join(dataset.name for dataset in group)} (axes: z y x)",
         f"  spacing    {_mm(spacing)} mm",
         f"  patch      {' x '.join(str(size) for size in patch)} voxels",
         f"  batch      {configuration['batch_size']} labelled scans of each modality a step",
-        f"  stages     {len(features)}, with {', '.join(str(f) for f in features)} channels",
+        f"  network    {name} of {len(features)} stages, with {', '.join(str(f) for f in features)} channels",
+        f"  memory     about {memory.gigabytes:.1f} GB of a GPU in a training of MASSTrainer (an estimate)",
         f"  schedule   {mass['epochs']} epochs of {mass['iterations']} steps",
         table(group, fingerprints, spacing, patch),
         *coarser_than_stock(group, fingerprints, spacing),

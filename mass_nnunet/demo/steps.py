@@ -127,8 +127,8 @@ def _preparation(folders: Folders, settings: Settings) -> list[Step]:
     ]
     split = _words("mass_nnunet", "split", "-d", *_IDS, "--label-rates", settings.label_rate, "--seeds", 1)
     plan = _words(
-        *("mass_nnunet", "plan", "-d", *_IDS, "--patch-size", *settings.patch_size, "--features", settings.features),
-        *("--epochs", settings.epochs, "--iterations", settings.iterations, "-np", 2),
+        *("mass_nnunet", "plan", "-d", *_IDS, "--spacing", "fit", "--patch-size", *settings.patch_size),
+        *("--features", settings.features, "--epochs", settings.epochs, "--iterations", settings.iterations, "-np", 2),
     )
     return [Step("phantom", make, outputs=(phantom,)), *convert, Step("split", split), Step("plan", plan)]
 

@@ -40,7 +40,8 @@ def make_group(root: Path, epochs: int = 2, iterations: int = 2, *options: str) 
         use_threads(patch)
         assert main(["split", "-d", "801", "802", "--label-rates", "0.25", "1.0", "--seeds", "1"]) == 0
         schedule = ["--epochs", str(epochs), "--iterations", str(iterations), "--features", "4", "-np", "1"]
-        assert main(["plan", "-d", "801", "802", "--patch-size", "8", "16", "16", *schedule, *options]) == 0
+        network = ["--spacing", "fit", "--patch-size", "8", "16", "16"]
+        assert main(["plan", "-d", "801", "802", *network, *schedule, *options]) == 0
 
 
 def trainer(name: str, dataset: str = "801", fold: int = 0, continue_training: bool = False) -> nnUNetTrainer:

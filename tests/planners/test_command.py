@@ -23,7 +23,9 @@ from nnunet_threads import use_threads
 from tiny_raw import write_raw_dataset
 
 NAMES = ("Dataset801_CTS", "Dataset802_MRS")
-COMMAND = ["plan", "-d", "801", "802", "--patch-size", "8", "16", "32", "--features", "4", "-np", "1"]
+GROUP = ["plan", "-d", "801", "802"]
+NETWORK = ["--features", "4", "-np", "1"]
+COMMAND = [*GROUP, "--spacing", "fit", "--patch-size", "8", "16", "32", *NETWORK]
 ARRAYS = "MASSPlans_3d_fullres"
 
 
@@ -220,7 +222,7 @@ def test_options_must_be_positive(root, option, capsys):
 
 def test_a_patch_that_the_strides_do_not_divide(root, capsys):
     before = [plans["configurations"] for plans in plans_of(root)]
-    assert main(["plan", "-d", "801", "802", "--patch-size", "8", "17", "30", "-np", "1"]) == 2
+    assert main([*GROUP, "--spacing", "fit", "--patch-size", "8", "17", "30", "-np", "1"]) == 2
     assert "--patch-size 8 17 30 is not what the network's strides divide: use 8 20 32" in capsys.readouterr().err
     assert [plans["configurations"] for plans in plans_of(root)] == before
 
@@ -252,10 +254,11 @@ def test_given_spacing(root):
     assert main(COMMAND) == 0
 
 
-def test_fit_is_the_default(root):
-    before = [(root / "preprocessed" / name / "MASSPlans.json").read_bytes() for name in NAMES]
-    assert main([*COMMAND, "--no-preprocess", "--spacing", "fit"]) == 0
-    assert [(root / "preprocessed" / name / "MASSPlans.json").read_bytes() for name in NAMES] == before
+def test_native_is_the_default(root):
+    without = [word for word in COMMAND if word not in ("--spacing", "fit")]
+    assert main([*without, "--no-preprocess"]) == 0
+    assert [p["configurations"]["3d_fullres"]["spacing"] for p in plans_of(root)] == [[6.0, 1.5, 1.5]] * 2
+    assert main(COMMAND) == 0
 
 
 def test_a_spacing_that_is_none_is_refused_before_anything_is_read(capsys):
@@ -276,3 +279,60 @@ def test_slices_along_different_axes_are_refused(tmp_path, monkeypatch, capsys):
         in error
     )
     assert not list((tmp_path / "preprocessed").rglob("MASSPlans.json"))
+
+
+def test_the_estimate_of_memory_is_always_printed(root, capsys):
+    """It grows with the batch; nothing is limited unless the user says so."""
+    found = []
+    for batch in ("2", "400"):
+        assert main([*COMMAND, "--no-preprocess", "--batch-size", batch]) == 0
+        (line,) = [text for text in capsys.readouterr().out.splitlines() if text.startswith("  memory ")]
+        assert "(an estimate)" in line
+        found.append(float(line.split("about ")[1].split(" GB")[0]))
+        assert plans_of(root)[0]["configurations"]["3d_fullres"]["batch_size"] == int(batch)
+    assert found[1] > found[0] >= 0
+    assert main(COMMAND) == 0
+
+
+def test_gpu_memory_makes_the_patch_and_the_batch_smaller(root, capsys):
+    """The default patch of these thick slices is 32 x 256 x 256; no arrays are made for it."""
+    plan = [*GROUP, *NETWORK, "--no-preprocess", "--batch-size", "3"]
+    configurations = []
+    for limit in (["--gpu-memory", "1000"], ["--gpu-memory", "2"], ["--gpu-memory", "1"]):
+        assert main([*plan, *limit]) == 0
+        printed = capsys.readouterr().out
+        assert float(printed.split("memory     about ")[1].split(" GB")[0]) <= float(limit[1])
+        ct, mri = (plans["configurations"]["3d_fullres"] for plans in plans_of(root))
+        assert ct["patch_size"] == mri["patch_size"] and ct["batch_size"] == mri["batch_size"]
+        configurations.append(ct)
+    voxels = [np.prod(configuration["patch_size"]) for configuration in configurations]
+    assert configurations[0]["patch_size"] == [32, 256, 256] and configurations[0]["batch_size"] == 3
+    assert voxels[0] > voxels[1] > voxels[2]
+    assert min(configuration["batch_size"] for configuration in configurations) >= 2
+    assert main(COMMAND) == 0
+
+
+def test_gpu_memory_leaves_a_given_patch_and_refuses_what_cannot_fit(root, capsys):
+    before = plans_of(root)
+    large = [*GROUP, "--patch-size", "32", "256", "256", *NETWORK, "--no-preprocess", "--gpu-memory", "0.5"]
+    assert main(large) == 2
+    assert "a patch of 32 x 256 x 256 voxels and a batch of 2 take about" in capsys.readouterr().err
+    assert plans_of(root) == before
+    for value in ("0", "-3", "nan"):
+        assert main([*COMMAND, "--gpu-memory", value]) == 2
+        assert "--gpu-memory must be more than 0" in capsys.readouterr().err
+
+
+def test_residual_presets(root, capsys):
+    """ResEncM and ResEncL are one network with other limits of memory, which a given patch overrules."""
+    plan = [*GROUP, "-np", "1", "--no-preprocess"]
+    sizes = {}
+    for preset in ("ResEncM", "ResEncL"):
+        assert main([*plan, "--preset", preset]) == 0
+        assert "ResidualEncoderUNet of" in capsys.readouterr().out
+        sizes[preset] = np.prod(plans_of(root)[0]["configurations"]["3d_fullres"]["patch_size"])
+    assert sizes["ResEncM"] < sizes["ResEncL"] < 32 * 256 * 256
+    assert main([*plan, "--preset", "ResEncM", "--patch-size", "32", "256", "256"]) == 0
+    assert plans_of(root)[1]["configurations"]["3d_fullres"]["patch_size"] == [32, 256, 256]
+    assert not list((root / "preprocessed").rglob("nnUNetPlans*"))
+    assert main(COMMAND) == 0

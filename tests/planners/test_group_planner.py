@@ -2,11 +2,23 @@
 
 import pytest
 from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
+from nnunetv2.experiment_planning.experiment_planners.residual_unets.residual_encoder_unet_planners import (
+    nnUNetPlannerResEncL,
+    nnUNetPlannerResEncM,
+)
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
-from mass_nnunet.planners.group_planner import CONFIGURATION, GroupPlanner, GroupSettings, write_plans
+from mass_nnunet.planners.group_planner import (
+    CONFIGURATION,
+    PRESETS,
+    GroupPlanner,
+    GroupSettings,
+    ResidualGroupPlanner,
+    write_plans,
+)
 from mass_nnunet.planners.spacing import group_spacing, stock_spacing
 from nnunet_threads import use_threads
 from tiny_raw import write_raw_dataset
@@ -37,10 +49,10 @@ def write_fingerprint(folder, shape, spacing):
     write_json(folder / "dataset_fingerprint.json", content)
 
 
-def plan(folder, patch=PATCH, **changes):
-    spacing = group_spacing([read_json(folder / "dataset_fingerprint.json", "")], patch)
+def plan(folder, patch=PATCH, planner=GroupPlanner, **changes):
+    spacing = group_spacing([read_json(folder / "dataset_fingerprint.json", "")], patch, "fit")
     settings = {"features": 32, "batch_size": 3, "mass": {"epochs": 1}} | changes
-    return GroupPlanner(RawDataset.load(801), "CT", GroupSettings(spacing, patch, **settings)).plan_experiment()
+    return planner(RawDataset.load(801), "CT", GroupSettings(spacing, patch, **settings)).plan_experiment()
 
 
 def test_same_as_stock_nnunet_where_that_keeps_the_patch(folder, monkeypatch):
@@ -52,6 +64,29 @@ def test_same_as_stock_nnunet_where_that_keeps_the_patch(folder, monkeypatch):
     differing = {key for key in ours if repr(as_lists(ours[key])) != repr(as_lists(theirs[key]))}
     assert differing == {"data_identifier", "batch_size"}
     assert ours["batch_size"] == 3
+
+
+@pytest.mark.parametrize("theirs", [nnUNetPlannerResEncM, nnUNetPlannerResEncL])
+def test_residual_network_is_that_of_stock_nnunet(folder, monkeypatch, theirs):
+    """nnU-Net's two planners have one network, and so have we."""
+    monkeypatch.setenv("nnUNet_n_proc_DA", "1")
+    with pytest.warns(UserWarning, match="non-standard gpu_memory_target_in_gb"):
+        stock = theirs(801, gpu_memory_target_in_gb=1000, suppress_transpose=True)
+    stocks = stock.plan_experiment()["configurations"][CONFIGURATION]
+    assert list(stocks["patch_size"]) == PATCH
+    plans = plan(folder, planner=ResidualGroupPlanner)
+    ours = plans["configurations"][CONFIGURATION]
+    assert as_lists(ours["architecture"]) == as_lists(stocks["architecture"])
+    assert ours["architecture"]["arch_kwargs"]["n_blocks_per_stage"] == [1, 3, 4, 6, 6, 6, 6]
+    assert ours["data_identifier"] == "MASSPlans_3d_fullres", "arrays are those of the plain network"
+    assert PlansManager(plans).experiment_planner_class.__name__ == "ResEncUNetPlanner"
+
+
+def test_presets_are_planned_for_nnunets_memory(folder):
+    for name, theirs in (("ResEncM", nnUNetPlannerResEncM), ("ResEncL", nnUNetPlannerResEncL)):
+        assert PRESETS[name].gigabytes == theirs(801).UNet_vram_target_GB
+        assert PRESETS[name].planner is ResidualGroupPlanner
+    assert PRESETS["plain"].gigabytes is None and PRESETS["plain"].planner is GroupPlanner
 
 
 def as_lists(value):

@@ -5,14 +5,13 @@ import pytest
 
 from mass_nnunet.errors import UserError
 from mass_nnunet.planners.spacing import (
-    check_patch,
     group_spacing,
     share_that_fits,
     spacing_rule,
     stock_spacing,
     tiles,
-    topology,
     typical_extent,
+    typical_shape,
 )
 
 # Extents in mm: (100, 200, 300), (200, 200, 300), (300, 260, 300).
@@ -28,37 +27,13 @@ def test_typical_extent_is_the_median_in_mm():
 
 
 def test_spacing_lets_the_larger_dataset_fill_the_patch_on_each_axis():
-    np.testing.assert_allclose(group_spacing([CT, MRI], [40, 100, 100]), [240 / 40, 200 / 100, 400 / 100])
+    np.testing.assert_allclose(group_spacing([CT, MRI], [40, 100, 100], "fit"), [240 / 40, 200 / 100, 400 / 100])
 
 
 def test_share_of_scans_that_fit():
-    spacing = group_spacing([CT, MRI], [40, 100, 100])
+    spacing = group_spacing([CT, MRI], [40, 100, 100], "fit")
     assert share_that_fits(CT, spacing, [40, 100, 100]) == pytest.approx(2 / 3)  # the last is 260 mm deep: 130 voxels
     assert share_that_fits(MRI, spacing, [40, 100, 100]) == 1
-
-
-def test_topology_of_the_default_patch():
-    """Six stages and more by nnU-Net's rules: thick slices are halved last."""
-    strides, kernels, padded = topology([7.0, 1.4, 1.4], [32, 256, 256])
-    assert padded == (32, 256, 256)
-    assert strides[:3] == ((1, 1, 1), (1, 2, 2), (1, 2, 2)) and np.prod(strides, axis=0).tolist() == [8, 64, 64]
-    assert kernels[0] == (1, 3, 3) and kernels[-1] == (3, 3, 3)
-
-
-@pytest.mark.parametrize(
-    ("patch", "valid"),
-    [([30, 250, 256], "32 256 256"), ([4, 4, 4], "16 16 16"), ([8, 8, 8], "16 16 16"), ([0, 64, 64], "1 64 64")],
-)
-def test_a_patch_that_would_be_padded_is_refused_with_the_next_one(patch, valid):
-    asked = " ".join(map(str, patch))
-    with pytest.raises(UserError, match=f"--patch-size {asked} .* use {valid}$"):
-        check_patch([CT, MRI], patch)
-    check_patch([CT, MRI], [int(size) for size in valid.split()])
-
-
-@pytest.mark.parametrize("patch", [[32, 256, 256], [16, 64, 64], [40, 96, 96], [128, 256, 256]])
-def test_valid_patches_pass(patch):
-    check_patch([CT, MRI], patch)
 
 
 @pytest.mark.parametrize(
@@ -112,16 +87,32 @@ def test_a_given_spacing_is_taken_as_it_is():
     np.testing.assert_array_equal(group_spacing([CT, MRI], [40, 100, 100], (7.7, 3.6, 3.5)), [7.7, 3.6, 3.5])
 
 
-def test_a_patch_is_checked_at_the_spacing_of_the_rule():
-    """At 5 x 2 x 2 mm the network pools z less often than y and x, at 2 x 2 x 2 mm as often."""
-    check_patch([CT, MRI], [40, 96, 96], "native")
-    check_patch([CT, MRI], [20, 64, 64], (5.0, 2.0, 2.0))
-    with pytest.raises(UserError, match="--patch-size 36 64 64 is not what the network's strides divide: use 40 64 64"):
-        check_patch([CT, MRI], [36, 64, 64], (2.0, 2.0, 2.0))
-
-
 def test_tiles_of_the_sliding_window():
     """Steps of half a patch: a scan of 1, 1.5, 1.6 or 2 patches takes 1, 2, 3 or 3 tiles along that axis."""
     scans = {"shapes_after_crop": [[10, 20, 20], [5, 20, 7], [15, 20, 20], [16, 40, 20]], "spacings": [[2, 1, 1]] * 4}
     assert tiles(scans, np.array([2, 1, 1]), [10, 20, 20]) == [1, 1, 2, 9]
     assert tiles(scans, np.array([4, 2, 2]), [10, 20, 20]) == [1, 1, 1, 1]
+
+
+def test_typical_shape_is_along_each_axis_that_of_the_dataset_with_the_larger_scans():
+    """The CTs have 40 x 100 x 150 voxels in the middle, the MRI 48 x 100 x 200."""
+    np.testing.assert_array_equal(typical_shape([CT], np.array([5, 2, 2])), [40, 100, 150])
+    np.testing.assert_array_equal(typical_shape([CT, MRI], np.array([5, 2, 2])), [48, 100, 200])
+
+
+@pytest.mark.parametrize(
+    "geometries",
+    [
+        [((100, 512, 512), (5.0, 0.8, 0.8)), ((32, 256, 256), (7.7, 1.25, 1.25))],  # abdomen
+        [((170, 512, 512), (0.5, 0.43, 0.43)), ((150, 300, 300), (1.4, 1.0, 1.0))],  # heart, both nearly isotropic
+        [((12, 300, 300), (8.0, 1.2, 1.2)), ((160, 200, 200), (0.9, 1.0, 1.1))],  # thick slices beside thin ones
+    ],
+)
+def test_native_never_makes_the_finest_axis_the_coarsest(geometries):
+    """Scans whose slices lie along different axes are refused (test_group.py); in others no axis becomes coarser."""
+    fingerprints = [{"shapes_after_crop": [shape] * 3, "spacings": [step] * 3} for shape, step in geometries]
+    grid = group_spacing(fingerprints, [32, 256, 256], "native")
+    for _, step in geometries:
+        assert np.all(grid <= np.array(step))
+        finest = [axis for axis in range(3) if step[axis] == min(step)]
+        assert min(grid[axis] for axis in finest) < 1.2 * grid.min(), "what is finest stays about as fine as any"
