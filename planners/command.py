@@ -16,7 +16,7 @@ from .group_planner import CONFIGURATION, PRESETS, GroupPlanner, GroupSettings, 
 from .memory import Memory, memory_of_plans
 from .patch import check_patch, default_patch, smaller_patch, within_memory
 from .preprocessing import preprocess
-from .spacing import Rule, group_spacing, spacing_rule, typical_shape
+from .spacing import Rule, group_spacing, spacing_rule, typical_shape, usual_inference
 from .summary import next_steps, summary
 
 EPOCHS, ITERATIONS = 1000, 250
@@ -67,9 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inference",
         choices=INFERENCES,
-        default="fused",
         help="what predicts: the segmentation head alone or adapted to the scan's own intensities, the atlases, or all "
-        "(default fused)",
+        "(default: fused where the typical scan of each dataset fits one patch, else adapted)",
     )
     parser.add_argument(
         "-np", type=int, default=default_num_processes, help=f"worker processes (default {default_num_processes})"
@@ -115,7 +114,8 @@ def settings_of(
 
     def settings(patch: Sequence[int], batch: int) -> GroupSettings:
         spacing = group_spacing(fingerprints, patch, rule)
-        return GroupSettings(spacing, patch, args.features, batch, mass_settings(group, args))
+        inference = args.inference or usual_inference(fingerprints, spacing, patch)
+        return GroupSettings(spacing, patch, args.features, batch, mass_settings(group, args, inference))
 
     def estimate(patch: Sequence[int], batch: int) -> float:
         return memory(group, planners(group, settings(patch, batch), args.preset)[0].plan_experiment()).gigabytes
@@ -145,7 +145,7 @@ def memory(group: list[RawDataset], plans: dict[str, Any]) -> Memory:
     return memory_of_plans(plans, CONFIGURATION, channels=len(group[0].channels), classes=len(group[0].labels))
 
 
-def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str, Any]:
+def mass_settings(group: list[RawDataset], args: argparse.Namespace, inference: str) -> dict[str, Any]:
     """What stands under ``mass`` in the plans of every dataset of the group."""
     names = modality_names(group)
     return {
@@ -153,6 +153,6 @@ def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str
         "epochs": args.epochs,
         "iterations": args.iterations,
         "validation_iterations": max(1, args.iterations // VALIDATION_SHARE),
-        "inference": args.inference,
+        "inference": inference,
         "hyperparameters": complete({"learning_rate": scaled_learning_rate(args.features)}).as_plans(),
     }

@@ -42,7 +42,8 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
             # Readers order and direct the axes differently: left in one dataset would be right in the other.
             raise UserError(
                 f"the readers of {first.name} and {other.name} differ: {readers[0]} and {readers[1]}; "
-                f"give both datasets the same {_READER} in dataset.json"
+                f"give both datasets the same {_READER} in dataset.json, or convert both with the same --pose "
+                "(`mass_nnunet convert nifti`)"
             )
     for dataset in group:
         _check_files(dataset)
@@ -78,8 +79,9 @@ def check_axes(group: Sequence[RawDataset], fingerprints: Sequence[dict]) -> Non
         ids = " ".join(str(dataset.id) for dataset in group)
         raise UserError(
             f"slices are stacked along {AXES[usual]} in {scans.count(usual)} of the {len(scans)} scans of the group, "
-            f"but {' and '.join(found)}: one grid for both would be coarse within slices; turn these scans or leave "
-            f"them out (`mass_nnunet check -d {ids}` lists them)"
+            f"but {' and '.join(found)}: one grid for both would be coarse within slices; convert oblique "
+            f"scans with --pose slices (`mass_nnunet convert nifti`), or leave them out (`mass_nnunet check -d {ids}` "
+            "lists them)"
         )
 
 

@@ -33,6 +33,7 @@ def summary(group: Sequence[RawDataset], fingerprints: Sequence[dict], plans: di
         f"  network    {name} of {len(features)} stages, with {', '.join(str(f) for f in features)} channels",
         f"  memory     about {memory.gigabytes:.1f} GB of a GPU in a training of MASSTrainer (an estimate)",
         f"  schedule   {mass['epochs']} epochs of {mass['iterations']} steps",
+        f"  inference  {mass['inference']}",
         table(group, fingerprints, spacing, patch),
         *coarser_than_stock(group, fingerprints, spacing),
         *several_channels(group),

@@ -113,8 +113,8 @@ def test_slices_along_another_axis_within_a_dataset(folders):
         check_axes(load_group([801, 802]), fingerprints([AXIAL, CORONAL], [AXIAL, CUBIC]))
     assert str(refused.value) == (
         "slices are stacked along z in 2 of the 4 scans of the group, but along y in 1 of the 2 scans of Dataset801_A "
-        "(b): one grid for both would be coarse within slices; turn these scans or leave "
-        "them out (`mass_nnunet check -d 801 802` lists them)"
+        "(b): one grid for both would be coarse within slices; convert oblique scans with --pose slices "
+        "(`mass_nnunet convert nifti`), or leave them out (`mass_nnunet check -d 801 802` lists them)"
     )
 
 
