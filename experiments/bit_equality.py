@@ -4,11 +4,9 @@
     python experiments/bit_equality.py work --record           # ... and record them instead
     python experiments/bit_equality.py work --models OTHER     # predict with models that another version has trained
 
-Every trainer runs two epochs on the tiny group of the tests (one thread, fixed seeds). The digests are those of commit
-38603f3, before the modules moved into rooms. They hold for one kind of processor; on another one record them anew:
-
-    git worktree add before 38603f3 && cp experiments/bit_equality.* before/benchmarks/     # install it, then
-    python before/benchmarks/bit_equality.py work_before --record
+Every trainer runs two epochs on the tiny group of the tests (one thread, fixed seeds). The digests are those of the
+commit that wrote bit_equality.json last: a commit that changes results on purpose records them anew. They hold for one
+kind of processor; on another one record them with the commit before the change.
 """
 
 import argparse
