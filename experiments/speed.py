@@ -30,6 +30,7 @@ from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.objectives.mass import MASSObjective
 from mass_nnunet.trainers import MASSTrainer
 from mass_nnunet.trainers.base.nnunet_private import deep_supervision_scales
+from mass_nnunet.training.shares import class_shares
 
 STOCK, MASS = "SupervisedTrainer", "MASSTrainer"
 METHODS = (MASS, "MASSTrainerNoAtlas", "DualStreamTrainer")
@@ -180,7 +181,9 @@ def _pass(trainer: MASSTrainer, modalities: int, patch: list[int], device: torch
     pseudo_labels = torch.randn((modalities * layout.unlabelled, heads, *patch), device=device).softmax(1)
     batch = random_batch(layout.scans, trainer, patch)
     scans = Scans(batch["data"].to(device), layout)
-    target = StepLabels([label.to(device) for label in batch["target"]], StepContext(layout, 0.0, pseudo_labels))
+    labels = [label.to(device) for label in batch["target"]]
+    shares = class_shares(labels[0], pseudo_labels, layout, heads, labels[1].shape[2:])
+    target = StepLabels(labels, StepContext(layout, 0.0, pseudo_labels, shares))
 
     def action() -> None:
         network.zero_grad()
