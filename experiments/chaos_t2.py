@@ -6,6 +6,7 @@ Their CT partner is synthetic: `mass_nnunet phantom`, then `mass_nnunet convert 
 """
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from mass_nnunet.dataset_conversion.datasets import chaos
@@ -22,16 +23,24 @@ TABLE = {
 
 def find_cases(source: Path) -> list[NiftiCase]:
     """All scans of the folder, sorted by patient."""
-    return [
-        NiftiCase(
-            name=f"chaos_{label.name[6:8]}_T2SPIR",
-            patient=f"chaos_{label.name[6:8]}",
-            image=label.with_name(label.name.replace("label", "image")),
-            label=label,
-            table=TABLE,
-        )
-        for label in sorted(source.glob("label_*.nii.gz"))
-    ]
+    return numbered_cases(source, "chaos", TABLE, "_T2SPIR")
+
+
+def numbered_cases(source: Path, dataset: str, table: Mapping[int, int], ending: str = "") -> list[NiftiCase]:
+    """The scans ``image_NN`` of a folder of shared/data with their ``label_NN``, sorted by patient, NN.
+
+    Args:
+        source: the folder.
+        dataset: what the names of cases and patients begin with.
+        table: our label for each value of the label files.
+        ending: of the names of the cases.
+    """
+    cases = []
+    for label in sorted(source.glob("label_*.nii.gz")):
+        patient = label.name.replace("label", dataset).removesuffix(".nii.gz")
+        image = label.with_name(label.name.replace("label", "image"))
+        cases.append(NiftiCase(name=patient + ending, patient=patient, image=image, label=label, table=table))
+    return cases
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from chaos_t2 import find_cases as find_mris
+from chaos_t2 import numbered_cases
 from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.datasets import btcv, chaos
 from mass_nnunet.dataset_conversion.raw_dataset import ConversionOptions, write_dataset
@@ -29,16 +30,7 @@ mass_nnunet plan -d {ids} --spacing 7.7 3.6 3.6 --patch-size 32 96 96 --features
 
 def find_cts(source: Path) -> list[NiftiCase]:
     """All CTs of the folder, sorted by patient; the values of their labels are BTCV's."""
-    return [
-        NiftiCase(
-            name=f"btcv_{label.name[6:10]}",
-            patient=f"btcv_{label.name[6:10]}",
-            image=label.with_name(label.name.replace("label", "image")),
-            label=label,
-            table=btcv.TABLE,
-        )
-        for label in sorted(source.glob("label_*.nii.gz"))
-    ]
+    return numbered_cases(source, "btcv", btcv.TABLE)
 
 
 def draw(cases: Sequence[NiftiCase], number: int) -> list[NiftiCase]:

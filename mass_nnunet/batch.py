@@ -60,6 +60,10 @@ class Layout:
         """The other-modality atlases (T, ...) of the targets."""
         return self._for_targets(self._by_modality(batch)[:, self.labelled - 1].roll(-self.offset, 0))
 
+    def atlases(self, batch: Tensor) -> Tensor:
+        """The atlases (2T, ...) of the targets: those of the same modality, then those of another one."""
+        return torch.cat([self.same_atlases(batch), self.other_atlases(batch)])
+
     def annotated_targets(self, device: torch.device) -> Tensor:
         """(T,) boolean: which targets are annotated."""
         share = self.labelled + self.unlabelled

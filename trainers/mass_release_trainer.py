@@ -33,7 +33,7 @@ class ReleaseObjective(MASSObjective):
         layout = context.layout
         annotated = layout.annotated_targets(output.scans.device)
         with torch.no_grad():
-            integers = torch.cat([layout.same_atlases(labels[0]), layout.other_atlases(labels[0])]).float()
+            integers = layout.atlases(labels[0]).float()
             # Between 0 and 4 lie 1, 2 and 3: at its border a warped liver wears a rim of other organs.
             assert output.fields is not None
             warped = warp(integers, upsample(output.fields, integers.shape[2:])).round()

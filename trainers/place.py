@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
-import blosc2
 import numpy as np
 from tqdm import tqdm
 
-from mass_nnunet.data.files import atomic_path
 from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.registration.place import possible_organs
+from mass_nnunet.training.loaders import label_file, write_labels
 
 from .base.registering import RegisteringTrainer
 
@@ -31,7 +30,7 @@ def locate_organs(
     """
     for trainer in trainers:
         scans = trainer.hidden_scans()
-        missing = [case for case in scans.identifiers[part] if not (trainer.place_folder / f"{case}.b2nd").is_file()]
+        missing = [case for case in scans.identifiers[part] if not label_file(trainer.place_folder, case).is_file()]
         if not missing:
             continue
         annotated = [trainer.load_preprocessed(case) for case in trainer.atlas_cases(capacity)]
@@ -40,5 +39,4 @@ def locate_organs(
             scan = scans.load_case(case)[0][0]
             possible = possible_organs(scan, atlases, trainer.configuration_manager.spacing, margin)
             labels = np.where(possible, UNKNOWN, ELSEWHERE).astype(np.int16)[None]
-            with atomic_path(trainer.place_folder / f"{case}.b2nd") as temporary:
-                blosc2.asarray(labels, urlpath=str(temporary), mode="w")
+            write_labels(label_file(trainer.place_folder, case), labels)

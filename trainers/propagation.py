@@ -2,15 +2,14 @@
 
 from collections.abc import Sequence
 
-import blosc2
 import numpy as np
 import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd, insert_crop_into_image
 from tqdm import tqdm
 
-from mass_nnunet.data.files import atomic_path
 from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.networks.mass import MASSNet
+from mass_nnunet.training.loaders import label_file, write_labels
 from mass_nnunet.training.patch import organ_box
 
 from .base.dataset import DatasetTrainer
@@ -35,7 +34,7 @@ def propagate_labels(trainers: Sequence[DatasetTrainer], teacher: MASSNet, part:
         segment = segmenter(trainer, teacher, modality)
         scans = trainer.hidden_scans()
         for case in tqdm(scans.identifiers[part], desc=f"labels propagated in {trainer.plans_manager.dataset_name}"):
-            file = trainer.propagated_folder / f"{case}.b2nd"
+            file = label_file(trainer.propagated_folder, case)
             if file.is_file():
                 continue
             labels = scans.labels_of(case)[:]  # unknown, or elsewhere
@@ -50,6 +49,5 @@ def propagate_labels(trainers: Sequence[DatasetTrainer], teacher: MASSNet, part:
             known = np.full_like(labels, UNKNOWN)
             insert_crop_into_image(known, propagated, box)
             labels = np.where(labels == ELSEWHERE, labels, known)
-            with atomic_path(file) as temporary:
-                blosc2.asarray(labels, urlpath=str(temporary), mode="w")
+            write_labels(file, labels)
     teacher.eval()  # drops what it has computed of the atlases, which the next step makes out of date

@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import asdict
 from functools import partial
 
-import torch
 from torch import Tensor
 
 from mass_nnunet.batch import StepContext
@@ -109,8 +108,7 @@ class MASSObjective(Objective):
 
         shares = context.shares
         assert shares is not None
-        atlases = torch.cat([layout.same_atlases(shares), layout.other_atlases(shares)])
-        targets = layout.targets(shares).repeat(2, 1, 1, 1, 1)
+        atlases, targets = layout.atlases(shares), layout.targets(shares).repeat(2, 1, 1, 1, 1)
         propagated = warp(atlases, fields)  # (2T, K, Z', Y', X')
         shown = inside(fields)  # what lies beyond the border of an atlas is unknown
         dice = soft_dice(propagated, targets, shown)  # (2T, K - 1)

@@ -9,6 +9,7 @@ import torch
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 
+from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import UNKNOWN
 from mass_nnunet.losses.signed_distance import signed_distance
@@ -17,6 +18,21 @@ from mass_nnunet.losses.signed_distance import signed_distance
 def unlabelled_folder(preprocessed: Path) -> Path:
     """Folder of the preprocessed scans of ``imagesUn``, given nnU-Net's folder ``<data_identifier>``."""
     return preprocessed.with_name(preprocessed.name + "_unlabelled")
+
+
+def label_file(folder: Path, identifier: str) -> Path:
+    """The file in which a folder holds what is known of a scan's labels."""
+    return folder / f"{identifier}.b2nd"
+
+
+def write_labels(file: Path, labels: np.ndarray) -> None:
+    """Write what is known of a scan's labels, (1, Z, Y, X) int16, completely or not at all.
+
+    Raises:
+        OSError: it cannot be written; it names the file.
+    """
+    with atomic_path(file) as temporary:
+        blosc2.asarray(labels, urlpath=str(temporary), mode="w")
 
 
 class UnlabelledDataset(nnUNetDatasetBlosc2):
@@ -54,7 +70,7 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
     def labels_of(self, identifier: str) -> blosc2.NDArray | np.ndarray:
         """What is known of a scan's labels, (1, Z, Y, X); :data:`labels.UNKNOWN` where there is no file."""
         for folder in self.known:
-            if (file := folder / f"{identifier}.b2nd").is_file():
+            if (file := label_file(folder, identifier)).is_file():
                 return self._open(file)
         return np.broadcast_to(np.int16(UNKNOWN), (1, *self._open(self.files[identifier]).shape[1:]))
 

@@ -39,5 +39,4 @@ def starting_points(shares: Tensor, layout: Layout) -> Tensor:
         shares: class shares (S, K, Z, Y, X).
         layout: layout of the batch.
     """
-    atlases = torch.cat([layout.same_atlases(shares), layout.other_atlases(shares)])
-    return -best_translation(atlases, layout.targets(shares).repeat(2, 1, 1, 1, 1))
+    return -best_translation(layout.atlases(shares), layout.targets(shares).repeat(2, 1, 1, 1, 1))

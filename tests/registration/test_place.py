@@ -5,7 +5,7 @@ from mass_nnunet.registration.place import possible_organs
 
 SPACING = (8.0, 6.0, 6.0)
 WIDTH = 300.0
-"""Of all scans, from front to back and from side to side, in mm."""
+"""The extent of all scans, from front to back and from side to side, in mm."""
 LIVER = ((300.0, -40.0, -50.0), (70.0, 55.0, 50.0))
 SPLEEN = ((320.0, 30.0, 70.0), (40.0, 30.0, 25.0))
 """Centre and radii (z, y, x) of the organs in mm; z is from the pelvis to the head, the other axes from the middle."""
