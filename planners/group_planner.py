@@ -110,7 +110,7 @@ class GroupPlanner(ExperimentPlanner):
         if voxels.min() < 2:
             raise UserError(
                 f"{self.raw_dataset_folder}: the typical scan has only {' x '.join(f'{v:.1f}' for v in voxels)} voxels "
-                f"(z y x) at the spacing of the group: volumes of similar extent are needed in all datasets"
+                f"(z y x) at the spacing of the group: 3D only, volumes of similar extent are needed in all datasets"
             )
         with contextlib.redirect_stdout(io.StringIO()):  # nnU-Net prints whole dicts; the command prints a summary
             plans = super().plan_experiment()
