@@ -17,7 +17,8 @@ def locate_organs(
 ) -> None:
     """Write where no organ of the unlabelled scans can be, as far as it tells from annotated scans of the modality.
 
-    Files that exist stay. Where organs can be, the label is unknown.
+    Files that exist stay. Where organs can be, the label is unknown. Nothing is written for a modality without
+    annotated scans: whole scans are compared by their intensities, which differ between modalities.
 
     Args:
         trainers: of the datasets of all modalities, in the network's order.
@@ -29,6 +30,8 @@ def locate_organs(
         OSError: a file cannot be written; it names it.
     """
     for trainer in trainers:
+        if trainer.lender is not None:
+            continue
         scans = trainer.hidden_scans()
         missing = [case for case in scans.identifiers[part] if not label_file(trainer.place_folder, case).is_file()]
         if not missing:
