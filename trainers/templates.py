@@ -34,6 +34,8 @@ def put_templates(trainers: Sequence[RegisteringTrainer], bank: AtlasBank, teach
             scan, labels = find_organs(segment, scans, case)
             if labels.any():
                 patches.append(trainer.organ_patch(scan, labels))
-        if trainer.lender is not None and patches:
-            bank.clear(modality)  # lent atlases are of another modality
+        if trainer.lender is not None:
+            if not patches:
+                continue  # lent atlases are better than none
+            bank.clear(modality)
         bank.put_templates(modality, [image for image, _ in patches], [label for _, label in patches])

@@ -15,7 +15,7 @@ from nnunet_threads import use_threads
 from tiny_group import CONFIGURATION, CT, MODEL, MRI, command, entry, plan_group, trainer, variables
 from tiny_raw import write_raw_dataset
 
-SHORT = ("--epochs", "2", "--iterations", "4", "--inference", "fused")
+SHORT = ("--epochs", "2", "--iterations", "2", "--inference", "fused")
 MODELS = ("-c", CONFIGURATION, "-f", "0", "-tr", "MASSTrainer", "-p", "MASSPlans")
 QUICK = ("-device", "cpu", "-npp", "1", "-nps", "1")
 

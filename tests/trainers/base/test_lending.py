@@ -5,11 +5,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.trainers.base.lending import lend_annotated_scans, refuse_lonely_modality
+from mass_nnunet.trainers.templates import put_templates
 from tiny_group import CT, MRI, entry, trainer
 
 
@@ -82,3 +84,20 @@ def test_a_method_of_one_dataset_needs_its_labels(root, name, capsys):
     hide_all_labels(root, MRI)
     with pytest.raises(SystemExit, match="fold 0 of Dataset802_MRS has no annotated training scan"):
         trainer(name, "802").on_train_start()
+
+
+def test_templates_replace_lent_atlases_and_places_are_not_looked_for(root):
+    hide_all_labels(root, MRI)
+    one = trainer("MASSTrainer", "802")
+    one.on_train_start()
+    bank, teacher = one.module.atlases, one.teacher.network
+    located = [file.parent for file in (root / "results").rglob("place/*")]
+    assert located and all(folder == one.dataset_trainers[0].place_folder for folder in located)
+
+    head = teacher.heads[-1]
+    torch.nn.init.zeros_(head.weight)
+    for label, lent, all_atlases in ((0, [1, 1], [1, 1]), (3, [1, 0], [5, 5])):  # it finds nothing, then one organ
+        with torch.no_grad():
+            head.bias.copy_(torch.nn.functional.one_hot(torch.tensor(label), 5))
+        put_templates(one.dataset_trainers, bank, teacher)
+        assert (bank.outlined.tolist(), bank.count.tolist()) == (lent, all_atlases)
