@@ -17,8 +17,9 @@ def locate_organs(
 ) -> None:
     """Write where no organ of the unlabelled scans can be, as far as it tells from annotated scans of the modality.
 
-    Files that exist stay. Where organs can be, the label is unknown. It takes two annotated scans, each of which can
-    only add to where organs can be: one of 12 pairs of real CTs is laid on each other wrongly, and nothing tells which.
+    Files that exist stay. Where organs can be, the label is unknown. It takes two annotated scans of the modality, each
+    of which can only add to where organs can be: one of 12 pairs of real CTs is laid on each other wrongly, and nothing
+    tells which. Those of another modality do not serve, as whole scans are compared by their intensities.
 
     Args:
         trainers: of the datasets of all modalities, in the network's order.
@@ -36,7 +37,7 @@ def locate_organs(
             continue
         cases = trainer.atlas_cases(capacity)
         if len(cases) < 2:
-            trainer.print_to_log_file("a single annotated scan does not tell where the unlabelled ones have no organ")
+            trainer.print_to_log_file("fewer than two annotated scans do not tell where the others have no organ")
             continue
         annotated = [trainer.load_preprocessed(case) for case in cases]
         atlases = [(image[0], label[0]) for image, label in annotated]
