@@ -78,12 +78,12 @@ class Export:
     unreadable: tuple[tuple[int, str], ...] = ()
 
 
-def read_export(source: Source, modality: str, key: Path | None = None, labels: Path | None = None) -> Export:
+def read_export(source: Source, modality: str | None, key: Path | None = None, labels: Path | None = None) -> Export:
     """All series of a source.
 
     Args:
         source: where to look.
-        modality: ``CT`` or ``MR``; other series cannot be taken.
+        modality: ``CT`` or ``MR``: other series cannot be taken; None for both.
         key: a key file of an earlier conversion, if it exists.
         labels: another folder with label objects.
 

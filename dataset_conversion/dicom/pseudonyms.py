@@ -60,7 +60,7 @@ def write_key(path: Path, pseudonyms: Pseudonyms, scans: Mapping[str, Mapping[st
         pseudonyms: the pseudonyms.
         scans: what is known of the scan of each case, by the case's name.
     """
-    earlier = read_json(path, _REMEDY)["scans"] if path.is_file() else {}
+    earlier = _content(path)["scans"] if path.is_file() else {}
     patients = {name: [one._asdict() for one in members] for name, members in pseudonyms.identities.items()}
     content = {"patients": patients, "scans": earlier | {name: dict(scan) for name, scan in scans.items()}}
     with atomic_path(path) as temporary:
@@ -74,11 +74,30 @@ def _load(path: Path) -> dict[str, list[Identity]]:
         raise UserError(f"--key {path} lies among the datasets in {raw}: keep it apart")
     if not path.exists():
         return {}
-    content = read_json(path, _REMEDY)
     try:
-        return {name: [Identity(**one) for one in members] for name, members in content["patients"].items()}
+        return {name: [Identity(**one) for one in members] for name, members in _content(path)["patients"].items()}
     except (KeyError, TypeError, AttributeError):
-        raise UserError(f"{path} is no key file of `mass_nnunet convert dicom`: {_REMEDY}") from None
+        raise _no_key(path) from None
+
+
+def known_series(path: Path) -> dict[str, str]:
+    """SeriesInstanceUID of each case that a key file knows.
+
+    Raises:
+        UserError: the file is absent, or is no key file.
+    """
+    try:
+        return {name: scan["series"] for name, scan in _content(path)["scans"].items()}
+    except (KeyError, TypeError, AttributeError):
+        raise _no_key(path) from None
+
+
+def _content(path: Path) -> Any:
+    return read_json(path, _REMEDY)
+
+
+def _no_key(path: Path) -> UserError:
+    return UserError(f"{path} is no key file of `mass_nnunet convert dicom`: {_REMEDY}")
 
 
 def _rank(group: set[Identity]) -> str:

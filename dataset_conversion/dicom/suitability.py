@@ -30,13 +30,13 @@ _DERIVED = {
 _SCOUT = re.compile(r"\b(scout|topogram|localizer|localiser|survey|scanogram|surview|smart ?prep|care bolus)\b", re.I)
 
 
-def fault_of(members: Sequence[Instance], stack: Stack | None, modality: str) -> str:
+def fault_of(members: Sequence[Instance], stack: Stack | None, modality: str | None) -> str:
     """Why a series cannot be taken; empty if it can.
 
     Args:
         members: its files.
         stack: its slices; None if it has none.
-        modality: the wanted one, ``CT`` or ``MR``.
+        modality: the wanted one, ``CT`` or ``MR``; None for any.
     """
     first = members[0]
     if fault := next((one.fault for one in members if one.fault), ""):
@@ -49,7 +49,7 @@ def fault_of(members: Sequence[Instance], stack: Stack | None, modality: str) ->
         return "text is burnt into its images"
     if any(one.text["SamplesPerPixel"] not in ("", "1") for one in members):
         return "in colour"
-    if first.text["Modality"] != modality:
+    if modality is not None and first.text["Modality"] != modality:
         return f"{first.text['Modality'] or 'unknown modality'}, not {modality}"
     if "LOCALIZER" in first.image_type:
         return "a localizer"

@@ -21,7 +21,7 @@ LAYERS = (
     ("checks", "dicom"),
     ("converter", "archive", "parts", "staging"),
     ("raw_dataset",),
-    ("joining", "relabel", "turn"),
+    ("joining", "relabel", "to_dicom", "turn"),
     ("datasets",),
     ("command",),
 )
