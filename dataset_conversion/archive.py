@@ -48,13 +48,13 @@ def opened(path: Path, *, confidential: bool = False) -> Iterator[Source]:
     except UnicodeEncodeError:
         raise UserError(f"{path} has a name that is not UTF-8: rename it") from None
     if path.is_dir():
-        archives = [
-            folder / name
-            for folder, _, files in Source(path, (path,)).walk()
-            for name in files
-            if name.lower().endswith(".zip")
-        ]
-        roots = [path]
+        try:
+            files = [folder / name for folder, _, names in Source(path, (path,)).walk() for name in names]
+        except UserError:
+            if not confidential:
+                raise
+            raise UserError(f"{path} holds a broken link: repair or remove it") from None
+        archives, roots = [file for file in files if file.name.lower().endswith(".zip")], [path]
     elif path.is_file() and path.suffix.lower() == ".zip":
         archives, roots = [path], []
     else:

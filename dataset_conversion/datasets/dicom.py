@@ -98,6 +98,8 @@ def _overview(export: Export, taken: Sequence[Series], used: dict[int, str]) -> 
     lines = [table(rows(export, taken, used))]
     if export.others:
         lines.append(f"{export.others} files are no DICOM images or labels")
+    if export.damaged:
+        lines.append(f"{export.damaged} DICOM files have damaged headers, and are not used")
     return "\n".join(lines)
 
 
@@ -119,10 +121,21 @@ def _cases(
     nifti = _nifti(args.label_folder, taken)
     if nifti and naming is None:
         raise UserError(f"{args.label_folder} holds labels: say with --labels what they are")
+    if naming is not None and export.unreadable:
+        raise UserError(export.unreadable[0][1])
+    if naming is not None and export.damaged:
+        raise UserError(
+            f"{export.path} holds {export.damaged} DICOM files with damaged headers, which may be labels: "
+            "export it again"
+        )
     picked = {int(pick) for pick in args.series if pick.isdecimal()}
     numbers = {number for number, _ in export.labels}
     wanted = picked & numbers or numbers
     objects, used = _assigned(export, taken, naming, wanted)
+    if naming is not None and not objects and not nifti and (names := _unknown(export, taken)):
+        raise UserError(
+            f"--labels names no structure of the labels, which are {', '.join(names)}: name them as they are"
+        )
     result = []
     for one in taken:
         assert one.stack is not None  # a series without slices has a fault
@@ -146,6 +159,16 @@ def _cases(
     return result, used
 
 
+def _unknown(export: Export, taken: Sequence[Series]) -> list[str]:
+    """Names of the structures of taken scans."""
+    labels = [label for _, label in export.labels if any(_score(label, one) for one in taken)]
+    return list(dict.fromkeys(name for label in labels for _, name in label.structures))
+
+
+def _score(label: LabelObject, one: Series) -> int:
+    return 0 if one.stack is None else label.belongs(one.uid, one.frame_of_reference, one.stack)
+
+
 def _nifti(folder: Path | None, taken: Sequence[Series]) -> dict[str, Path]:
     files = [] if folder is None else visible_files(folder, *ENDINGS)
     found = keyed(((stem(path), path) for path in files), "label map")
@@ -166,13 +189,11 @@ def _assigned(
         if naming is None or number not in wanted:
             used[number] = "not used: " + ("no --labels" if naming is None else "not picked")
             continue
-        scores = {one: (one.stack and label.belongs(one.uid, one.frame_of_reference, one.stack)) or 0 for one in taken}
-        best = [one for one in taken if scores[one] == max(scores.values()) > 0]
+        scores = [_score(label, one) for one in taken]
+        best = [one for one, score in zip(taken, scores, strict=True) if score == max(scores) > 0]
         organs = organs_in(label.structures, naming)
         if len(best) != 1 or not organs:
-            used[number] = "not used: " + (
-                "--labels names none of its structures" if best else "its scan is not taken, or not here"
-            )
+            used[number] = f"not used: {_why_not(best)}"
             continue
         (one,) = best
         for organ in organs:
@@ -185,3 +206,12 @@ def _assigned(
         )
         used[number] = f"labels of {one.title}: {', '.join(organs)}"
     return result, used
+
+
+def _why_not(owners: Sequence[Series]) -> str:
+    """Why a label object is not used that has these scans."""
+    if not owners:
+        return "its scan is not taken, or not here"
+    if len(owners) == 1:
+        return "--labels names none of its structures"
+    return f"it says only that it is of {' or '.join(one.title for one in owners)}; pick one with --series"

@@ -67,6 +67,7 @@ class Export:
         labels: label objects, with their row numbers in the names.
         pseudonyms: those of the patients.
         others: number of files that are no DICOM.
+        damaged: number of DICOM files with a damaged header.
         unreadable: faults of label objects that cannot be read, by number.
     """
 
@@ -75,6 +76,7 @@ class Export:
     labels: tuple[tuple[int, LabelObject], ...]
     pseudonyms: Pseudonyms
     others: int
+    damaged: int
     unreadable: tuple[tuple[int, str], ...] = ()
 
 
@@ -92,16 +94,19 @@ def read_export(source: Source, modality: str | None, key: Path | None = None, l
     """
     roots = source.roots if labels is None else (*source.roots, labels)
     paths = list(dict.fromkeys(_files(Source(source.path, roots))))
-    found = []
+    instances = []
+    damaged = 0
     with tqdm(paths, desc="reading headers", unit="file", disable=not paths) as bar:
         for path in bar:
             try:
-                found.append(read_instance(path))
+                if (found := read_instance(path)) is not None:
+                    instances.append(found)
+            except ValueError:
+                damaged += 1
             except OSError as error:  # its text would name the file
                 raise UserError(
                     f"{source.path} holds a file that cannot be read ({error.strerror}): check the files' permissions"
                 ) from None
-    instances = [instance for instance in found if instance is not None]
     if not instances:
         raise UserError(f"{source.path} holds no DICOM image: give the folder or the zip that the archive has exported")
     pseudonyms = Pseudonyms([instance.identity for instance in instances], key)
@@ -137,13 +142,15 @@ def read_export(source: Source, modality: str | None, key: Path | None = None, l
                     modality=text["Modality"],
                     description=", ".join(filter(None, (description, stack.mark if stack else ""))),
                     stack=stack,
-                    fault=fault_of(members, stack, modality),
+                    fault=fault_of(group, members, stack, modality),
                     reserve=reserve_of(members),
                     acquired=f"{text['AcquisitionDate']} {text['AcquisitionTime']}" if text["AcquisitionTime"] else "",
                 )
             )
-    others = len(paths) - len(instances)
-    return Export(source.path, _best_reconstructions(series), tuple(objects), pseudonyms, others, tuple(unreadable))
+    others = len(paths) - len(instances) - damaged
+    return Export(
+        source.path, _best_reconstructions(series), tuple(objects), pseudonyms, others, damaged, tuple(unreadable)
+    )
 
 
 def _files(source: Source) -> Iterable[Path]:

@@ -12,6 +12,7 @@ import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.errors import BytesLengthException
 from pydicom.multival import MultiValue
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from .identity import Identity
 
@@ -93,6 +94,7 @@ def read_instance(path: Path) -> Instance | None:
 
     Raises:
         OSError: the file cannot be opened.
+        ValueError: the header of a DICOM file is damaged.
     """
     if not _may_be_dicom(path):
         return None
@@ -100,13 +102,15 @@ def read_instance(path: Path) -> Instance | None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pydicom's warnings quote values, which may be a name
             header = dcmread(path, force=True, stop_before_pixels=True, specific_tags=list(_IMAGE_TAGS))
-            if not _text(header, "SOPClassUID") or not _text(header, "SeriesInstanceUID"):
+            if header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage:
                 return None
+            if not _text(header, "SOPClassUID") or not _text(header, "SeriesInstanceUID"):
+                raise ValueError  # it ends too early
             return _instance(path, header)
     except OSError:
         raise
-    except Exception:  # pydicom raises many kinds for a damaged header, and their texts quote values
-        return None
+    except Exception as error:  # pydicom raises many kinds for a damaged header, and their texts quote values
+        raise ValueError(type(error).__name__) from None
 
 
 def _may_be_dicom(path: Path) -> bool:

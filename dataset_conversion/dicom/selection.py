@@ -29,7 +29,11 @@ def chosen_series(export: Export, picks: Sequence[str], modality: str) -> list[S
     if picks:
         return _picked(export, picks, plain)
     if not plain:
-        raise UserError(f"{export.path} holds no {modality} scan that can be taken: {_reasons(export)}")
+        reasons = _reasons(export)
+        raise UserError(
+            f"{export.path} holds no {modality} scan that can be taken ({reasons}): see --list, "
+            "and export what is missing"
+        )
     if modality == "MR":
         for one, other in pairwise(plain):
             if one.study == other.study:
@@ -76,7 +80,7 @@ def _reasons(export: Export) -> str:
     """Reasons of the first few series, in one line."""
     rows = [f"{one.title}: {one.fault or one.reserve}" for one in export.series]
     rows += [f"series {number}: labels" for number, _ in (*export.labels, *export.unreadable)]
-    return "; ".join(rows[:3]) + (f"; and {len(rows) - 3} more, see --list" if len(rows) > 3 else "")
+    return "; ".join(rows[:3]) + (f"; and {len(rows) - 3} more" if len(rows) > 3 else "")
 
 
 def rows(export: Export, taken: Sequence[Series], used: Mapping[int, str]) -> list[tuple[str, ...]]:

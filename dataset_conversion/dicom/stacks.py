@@ -83,7 +83,7 @@ def stacks_of(planes: Sequence[Plane], name: str) -> list[Stack]:
             found += [(", ".join(filter(None, (label, mark))), rest) for mark, rest in _one_a_position(part)]
     repeated += len(unique) - sum(len(part) for _, part in found)
     notes = (f"{repeated} slices of {name} were there twice",) if repeated else ()
-    stacks = [_sorted(Stack(tuple(part), mark, notes=notes), name) for mark, part in found]
+    stacks = [_sorted(Stack(tuple(part), mark, notes=notes)) for mark, part in found]
     if conflict:
         stacks = [replace(stack, fault=conflict) for stack in stacks]
     return sorted(stacks, key=lambda stack: (-len(stack.planes), stack.mark))
@@ -176,7 +176,7 @@ def _places(planes: Sequence[Plane]) -> np.ndarray:
     return np.array([plane.position for plane in planes]) @ axes_of(planes[0])
 
 
-def _sorted(stack: Stack, name: str) -> Stack:
+def _sorted(stack: Stack) -> Stack:
     """The stack with its slices sorted, and with its tilt; or with its fault."""
     planes = stack.planes
     if len(planes) < _FEWEST:
@@ -185,7 +185,7 @@ def _sorted(stack: Stack, name: str) -> Stack:
     order = np.argsort(places[:, 2], kind="stable")
     shear = _shear(places[order], max(planes[0].spacing))
     places[:, :2] -= np.outer(places[:, 2] - places[order[0], 2], shear)
-    names = [Path(f"{name}/slice {plane.number}") for plane in planes]
+    names = [Path(f"slice {plane.number}") for plane in planes]
     try:
         ordered = order_positions(places, names)
     except UserError as error:

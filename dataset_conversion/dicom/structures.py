@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 from pydicom import Dataset, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from mass_nnunet.errors import UserError
@@ -22,6 +23,7 @@ from .voxels import quietly
 
 KINDS = {SegmentationStorage: "SEG", RTStructureSetStorage: "RTSTRUCT", "1.2.840.10008.5.1.4.1.1.66.7": "SEG"}
 """Type of label objects, by SOP class; the last is a label map segmentation."""
+_UNDEFINED = 0xFFFFFFFF
 _OFF_GRID = 0.25
 """Largest distance of a segmentation's voxel from one of the scan, in voxels."""
 
@@ -83,6 +85,7 @@ def read_label_object(path: Path, kind: str, name: str, tokens: Sequence[str]) -
     """
     with quietly(name):
         dataset = dcmread(path, force=True, stop_before_pixels=True)
+        _check_whole(dataset, name)
         if kind == "SEG":
             found = [(int(item.SegmentNumber), str(item.SegmentLabel)) for item in dataset.SegmentSequence]
         else:
@@ -98,6 +101,16 @@ def read_label_object(path: Path, kind: str, name: str, tokens: Sequence[str]) -
             instances=frozenset(instances),
             frame_of_reference=next((str(uid) for item in frames if (uid := item.get("FrameOfReferenceUID"))), ""),
         )
+
+
+def _check_whole(dataset: Dataset, name: str) -> None:
+    """Refuse a file whose last element is shorter than it says; pydicom reads what is left of its contours."""
+    for tag in dataset.keys():  # noqa: SIM118 -- the items themselves are parsed when they are read
+        element = dataset.get_item(tag)
+        if not isinstance(element, RawDataElement) or element.value is None or element.length == _UNDEFINED:
+            continue
+        if len(element.value) < element.length:
+            raise UserError(f"{name} cannot be read (it ends too early): copy or export it again")
 
 
 def _references(dataset: Dataset) -> tuple[set[str], set[str]]:

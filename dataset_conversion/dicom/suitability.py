@@ -30,17 +30,18 @@ _DERIVED = {
 _SCOUT = re.compile(r"\b(scout|topogram|localizer|localiser|survey|scanogram|surview|smart ?prep|care bolus)\b", re.I)
 
 
-def fault_of(members: Sequence[Instance], stack: Stack | None, modality: str | None) -> str:
+def fault_of(series: Sequence[Instance], members: Sequence[Instance], stack: Stack | None, modality: str | None) -> str:
     """Why a series cannot be taken; empty if it can.
 
     Args:
-        members: its files.
+        series: all files of the DICOM series, which may hold several scans.
+        members: files of the scan.
         stack: its slices; None if it has none.
         modality: the wanted one, ``CT`` or ``MR``; None for any.
     """
     first = members[0]
-    if fault := next((one.fault for one in members if one.fault), ""):
-        return f"has {fault} in its DICOM header"
+    if damaged := next((one for one in series if one.fault), None):
+        return f"slice {damaged.text['InstanceNumber']} has {damaged.fault} in its DICOM header"
     if stack is None:
         return f"no scan but {UID(first.text['SOPClassUID']).name.removesuffix(' Storage')}"
     if "Secondary Capture" in UID(first.text["SOPClassUID"]).name:

@@ -15,7 +15,7 @@ from native_trees import AXIS_CODES, affine, organs, same_content, scan, write
 from oblique import tilted
 
 pytest.importorskip("highdicom")
-dcmqi = pytest.importorskip("dcmqi")
+pytest.importorskip("dcmqi")
 
 
 @pytest.fixture
@@ -55,6 +55,8 @@ def read_back(path: Path, like: sitk.Image) -> sitk.Image:
 
 def by_dcmqi(path: Path, folder: Path) -> sitk.Image:
     """A segmentation read by dcmqi, with the segment's number at each voxel."""
+    import dcmqi
+
     folder.mkdir()
     program = Path(dcmqi.__file__).parent / "bin/segimage2itkimage"
     words = ["--inputDICOM", str(path), "--outputDirectory", str(folder), "--outputType", "nii", "--mergeSegments"]
