@@ -78,9 +78,12 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     export = read_export(source, args.modality, args.key, args.label_folder)
     try:
         taken = chosen_series(export, args.series, args.modality)
-    except UserError:
+    except UserError as error:
         print(_overview(export, [], {}))
-        raise
+        if not args.list:
+            raise
+        print(error)
+        return []
     cases, used = _cases(export, taken, naming, args)
     print(_overview(export, taken, used))
     if args.list:
@@ -192,8 +195,12 @@ def _assigned(
         scores = [_score(label, one) for one in taken]
         best = [one for one, score in zip(taken, scores, strict=True) if score == max(scores) > 0]
         organs = organs_in(label.structures, naming)
-        if len(best) != 1 or not organs:
-            used[number] = f"not used: {_why_not(best)}"
+        if organs and len(best) > 1:
+            titles = " or ".join(one.title for one in best)
+            raise UserError(f"{label.name} does not say whether it is of {titles}: pick one of them with --series")
+        if not best or not organs:
+            reason = "--labels names none of its structures" if best else "its scan is not taken, or not here"
+            used[number] = f"not used: {reason}"
             continue
         (one,) = best
         for organ in organs:
@@ -206,12 +213,3 @@ def _assigned(
         )
         used[number] = f"labels of {one.title}: {', '.join(organs)}"
     return result, used
-
-
-def _why_not(owners: Sequence[Series]) -> str:
-    """Why a label object is not used that has these scans."""
-    if not owners:
-        return "its scan is not taken, or not here"
-    if len(owners) == 1:
-        return "--labels names none of its structures"
-    return f"it says only that it is of {' or '.join(one.title for one in owners)}; pick one with --series"

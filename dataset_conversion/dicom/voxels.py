@@ -19,6 +19,7 @@ from .instance import Plane
 from .stacks import Stack
 
 _AGAIN = "copy or export it again"
+_REMEDY = "pip install 'mass-nnunet[dicom]', or export it uncompressed"
 
 
 def read_voxels(stack: Stack, name: str) -> np.ndarray:
@@ -48,14 +49,11 @@ def _single(plane: Plane, name: str) -> np.ndarray:
         read = read_slice(plane.path)  # its pixels are a view of it
         return read.pixels.copy()
     except UserError as error:
-        if "cannot be read" in str(error) and _is_compressed(plane.path):
-            return _frames(plane.path, name)[0]  # a transfer syntax that SimpleITK does not know
-        raise UserError(str(error).replace(str(plane.path), name)) from None
-
-
-def _is_compressed(path: Path) -> bool:
-    with quietly(str(path)):
-        return bool(dcmread(path, stop_before_pixels=True, force=True).file_meta.TransferSyntaxUID.is_compressed)
+        reason = str(error).replace(str(plane.path), name)
+    try:
+        return _frames(plane.path, name)[0]  # in case of a transfer syntax that SimpleITK does not know
+    except UserError as error:
+        raise UserError(str(error) if _REMEDY in str(error) else reason) from None
 
 
 def _frames(path: Path, name: str) -> np.ndarray:
@@ -68,9 +66,7 @@ def _frames(path: Path, name: str) -> np.ndarray:
         except Exception as error:
             if "no available" not in str(error) and "missing required dependencies" not in str(error):
                 raise
-            raise UserError(
-                f"{name} is compressed as {syntax.name}: pip install 'mass-nnunet[dicom]', or export it uncompressed"
-            ) from None
+            raise UserError(f"{name} is compressed as {syntax.name}: {_REMEDY}") from None
         pixels = pixels.reshape(-1, *pixels.shape[-2:])
         scales = [_rescaling(dataset, index) for index in range(len(pixels))]
     if all(scale == (1, 0) for scale in scales):
@@ -104,8 +100,8 @@ def quietly(name: str) -> Iterator[None]:
         raise
     except OSError as error:
         raise UserError(f"{name} cannot be read ({error.strerror}): check the file and its permissions") from None
-    except Exception as error:  # its text may quote the header
-        raise UserError(f"{name} cannot be read ({type(error).__name__}): {_AGAIN}") from None
+    except Exception:  # its text may quote the header
+        raise UserError(f"{name} cannot be read (it is damaged): {_AGAIN}") from None
 
 
 def image_of(stack: Stack, voxels: np.ndarray) -> sitk.Image:

@@ -1,10 +1,13 @@
+import gzip
 import json
+import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from pydicom import dcmread
 
 from dicom_export import PATIENT, SECRETS, outlines, write_enhanced, write_series, write_structures
 from mass_nnunet.cli import main
@@ -53,8 +56,6 @@ def write_labelled(src: Path, count: int = 3) -> None:
 
 def texts(folder: Path) -> list[bytes]:
     """Contents of all files, unpacked, with their names."""
-    import gzip
-
     found = []
     for path in folder.rglob("*"):
         content = path.read_bytes() if path.is_file() else b""
@@ -131,6 +132,14 @@ def test_the_list_writes_nothing(options, raw, tmp_path, capsys):
         assert "give -d ID for the dataset, or --list" in shown.err
 
 
+def test_the_list_of_what_cannot_be_taken(raw, tmp_path, capsys):
+    write_series(scan()[:, :, :2], tmp_path / "src", SeriesDescription="Scout")
+    assert main(["convert", "dicom", str(tmp_path / "src"), "--modality", "CT", "--list"]) == 0
+    shown = capsys.readouterr().out
+    assert "not taken: only 2 slices" in shown
+    assert "holds no CT scan that can be taken" in shown
+
+
 @pytest.mark.parametrize("codes", AXIS_CODES[::5])
 def test_any_plane_and_direction(codes, raw, tmp_path):
     slices = write_series(sitk.DICOMOrient(scan(), codes), tmp_path / "src/ct")
@@ -179,3 +188,82 @@ def test_a_tilted_gantry_is_straightened_and_so_are_its_labels(raw, tmp_path, ca
     for index in range(6):
         assert np.array_equal(found[index, index : index + 24], voxels[index])
         assert np.array_equal(drawn[index, index : index + 24], values[index])
+
+
+def test_label_maps_in_nifti_files_are_named_as_their_cases(raw, tmp_path, capsys):
+    slices = write_series(scan(), tmp_path / "src")
+    uid = dcmread(slices[0]).SeriesInstanceUID
+    named = ["--labels", *(f"{name}={value}" for name, value in BTCV_VALUES.items()), "--test-fraction", "0"]
+    for name in ("p001_t1_s1", uid):
+        maps = tmp_path / name
+        write(sitk.DICOMOrient(organs(BTCV_VALUES), "RAS"), maps / f"{name}.nii.gz")
+        words = ["convert", "dicom", str(tmp_path / "src"), str(maps), "-d", "807", "--modality", "CT", "-np", "1"]
+        assert main([*words, *named]) == 0
+        assert same_content(labels(raw)["p001_t1_s1"], organs(LABELS))
+        shutil.rmtree(raw / "Dataset807_CT")
+    assert main(words) == 2
+    assert "holds labels: say with --labels what they are" in capsys.readouterr().err
+    write(organs(BTCV_VALUES), maps / "other.nii.gz")
+    assert main([*words, *named]) == 2
+    assert "other.nii.gz belongs to no taken series: name it as its case in --list" in capsys.readouterr().err
+    assert main([*words[:3], str(tmp_path / "absent"), *words[4:], *named]) == 2
+    assert "absent is no folder: give the folder of the labels" in capsys.readouterr().err
+
+
+def test_a_scan_with_two_kinds_of_labels_is_refused(raw, tmp_path, capsys):
+    write_labelled(tmp_path / "src", 1)
+    write(organs(BTCV_VALUES), tmp_path / "maps/p001_t1_s1.nii.gz")
+    words = ["convert", "dicom", str(tmp_path / "src"), str(tmp_path / "maps"), "-d", "807", "--modality", "CT"]
+    assert main([*words, *NAMED]) == 2
+    assert "series 1 has labels in series 2 and in" in capsys.readouterr().err
+
+
+def test_labels_are_picked_by_number(raw, tmp_path, capsys):
+    write_labelled(tmp_path / "src", 1)
+    (slices,) = {tuple(sorted(path.iterdir())) for path in (tmp_path / "src").glob("*/CT 2")}
+    write_structures(tmp_path / "src/second", {"Liver": outlines(organs(BTCV_VALUES), 6)}, slices)
+    assert convert(tmp_path / "src", *NAMED, "--series", "1", "2", "--test-fraction", "0") == 0
+    assert "not used: not picked" in capsys.readouterr().out
+    assert len(labels(raw)) == 1
+
+
+def test_labels_that_may_be_of_two_scans_are_refused(raw, tmp_path, capsys):
+    def forget(dataset):
+        del dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
+
+    slices = write_series(scan(), tmp_path / "src/a", "a", SeriesNumber=1)
+    write_series(scan(1), tmp_path / "src/b", "b", SeriesNumber=2)
+    write_structures(tmp_path / "src/rt", {"liver": outlines(organs(BTCV_VALUES), 6)}, slices, change=forget)
+    assert convert(tmp_path / "src", "--labels", "liver") == 2
+    assert "series 3 does not say whether it is of series 1 or series 2: pick one" in capsys.readouterr().err
+    assert convert(tmp_path / "src", "--labels", "liver", "--series", "2", "--test-fraction", "0") == 0
+    assert list(labels(raw)) == ["p001_t1_s2"]
+
+
+def test_overlapping_organs_and_missing_ones(raw, tmp_path, capsys):
+    slices = write_series(scan(), tmp_path / "src/ct")
+    label = organs(BTCV_VALUES)
+    drawn = {"liver": outlines(label, 6), "spleen": outlines(label, 1), "tumour": outlines(label, 6)[:2], "GTV": []}
+    write_structures(tmp_path / "src/rt", drawn, slices)
+    assert convert(tmp_path / "src", "--labels", "tumour", "liver", "spleen", "--test-fraction", "0") == 0
+    assert "overlap in 162 voxels" in capsys.readouterr().out
+    found = sitk.GetArrayFromImage(labels(raw)["p001_t1_s1"])
+    assert np.bincount(found.ravel())[1:].tolist() == [128, 2 * 81, 2 * 81]
+
+
+def test_a_second_call_continues_and_then_finds_the_dataset(raw, tmp_path, capsys):
+    write_labelled(tmp_path / "src")
+    assert convert(tmp_path / "src", *NAMED) == 0
+    assert convert(tmp_path / "src", *NAMED) == 0
+    assert "is already there, made of the same files with the same options" in capsys.readouterr().out
+    assert convert(tmp_path / "src", *NAMED, "--exclude", "p002_t1_s1") == 2
+
+
+def test_damaged_headers_are_counted(raw, tmp_path, capsys):
+    path = write_series(scan(), tmp_path / "src")[0]
+    (tmp_path / "src/x").write_bytes(path.read_bytes()[:300])
+    (tmp_path / "src/y").write_text("no DICOM file")
+    assert convert(tmp_path / "src") == 0
+    out = capsys.readouterr().out
+    assert "1 files are no DICOM images or labels" in out
+    assert "1 DICOM files have damaged headers, and are not used" in out
