@@ -14,7 +14,7 @@ COMMANDS = {
     "phantom": ("mass_nnunet.phantom.command", "make synthetic CT and MRI abdomens in the layouts of BTCV and CHAOS"),
     "convert": (
         "mass_nnunet.dataset_conversion.command",
-        "turn public datasets and any NIfTI files into nnU-Net raw datasets",
+        "turn public datasets, NIfTI files and DICOM exports into nnU-Net raw datasets",
     ),
     "check": (
         "mass_nnunet.dataset_conversion.checks.command",

@@ -60,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="file that tells whom the pseudonyms stand for; it is written, and pseudonyms in it are kept",
     )
+    parser.add_argument(
+        "--study-is-patient",
+        action="store_true",
+        help="each study is another patient's: for exports in which all patients have one id",
+    )
     add_pose(parser)
 
 
@@ -75,7 +80,7 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     naming = parse_naming(args.labels) if args.labels else None
     if args.label_folder is not None and not args.label_folder.is_dir():
         raise UserError(f"{args.label_folder} is no folder: give the folder of the labels")
-    export = read_export(source, args.modality, args.key, args.label_folder)
+    export = read_export(source, args.modality, args.key, args.label_folder, by_study=args.study_is_patient)
     try:
         taken = chosen_series(export, args.series, args.modality)
     except UserError as error:

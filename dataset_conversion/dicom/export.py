@@ -80,7 +80,14 @@ class Export:
     unreadable: tuple[tuple[int, str], ...] = ()
 
 
-def read_export(source: Source, modality: str | None, key: Path | None = None, labels: Path | None = None) -> Export:
+def read_export(
+    source: Source,
+    modality: str | None,
+    key: Path | None = None,
+    labels: Path | None = None,
+    *,
+    by_study: bool = False,
+) -> Export:
     """All series of a source.
 
     Args:
@@ -88,6 +95,7 @@ def read_export(source: Source, modality: str | None, key: Path | None = None, l
         modality: ``CT`` or ``MR``: other series cannot be taken; None for both.
         key: a key file of an earlier conversion, if it exists.
         labels: another folder with label objects.
+        by_study: take each study for another person's.
 
     Raises:
         UserError: a file cannot be opened, or there is no DICOM file.
@@ -109,7 +117,7 @@ def read_export(source: Source, modality: str | None, key: Path | None = None, l
                 ) from None
     if not instances:
         raise UserError(f"{source.path} holds no DICOM image: give the folder or the zip that the archive has exported")
-    pseudonyms = Pseudonyms([instance.identity for instance in instances], key)
+    pseudonyms = Pseudonyms([instance.identity for instance in instances], key, by_study=by_study)
     tokens = pseudonyms.tokens()
     series, objects, unreadable = [], [], []
     number = 0

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 _SHOWN = "***"
-_SHORTEST = 3  # shorter pieces of a name also occur in ordinary words
+_SHORTEST = 2
+_INSIDE_WORDS = 3  # shorter pieces of a name are hidden as whole words only
 
 
 class Identity(NamedTuple):
@@ -38,18 +39,23 @@ class Identity(NamedTuple):
         """Pieces of text by which the patient could be recognized."""
         date = self.birth_date.strip()
         dates = {date, f"{date[6:8]}.{date[4:6]}.{date[:4]}", f"{date[:4]}-{date[4:6]}-{date[6:8]}"}
-        words = {self.id, self.name, *re.split(r"[\W_]+", self.name), *self.id.split("|")}
-        return {word.strip() for word in words | (dates if len(date) == 8 else set()) if len(word.strip()) >= _SHORTEST}
+        pieces = [self.id, *self.id.split("|"), *re.split(r"[\W_]+", self.name), *(dates if len(date) == 8 else ())]
+        return {piece.strip() for piece in pieces if len(piece.strip()) >= _SHORTEST or not piece.isascii()}
 
 
-def persons(identities: Iterable[Identity]) -> list[set[Identity]]:
+def persons(identities: Iterable[Identity], *, by_study: bool = False) -> list[set[Identity]]:
     """Identities of each person: those that share an id, name and birth date, or a study.
 
     A name that was changed, or a second id of another hospital, must not put one person into two parts of a split.
+
+    Args:
+        identities: those of all files.
+        by_study: take each study for another person's, where an anonymization has given all patients one id.
     """
     found: list[tuple[set[Identity], set[tuple[str, ...]]]] = []
     for identity in dict.fromkeys(identities):
-        members, keys = {identity}, identity.keys()
+        members = {identity}
+        keys: set[tuple[str, ...]] = {("study", identity.study)} if by_study else identity.keys()
         apart = []
         for others, known in found:
             if known & keys:
@@ -65,5 +71,8 @@ def masked(text: str, tokens: Sequence[str]) -> str:
     """A free text of a header, printable and without the patients' names, birth dates and ids."""
     text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
     for token in sorted(tokens, key=len, reverse=True):
-        text = re.sub(re.escape(token), _SHOWN, text, flags=re.IGNORECASE)
+        pattern = re.escape(token)
+        if token.isascii() and len(token) < _INSIDE_WORDS:
+            pattern = rf"\b{pattern}\b"
+        text = re.sub(pattern, _SHOWN, text, flags=re.IGNORECASE)
     return text

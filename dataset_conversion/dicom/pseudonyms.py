@@ -22,12 +22,13 @@ class Pseudonyms:
     a person who is in it keeps the pseudonym, and a new one gets the next free number.
     """
 
-    def __init__(self, identities: Sequence[Identity], key: Path | None = None) -> None:
+    def __init__(self, identities: Sequence[Identity], key: Path | None = None, *, by_study: bool = False) -> None:
         """Give pseudonyms.
 
         Args:
             identities: identity of each file.
             key: a key file of an earlier conversion, if it exists.
+            by_study: take each study for another person's.
 
         Raises:
             UserError: the key file cannot be read, or lies in nnU-Net's folder of raw datasets.
@@ -36,7 +37,7 @@ class Pseudonyms:
         self._of: dict[Identity, str] = {}
         self.identities: dict[str, list[Identity]] = {}
         earlier = {member: name for name, members in self._known.items() for member in members}
-        groups = persons([*earlier, *identities])
+        groups = persons([*earlier, *identities], by_study=by_study)
         used = set(self._known)
         for group in sorted(groups, key=_rank):
             name = min((earlier[member] for member in group if member in earlier), default="") or _free(used)

@@ -22,6 +22,8 @@ _FEWEST = 4
 """A stack of fewer slices is no scan, but a localizer or a single picture."""
 _APART_MM = 1e-2
 _UNITS = {"echo": " ms"}
+_TIMES = ("acquired", "made")
+"""Marks that are dates or times, which are not shown: their order is."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,8 @@ def _one_a_position(planes: list[Plane]) -> list[tuple[str, list[Plane]]]:
     for name in MARKS:
         groups = _by_mark(planes, name)
         if len({len(group) for group in groups.values()}) == 1 and not any(map(_doubled, groups.values())):
-            return [(_mark(name, value), group) for value, group in groups.items()]
+            values = range(1, len(groups) + 1) if name in _TIMES else groups
+            return [(_mark(name, str(value)), group) for value, group in zip(values, groups.values(), strict=True)]
     return [("", _without_equal(planes))]
 
 

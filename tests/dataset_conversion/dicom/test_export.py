@@ -74,6 +74,14 @@ def test_patients_of_whom_nothing_is_said_are_apart(tmp_path):
     assert {one.patient for one in read_export(source(tmp_path), "CT").series} == {"p001", "p002"}
 
 
+def test_an_anonymized_export_of_one_id(tmp_path):
+    for study in "12":
+        write_series(scan(int(study)), tmp_path / study, study=study)
+    assert {one.patient for one in read_export(source(tmp_path), "CT").series} == {"p001"}
+    apart = read_export(source(tmp_path), "CT", by_study=True)
+    assert {one.patient for one in apart.series} == {"p001", "p002"}
+
+
 def test_an_empty_export(tmp_path):
     with pytest.raises(UserError, match="holds no DICOM image"):
         read_export(source(tmp_path), "CT")

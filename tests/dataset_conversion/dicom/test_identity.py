@@ -12,6 +12,16 @@ def test_a_person_shares_an_id_or_a_name_and_birth_date_or_a_study():
     assert {other} in found
 
 
+def test_each_study_may_be_another_persons():
+    found = [Identity("ANON", "ANON", "19000101", study) for study in ("s1", "s2", "s1")]
+    assert (len(persons(found)), len(persons(found, by_study=True))) == (1, 2)
+
+
+def test_short_names_are_masked_as_words():
+    tokens = sorted(Identity("1", "Li^Xu=王^小东", "", "s").tokens())
+    assert masked("CT Li, Xu of the liver 1 mm 王小东", tokens) == "CT ***, *** of the liver 1 mm ******"
+
+
 def test_nobody_is_joined_by_what_is_empty():
     anonymous = [Identity("", "ANONYMOUS", "", f"s{number}") for number in range(3)]
     assert len(persons(anonymous)) == 3

@@ -40,7 +40,7 @@ def other_uid(dataset, index):
         ("TemporalPositionIdentifier", (1, 2), "time 2"),
         ("TriggerTime", (10.0, 300.0), "trigger 300.0"),
         ("AcquisitionNumber", (1, 2), "acquisition 2"),
-        ("ContentTime", ("101010", "111111"), "made 111111"),
+        ("ContentTime", ("101010", "111111"), "made 2"),
     ],
 )
 def test_what_tells_scans_at_one_position_apart(keyword, values, mark, tmp_path):
