@@ -90,12 +90,20 @@ class RawDataset:
         Raises:
             UserError: there is no such dataset, or its dataset.json is absent or not complete.
         """
-        folder = base_folder("raw") / dataset_name(dataset_id)
+        return cls.read(base_folder("raw") / dataset_name(dataset_id))
+
+    @classmethod
+    def read(cls, folder: Path) -> "RawDataset":
+        """Read the ``dataset.json`` of a folder ``DatasetXXX_NAME``.
+
+        Raises:
+            UserError: it is absent or not complete.
+        """
         path = folder / DATASET_JSON
         content = read_json(path, "make the dataset with `mass_nnunet convert`")
         if absent := [key for key in _REQUIRED if key not in content]:
             raise UserError(f"{path} lacks {', '.join(absent)}: add it as nnU-Net's dataset format asks")
-        return cls(dataset_id, folder, content)
+        return cls(int(folder.name[7:10]), folder, content)
 
     @property
     def name(self) -> str:

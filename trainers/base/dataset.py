@@ -9,7 +9,6 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
 from mass_nnunet.data.files import atomic_path
-from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset
 
@@ -25,20 +24,6 @@ class DatasetTrainer(ScheduledTrainer):
 
     The trainer that nnU-Net starts has one such trainer for each dataset of its group, and is one of them.
     """
-
-    def fold_cases(self) -> Fold:
-        """The cases of this dataset's fold.
-
-        Raises:
-            SystemExit: the fold does not exist, in one clear line.
-        """
-        with exit_on_user_error():
-            return load_fold(Path(self.preprocessed_dataset_folder_base), self.fold)
-
-    def do_split(self) -> tuple[list[str], list[str]]:
-        """Annotated training cases and validation cases; nnU-Net would make up a split for a fold that is not there."""
-        fold = self.fold_cases()
-        return list(fold.train), list(fold.val)
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:
         """nnU-Net's own but without mirroring, as organs have sides, and with rotations of at most 30 degrees."""
@@ -122,14 +107,3 @@ class DatasetTrainer(ScheduledTrainer):
     def validate_own_dataset(self, save_probabilities: bool) -> None:
         """nnU-Net's validation of this dataset."""
         super().perform_actual_validation(save_probabilities)
-
-
-def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
-    """Whether two plans come from one planning: same modalities, schedule, and network."""
-    shared = ("modalities", "epochs", "iterations", "hyperparameters")
-    network = ("patch_size", "spacing", "batch_size", "architecture")
-    return (
-        "mass" in theirs
-        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
-        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
-    )

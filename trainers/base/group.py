@@ -13,8 +13,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import nn
 
 from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
-from mass_nnunet.data.files import read_json, write_json
-from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.data.files import write_json
+from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
 from mass_nnunet.reporting.figures import plot_terms
@@ -22,8 +22,9 @@ from mass_nnunet.training.augmenters import augmenters
 from mass_nnunet.training.loaders import GroupLoader
 
 from .blueprint import Blueprint
-from .dataset import DatasetTrainer, same_group
+from .dataset import DatasetTrainer
 from .folders import only_training_of
+from .inputs import planned_datasets
 from .nnunet_private import log_also, share_progress
 from .schedule import ScaledPolyLR
 
@@ -65,6 +66,11 @@ class GroupTrainer(DatasetTrainer):
         self.dataset_trainers: list[GroupTrainer] = []
         self.epoch_terms: list[dict[str, torch.Tensor]] = []  # of each step of this epoch
         log_also(self, (PREFIX + term for term in self.TERMS))
+
+    @classmethod
+    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
+        """Whether the method takes unlabelled scans into its steps."""
+        return complete(plans["mass"]["hyperparameters"], cls.CHANGES).unlabelled_per_step > 0
 
     # ---- one training step
 
@@ -176,22 +182,14 @@ class GroupTrainer(DatasetTrainer):
         Raises:
             UserError: a partner's plans are missing, or are of another planning.
         """
-        plans = self.plans_manager.plans
+        plans, name = self.plans_manager.plans, self.configuration_name
         trainers = []
-        for modality in plans["mass"]["modalities"]:
-            if modality["name"] == plans["mass"]["modality"]:
+        for dataset in planned_datasets(plans, self.dataset_json, name, self.trains_group):
+            if dataset.plans is plans:
                 trainers.append(self)
-                continue
-            folder = Path(self.preprocessed_dataset_folder_base).parent / modality["dataset"]
-            datasets = " ".join(m["dataset"][7:10] for m in plans["mass"]["modalities"])
-            remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
-            plans_file = folder / f"{plans['plans_name']}.json"
-            theirs = read_json(plans_file, remedy)
-            if not same_group(plans, theirs, self.configuration_name):
-                raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
-            theirs["continue_training"] = False
-            dataset_json = read_json(folder / "dataset.json", remedy)
-            trainers.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
+            else:
+                arguments = (dataset.plans | {"continue_training": False}, name, self.fold, dataset.dataset_json)
+                trainers.append(type(self)(*arguments, self.device))
         return trainers
 
     def get_dataloaders(self) -> tuple:

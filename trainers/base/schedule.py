@@ -1,7 +1,8 @@
 """The schedule of a training, from the plans: epochs, steps, and the decay of the learning rate."""
 
 from collections.abc import Iterable
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
@@ -9,8 +10,10 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from torch import nn
 
-from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.data.splits import Fold, load_fold
+from mass_nnunet.errors import exit_on_user_error
 
+from .inputs import check_inputs, check_plans, planned_datasets
 from .nnunet_private import use_plain_best_dice
 
 CHECKPOINTS = 20
@@ -55,18 +58,36 @@ class ScheduledTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
+        with exit_on_user_error():  # before nnU-Net's trainer makes a folder and a log
+            check_plans(plans, configuration)
+            unlabelled = self.reads_unlabelled(plans)
+            for dataset in planned_datasets(plans, dataset_json, configuration, self.trains_group):
+                check_inputs(dataset, fold, unlabelled)
         super().__init__(plans, configuration, fold, dataset_json, device)
-        with exit_on_user_error():
-            if "mass" not in plans:
-                raise UserError(
-                    f"{plans['plans_name']} of {plans['dataset_name']} are no plans of `mass_nnunet plan`: "
-                    f"run it and train with -p MASSPlans"
-                )
         schedule = plans["mass"]
         self.num_epochs = schedule["epochs"]
         self.num_iterations_per_epoch = schedule["iterations"]
         self.num_val_iterations_per_epoch = schedule["validation_iterations"]
         self.save_every: int = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
+
+    @classmethod
+    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
+        """Whether a training by these plans reads the scans that have no labels in the fold."""
+        return False
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Annotated training cases and validation cases; nnU-Net would make up a split for a fold that is not there."""
+        fold = self.fold_cases()
+        return list(fold.train), list(fold.val)
+
+    def fold_cases(self) -> Fold:
+        """The cases of this dataset's fold.
+
+        Raises:
+            SystemExit: the fold does not exist, in one clear line.
+        """
+        with exit_on_user_error():
+            return load_fold(Path(self.preprocessed_dataset_folder_base), self.fold)
 
     @property
     def progress(self) -> float:
