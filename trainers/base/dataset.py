@@ -1,14 +1,11 @@
 """One dataset of a group, as nnU-Net's trainer sees it: its split, augmentation, loaders and results folder."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
-from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset
 
@@ -92,17 +89,6 @@ class DatasetTrainer(ScheduledTrainer):
         folder = self.preprocessed_dataset_folder
         image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
         return image[:], np.maximum(label[:], 0)
-
-    def save_own_checkpoint(self, name: str, besides: dict[str, Any]) -> None:
-        """Write nnU-Net's checkpoint, with these entries besides, into this dataset's results folder.
-
-        It is written whole or not at all.
-        """
-        with atomic_path(Path(self.output_folder) / name) as temporary:
-            super().save_checkpoint(str(temporary))
-            if besides:
-                checkpoint = torch.load(temporary, map_location="cpu", weights_only=True)
-                torch.save(checkpoint | besides, temporary)
 
     def validate_own_dataset(self, save_probabilities: bool) -> None:
         """nnU-Net's validation of this dataset."""

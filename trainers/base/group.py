@@ -23,7 +23,6 @@ from mass_nnunet.training.loaders import GroupLoader
 
 from .blueprint import Blueprint
 from .dataset import DatasetTrainer
-from .folders import only_training_of
 from .inputs import planned_datasets
 from .nnunet_private import log_also, share_progress
 from .schedule import ScaledPolyLR
@@ -44,9 +43,6 @@ class GroupTrainer(DatasetTrainer):
     """
 
     trains_group: ClassVar = True
-
-    CHANGES: ClassVar[dict[str, Any]] = {}
-    """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
 
     TERMS: ClassVar[tuple[str, ...]] = ()
     """The terms and measures of the objective that are logged."""
@@ -75,8 +71,8 @@ class GroupTrainer(DatasetTrainer):
     # ---- one training step
 
     def train_step(self, batch: dict) -> dict:
-        """nnU-Net's step on what :meth:`prepare` makes of the batch; the objective's terms are kept for the log."""
-        result = super().train_step(self.prepare(batch))
+        """As in :class:`GuardedTrainer`; the objective's terms are kept for the log."""
+        result = super().train_step(batch)
         # They stay on the device until the end of the epoch: a GPU would have to wait in each step.
         self.epoch_terms.append({term: self.loss.terms[term] for term in self.TERMS})
         return result
@@ -207,14 +203,6 @@ class GroupTrainer(DatasetTrainer):
 
     # ---- log, checkpoints and validation
 
-    def run_training(self) -> None:
-        """As in nnU-Net, where no other training is writing into these results folders; it ends in one line else."""
-        if not self.was_initialized:
-            self.initialize()
-        folders = [Path(trainer.output_folder) for trainer in self.dataset_trainers]
-        with only_training_of(folders if self.local_rank == 0 else []):
-            super().run_training()
-
     def on_train_start(self) -> None:
         """As in nnU-Net; besides, fill the other results folders."""
         super().on_train_start()
@@ -254,10 +242,6 @@ class GroupTrainer(DatasetTrainer):
                 name = Path(filename).name
                 trainer.save_own_checkpoint(name, self.state_besides(name))
 
-    def state_besides(self, checkpoint: str) -> dict[str, Any]:
-        """What a checkpoint of this name has besides what nnU-Net writes: tensors and plain values."""
-        return {}
-
     def on_train_end(self) -> None:
         """As in nnU-Net, for every results folder."""
         super().on_train_end()
@@ -267,7 +251,8 @@ class GroupTrainer(DatasetTrainer):
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         """nnU-Net's validation of each dataset with its own modality's model."""
-        for modality, trainer in enumerate(self.dataset_trainers):
-            self.activate([modality])
-            trainer.validate_own_dataset(save_probabilities)
+        with self.alone():
+            for modality, trainer in enumerate(self.dataset_trainers):
+                self.activate([modality])
+                trainer.validate_own_dataset(save_probabilities)
         self.activate(range(len(self.dataset_trainers)))

@@ -1,6 +1,5 @@
 """What a training reads, checked before nnU-Net's trainer writes anything: plans, splits, arrays and their labels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,6 +46,23 @@ class PlannedDataset:
             UserError: there are no splits, or there is no such fold.
         """
         return load_fold(self.folder, number)
+
+    def labelled_arrays(self, case: str) -> list[Path]:
+        """Image and label map of a scan of ``imagesTr``."""
+        return [self.arrays / f"{case}{ending}" for ending in (".b2nd", "_seg.b2nd")]
+
+    def scans(self, fold: Fold, unlabelled: bool) -> list[Path]:
+        """The arrays that a training reads; those that may not exist are named where they are searched first.
+
+        Args:
+            fold: of this dataset.
+            unlabelled: whether scans without labels are read; their label maps are not.
+        """
+        files = [file for case in (*fold.train, *fold.val) for file in self.labelled_arrays(case)]
+        for case in fold.unlabelled if unlabelled else ():
+            places = [folder / f"{case}.b2nd" for folder in (unlabelled_folder(self.arrays), self.arrays)]
+            files.append(next((file for file in places if file.is_file()), places[0]))
+        return files
 
 
 def check_plans(plans: dict[str, Any], configuration: str) -> None:
@@ -128,18 +144,13 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool) -
     raw = raw_dataset(dataset.folder.name)
     if raw is not None and isinstance(number, int):
         check_fold(fold, number, dataset.folder / SPLITS_JSON, raw)
-    annotated = [*fold.train, *fold.val]
-    for case in annotated:
-        _check_arrays([dataset.arrays / f"{case}{ending}" for ending in (".b2nd", "_seg.b2nd")], dataset.remedy)
-    if unlabelled:
-        for case in fold.unlabelled:
-            files = [folder / f"{case}.b2nd" for folder in (unlabelled_folder(dataset.arrays), dataset.arrays)]
-            _check_arrays([next((file for file in files if file.is_file()), files[0])], dataset.remedy)
+    for file in dataset.scans(fold, unlabelled):
+        _check_array(file, dataset.remedy)
     labels = PlansManager(dataset.plans).get_label_manager(dataset.dataset_json)
     ignored = [labels.ignore_label] if labels.has_ignore_label else []
     known = {OUTSIDE, *labels.all_labels, *ignored}
-    for case in annotated:
-        if strange := sorted(values(dataset.arrays / f"{case}_seg.b2nd") - known):
+    for case in (*fold.train, *fold.val):
+        if strange := sorted(values(dataset.labelled_arrays(case)[1]) - known):
             truth = dataset.folder / "gt_segmentations" if raw is None else raw.label_folder(TRAINING)
             file = truth / label_name(case, dataset.dataset_json["file_ending"])
             raise UserError(
@@ -163,11 +174,10 @@ def _values(file: Path, _: int) -> frozenset[int]:
     return frozenset(np.flatnonzero(seen).astype(np.uint16).view(np.int16).tolist())
 
 
-def _check_arrays(files: Sequence[Path], remedy: str) -> None:
-    for file in files:
-        if not file.is_file():
-            raise UserError(f"{file} does not exist: {remedy}")
-        try:
-            blosc2.open(urlpath=str(file), mode="r")
-        except (RuntimeError, OSError, ValueError):
-            raise UserError(f"{file} is damaged: {remedy}") from None
+def _check_array(file: Path, remedy: str) -> None:
+    if not file.is_file():
+        raise UserError(f"{file} does not exist: {remedy}")
+    try:
+        blosc2.open(urlpath=str(file), mode="r")
+    except (RuntimeError, OSError, ValueError):
+        raise UserError(f"{file} is damaged: {remedy}") from None

@@ -1,20 +1,13 @@
 """The schedule of a training, from the plans: epochs, steps, and the decay of the learning rate."""
 
 from collections.abc import Iterable
-from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from torch import nn
 
-from mass_nnunet.data.splits import Fold, load_fold
-from mass_nnunet.errors import exit_on_user_error
-
-from .inputs import check_inputs, check_plans, planned_datasets
-from .nnunet_private import use_plain_best_dice
+from .guarded import GuardedTrainer
 
 CHECKPOINTS = 20
 """A training is saved at least this often, so that a killed one loses little."""
@@ -41,11 +34,8 @@ def two_rates(network: nn.Module, parts: Iterable[nn.Module], scale: float) -> l
     ]
 
 
-class ScheduledTrainer(nnUNetTrainer):
+class ScheduledTrainer(GuardedTrainer):
     """nnU-Net's trainer with epochs and iterations taken from ``mass`` in the plans; their default is nnU-Net's own."""
-
-    trains_group: ClassVar[bool] = False
-    """Whether one training gives the models of all datasets of the group."""
 
     inferences: ClassVar[tuple[str, ...]] = ()
     """What a model can be asked to predict by, at the default hyperparameters; empty where there is no choice."""
@@ -58,11 +48,6 @@ class ScheduledTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
-        with exit_on_user_error():  # before nnU-Net's trainer makes a folder and a log
-            check_plans(plans, configuration)
-            unlabelled = self.reads_unlabelled(plans)
-            for dataset in planned_datasets(plans, dataset_json, configuration, self.trains_group):
-                check_inputs(dataset, fold, unlabelled)
         super().__init__(plans, configuration, fold, dataset_json, device)
         schedule = plans["mass"]
         self.num_epochs = schedule["epochs"]
@@ -70,32 +55,7 @@ class ScheduledTrainer(nnUNetTrainer):
         self.num_val_iterations_per_epoch = schedule["validation_iterations"]
         self.save_every: int = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
 
-    @classmethod
-    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
-        """Whether a training by these plans reads the scans that have no labels in the fold."""
-        return False
-
-    def do_split(self) -> tuple[list[str], list[str]]:
-        """Annotated training cases and validation cases; nnU-Net would make up a split for a fold that is not there."""
-        fold = self.fold_cases()
-        return list(fold.train), list(fold.val)
-
-    def fold_cases(self) -> Fold:
-        """The cases of this dataset's fold.
-
-        Raises:
-            SystemExit: the fold does not exist, in one clear line.
-        """
-        with exit_on_user_error():
-            return load_fold(Path(self.preprocessed_dataset_folder_base), self.fold)
-
     @property
     def progress(self) -> float:
         """t/T: the share of the training that is done, from 0 to 1."""
         return self.current_epoch / self.num_epochs
-
-    def save_checkpoint(self, filename: str) -> None:
-        """As in nnU-Net, with plain numbers instead of NumPy's: ``torch.load(weights_only=True)`` reads it."""
-        recursive_fix_for_json_export(self.logger.get_checkpoint())
-        use_plain_best_dice(self)
-        super().save_checkpoint(filename)

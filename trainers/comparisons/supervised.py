@@ -8,3 +8,8 @@ class SupervisedTrainer(ScheduledTrainer):
 
     It trains one dataset, from the ``train`` cases of the fold alone: what MASSTrainer has to beat.
     """
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """As in nnU-Net, where no other training is writing into the results folder; it ends in one line else."""
+        with self.alone():
+            super().perform_actual_validation(save_probabilities)

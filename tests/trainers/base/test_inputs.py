@@ -12,27 +12,13 @@ import pytest
 from mass_nnunet import trainers
 from mass_nnunet.cli import main
 from mass_nnunet.trainers.base.inputs import same_group, values
+from nnunet_threads import use_threads
+from refused_training import ARRAYS, refused
 from tiny_group import CT, MRI, entry, trainer
 
 pytestmark = pytest.mark.usefixtures("root")
 
-ARRAYS = "MASSPlans_3d_fullres"
 GROUP_METHODS = [name for name in trainers.__all__ if getattr(trainers, name).trains_group]
-
-
-def files(root: Path) -> set[Path]:
-    return {path for kind in ("preprocessed", "results") for path in (root / kind).rglob("*")}
-
-
-def refused(root: Path, name: str, dataset: str = "801", fold: int | str = 0) -> str:
-    """The line in which a training is refused, which writes nothing."""
-    before = files(root)
-    with pytest.raises(SystemExit) as ended:
-        trainer(name, dataset, fold)
-    line = str(ended.value.code)
-    assert line.startswith("error: ") and "\n" not in line
-    assert files(root) == before
-    return line
 
 
 @pytest.mark.parametrize("name", trainers.__all__)
@@ -142,7 +128,8 @@ def test_values_of_a_label_map(root):
     assert values(file) - set(np.unique(labels).tolist()) == {-7}
 
 
-def test_a_renamed_dataset_has_one_way_out(root):
+def test_a_renamed_dataset_has_one_way_out(root, monkeypatch):
+    use_threads(monkeypatch)
     new = "Dataset801_RENAMED"
     trainer("MASSTrainer")
     for kind in ("raw", "preprocessed", "results"):
