@@ -1,7 +1,7 @@
 """Folders that one process at a time writes into: a second one is refused in a line that names the folder."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from mass_nnunet.errors import UserError
@@ -19,6 +19,8 @@ on a third one, and a benchmark gives the cell of a dead worker to another one a
 def only_user_of(folders: Sequence[Path], users: str) -> Iterator[None]:
     """Lock these folders inside the block. No lock file is left in them at its end, or when it raises.
 
+    A folder is made if it is absent, and removed if it is still empty at the end.
+
     Args:
         folders: in the same order in all processes that use several of them: one of two processes gets all.
         users: what uses them, for the message: ``training, of this or another dataset of the group``.
@@ -28,6 +30,8 @@ def only_user_of(folders: Sequence[Path], users: str) -> Iterator[None]:
     """
     with ExitStack() as locks:
         for folder in folders:
+            if not folder.exists():
+                locks.callback(_remove_empty, folder)
             lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
             if lock is None:
                 raise _refusal(folder, users)
@@ -44,6 +48,11 @@ def check_free(folders: Sequence[Path], users: str) -> None:
     for folder in folders:
         if is_held(folder, stale=STALE):
             raise _refusal(folder, users)
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _refusal(folder: Path, users: str) -> UserError:

@@ -14,7 +14,7 @@ def files(root: Path) -> set[Path]:
     return {path for kind in ("preprocessed", "results") for path in (root / kind).rglob("*")}
 
 
-def refused(root: Path, name: str, dataset: str = "801", fold: int | str = 0) -> str:
+def refused(root: Path, name: str, dataset: str = "801", fold: int = 0) -> str:
     """The line in which a training is refused, which writes nothing."""
     before = files(root)
     with pytest.raises(SystemExit) as ended:

@@ -18,6 +18,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.cli import main
 from mass_nnunet.hyperparameters import complete, scaled_learning_rate
+from mass_nnunet.planners.apart import FINGERPRINT
 from mass_nnunet.planners.fingerprint import SOFT_TISSUE_HU
 from nnunet_threads import use_threads
 from tiny_raw import write_raw_dataset
@@ -147,7 +148,7 @@ def test_stock_preprocessing_gives_the_same_arrays(root):
 
 def test_hidden_labels_have_no_say_in_fingerprint_and_plans(root):
     """Even labels that cannot be read at all."""
-    files = [root / "preprocessed" / n / f for n in NAMES for f in ("MASSPlans.json", "dataset_fingerprint.json")]
+    files = [root / "preprocessed" / n / f for n in NAMES for f in ("MASSPlans.json", FINGERPRINT)]
     before = [file.read_bytes() for file in files]
     labels = {label: label.read_bytes() for name in NAMES for label in (root / "raw" / name / "labelsTr").iterdir()}
     try:

@@ -144,6 +144,8 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool) -
     raw = raw_dataset(dataset.folder.name)
     if raw is not None and isinstance(number, int):
         check_fold(fold, number, dataset.folder / SPLITS_JSON, raw)
+    if not (file := dataset.folder / "dataset_fingerprint.json").is_file():  # nnU-Net's trainer copies it
+        raise UserError(f"{file} does not exist: {dataset.remedy}")
     for file in dataset.scans(fold, unlabelled):
         _check_array(file, dataset.remedy)
     labels = PlansManager(dataset.plans).get_label_manager(dataset.dataset_json)
