@@ -24,7 +24,6 @@ WITHOUT_NAMESAKE = {
     "mass_nnunet/phantom/torso.py": ("phantom/test_patient.py", "shapes of the body, measured in a whole patient"),
     "mass_nnunet/phantom/viscera.py": ("phantom/test_patient.py", "shapes of the organs, measured in a whole patient"),
     "dataset_conversion/options.py": ("dataset_conversion/datasets/test_nifti.py", "options of the converters"),
-    "planners/preprocessing.py": ("planners/test_command.py", "it needs planned datasets, as the command does"),
     "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),
     "trainers/base/schedule.py": ("trainers/comparisons/test_supervised.py", "stock training on the group's schedule"),
     "trainers/base/single.py": ("trainers/comparisons/test_supervised.py", "a group of one"),
