@@ -77,4 +77,4 @@ def fold_folder(job: Job, dataset: RawDataset) -> Path:
 
 
 def _log(checkpoint: Path) -> dict[str, Any]:
-    return torch.load(checkpoint, map_location="cpu", weights_only=False)["logging"]
+    return torch.load(checkpoint, map_location="cpu", weights_only=True)["logging"]

@@ -9,7 +9,9 @@ import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+from mass_nnunet.data.files import read_json
 from mass_nnunet.errors import UserError
+from mass_nnunet.networks.strangers import check_model
 
 from .best_atlas import Registration, register_best
 
@@ -37,11 +39,12 @@ def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -
     """nnU-Net's predictor of a trained model, without mirroring, and without compilation, which hides the class.
 
     Raises:
-        UserError: the checkpoint does not exist.
+        UserError: the checkpoint does not exist, or loading the model could execute code.
     """
     file = folder / f"fold_{fold}" / checkpoint
     if not file.is_file():
         raise UserError(f"{file} does not exist: train the model, or name another one with -tr, -p, -c, -f or -chk")
+    check_model(folder, read_json(folder / "plans.json", "copy the model again"), file)
     predictor = nnUNetPredictor(
         use_mirroring=False, perform_everything_on_device=False, device=device, allow_tqdm=False
     )

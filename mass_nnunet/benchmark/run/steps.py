@@ -76,7 +76,7 @@ def train(
         if device == "cuda":
             content["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
     # The log in the checkpoint includes the epochs before an interruption.
-    log = torch.load(folders[0] / FINAL_CHECKPOINT, map_location="cpu", weights_only=False)["logging"]
+    log = torch.load(folders[0] / FINAL_CHECKPOINT, map_location="cpu", weights_only=True)["logging"]
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
     content["seconds"] = float(each.sum())
     content["validation"] = list(zip(each.cumsum().tolist(), map(float, log["mean_fg_dice"]), strict=True))
