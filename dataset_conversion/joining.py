@@ -5,9 +5,10 @@ from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, UNLABELLED, Part, RawDataset
+from mass_nnunet.data.raw import PATIENTS_JSON, UNLABELLED, Part, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.exclusive import only_user_of
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, Part, RawDataset, licence_of, reference_of
+from mass_nnunet.data.raw import PATIENTS_JSON, Part, RawDataset, licence_of, reference_of
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.exclusive import check_free, only_user_of
 from mass_nnunet.runtime.workers import map_cases

@@ -23,6 +23,7 @@ from mass_nnunet.training.loaders import unlabelled_folder
 
 from .apart import FINGERPRINT, NNUNET_FINGERPRINT, PLANS_NAME, apart
 from .patch import topology
+from .scans import nnunet_cases
 from .spacing import typical_extent
 
 CONFIGURATION = "3d_fullres"
@@ -73,6 +74,7 @@ class GroupPlanner(ExperimentPlanner):
                 overwrite_target_spacing=[float(spacing) for spacing in settings.spacing],
                 suppress_transpose=True,
             )
+        self.dataset = nnunet_cases(dataset)  # nnU-Net's own lacks the unlabelled scans, and may be empty
         self.modality = modality
         self.settings = settings
         self.UNet_base_num_features = settings.features
@@ -113,7 +115,7 @@ class GroupPlanner(ExperimentPlanner):
         if voxels.min() < 2:
             raise UserError(
                 f"{self.raw_dataset_folder}: the typical scan has only {' x '.join(f'{v:.1f}' for v in voxels)} voxels "
-                f"(z y x) at the spacing of the group: volumes of similar extent are needed in all datasets"
+                f"(z y x) at the spacing of the group: 3D only, volumes of similar extent are needed in all datasets"
             )
         with contextlib.redirect_stdout(io.StringIO()):  # nnU-Net prints whole dicts; the command prints a summary
             plans = super().plan_experiment()

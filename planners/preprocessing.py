@@ -35,18 +35,27 @@ def preprocess(dataset: RawDataset, processes: int) -> None:
         UserError: the label map of a training scan is damaged, or has not the shape of the scan.
     """
     print(f"Preprocessing {dataset.name}")
+    if dataset.cases(TRAINING):
+        preprocess_labelled(dataset, processes)
+    else:  # stock nnU-Net cannot plan it at all
+        folder = dataset_folder("preprocessed", dataset.id)
+        shutil.copyfile(folder / FINGERPRINT, folder / NNUNET_FINGERPRINT)
+    preprocess_unlabelled(dataset, processes)
+
+
+def preprocess_labelled(dataset: RawDataset, processes: int) -> None:
+    """Preprocess the scans of ``imagesTr``, by nnU-Net's command, and extract nnU-Net's own fingerprint.
+
+    Raises:
+        UserError: a label map is damaged, or has not the shape of its scan.
+    """
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
             preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
-            if dataset.cases(TRAINING):
-                DatasetFingerprintExtractor(dataset.id, processes).run(overwrite_existing=True)
-            else:  # stock nnU-Net cannot plan it at all
-                folder = dataset_folder("preprocessed", dataset.id)
-                shutil.copyfile(folder / FINGERPRINT, folder / NNUNET_FINGERPRINT)
+            DatasetFingerprintExtractor(dataset.id, processes).run(overwrite_existing=True)
     except Exception:
         check_labels(dataset)  # nnU-Net does not say which case it is
         raise
-    preprocess_unlabelled(dataset, processes)
 
 
 def check_labels(dataset: RawDataset) -> None:
@@ -70,13 +79,18 @@ def check_labels(dataset: RawDataset) -> None:
 def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
     """Preprocess the scans of ``imagesUn`` with the plans' own preprocessor.
 
-    The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``; their label maps hold only nnU-Net's mask of
-    the crop. A scan is skipped if its arrays are whole and newer than the scan; a killed run therefore continues.
-    Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
+    The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``. Where the dataset has no labelled scan, they
+    lie in ``<data_identifier>`` itself, as nnU-Net's trainer opens no empty folder. Their label maps hold only
+    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole and newer than the scan; a killed run
+    therefore continues. Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
     """
     folder = dataset_folder("preprocessed", dataset.id)
     plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
-    output = unlabelled_folder(folder / plans.get_configuration(CONFIGURATION).data_identifier)
+    arrays = folder / plans.get_configuration(CONFIGURATION).data_identifier
+    output = unlabelled_folder(arrays)
+    if not dataset.cases(TRAINING):
+        shutil.rmtree(output, ignore_errors=True)  # from when there were labelled scans, too
+        output = arrays
     output.mkdir(exist_ok=True)
     images = {case: dataset.images(UNLABELLED, case) for case in dataset.cases(UNLABELLED)}
     done = {case for case in images if _is_done(output / f"{case}.b2nd", images[case])}

@@ -10,11 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import complete
+from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 KEY = "mass_begun"
 """Its key in a checkpoint."""
@@ -88,13 +87,8 @@ def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str
     Raises:
         UserError: it was begun with something else, or the file is damaged.
     """
-    try:
-        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        before = content.get(KEY)
-        plans = content["init_args"]["plans"]
-    except Exception as error:  # torch raises whatever the damaged bytes lead to
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise UserError(f"{checkpoint} cannot be read ({reason}): train without --c, or copy it again") from None
+    content = read_checkpoint(checkpoint)
+    before, plans = content.get(KEY), content["init_args"]["plans"]
     if before is None:
         before = {dataset_key(plans["dataset_name"]): begun_with(plans, changes, None, [])}
     if found := list(_all_differences(before, now)):

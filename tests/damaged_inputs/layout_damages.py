@@ -186,6 +186,12 @@ LAYOUT_DAMAGES = [
         f"src/{IMAGE} {_LINK}",
         posix=True,
     ),
+    nifti(
+        "label map that is a link to a file that is gone",
+        on("labels/b.nii.gz", link, "gone"),
+        f"src/labels/b.nii.gz {_LINK}",
+        posix=True,
+    ),
     btcv("folder that is a link to itself", on("Training", link, "Training"), f"src/Training {_LINK}", posix=True),
     # Permissions and full disks.
     apart("unreadable file", on(IMAGE, Path.chmod, 0), f"src/{IMAGE} ...{_PERMISSION}"),

@@ -22,6 +22,9 @@ class DatasetTrainer(ScheduledTrainer):
     The trainer that nnU-Net starts has one such trainer for each dataset of its group, and is one of them.
     """
 
+    lender: "DatasetTrainer | None" = None
+    """The trainer of another dataset, whose annotated scans this one uses; it has none itself (``lending.py``)."""
+
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:
         """nnU-Net's own but without mirroring, as organs have sides, and with rotations of at most 30 degrees."""
         _, dummy_2d, initial_patch, _ = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()
@@ -52,6 +55,9 @@ class DatasetTrainer(ScheduledTrainer):
             patch, rotation, scales, mirroring, dummy_2d, use_mask_for_norm=masked, **described
         )
         annotated, held_out = self.get_tr_and_val_datasets()
+        if self.lender is not None:
+            annotated, its_held_out = self.lender.get_tr_and_val_datasets()
+            held_out = held_out if held_out.identifiers else its_held_out
         oversampling = {"oversample_foreground_percent": self.oversample_foreground_percent}
         training = [
             DistinctLoader(annotated, labelled, initial_patch, patch, labels, **oversampling, transforms=augmentation)
@@ -91,5 +97,8 @@ class DatasetTrainer(ScheduledTrainer):
         return image[:], np.maximum(label[:], 0)
 
     def validate_own_dataset(self, save_probabilities: bool) -> None:
-        """nnU-Net's validation of this dataset."""
+        """nnU-Net's validation of this dataset, if it has annotated scans to validate on."""
+        if not self.fold_cases().val:
+            self.print_to_log_file(f"{self.plans_manager.dataset_name} has no annotated scan to validate on")
+            return
         super().perform_actual_validation(save_probabilities)
