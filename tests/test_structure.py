@@ -27,7 +27,6 @@ WITHOUT_NAMESAKE = {
     "dataset_conversion/dicom/segmentation.py": ("dataset_conversion/test_to_dicom.py", "it needs an export"),
     "dataset_conversion/dicom/table.py": ("dataset_conversion/datasets/test_dicom.py", "lines that a user sees"),
     "dataset_conversion/options.py": ("dataset_conversion/datasets/test_nifti.py", "options of the converters"),
-    "planners/preprocessing.py": ("planners/test_command.py", "it needs planned datasets, as the command does"),
     "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),
     "trainers/base/schedule.py": ("trainers/comparisons/test_supervised.py", "stock training on the group's schedule"),
     "trainers/base/single.py": ("trainers/comparisons/test_supervised.py", "a group of one"),
