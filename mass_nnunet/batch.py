@@ -146,12 +146,15 @@ class StepContext:
             are not taught.
         shares: class shares (S, K, Z', Y', X') of all scans at half resolution, annotated or taught; None if the batch
             is not registered.
+        known: boolean, of the shape of ``shares``: where it is known if a voxel is of a class; None if it is known
+            everywhere.
     """
 
     layout: Layout
     progress: float
     pseudo_labels: Tensor | None = None
     shares: Tensor | None = None
+    known: Tensor | None = None
 
 
 class Scans(NamedTuple):

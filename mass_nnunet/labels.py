@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 BACKGROUND = "background"
+IGNORE = "ignore"
+"""nnU-Net's name of the label of voxels that nobody has annotated."""
 LABELS = {BACKGROUND: 0, "spleen": 1, "right_kidney": 2, "left_kidney": 3, "liver": 4}
 ORGANS = tuple(name for name in LABELS if name != BACKGROUND)
 

@@ -33,7 +33,8 @@ class ReleaseObjective(MASSObjective):
         layout = context.layout
         annotated = layout.annotated_targets(output.scans.device)
         with torch.no_grad():
-            integers = layout.atlases(labels[0]).float()
+            classes = labels[0] * (labels[0] < self.classes)  # a voxel of unknown class is background
+            integers = layout.atlases(classes).float()
             # Between 0 and 4 lie 1, 2 and 3: at its border a warped liver wears a rim of other organs.
             assert output.fields is not None
             warped = warp(integers, upsample(output.fields, integers.shape[2:])).round()

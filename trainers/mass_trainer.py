@@ -15,7 +15,7 @@ from mass_nnunet.registration.fields import downsample
 from mass_nnunet.training.augmentation import perturbed, random_organ_contrast
 from mass_nnunet.training.loaders import GroupLoader
 from mass_nnunet.training.pseudo_labels import joined
-from mass_nnunet.training.shares import class_shares, starting_points
+from mass_nnunet.training.shares import class_shares, known_classes, starting_points
 from mass_nnunet.training.teacher import Teacher
 
 from .base.blueprint import Blueprint
@@ -72,13 +72,15 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
             pseudo_labels = joined(self.teacher(scans), known)
             hidden.copy_(perturbed(scans).view_as(hidden))
 
-        shares = start = None
+        shares = known = start = None
         if layout.registered and self.module.correspondence is not None:
             half, coarsest = labels[1].shape[2:], labels[-1].shape[2:]  # the grids of the fields, and of their start
             shares = class_shares(labels[0], pseudo_labels, layout, classes, half)
+            if not self.possible.everything_known:
+                known = known_classes(labels[0], self.possible.table(), layout, half)
             if self.places_atlases:
-                start = starting_points(downsample(shares, coarsest), layout)
-        context = StepContext(layout, self.progress, pseudo_labels, shares)
+                start = starting_points(downsample(shares, coarsest), layout, known)
+        context = StepContext(layout, self.progress, pseudo_labels, shares, known)
         return {"data": Scans(images, layout, start), "target": StepLabels(labels, context)}
 
     def _build_loss(self) -> MASSObjective:

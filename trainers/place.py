@@ -19,7 +19,8 @@ def locate_organs(
 
     Files that exist stay. Where organs can be, the label is unknown. It takes two annotated scans of the modality, each
     of which can only add to where organs can be: one of 12 pairs of real CTs is laid on each other wrongly, and nothing
-    tells which. Those of another modality do not serve, as whole scans are compared by their intensities.
+    tells which. Those of another modality do not serve, as whole scans are compared by their intensities. Nor do those in
+    which a structure was not annotated; a voxel that is ignored can be an organ.
 
     Args:
         trainers: of the datasets of all modalities, in the network's order.
@@ -35,7 +36,7 @@ def locate_organs(
         missing = [case for case in scans.identifiers[part] if not label_file(trainer.place_folder, case).is_file()]
         if not missing:
             continue
-        cases = trainer.atlas_cases(capacity)
+        cases = [case for case in trainer.atlas_cases(capacity) if trainer.is_known_wholly(case)]
         if len(cases) < 2:
             trainer.print_to_log_file("fewer than two annotated scans do not tell where the others have no organ")
             continue

@@ -7,6 +7,7 @@ from nnunetv2.paths import nnUNet_raw
 
 from mass_nnunet.errors import UserError
 
+from .annotated import ANNOTATED_JSON
 from .files import read_json
 from .paths import base_folder
 from .raw import DATASET_JSON, TRAINING, UNLABELLED, RawDataset
@@ -47,7 +48,8 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
         dataset: the raw dataset.
 
     Raises:
-        UserError: the fold names a scan that the dataset has no longer, or leaves out one that it has.
+        UserError: the fold names a scan that the dataset has no longer, or leaves out one that it has, or differs from
+            its ``annotated.json``.
     """
     patients = dataset.patients()
     annotated, hidden = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
@@ -57,6 +59,12 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
     ):
         if gone := _missing(cases, parts):
             raise UserError(f"fold {number} in {path} has {named(gone)}, not in {where} of {dataset.folder}: {_REMEDY}")
+    annotated = dataset.annotated()
+    for case in (*fold.train, *fold.val):
+        if annotated.get(case) != fold.annotated.get(case):
+            raise UserError(
+                f"fold {number} in {path} is older than what {dataset.folder / ANNOTATED_JSON} says of {case}: {_REMEDY}"
+            )
     validated = {patients[case] for case in fold.val}
     usable = [*annotated, *(case for case in hidden if patients[case] not in validated)]
     if unused := _missing(usable, [*fold.train, *fold.val, *fold.unlabelled]):

@@ -1,19 +1,15 @@
 """An nnU-Net raw dataset: its parts, the files and patients of its cases, its licence and its reference."""
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.labels import BACKGROUND
+from mass_nnunet.labels import BACKGROUND, IGNORE
 
-from .dataset_json import DATASET_JSON, read_dataset_json
+from .annotated import read_annotated
+from .dataset_json import DATASET_JSON
 from .files import read_json
 from .listing import listed
-from .paths import base_folder, dataset_name
 
 
 class Part(str, Enum):
@@ -31,124 +27,42 @@ class Part(str, Enum):
         return self.name.lower()
 
     @property
-    def labels(self) -> str:
-        """Name of the folder of label maps.
-
-        Raises:
-            ValueError: the part has none.
-        """
-        if self is Part.UNLABELLED:
-            raise ValueError(f"{self} has no label maps")
-        return self.value.replace("images", "labels")
-
-
-TRAINING, UNLABELLED, TEST = Part.TRAINING, Part.UNLABELLED, Part.TEST
-IGNORE = "ignore"
-"""nnU-Net's name of the label of voxels that nobody has annotated."""
-PATIENTS_JSON = "patients.json"
-_CHANNEL = re.compile(r"(?P<case>.+)_\d{4}")
-
-
-def image_name(case: str, channel: int, ending: str) -> str:
-    """File name of one channel of a scan: ``btcv_0001_0000.nii.gz``."""
-    return f"{case}_{channel:04d}{ending}"
-
-
-def label_name(case: str, ending: str) -> str:
-    """File name of a label map: ``btcv_0001.nii.gz``."""
-    return f"{case}{ending}"
-
-
-def licence_of(content: Mapping[str, Any]) -> str | None:
-    """The licence that a ``dataset.json`` states; nnU-Net writes ``licence``, some datasets have ``license``."""
-    return _stated(content, "licence") or _stated(content, "license")
-
-
-def reference_of(content: Mapping[str, Any]) -> str | None:
-    """The reference to cite that a ``dataset.json`` states."""
-    return _stated(content, "reference")
-
-
-def _stated(content: Mapping[str, Any], key: str) -> str | None:
-    """An entry as text; some datasets have a list of texts. None where it is absent or empty."""
-    value = content.get(key)
-    return "; ".join(map(str, value)) or None if isinstance(value, list) else str(value) if value else None
-
-
-@dataclass(frozen=True)
-class RawDataset:
-    """A folder ``nnUNet_raw/DatasetXXX_NAME`` with ``dataset.json``; make it with :meth:`load`."""
-
-    id: int
-    folder: Path
-    content: dict[str, Any]
-    """Content of ``dataset.json``."""
-
-    @classmethod
-    def load(cls, dataset_id: int) -> "RawDataset":
-        """Read ``dataset.json``, and check the names of all files; none of them is opened.
-
-        Raises:
-            UserError: there is no such dataset, its dataset.json is absent or wrong (:func:`read_dataset_json`), or a
-                file has a wrong name or is a broken link (:func:`listed`).
-        """
-        return cls.read(base_folder("raw") / dataset_name(dataset_id))
-
-    @classmethod
-    def read(cls, folder: Path) -> "RawDataset":
-        """The same for a folder ``DatasetXXX_NAME``."""
-        content = read_dataset_json(folder / DATASET_JSON, "make the dataset with `mass_nnunet convert`")
-        dataset = cls(int(folder.name[7:10]), folder, content)
-        for part in Part:
-            dataset.cases(part)
-            if part is not UNLABELLED:
-                listed(dataset.label_folder(part), dataset.ending)
-        return dataset
-
-    @property
-    def name(self) -> str:
-        """``Dataset801_BTCV``."""
-        return self.folder.name
-
-    @property
-    def channels(self) -> list[str]:
-        """Names of the channels, such as ``["CT"]``, in their order."""
-        return list(self.content["channel_names"].values())
-
-    @property
-    def ending(self) -> str:
-        """Ending of all its files, such as ``.nii.gz``."""
-        return self.content["file_ending"]
-
-    @property
-    def licence(self) -> str | None:
-        """Licence of the scans; None if it is not stated."""
-        return licence_of(self.content)
-
-    @property
-    def reference(self) -> str | None:
-        """Reference to cite for the scans; None if it is not stated."""
-        return reference_of(self.content)
-
-    @property
     def labels(self) -> dict[str, int]:
-        """Name to value: the background is 0, the organs are 1, 2, ...
+        """Name to value: the background is 0, the organs are 1, 2, ...; nnU-Net's ``ignore`` is not among them.
 
         Raises:
-            UserError: the dataset has regions, or an ignore label, or values with gaps.
+            UserError: the dataset has regions, or values with gaps, or ``ignore`` is not the value after the last one.
         """
-        labels = self.content["labels"]
+        labels = dict(self.content["labels"])
         path = self.folder / DATASET_JSON
         if not all(isinstance(value, int) for value in labels.values()):
-            raise UserError(f"{path} has labels that are regions of several values: these are not supported")
-        if IGNORE in labels:
             raise UserError(
-                f"{path} has nnU-Net's label {IGNORE!r}, which is not supported: move the scans that are annotated in "
-                f"part to {UNLABELLED}, and take it out of the labels"
+                f"{path} has labels that are regions of several values: these are not supported, make each voxel's "
+                "label one of several that exclude each other"
             )
+        ignore = labels.pop(IGNORE, None)
         if sorted(labels.values()) != list(range(len(labels))) or labels.get(BACKGROUND) != 0:
             raise UserError(f"{path} has labels {labels}: give {BACKGROUND} 0 and the others 1, 2, ... without gaps")
+        if ignore not in (None, len(labels)):
+            raise UserError(
+                f"{path} has nnU-Net's label {IGNORE!r} with the value {ignore}: give it {len(labels)}, the one after "
+                "the last label, as nnU-Net asks"
+            )
         return labels
+
+    @property
+    def values(self) -> dict[str, int]:
+        """As :attr:`labels`, with ``ignore`` where the dataset has it: all that a label map may hold."""
+        return self.labels | {name: value for name, value in self.content["labels"].items() if name == IGNORE}
+
+    def annotated(self) -> dict[str, tuple[str, ...]]:
+        """The annotated structures of training and test scans that are annotated in part (:func:`read_annotated`).
+
+        Raises:
+            UserError: ``annotated.json`` is wrong.
+        """
+        cases = [case for part in (TRAINING, TEST) for case in self.cases(part) if self.label(part, case)]
+        return read_annotated(self.folder, self.content["labels"], cases)
 
     def cases(self, part: Part) -> list[str]:
         """Sorted identifiers of the scans of a part; an empty list if its folder is absent.

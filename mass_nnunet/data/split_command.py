@@ -30,6 +30,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="datasets of which no label is used in training, as of one whose scans are all in imagesUn",
     )
+    parser.add_argument(
+        "--sparse",
+        type=int,
+        default=1,
+        metavar="N",
+        help="use the labels of every N-th slice (of the preprocessed scan) only, as of scans annotated so; the others "
+        "are unknown in training, and known in validation (default 1: all slices)",
+    )
     parser.add_argument("--seeds", type=int, default=1, help="number of random samples (default 1)")
     parser.add_argument(
         "--val-fraction",
@@ -49,8 +57,9 @@ def run(args: argparse.Namespace) -> None:
             raise UserError(f"{dataset.folder / SPLITS_JSON} would be in conflict with the new splits: remove it")
     if unknown := set(args.unlabelled) - {dataset.id for dataset in datasets}:
         raise UserError(f"--unlabelled {min(unknown)} is not among the datasets of -d: name it there, too")
+    options = (args.label_rates, args.seeds, args.val_fraction)
     folds = [
-        make_folds(dataset, args.label_rates, args.seeds, args.val_fraction, unlabelled=dataset.id in args.unlabelled)
+        make_folds(dataset, *options, unlabelled=dataset.id in args.unlabelled, sparse=args.sparse)
         for dataset in datasets
     ]
     if not any(fold.train for its_folds in folds for fold in its_folds):

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from mass_nnunet.errors import UserError
 
+from .annotated import ANNOTATED_JSON, Annotated
 from .files import read_json
 from .raw import TEST, TRAINING, UNLABELLED, RawDataset
 
@@ -33,14 +34,28 @@ class Fold:
     It is that of the group: a dataset without annotated training scans has it, too.
     """
     seed: int
+    annotated: Annotated = field(default_factory=dict)
+    """Names of the annotated structures of the cases of ``train`` that are annotated in part; a structure that is not
+    among them is unknown in that case."""
+    sparse: int = 1
+    """Every n-th slice of the cases of ``train`` is annotated, the others are unknown in training; 1 for all slices."""
 
     def as_entry(self) -> dict[str, Any]:
-        """The fold as an entry of ``splits_final.json``."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        """The fold as an entry of ``splits_final.json``; ``annotated`` and ``sparse`` only where they say something."""
+        entry = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+        entry["annotated"] = {case: list(names) for case, names in self.annotated.items()}
+        usual = {"annotated": {}, "sparse": 1}
+        return {key: value for key, value in entry.items() if key not in usual or value != usual[key]}
 
 
 def make_folds(
-    dataset: RawDataset, label_rates: Sequence[float], seeds: int, val_fraction: float, *, unlabelled: bool = False
+    dataset: RawDataset,
+    label_rates: Sequence[float],
+    seeds: int,
+    val_fraction: float,
+    *,
+    unlabelled: bool = False,
+    sparse: int = 1,
 ) -> list[Fold]:
     """Folds of one dataset: for each seed, one fold for each label rate, in the order of ``label_rates``.
 
@@ -49,6 +64,9 @@ def make_folds(
     every rate, and scans that are labelled at one rate are labelled at all higher ones. The sample depends only on the
     dataset's patients, the seed and ``val_fraction``.
 
+    Patients with a scan that is annotated in part are never validated on: nnU-Net's validation would count what was not
+    annotated as background. So the sample depends on ``annotated.json``, too.
+
     Args:
         dataset: the raw dataset; scans of ``imagesTs`` are in no fold.
         label_rates: shares of the training patients that are labelled; at least one patient always is.
@@ -56,11 +74,13 @@ def make_folds(
         val_fraction: share of the patients of ``imagesTr`` to validate on; at least one.
         unlabelled: whether all labels are hidden from training, at every rate. Validation has its labels. It is so
             anyway for a dataset of scans in ``imagesUn`` alone, which has no validation cases.
+        sparse: n, where every n-th slice of the labelled scans is annotated, and the others are unknown in training.
 
     Raises:
-        UserError: an option out of range, too few patients, or a test patient with scans to train on.
+        UserError: an option out of range, too few patients, a test patient with scans to train on, or an
+            ``annotated.json`` that is wrong.
     """
-    _check_options(label_rates, seeds, val_fraction)
+    _check_options(label_rates, seeds, val_fraction, sparse)
     patients = dataset.patients()
     scans, extra = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
     _check_test_patients(dataset, patients, [*scans, *extra])
@@ -73,18 +93,27 @@ def make_folds(
             f"{dataset.folder / TRAINING} has scans of {len(everyone)} patient: a split needs at least two, "
             f"one to train on and one to validate on"
         )
+    annotated = dataset.annotated()
+    in_part = {patients[case] for case in scans if case in annotated}
+    if everyone and in_part.issuperset(everyone):
+        raise UserError(
+            f"{dataset.folder / ANNOTATED_JSON}: no patient of {TRAINING} has all structures annotated in all scans, and "
+            "there is none to validate on: add one"
+        )
     val_count = max(0, min(max(1, round(val_fraction * len(everyone))), len(everyone) - 1))
     folds = []
     for seed in range(seeds):
         shuffled = [everyone[i] for i in np.random.default_rng(seed).permutation(len(everyone))]
-        val_patients, training = set(shuffled[:val_count]), shuffled[val_count:]
+        val_patients = set([patient for patient in shuffled if patient not in in_part][:val_count])
+        training = [patient for patient in shuffled if patient not in val_patients]
         for rate in label_rates:
             labelled = set() if hides else set(training[: max(1, round(rate * len(training)))])
             train = [case for case in scans if patients[case] in labelled]
             val = [case for case in scans if patients[case] in val_patients]
             hidden = [case for case in scans if patients[case] not in labelled | val_patients]
             never = [case for case in extra if patients[case] not in val_patients]
-            fold = Fold(tuple(train), tuple(val), tuple(sorted(hidden + never)), rate, seed)
+            known = {case: annotated[case] for case in train if case in annotated}
+            fold = Fold(tuple(train), tuple(val), tuple(sorted(hidden + never)), rate, seed, known, sparse)
             check_overlap(fold, patients, dataset.name)
             folds.append(fold)
     return folds
@@ -129,7 +158,9 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
     try:
         entry = dict(entries[fold])
         cases = {name: tuple(entry[name]) for name in ("train", "val", "unlabelled")}
-        return Fold(**cases, label_rate=entry["label_rate"], seed=entry["seed"])
+        annotated = {case: tuple(names) for case, names in entry.get("annotated", {}).items()}
+        known = {"annotated": annotated, "sparse": entry.get("sparse", 1)}
+        return Fold(**cases, label_rate=entry["label_rate"], seed=entry["seed"], **known)
     except KeyError as error:
         raise UserError(f"fold {fold} in {path} lacks {error}, as in splits that nnU-Net made: {_REMEDY}") from None
 
@@ -157,7 +188,7 @@ def _read_entries(dataset_folder: Path) -> tuple[Path, list[dict[str, Any]]]:
     return path, read_json(path, _REMEDY)
 
 
-def _check_options(label_rates: Sequence[float], seeds: int, val_fraction: float) -> None:
+def _check_options(label_rates: Sequence[float], seeds: int, val_fraction: float, sparse: int) -> None:
     for rate in label_rates:
         if not 0 < rate <= 1:
             raise UserError(f"--label-rates {rate:g} is no share of the training patients: give 0 < rate <= 1")
@@ -165,6 +196,8 @@ def _check_options(label_rates: Sequence[float], seeds: int, val_fraction: float
         raise UserError("--label-rates needs at least one rate, and each only once")
     if seeds < 1:
         raise UserError(f"--seeds {seeds} gives no fold: at least 1 is needed")
+    if sparse < 1:
+        raise UserError(f"--sparse {sparse} is no number of slices: give 1 for all, 2 for every second one, ...")
     if not 0 < val_fraction < 1:
         raise UserError(f"--val-fraction {val_fraction:g} is no share of the patients: give 0 < fraction < 1")
 

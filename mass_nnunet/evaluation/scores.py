@@ -14,10 +14,9 @@ from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.files import check_link
 from mass_nnunet.data.label_map import check_known, known_values, mask_of, whole_values
 from mass_nnunet.data.listing import listed
-from mass_nnunet.data.raw import IGNORE
 from mass_nnunet.data.volume import SAME_GRID, aligned, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
-from mass_nnunet.labels import BACKGROUND
+from mass_nnunet.labels import BACKGROUND, IGNORE
 from mass_nnunet.runtime.workers import map_cases
 
 from .metrics import DICE, TOLERANCES, Masks, list_metrics

@@ -18,7 +18,8 @@ def soft_dice(prediction: Tensor, reference: Tensor, mask: Tensor | None = None)
     Args:
         prediction: probabilities (B, K, Z, Y, X); class 0 is background and is left out.
         reference: probabilities or one-hot labels of the same shape.
-        mask: (B, 1, Z, Y, X), true at the voxels to use; None for all voxels.
+        mask: (B, 1 or K - 1, Z, Y, X), true at the voxels to use, for each foreground class or for all of them; None
+            for all voxels.
     """
     p, r = prediction[:, 1:].float(), reference[:, 1:].float()
     if mask is not None:
@@ -27,9 +28,9 @@ def soft_dice(prediction: Tensor, reference: Tensor, mask: Tensor | None = None)
     return (2 * (p * r).sum(axes) + EPSILON) / (p.sum(axes) + r.sum(axes) + EPSILON)
 
 
-def soft_dice_loss(prediction: Tensor, reference: Tensor) -> Tensor:
-    """1 - soft Dice, the mean over scans and foreground classes; shapes as in :func:`soft_dice`."""
-    return 1 - soft_dice(prediction, reference).mean()
+def soft_dice_loss(prediction: Tensor, reference: Tensor, mask: Tensor | None = None) -> Tensor:
+    """1 - soft Dice, the mean over scans and foreground classes; arguments as in :func:`soft_dice`."""
+    return 1 - soft_dice(prediction, reference, mask).mean()
 
 
 def confident_label_loss(logits: Tensor, label: Tensor, confident: Tensor) -> Tensor:

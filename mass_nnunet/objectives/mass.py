@@ -35,6 +35,10 @@ TERMS = (
 """Names of the values that are logged each epoch: the unweighted terms, and ``folding``, the share of folded voxels."""
 
 
+CERTAIN = 0.999
+"""Share of known voxels, among those that a warped voxel is interpolated from, from which on it is known."""
+
+
 class MASSObjective(Objective):
     r"""The objective of MASS (Chen et al., Medical Image Analysis 2022) with our extensions.
 
@@ -55,7 +59,8 @@ class MASSObjective(Objective):
            + r(t) w_place      -log softmax(S(x)) of background               where x can have no organ, unlabelled x
 
     r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). The terms of warped atlases are computed at the
-    resolution of the field, half of that of the patch. No gradient flows through p.
+    resolution of the field, half of that of the patch. No gradient flows through p. In each of them a class counts where
+    target and warped atlas both tell if a voxel is of this class.
 
     Args:
         supervised: nnU-Net's own loss, a function of (logits from fine to coarse, labels from fine to coarse).
@@ -111,6 +116,10 @@ class MASSObjective(Objective):
         atlases, targets = layout.atlases(shares), layout.targets(shares).repeat(layout.kinds, 1, 1, 1, 1)
         propagated = warp(atlases, fields)  # (A T, K, Z', Y', X')
         shown = inside(fields)  # what lies beyond the border of an atlas is unknown
+        told = None  # of which classes an atlas tells, where it is warped to
+        if context.known is not None:
+            told = warp(layout.atlases(context.known[:, 1:]).float(), fields.detach()) > CERTAIN  # (A T, K - 1)
+            shown = shown & told & layout.targets(context.known[:, 1:]).repeat(layout.kinds, 1, 1, 1, 1)
         dice = soft_dice(propagated, targets, shown)  # (A T, K - 1)
         # A class that only one of the two patches has cannot be mapped.
         both = (atlases[:, 1:].sum((2, 3, 4)) >= 1) & (targets[:, 1:].sum((2, 3, 4)) >= 1)  # (A T, K - 1)
@@ -128,7 +137,9 @@ class MASSObjective(Objective):
         }
         if self.weights["semantic"]:
             first, second = propagated.chunk(2)
-            terms["semantic"] = soft_dice_loss(first, second)
+            terms["semantic"] = soft_dice_loss(
+                first, second, None if told is None else told[: len(first)] & told[len(first) :]
+            )
         if output.features is not None:
             terms["anatomical"] = self.feature_difference(output.warped_features, output.features)
         if self.inter_modal_dissimilarity:

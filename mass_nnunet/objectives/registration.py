@@ -56,5 +56,5 @@ class RegistrationObjective(Objective):
         return terms
 
     def validation_loss(self, output: list[Tensor], labels: list[Tensor]) -> Tensor:
-        """1 - soft Dice of the propagated labels."""
-        return soft_dice_loss(output[0].softmax(1), one_hot(labels[0], self.classes))
+        """1 - soft Dice of the propagated labels, where the class of a voxel is known."""
+        return soft_dice_loss(output[0].softmax(1), one_hot(labels[0], self.classes), labels[0] < self.classes)

@@ -45,7 +45,8 @@ def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: flo
 
     Args:
         scans: (B, C, Z, Y, X).
-        labels: (B, 1, Z, Y, X), from 0, the background, to ``classes`` - 1.
+        labels: (B, 1, Z, Y, X), from 0, the background, to ``classes`` - 1. A voxel of any other label, of which the
+            class is not known, is not shifted.
         classes: K, with background.
         most: largest shift, in standard deviations of the scan; the shift is uniform in [-most, most].
 
@@ -55,6 +56,7 @@ def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: flo
     shift = scans.new_empty(len(scans), classes).uniform_(-most, most)
     shift *= scans.new_empty(len(scans), 1).uniform_() < SHARE
     shift[:, 0].zero_()
-    by_voxel = shift.gather(1, labels.flatten(1).long()).view_as(labels)
+    known = labels * (labels < classes)
+    by_voxel = shift.gather(1, known.flatten(1).long()).view_as(labels)
     spread = F.avg_pool3d(F.pad(by_voxel, (1, 1, 1, 1, 0, 0), mode="replicate"), (1, 3, 3), 1)
     return scans + spread * scans.std((2, 3, 4), keepdim=True)

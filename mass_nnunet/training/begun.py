@@ -63,7 +63,7 @@ def begun_with(
     begun: dict[str, Any] = {"plans": content}
     if fold is not None:
         begun["split"] = {
-            key: digest(value) if isinstance(value, list) else value for key, value in fold.as_entry().items()
+            key: digest(value) if isinstance(value, list | dict) else value for key, value in fold.as_entry().items()
         }
         begun["scans"] = digest([(file.name, file.stat().st_size) for file in arrays])
     return begun
@@ -105,7 +105,8 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Itera
         for key, was, is_now in differences(old["plans"], new["plans"]):
             yield f"{key} {was} instead of {is_now} in the plans of {name}"
         if "split" in old and old["split"] != new["split"]:
-            parts = " ".join(key for key, value in old["split"].items() if value != new["split"].get(key))
+            keys = dict.fromkeys([*old["split"], *new["split"]])
+            parts = " ".join(key for key in keys if old["split"].get(key) != new["split"].get(key))
             yield f"another split of {name} ({parts})"
         if "scans" in old and old["scans"] != new["scans"]:
             yield f"other preprocessed scans of {name}"

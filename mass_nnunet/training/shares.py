@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mass_nnunet.batch import Layout
+from mass_nnunet.losses.marginal import told
 from mass_nnunet.losses.overlap import one_hot
 from mass_nnunet.registration.fields import downsample
 from mass_nnunet.registration.translation import best_translation
@@ -15,6 +16,8 @@ def class_shares(
     labels: Tensor, pseudo_labels: Tensor | None, layout: Layout, classes: int, shape: Sequence[int]
 ) -> Tensor:
     """Shares (S, K, *shape) of the classes in each voxel of a coarser grid.
+
+    A voxel of which the class is not known has no share in any class.
 
     Args:
         labels: (S, 1, Z, Y, X); those of unlabelled scans are not used.
@@ -32,11 +35,38 @@ def class_shares(
     return torch.cat([known, taught], dim=1).flatten(0, 1)
 
 
-def starting_points(shares: Tensor, layout: Layout) -> Tensor:
+def known_classes(labels: Tensor, table: Tensor, layout: Layout, shape: Sequence[int]) -> Tensor:
+    """Boolean (S, K, *shape): where a scan's :func:`class_shares` are known, on the coarser grid.
+
+    Those of unlabelled scans are known everywhere.
+
+    Args:
+        labels: (S, 1, Z, Y, X); those of unlabelled scans are not used.
+        table: boolean (V, K), whether label v can be class k.
+        layout: layout of the batch.
+        shape: (Z', Y', X').
+    """
+    annotated = layout.annotated(labels)
+    known = told(table.to(labels.device))[annotated.flatten(0, 1)[:, 0].long()].movedim(-1, 1)  # (N L, K, Z, Y, X)
+    least = 1 - downsample(known.logical_not().float(), shape)
+    of_annotated = (least == 1).unflatten(0, annotated.shape[:2])
+    of_hidden = of_annotated.new_ones((*layout.hidden(labels).shape[:2], *of_annotated.shape[2:]))
+    return torch.cat([of_annotated, of_hidden], dim=1).flatten(0, 1)
+
+
+def starting_points(shares: Tensor, layout: Layout, known: Tensor | None = None) -> Tensor:
     """Displacements (A T, 3) in voxels that lay atlases on targets: those of the same modality, then the others.
+
+    A class that was annotated in one of the two only does not count.
 
     Args:
         shares: class shares (S, K, Z, Y, X).
         layout: layout of the batch.
+        known: boolean (S, K, ...), where they are known, on any grid; None for everywhere.
     """
-    return -best_translation(layout.atlases(shares), layout.targets(shares).repeat(layout.kinds, 1, 1, 1, 1))
+    atlases, targets = layout.atlases(shares), layout.targets(shares).repeat(layout.kinds, 1, 1, 1, 1)
+    if known is not None:
+        whole = known.flatten(2).any(2)[..., None, None, None]  # (S, K, 1, 1, 1)
+        both = layout.atlases(whole) & layout.targets(whole).repeat(layout.kinds, 1, 1, 1, 1)
+        atlases, targets = atlases * both, targets * both
+    return -best_translation(atlases, targets)

@@ -7,6 +7,7 @@ from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
 from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.labels import IGNORE
 from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset
 
 from .nnunet_private import deep_supervision_scales
@@ -65,7 +66,10 @@ class DatasetTrainer(ScheduledTrainer):
         if unlabelled:
             with exit_on_user_error():
                 hidden = self.hidden_scans()
-            training.append(nnUNetDataLoader(hidden, unlabelled, initial_patch, patch, labels, transforms=augmentation))
+            # With nnU-Net's label ignore the loader would look for annotated voxels.
+            its_labels = type(labels)({k: v for k, v in labels.label_dict.items() if k != IGNORE}, None)
+            loader = nnUNetDataLoader(hidden, unlabelled, initial_patch, patch, its_labels, transforms=augmentation)
+            training.append(loader)
         to_scales = self.get_validation_transforms(scales, **described)
         validation = nnUNetDataLoader(held_out, labelled, patch, patch, labels, **oversampling, transforms=to_scales)
         return training, validation
@@ -81,20 +85,26 @@ class DatasetTrainer(ScheduledTrainer):
         return Path(self.output_folder) / "propagated"
 
     def hidden_scans(self) -> UnlabelledDataset:
-        """The scans that train without labels; where every training scan is annotated, the annotated ones serve.
+        """The scans that train without labels, those annotated in part among them.
+
+        Where every training scan is annotated, the annotated ones serve.
 
         Raises:
             UserError: one is not preprocessed.
         """
         fold = self.fold_cases()
-        cases, known = fold.unlabelled or fold.train, (self.propagated_folder, self.place_folder)
+        partly = [case for case in fold.train if not self.is_known_wholly(case)]
+        cases, known = (*fold.unlabelled, *partly) or fold.train, (self.propagated_folder, self.place_folder)
         return UnlabelledDataset(Path(self.preprocessed_dataset_folder), cases, known)
 
     def load_preprocessed(self, case: str) -> tuple[np.ndarray, np.ndarray]:
-        """Image (C, Z, Y, X) and label (1, Z, Y, X) of a preprocessed case."""
-        folder = self.preprocessed_dataset_folder
-        image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
-        return image[:], np.maximum(label[:], 0)
+        """Image (C, Z, Y, X) and label (1, Z, Y, X) of a preprocessed case, with K where the class is not known.
+
+        Of a training case, what was not annotated in the fold is not known.
+        """
+        trains = case in self.fold_cases().train
+        image, label, _, _ = self.annotated_dataset([case], whole=not trains).load_case(case)
+        return image[:], np.clip(label[:], 0, self.possible.ignored)
 
     def validate_own_dataset(self, save_probabilities: bool) -> None:
         """nnU-Net's validation of this dataset, if it has annotated scans to validate on."""

@@ -15,7 +15,7 @@ from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_k
 
 from .finite import check_weights, only_finite_steps
 from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_trained_meanwhile, results_folders
-from .inputs import check_inputs, check_plans, planned_datasets
+from .inputs import check_inputs, check_plans, planned_datasets, possible_in
 from .nnunet_private import use_plain_best_dice
 
 
@@ -54,6 +54,7 @@ class GuardedTrainer(nnUNetTrainer):
         datasets = planned_datasets(plans, dataset_json, configuration, self.trains_group)
         for dataset in datasets:
             check_inputs(dataset, fold, unlabelled)
+        self.possible = possible_in(datasets, fold)
         folders = results_folders(datasets, type(self).__name__, configuration, fold)
         refuse_if_trained_meanwhile(folders)
         self.results_folders = folders

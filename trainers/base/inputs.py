@@ -1,5 +1,6 @@
 """What a training reads, checked before nnU-Net's trainer writes anything: plans, splits, arrays and their labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,9 @@ from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import DATASET_JSON, TRAINING, label_name
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError
+from mass_nnunet.labels import IGNORE
 from mass_nnunet.training.loaders import unlabelled_folder
+from mass_nnunet.training.possible import PossibleClasses, possible_classes
 
 OUTSIDE = -1
 """nnU-Net's label of what it masks out when it crops a scan."""
@@ -159,6 +162,20 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool) -
                 f"{file} holds the value {strange[0]}, which {DATASET_JSON} does not name: correct the file or "
                 f"{DATASET_JSON}, then {dataset.remedy}"
             )
+
+
+def possible_in(datasets: Sequence[PlannedDataset], number: int | str) -> PossibleClasses:
+    """The possible classes at each label of a fold, in datasets that are trained together.
+
+    Args:
+        datasets: the datasets, of the same labels.
+        number: of the fold.
+    """
+    folds = [dataset.fold(number) for dataset in datasets]
+    ignores = any(IGNORE in dataset.dataset_json["labels"] for dataset in datasets)
+    sparse = any(fold.sparse > 1 for fold in folds)
+    labels = datasets[0].dataset_json["labels"]
+    return possible_classes(labels, ignores or sparse, [fold.annotated for fold in folds])
 
 
 def values(file: Path) -> frozenset[int]:

@@ -71,9 +71,10 @@ class RegisteringTrainer(GroupTrainer):
         return list(images), list(labels)
 
     def atlas_cases(self, capacity: int) -> list[str]:
-        """Up to ``capacity`` annotated training cases, sampled with the fold's seed."""
+        """Up to ``capacity`` annotated training cases, sampled with the fold's seed; those known wholly come first."""
         fold = self.fold_cases()
-        return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.train))[:capacity].tolist())
+        shuffled = np.random.default_rng(fold.seed).permutation(sorted(fold.train)).tolist()
+        return sorted(sorted(shuffled, key=self.is_known_wholly, reverse=True)[:capacity])
 
     def template_cases(self, capacity: int) -> list[str]:
         """Unlabelled training cases for the places of ``capacity`` that annotated ones leave, sampled likewise."""
@@ -82,10 +83,17 @@ class RegisteringTrainer(GroupTrainer):
         return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.unlabelled))[:room].tolist())
 
     def organ_patch(self, image: np.ndarray, label: np.ndarray) -> tuple[Tensor, Tensor]:
-        """Cut image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case to the patch that holds most organ."""
-        box = organ_box(label, self.configuration_manager.patch_size)
+        """Cut image (C, Z, Y, X) and label (Z, Y, X) of a preprocessed case to the patch that holds most organ.
+
+        A label that is none of the classes is no organ.
+        """
+        box = organ_box(self.organs_of(label), self.configuration_manager.patch_size)
         cut, its_labels = (torch.from_numpy(crop_and_pad_nd(volume, box, 0)) for volume in (image, label[None]))
         return cut, its_labels[0]
+
+    def organs_of(self, label: np.ndarray) -> np.ndarray:
+        """A label map with background where its class is not known."""
+        return np.where(label < self.possible.classes, label, 0)
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         """As in :class:`GroupTrainer`; besides, a registration of each modality is drawn."""
@@ -108,6 +116,6 @@ class RegisteringTrainer(GroupTrainer):
         image, label = self.load_preprocessed(validation[0])
         scan = torch.from_numpy(image).to(self.device)
         with torch.no_grad():
-            registration = register_best(network, scan, label[0], self.configuration_manager.patch_size)
+            registration = register_best(network, scan, self.organs_of(label[0]), self.configuration_manager.patch_size)
         path = Path(self.output_folder) / "mass_registration.png"
         plot_registration(*registration, path, spacing=tuple(self.configuration_manager.spacing))

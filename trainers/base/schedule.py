@@ -7,7 +7,7 @@ import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from torch import nn
 
-from .guarded import GuardedTrainer
+from .partly import PartlyAnnotatedTrainer
 
 CHECKPOINTS = 20
 """A training is saved at least this often, so that a killed one loses little."""
@@ -34,7 +34,7 @@ def two_rates(network: nn.Module, parts: Iterable[nn.Module], scale: float) -> l
     ]
 
 
-class ScheduledTrainer(GuardedTrainer):
+class ScheduledTrainer(PartlyAnnotatedTrainer):
     """nnU-Net's trainer with epochs and iterations taken from ``mass`` in the plans; their default is nnU-Net's own."""
 
     inferences: ClassVar[tuple[str, ...]] = ()
