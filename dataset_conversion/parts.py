@@ -7,7 +7,7 @@ from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
 
 from .checks.findings import absent_organs
-from .checks.inspection import Measures
+from .checks.inspection import Measures, Organ
 from .source import Case
 
 
@@ -66,13 +66,13 @@ def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction
 def usable_labels(
     cases: Sequence[Case], measures: Mapping[str, Measures], labels: Mapping[str, int], keep_partial: bool
 ) -> tuple[set[str], dict[str, str]]:
-    """Choose the labels to use: those with all organs, because training takes a missing organ as background.
+    """Choose the labels to use: those with all organs, as it is not known if a missing organ was annotated.
 
     Args:
         cases: all cases.
         measures: measures of each case, by name.
         labels: labels of the dataset.
-        keep_partial: also use labels with only some of the organs.
+        keep_partial: also use labels with only some of the organs; what was not annotated is unknown then.
 
     Returns:
         Names of the cases with used labels, and a description of what the labels of a case lack, by name.
@@ -88,6 +88,11 @@ def usable_labels(
             absent += [f"whole {name}" for name, organ in organs.items() if organ.cut_off]
         if absent:
             lacking[case.name] = f"no {', '.join(absent)} in {case.label}"
-        if not absent or (keep_partial and organs):
+        if not absent or (keep_partial and annotated_structures(case, organs)):
             used.add(case.name)
     return used, lacking
+
+
+def annotated_structures(case: Case, organs: Mapping[str, Organ]) -> list[str]:
+    """The organs that a label map has, without those that it has in a part of the scan only."""
+    return [name for name, organ in organs.items() if not (case.may_stop_short and organ.cut_off)]

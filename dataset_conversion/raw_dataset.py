@@ -13,6 +13,7 @@ from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.annotated import ANNOTATED_JSON
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import base_folder
@@ -23,7 +24,7 @@ from mass_nnunet.runtime.workers import map_cases
 
 from .checks.findings import CheckedCase, Finding, Level, compare_cases, position_errors, unusual_findings
 from .checks.report import refuse_errors, write_check
-from .parts import assign_parts, usable_labels
+from .parts import annotated_structures, assign_parts, usable_labels
 from .pose import READER_KEY, Pose
 from .source import Case, Target
 from .staging import FILE_ENDING, Stage, Staged
@@ -46,7 +47,7 @@ class ConversionOptions:
     Attributes:
         test_fraction: share of the labelled patients for ``imagesTs`` and ``labelsTs``.
         seed: seed of the random choice of these patients.
-        keep_partial: use labels that lack an organ, instead of using the scan without labels.
+        keep_partial: use labels that lack an organ, which is unknown then, instead of using the scan without labels.
         processes: number of worker processes.
     """
 
@@ -117,6 +118,13 @@ def _convert_and_place(folder: Path, stage: Stage, target: Target, options: Conv
         if part is not Part.UNLABELLED:
             stage.label(name).replace(whole.label_path(part, name))
     write_json(whole.folder / PATIENTS_JSON, {case.name: case.patient for case in cases if case.name in parts})
+    annotated = {
+        case.name: annotated_structures(case, measures[case.name].organs or {})
+        for case in cases
+        if case.name in lacking and parts.get(case.name) not in (None, Part.UNLABELLED)
+    }
+    if annotated:
+        write_json(whole.folder / ANNOTATED_JSON, annotated)
     write_json(whole.folder / RECORD, _record({name: done.signature for name, done in staged.items()}, options))
     write_json(whole.folder / DATASET_JSON, content)
     report = write_check(whole.folder, checked, {name: done.preview for name, done in staged.items()}, target.labels)
@@ -166,7 +174,7 @@ def checked_case(
     if part is None:
         notes.append(f"left out, as its patient is a test patient: {lacking.get(case.name, 'no labels')}")
     elif case.name in lacking:
-        how = "used without labels" if part is Part.UNLABELLED else "used with the missing organs as background"
+        how = "used without labels" if part is Part.UNLABELLED else "used, and what it lacks is unknown"
         notes.append(f"{how}: {lacking[case.name]}")
     return CheckedCase(
         name=case.name,

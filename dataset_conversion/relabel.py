@@ -1,4 +1,4 @@
-"""``mass_nnunet relabel -d ID --map ...``: a dataset with some of the labels of another one, and the same scans."""
+"""``mass_nnunet relabel -d ID --map ...``: a dataset with other labels of the scans of another one."""
 
 import argparse
 import os
@@ -7,18 +7,23 @@ import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import SimpleITK as sitk
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.annotated import ANNOTATED_JSON
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import atomic_path, write_json
 from mass_nnunet.data.raw import PATIENTS_JSON, TEST, TRAINING, Part, RawDataset
-from mass_nnunet.data.volume import label_like, read_volume, write_volume
+from mass_nnunet.data.volume import ORIENTATION, label_like, read_volume, write_volume
 from mass_nnunet.errors import UserError
-from mass_nnunet.labels import BACKGROUND, number_labels
+from mass_nnunet.labels import BACKGROUND, IGNORE, number_labels
 from mass_nnunet.runtime.workers import map_cases
 
+from .checks.ends import unannotated_ends
+from .pose import turned_by_reader
 from .raw_dataset import dataset_path
 from .source import map_labels, visible_files
 
@@ -29,10 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--map",
         nargs="+",
-        required=True,
         metavar="NEW=OLD",
         help="labels of the new dataset: liver keeps one, kidney=right_kidney,left_kidney joins several; the rest is "
-        "background",
+        "background (default: all of them)",
+    )
+    parser.add_argument(
+        "--ignore-ends",
+        action="store_true",
+        help="set the slices at the ends of a scan that nobody annotated, as `mass_nnunet check` finds them, to nnU-Net's "
+        "label ignore",
     )
     parser.add_argument("--to", type=int, metavar="ID", help="id of the new dataset (default: the next free one)")
     parser.add_argument("--name", help="of the new dataset, DatasetXXX_NAME (default: the old one's, with -relabelled)")
@@ -44,7 +54,15 @@ def run(args: argparse.Namespace) -> None:
     if args.processes < 1:
         raise UserError(f"-np {args.processes} is not at least 1")
     dataset = RawDataset.load(args.d)
-    labels, table = parse_map(args.map, dataset.labels, dataset.name)
+    if not args.map and not args.ignore_ends:
+        raise UserError("give --map, --ignore-ends, or both")
+    definitions = args.map or [name for name in dataset.labels if name != BACKGROUND]
+    labels, table = parse_map(definitions, dataset.labels, dataset.name)
+    annotated = _annotated(dataset, sources_of(definitions))
+    if (ignored := dataset.values.get(IGNORE)) is not None:
+        table[ignored] = len(labels)
+    if ignored is not None or args.ignore_ends:
+        labels[IGNORE] = len(labels)
     name = args.name or f"{dataset.name.split('_', 1)[1]}-relabelled"
     folder = dataset_path(_next_free(args.d) if args.to is None else args.to, name)
     if folder.exists():
@@ -58,9 +76,13 @@ def run(args: argparse.Namespace) -> None:
     ]
     for part in (TRAINING, TEST):
         (staging / part.labels).mkdir(parents=True, exist_ok=True)
-    map_cases(partial(_relabel, table=table), label_files, processes=args.processes, description="relabelling")
+    ends = Ends(labels[IGNORE], stored=not turned_by_reader(dataset.content)) if args.ignore_ends else None
+    job = partial(_relabel, table=table, ends=ends)
+    map_cases(job, label_files, processes=args.processes, description="relabelling")
     content = {key: value for key, value in dataset.content.items() if key != "regions_class_order"}
     write_json(staging / PATIENTS_JSON, dataset.patients())
+    if annotated:
+        write_json(staging / ANNOTATED_JSON, annotated)
     write_json(staging / DATASET_JSON, content | {"labels": labels})
     staging.rename(folder)
     print(f"wrote {folder} with labels {labels}")
@@ -79,12 +101,7 @@ def parse_map(
     Raises:
         UserError: a definition is not of that form, or names a label that does not exist, or a label twice.
     """
-    sources: dict[str, list[str]] = {}
-    for definition in definitions:
-        match = re.fullmatch(r"(\w+)(?:=(\w+(?:,\w+)*))?", definition)
-        if match is None:
-            raise UserError(f"--map {definition} is not NAME or NEW=OLD,OLD")
-        sources.setdefault(match[1], []).extend((match[2] or match[1]).split(","))
+    sources = sources_of(definitions)
     used = [name for names in sources.values() for name in names]
     for name in used:
         if name not in old or name == BACKGROUND:
@@ -94,6 +111,40 @@ def parse_map(
     labels = number_labels(sources)
     table = dict.fromkeys(old.values(), 0) | {old[o]: labels[new] for new, names in sources.items() for o in names}
     return labels, table
+
+
+def sources_of(definitions: Sequence[str]) -> dict[str, list[str]]:
+    """Names of the old labels, by those of the new ones.
+
+    Raises:
+        UserError: a definition is not of the form ``NAME`` or ``NEW=OLD,OLD``.
+    """
+    sources: dict[str, list[str]] = {}
+    for definition in definitions:
+        match = re.fullmatch(r"(\w+)(?:=(\w+(?:,\w+)*))?", definition)
+        if match is None:
+            raise UserError(f"--map {definition} is not NAME or NEW=OLD,OLD")
+        sources.setdefault(match[1], []).extend((match[2] or match[1]).split(","))
+    return sources
+
+
+def _annotated(dataset: RawDataset, sources: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """The annotated structures of the new dataset: those of which all the old ones were annotated.
+
+    Raises:
+        UserError: a case has none.
+    """
+    annotated = {
+        case: [new for new, old in sources.items() if set(old) <= set(names)]
+        for case, names in dataset.annotated().items()
+    }
+    for case, names in annotated.items():
+        if not names:
+            raise UserError(
+                f"{dataset.folder / ANNOTATED_JSON}: no new structure was annotated wholly in {case}: keep one with --map "
+                "that was, or move the scan to imagesUn"
+            )
+    return annotated
 
 
 def _next_free(dataset_id: int) -> int:
@@ -115,9 +166,33 @@ def _link_scans(dataset: RawDataset, staging: Path) -> None:
                     shutil.copy2(path, temporary)
 
 
-def _relabel(files: tuple[Path, Path], *, table: Mapping[int, int]) -> None:
+class Ends(NamedTuple):
+    """What becomes of slices that nobody annotated.
+
+    Attributes:
+        ignore: their label.
+        stored: whether nnU-Net reads label maps in their stored axes; otherwise it turns them to RAS.
+    """
+
+    ignore: int
+    stored: bool
+
+    def marked(self, label: sitk.Image) -> sitk.Image:
+        """A label map in which they are ignored."""
+        turned = label if self.stored else sitk.DICOMOrient(label, ORIENTATION)
+        values = sitk.GetArrayFromImage(turned)
+        before, after = unannotated_ends(np.where(values == self.ignore, 0, values))
+        values[:before] = self.ignore
+        values[len(values) - after :] = self.ignore
+        code = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(label.GetDirection())
+        marked = label_like(turned, values)
+        return marked if self.stored else sitk.DICOMOrient(marked, code)
+
+
+def _relabel(files: tuple[Path, Path], *, table: Mapping[int, int], ends: Ends | None) -> None:
     source, final = files
     if final.exists():
         return
     label = read_volume(source)
-    write_volume(label_like(label, map_labels(sitk.GetArrayViewFromImage(label), table, source)), final)
+    relabelled = label_like(label, map_labels(sitk.GetArrayViewFromImage(label), table, source))
+    write_volume(relabelled if ends is None else ends.marked(relabelled), final)

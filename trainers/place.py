@@ -19,8 +19,8 @@ def locate_organs(
 
     Files that exist stay. Where organs can be, the label is unknown. It takes two annotated scans of the modality, each
     of which can only add to where organs can be: one of 12 pairs of real CTs is laid on each other wrongly, and nothing
-    tells which. Those of another modality do not serve, as whole scans are compared by their intensities. Nor do those in
-    which a structure was not annotated; a voxel that is ignored can be an organ.
+    tells which. Those of another modality do not serve, as whole scans are compared by their intensities. Nor do
+    those in which a structure was not annotated. A voxel that is ignored can be an organ.
 
     Args:
         trainers: of the datasets of all modalities, in the network's order.

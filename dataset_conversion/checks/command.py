@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.annotated import Annotated
 from mass_nnunet.data.label_map import exactly, whole_values
 from mass_nnunet.data.raw import TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, compact, grid_distance, label_like, read_volume
@@ -70,7 +71,8 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
         results = map_cases(
             partial(
                 inspect,
-                labels=dataset.labels,
+                labels=dataset.values,
+                annotated=dataset.annotated(),
                 channels=tuple(dataset.channels),
                 stored=not turned_by_reader(dataset.content),
             ),
@@ -122,15 +124,16 @@ def case_files(dataset: RawDataset) -> list[CaseFiles]:
 
 
 def inspect(
-    files: CaseFiles, *, labels: Mapping[str, int], channels: tuple[str, ...], stored: bool
+    files: CaseFiles, *, labels: Mapping[str, int], channels: tuple[str, ...], stored: bool, annotated: Annotated
 ) -> tuple[CheckedCase, Preview | None]:
     """Check one case; an unreadable file is an error among its findings.
 
     Args:
         files: the case.
-        labels: labels of the dataset.
+        labels: labels of the dataset, with ``ignore`` if it has it.
         channels: names of its channels.
         stored: whether nnU-Net reads the scan in its stored axes; otherwise it turns it to RAS.
+        annotated: annotated structures of the cases that are annotated in part.
     """
     try:
         volumes = [read_volume(path) for path in files.images]
@@ -159,7 +162,7 @@ def inspect(
     found = (
         *(Finding(Level.WARNING, note) for note in notes),
         *position_errors(measures),
-        *unusual_findings(measures, labels, channels[0]),
+        *unusual_findings(measures, labels, channels[0], annotated.get(files.case.name)),
     )
     return replace(files.case, measures=measures, findings=found), preview
 

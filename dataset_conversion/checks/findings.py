@@ -1,7 +1,7 @@
 """Errors and warnings about a case, and about a dataset as a whole."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from mass_nnunet.data.axes import AXES, through_plane_axis, unlike_axes, usual_axis
 from mass_nnunet.data.raw import Part
-from mass_nnunet.labels import BACKGROUND, ORGANS
+from mass_nnunet.labels import BACKGROUND, IGNORE, ORGANS
 
 from .anatomy import doubtful, misplaced
 from .inspection import Measures, Organ
@@ -89,17 +89,27 @@ def position_errors(measures: Measures) -> list[Finding]:
     ]
 
 
-def unusual_findings(measures: Measures, labels: Mapping[str, int], channel: str) -> list[Finding]:
-    """Warnings for unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly."""
+def unusual_findings(
+    measures: Measures, labels: Mapping[str, int], channel: str, annotated: Collection[str] | None = None
+) -> list[Finding]:
+    """Warnings for unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly.
+
+    Of the organs of ``labels`` only those that were ``annotated`` can be absent; None for all of them.
+    """
     texts = [*_grid(measures), *_intensities(measures, channel)]
     if (organs := measures.organs) is not None:
-        if absent := absent_organs(organs, labels):
+        if absent := [name for name in absent_organs(organs, labels) if annotated is None or name in annotated]:
             texts.append(f"no {', '.join(absent)}")
         texts += doubtful(
             {name: organ.centre_mm for name, organ in organs.items()},
             {name: organ.volume_ml for name, organ in organs.items()},
         )
         texts += [f"{name} ends bluntly inside of the scan" for name, organ in organs.items() if organ.cut_off]
+        if measures.unannotated is not None:
+            texts.append(
+                "no label in {} slices at one end and {} at the other, where an organ ends bluntly: if nobody annotated "
+                "them, set them to ignore (`mass_nnunet relabel --ignore-ends`)".format(*measures.unannotated)
+            )
         if channel == "CT":
             texts += _hounsfield(organs)
     return [Finding(Level.WARNING, text) for text in texts]
@@ -107,7 +117,7 @@ def unusual_findings(measures: Measures, labels: Mapping[str, int], channel: str
 
 def absent_organs(organs: Mapping[str, Organ], labels: Mapping[str, int]) -> list[str]:
     """Organs of the dataset that a label map lacks."""
-    return [name for name in labels if name != BACKGROUND and name not in organs]
+    return [name for name in labels if name not in (BACKGROUND, IGNORE) and name not in organs]
 
 
 def _grid(measures: Measures) -> list[str]:

@@ -11,12 +11,11 @@ import SimpleITK as sitk
 from mass_nnunet.data.volume import ORIENTATION
 from mass_nnunet.dataset_conversion.pose import directions_of
 from mass_nnunet.errors import UserError
-from mass_nnunet.labels import BACKGROUND
+from mass_nnunet.labels import BACKGROUND, IGNORE
 from mass_nnunet.reporting.drawing import grey_window, typical_slice
 
-# An organ tapers off: the area of its first and last slice is at most this share of its largest area. In 16 labelled
-# MRIs of CHAOS, with slices 7.7 mm apart, the largest share is 0.47.
-BLUNT_END = 0.6
+from .ends import blunt_ends, unannotated_ends
+
 _SAMPLES = 1_000_000  # voxels that percentiles are taken of
 _PREVIEW = 192  # longest edge of the picture, pixels
 
@@ -52,6 +51,7 @@ class Measures:
         content: hash of the voxels in RAS orientation, without the header.
         organs: organs in the label map, by name; None for a scan without labels.
         axes: directions of Z, Y, X as unit vectors in LPS; None for a scan that nnU-Net's reader turns to RAS.
+        unannotated: slices at the first and the last end that nobody annotated; None if there are none.
     """
 
     size: tuple[int, int, int]
@@ -61,6 +61,7 @@ class Measures:
     content: str
     organs: Mapping[str, Organ] | None
     axes: tuple[tuple[float, float, float], ...] | None = None
+    unannotated: tuple[int, int] | None = None
 
 
 class Preview(NamedTuple):
@@ -91,7 +92,7 @@ def measure(
     Args:
         image: the scan, in RAS orientation unless ``stored``.
         label: its label map on the same grid, or None.
-        labels: name to value, with background.
+        labels: name to value, with background, and with ``ignore`` if the dataset has it.
         channel: ``CT`` or another modality; it decides the intensity window of the picture.
         source: file or folder of the scan, for the message.
         stored: whether nnU-Net sees the scan in its stored axes.
@@ -116,8 +117,9 @@ def measure(
         content=_fingerprint(sitk.DICOMOrient(image, ORIENTATION) if stored else image),
         organs=None if label is None else _organs(voxels, label, labels),
         axes=tuple(map(_three, directions_of(image))) if stored else None,
+        unannotated=None if label is None else _unannotated(label, labels),
     )
-    return measures, _preview(image, label, channel)
+    return measures, _preview(image, label, channel, labels.get(IGNORE))
 
 
 def _three(values: Iterable[float]) -> tuple[float, float, float]:
@@ -138,9 +140,10 @@ def _organs(voxels: np.ndarray, label: sitk.Image, labels: Mapping[str, int]) ->
     shapes.ComputePerimeterOff()
     shapes.Execute(label)
     values = sitk.GetArrayViewFromImage(label)
+    is_annotated = (values != labels.get(IGNORE, -1)).all((1, 2))  # (Z,)
     organs = {}
     for name, value in labels.items():
-        if name == BACKGROUND or not shapes.HasLabel(value):
+        if name in (BACKGROUND, IGNORE) or not shapes.HasLabel(value):
             continue
         first, size = np.array(shapes.GetBoundingBox(value)).reshape(2, 3)[:, ::-1]  # z, y, x
         box = tuple(slice(start, start + length) for start, length in zip(first, size, strict=True))
@@ -151,27 +154,39 @@ def _organs(voxels: np.ndarray, label: sitk.Image, labels: Mapping[str, int]) ->
             centre_mm=_three(shapes.GetCentroid(value)),
             mean=float(intensities.mean()),
             sd=float(intensities.std()),
-            cut_off=_is_cut_off(inside.sum((1, 2)), first[0], len(values)),
+            cut_off=_is_cut_off(inside.sum((1, 2)), first[0], is_annotated),
         )
     return organs
 
 
-def _is_cut_off(areas: np.ndarray, first: int, slices: int) -> bool:
-    """Whether an organ ends bluntly at a slice that is not the first or last one of the scan.
+def _is_cut_off(areas: np.ndarray, first: int, is_annotated: np.ndarray) -> bool:
+    """Whether an organ ends bluntly at a slice beyond which the scan goes on, and is annotated.
 
     Args:
         areas: area of the organ in each of its slices.
         first: number of its first slice.
-        slices: number of slices of the scan.
+        is_annotated: (Z,), boolean: the slices of the scan without a voxel that is ignored.
     """
-    blunt = areas[[0, -1]] > BLUNT_END * areas.max()
-    inside = np.array([first > 0, first + len(areas) < slices])
-    return bool((blunt & inside).any())
+    beyond = np.pad(is_annotated, 1)[[first, first + len(areas) + 1]]
+    return bool((blunt_ends(areas) & beyond).any())
 
 
-def _preview(image: sitk.Image, label: sitk.Image | None, channel: str) -> Preview:
+def _unannotated(label: sitk.Image, labels: Mapping[str, int]) -> tuple[int, int] | None:
+    if labels.get(IGNORE) in sitk.GetArrayViewFromImage(label):
+        return None  # whoever set the label has looked
+    ends = unannotated_ends(sitk.GetArrayViewFromImage(label))
+    return ends if any(ends) else None
+
+
+def _organ_values(label: sitk.Image, ignore: int | None) -> np.ndarray:
+    """The values of a label map (Z, Y, X), with background where a voxel is ignored."""
+    values = sitk.GetArrayViewFromImage(label)
+    return values if ignore is None else np.where(values == ignore, 0, values)
+
+
+def _preview(image: sitk.Image, label: sitk.Image | None, channel: str, ignore: int | None) -> Preview:
     voxels = sitk.GetArrayViewFromImage(image)
-    z = len(voxels) // 2 if label is None else typical_slice(sitk.GetArrayViewFromImage(label))
+    z = len(voxels) // 2 if label is None else typical_slice(_organ_values(label, ignore))
     step = -(-max(voxels.shape[1:]) // _PREVIEW)
     # The axes of the picture run to the patient's left, back and feet: others are turned.
     across, down, _ = sitk.DICOMOrientImageFilter.GetOrientationFromDirectionCosines(image.GetDirection())

@@ -107,8 +107,9 @@ def _median(rows: Sequence[Sequence[float]], form: str) -> str:
 def _as_json(case: CheckedCase) -> dict[str, object]:
     content = asdict(case)
     del content["name"]
-    if case.measures is not None and case.measures.axes is None:
-        del content["measures"]["axes"]
+    for rare in ("axes", "unannotated"):
+        if case.measures is not None and getattr(case.measures, rare) is None:
+            del content["measures"][rare]
     content["part"] = _PARTS[case.part]
     content["findings"] = [{"level": finding.level.value, "text": finding.text} for finding in case.findings]
     return content

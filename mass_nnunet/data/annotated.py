@@ -1,6 +1,6 @@
 """``annotated.json``: which structures were annotated, of the scans of which not all were."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mass_nnunet.errors import UserError
@@ -15,19 +15,18 @@ Annotated = Mapping[str, tuple[str, ...]]
 _FORM = '{"CASE": ["liver", ...], ...}'
 
 
-def read_annotated(folder: Path, structures: Collection[str], cases: Collection[str]) -> dict[str, tuple[str, ...]]:
+def read_annotated(folder: Path, structures: Iterable[str]) -> dict[str, tuple[str, ...]]:
     """The annotated structures of the cases of which some structure was not annotated.
 
     Args:
         folder: of the raw dataset; without the file all cases are annotated wholly.
         structures: names of all structures of the dataset; background and ``ignore`` may be among them.
-        cases: cases that have a label map.
 
     Returns:
-        Structures by case, both in the order in which they are given; a case with all structures is left out.
+        Structures by case, in the order in which they are given; a case with all structures is left out.
 
     Raises:
-        UserError: the file is of another form, or names a case without a label map or a structure that does not exist.
+        UserError: the file is of another form, or names a structure that does not exist, or no structure of a case.
     """
     path = folder / ANNOTATED_JSON
     if not path.exists() and not path.is_symlink():
@@ -35,12 +34,9 @@ def read_annotated(folder: Path, structures: Collection[str], cases: Collection[
     content = read_json(path, "convert the dataset again")
     if not isinstance(content, dict) or not all(map(_is_names, content.values())):
         raise UserError(f"{path} is not of the form {_FORM}: correct it, or convert the dataset again")
-    if strange := sorted(set(content) - set(cases)):
-        raise UserError(f"{path} names {strange[0]}, which has no label map: take it out, or correct the name")
     everything = [name for name in structures if name not in (BACKGROUND, IGNORE)]
     found = {}
-    for case in cases:
-        names = content.get(case, everything)
+    for case, names in content.items():
         if strange := [name for name in names if name not in everything]:
             raise UserError(f"{path} names {strange[0]} in {case}, but the structures are {', '.join(everything)}")
         if not names:

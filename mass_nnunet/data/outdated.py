@@ -63,7 +63,7 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
     for case in (*fold.train, *fold.val):
         if annotated.get(case) != fold.annotated.get(case):
             raise UserError(
-                f"fold {number} in {path} is older than what {dataset.folder / ANNOTATED_JSON} says of {case}: {_REMEDY}"
+                f"fold {number} in {path} is older than {dataset.folder / ANNOTATED_JSON}, of {case}: {_REMEDY}"
             )
     validated = {patients[case] for case in fold.val}
     usable = [*annotated, *(case for case in hidden if patients[case] not in validated)]

@@ -1,15 +1,20 @@
 """An nnU-Net raw dataset: its parts, the files and patients of its cases, its licence and its reference."""
 
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, IGNORE
 
-from .annotated import read_annotated
-from .dataset_json import DATASET_JSON
+from .annotated import ANNOTATED_JSON, read_annotated
+from .dataset_json import DATASET_JSON, read_dataset_json
 from .files import read_json
 from .listing import listed
+from .paths import base_folder, dataset_name
 
 
 class Part(str, Enum):
@@ -25,6 +30,104 @@ class Part(str, Enum):
     def word(self) -> str:
         """The part for people: ``training``."""
         return self.name.lower()
+
+    @property
+    def labels(self) -> str:
+        """Name of the folder of label maps.
+
+        Raises:
+            ValueError: the part has none.
+        """
+        if self is Part.UNLABELLED:
+            raise ValueError(f"{self} has no label maps")
+        return self.value.replace("images", "labels")
+
+
+TRAINING, UNLABELLED, TEST = Part.TRAINING, Part.UNLABELLED, Part.TEST
+PATIENTS_JSON = "patients.json"
+_CHANNEL = re.compile(r"(?P<case>.+)_\d{4}")
+
+
+def image_name(case: str, channel: int, ending: str) -> str:
+    """File name of one channel of a scan: ``btcv_0001_0000.nii.gz``."""
+    return f"{case}_{channel:04d}{ending}"
+
+
+def label_name(case: str, ending: str) -> str:
+    """File name of a label map: ``btcv_0001.nii.gz``."""
+    return f"{case}{ending}"
+
+
+def licence_of(content: Mapping[str, Any]) -> str | None:
+    """The licence that a ``dataset.json`` states; nnU-Net writes ``licence``, some datasets have ``license``."""
+    return _stated(content, "licence") or _stated(content, "license")
+
+
+def reference_of(content: Mapping[str, Any]) -> str | None:
+    """The reference to cite that a ``dataset.json`` states."""
+    return _stated(content, "reference")
+
+
+def _stated(content: Mapping[str, Any], key: str) -> str | None:
+    """An entry as text; some datasets have a list of texts. None where it is absent or empty."""
+    value = content.get(key)
+    return "; ".join(map(str, value)) or None if isinstance(value, list) else str(value) if value else None
+
+
+@dataclass(frozen=True)
+class RawDataset:
+    """A folder ``nnUNet_raw/DatasetXXX_NAME`` with ``dataset.json``; make it with :meth:`load`."""
+
+    id: int
+    folder: Path
+    content: dict[str, Any]
+    """Content of ``dataset.json``."""
+
+    @classmethod
+    def load(cls, dataset_id: int) -> "RawDataset":
+        """Read ``dataset.json``, and check the names of all files; none of them is opened.
+
+        Raises:
+            UserError: there is no such dataset, its dataset.json is absent or wrong (:func:`read_dataset_json`), or a
+                file has a wrong name or is a broken link (:func:`listed`).
+        """
+        return cls.read(base_folder("raw") / dataset_name(dataset_id))
+
+    @classmethod
+    def read(cls, folder: Path) -> "RawDataset":
+        """The same for a folder ``DatasetXXX_NAME``."""
+        content = read_dataset_json(folder / DATASET_JSON, "make the dataset with `mass_nnunet convert`")
+        dataset = cls(int(folder.name[7:10]), folder, content)
+        for part in Part:
+            dataset.cases(part)
+            if part is not UNLABELLED:
+                listed(dataset.label_folder(part), dataset.ending)
+        return dataset
+
+    @property
+    def name(self) -> str:
+        """``Dataset801_BTCV``."""
+        return self.folder.name
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of the channels, such as ``["CT"]``, in their order."""
+        return list(self.content["channel_names"].values())
+
+    @property
+    def ending(self) -> str:
+        """Ending of all its files, such as ``.nii.gz``."""
+        return self.content["file_ending"]
+
+    @property
+    def licence(self) -> str | None:
+        """Licence of the scans; None if it is not stated."""
+        return licence_of(self.content)
+
+    @property
+    def reference(self) -> str | None:
+        """Reference to cite for the scans; None if it is not stated."""
+        return reference_of(self.content)
 
     @property
     def labels(self) -> dict[str, int]:
@@ -59,10 +162,15 @@ class Part(str, Enum):
         """The annotated structures of training and test scans that are annotated in part (:func:`read_annotated`).
 
         Raises:
-            UserError: ``annotated.json`` is wrong.
+            UserError: ``annotated.json`` is wrong, or names a case that has no label map.
         """
-        cases = [case for part in (TRAINING, TEST) for case in self.cases(part) if self.label(part, case)]
-        return read_annotated(self.folder, self.content["labels"], cases)
+        annotated = read_annotated(self.folder, self.content["labels"])
+        for case in annotated:
+            if self.label(TRAINING, case) is None and self.label(TEST, case) is None:
+                raise UserError(
+                    f"{self.folder / ANNOTATED_JSON} names {case}, which has no label map: take it out, or correct the name"
+                )
+        return annotated
 
     def cases(self, part: Part) -> list[str]:
         """Sorted identifiers of the scans of a part; an empty list if its folder is absent.

@@ -97,8 +97,8 @@ def make_folds(
     in_part = {patients[case] for case in scans if case in annotated}
     if everyone and in_part.issuperset(everyone):
         raise UserError(
-            f"{dataset.folder / ANNOTATED_JSON}: no patient of {TRAINING} has all structures annotated in all scans, and "
-            "there is none to validate on: add one"
+            f"{dataset.folder / ANNOTATED_JSON}: each patient of {TRAINING} has a scan that is annotated in part, and "
+            "none can be validated on: add a patient with all structures annotated"
         )
     val_count = max(0, min(max(1, round(val_fraction * len(everyone))), len(everyone) - 1))
     folds = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from mass_nnunet.data.annotated import read_annotated
 from mass_nnunet.data.dataset_json import DATASET_JSON, read_dataset_json
 from mass_nnunet.data.files import atomic_path, check_link
 from mass_nnunet.errors import UserError
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> None:
     if args.processes < 1:
         raise UserError(f"-np {args.processes} is not at least 1")
     dataset = find_dataset_json(args.predictions, args.truth)
+    annotated = read_annotated(args.truth.resolve().parent, dataset["labels"])
     scores = evaluate_folder(
         args.predictions,
         args.truth,
@@ -83,6 +85,7 @@ def run(args: argparse.Namespace) -> None:
         args.processes,
         dataset.get("file_ending", ".nii.gz"),
         sorted(set(args.tolerance)),
+        annotated,
     )
     if args.csv:  # before anything is printed: whoever reads it may have stopped
         with atomic_path(args.csv) as temporary:

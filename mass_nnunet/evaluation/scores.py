@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
+from mass_nnunet.data.annotated import Annotated
 from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.files import check_link
 from mass_nnunet.data.label_map import check_known, known_values, mask_of, whole_values
@@ -45,6 +46,7 @@ def evaluate_case(
     labels: Labels,
     tolerances: Sequence[float] = TOLERANCES,
     ending: str = ".nii.gz",
+    annotated: Annotated | None = None,
 ) -> list[dict]:
     """One row (``score_columns``) for each organ of one case.
 
@@ -59,21 +61,23 @@ def evaluate_case(
         labels: organ to value, or values of a region, as in dataset.json; background and ``ignore`` are skipped.
         tolerances: tolerances of the normalized surface Dice, in mm.
         ending: ending of the files: the case is the name of the truth without it.
+        annotated: annotated structures of cases that are annotated in part (``annotated.json``). The others of such a
+            case have no row: it is not known if they are there.
 
     Raises:
         UserError: a file cannot be read, the grids differ, or one has a value that ``labels`` lacks.
     """
-    return _score((prediction_file, truth_file), labels, tolerances, ending)[0]
+    return _score((prediction_file, truth_file), labels, tolerances, ending, annotated or {})[0]
 
 
 def _score(
-    files: tuple[Path, Path], labels: Labels, tolerances: Sequence[float], ending: str
+    files: tuple[Path, Path], labels: Labels, tolerances: Sequence[float], ending: str, annotated: Annotated
 ) -> tuple[list[dict], tuple[str, ...]]:
     """The rows of ``evaluate_case``, and one sentence for each correction."""
     prediction, truth, spacing, notes = _read_pair(*files, labels)
     case, metrics, rows = files[1].name.removesuffix(ending), list_metrics(tolerances), []
     for organ, label in labels.items():
-        if organ in (BACKGROUND, IGNORE):
+        if organ in (BACKGROUND, IGNORE) or organ not in annotated.get(case, labels):
             continue
         predicted, true = mask_of(prediction, label), mask_of(truth, label)
         box = bounding_box(predicted | true)
@@ -123,6 +127,7 @@ def evaluate_folder(
     processes: int = 1,
     ending: str = ".nii.gz",
     tolerances: Sequence[float] = TOLERANCES,
+    annotated: Annotated | None = None,
 ) -> pd.DataFrame:
     """The rows of ``evaluate_case`` for every file of ``truth`` that ends with ``ending``, in order of name.
 
@@ -142,7 +147,7 @@ def evaluate_folder(
         if not prediction.is_file():
             raise UserError(f"{prediction} is missing: predict that case, or take {file} out of the truth")
         jobs.append((prediction, file))
-    job = partial(_score, labels=labels, tolerances=tolerances, ending=ending)
+    job = partial(_score, labels=labels, tolerances=tolerances, ending=ending, annotated=annotated or {})
     cases = map_cases(job, jobs, processes=processes, description="evaluating")
     for note in (note for _, notes in cases for note in notes):
         print(f"note: {note}", file=sys.stderr)

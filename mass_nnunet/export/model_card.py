@@ -13,7 +13,7 @@ from mass_nnunet.data.splits import Fold
 from mass_nnunet.evaluation.metrics import DICE, HD95, Metric
 from mass_nnunet.evaluation.scores import summarize
 from mass_nnunet.hyperparameters import complete
-from mass_nnunet.labels import BACKGROUND
+from mass_nnunet.labels import BACKGROUND, IGNORE
 
 MODEL_CARD = "MODEL_CARD.md"
 _UNKNOWN_SPLITS = "not known where the model was exported"
@@ -60,7 +60,7 @@ class Facts:
 def model_card(facts: Facts) -> str:
     """The model card as Markdown; it names no scan and no patient."""
     mass, name = facts.plans["mass"], facts.plans["dataset_name"]
-    organs = [organ for organ in facts.dataset["labels"] if organ != BACKGROUND]
+    organs = [organ for organ in facts.dataset["labels"] if organ not in (BACKGROUND, IGNORE)]
     parts = [
         f"# {name}: {', '.join(organs)} on {mass['modality']}",
         f"A plain U-Net for stock nnU-Net v2, exported by mass-nnunet from a model of `{facts.trainer.__name__}`. It "

@@ -11,31 +11,42 @@ STEEPNESS = 1500.0
 """k in sigmoid(-k d), which is then close to a step function at the surface of the organ (DTC)."""
 
 
-def signed_distance(mask: np.ndarray, spacing: Sequence[float]) -> np.ndarray:
+def signed_distance(mask: np.ndarray, spacing: Sequence[float], unknown: np.ndarray | None = None) -> np.ndarray:
     """Distance to the surface of a mask: 0 on it, negative inside, positive outside; either side is scaled to 1.
 
     The surface is the set of voxels of the mask with a neighbour outside. An empty mask gives 1 everywhere, a full mask
     gives -1 everywhere.
 
+    Where it is not known of some voxels if they are of the mask, the distance is known at a voxel that is not closer to
+    one of them than to the surface that is known.
+
     Args:
         mask: (Z, Y, X), boolean.
         spacing: voxel size (z, y, x), in any unit.
+        unknown: (Z, Y, X), boolean, of voxels outside the mask; None for none of them.
 
     Returns:
-        (Z, Y, X), float32, from -1 to 1.
+        (Z, Y, X), float32, from -1 to 1; NaN where it is not known.
     """
-    if mask.all() or not mask.any():
+    is_certain = unknown is None or not unknown.any()
+    if is_certain and (mask.all() or not mask.any()):
         return np.where(mask, np.float32(-1), np.float32(1))
-    surface = mask & ~binary_erosion(mask, border_value=1)
+    surface = mask & ~binary_erosion(mask if is_certain else mask | unknown, border_value=1)
+    if not surface.any():
+        return np.full(mask.shape, np.nan, np.float32)
     distance = distance_transform_edt(~surface, sampling=spacing)
-    inside, outside = distance[mask].max(), distance[~mask].max()
-    # A thin mask is all surface.
-    return np.where(mask, -distance / (inside or 1), distance / outside).astype(np.float32)
+    if not is_certain:
+        distance[distance > distance_transform_edt(~unknown, sampling=spacing)] = np.nan
+    # A thin mask is all surface, and where little is known it may be all that is known.
+    inside, outside = (np.nanmax(distance[side], initial=0) or 1 for side in (mask, ~mask))
+    return np.where(mask, -distance / inside, distance / outside).astype(np.float32)
 
 
 def distance_loss(prediction: Tensor, reference: Tensor) -> Tensor:
-    """Mean squared difference of signed distances (B, K - 1, Z, Y, X) (DTC, L_SDF)."""
-    return (prediction.float() - reference).square().mean()
+    """Mean squared difference of signed distances (B, K - 1, Z, Y, X), where the reference is not NaN (DTC, L_SDF)."""
+    known = ~reference.isnan()
+    difference = prediction.float() - reference.nan_to_num()
+    return (difference.square() * known).sum() / known.sum().clamp_min(1)
 
 
 def dual_task_loss(distances: Tensor, logits: Tensor) -> Tensor:

@@ -59,8 +59,8 @@ class MASSObjective(Objective):
            + r(t) w_place      -log softmax(S(x)) of background               where x can have no organ, unlabelled x
 
     r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). The terms of warped atlases are computed at the
-    resolution of the field, half of that of the patch. No gradient flows through p. In each of them a class counts where
-    target and warped atlas both tell if a voxel is of this class.
+    resolution of the field, half of that of the patch. No gradient flows through p. In each of them a class counts
+    where target and warped atlas both tell if a voxel is of this class.
 
     Args:
         supervised: nnU-Net's own loss, a function of (logits from fine to coarse, labels from fine to coarse).

@@ -12,7 +12,10 @@ from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import UNKNOWN
+from mass_nnunet.losses.marginal import told
 from mass_nnunet.losses.signed_distance import signed_distance
+
+from .possible import PossibleClasses
 
 
 def unlabelled_folder(preprocessed: Path) -> Path:
@@ -136,17 +139,22 @@ class DistanceLoader(GroupLoader):
     Args:
         loaders: the loader of the labelled scans, then loaders of other scans.
         spacing: voxel size (z, y, x) in mm.
-        classes: K, with background, which has no distance.
+        possible: the classes at each label; background has no distance. Where a distance is not known it is NaN.
     """
 
-    def __init__(self, loaders: Sequence[nnUNetDataLoader], spacing: Sequence[float], classes: int) -> None:
+    def __init__(
+        self, loaders: Sequence[nnUNetDataLoader], spacing: Sequence[float], possible: PossibleClasses
+    ) -> None:
         super().__init__(loaders)
         self.spacing = spacing
-        self.classes = classes
+        self.unknown = ~told(possible.table()).numpy()  # (V, K)
 
     def __next__(self) -> dict:
         batch = super().__next__()
         labels = batch["target"][0][: self.loaders[0].batch_size, 0].numpy()
-        distances = [[signed_distance(scan == k, self.spacing) for k in range(1, self.classes)] for scan in labels]
+        distances = [
+            [signed_distance(scan == k, self.spacing, self.unknown[scan, k]) for k in range(1, self.unknown.shape[1])]
+            for scan in labels
+        ]
         batch["target"].append(torch.from_numpy(np.array(distances)))
         return batch

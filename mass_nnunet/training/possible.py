@@ -1,6 +1,6 @@
-"""The classes that a voxel of an annotated scan can have, by its label, where it is not known which one it has.
+"""The classes that a voxel of an annotated scan can have, by its label.
 
-With K classes, a label below K is a class. The label K is nnU-Net's ``ignore``: any class. Labels above K are background
+With K classes, a label below K is a class. The label K is nnU-Net's ``ignore``: any class. A label above K is background
 of scans in which some structures were not annotated: background, or one of these structures.
 """
 

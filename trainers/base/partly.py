@@ -14,8 +14,8 @@ from .guarded import GuardedTrainer
 class PartlyAnnotatedTrainer(GuardedTrainer):
     """nnU-Net's trainer on annotated scans in which not all is known.
 
-    What is not known is in no loss, wherever the fold or ``dataset.json`` says so: voxels with nnU-Net's label ``ignore``,
-    slices between those that a fold with ``sparse`` uses, and structures that were not annotated in a scan.
+    What is not known is in no loss: voxels with nnU-Net's label ``ignore``, slices between those that a fold with
+    ``sparse`` uses, and structures that were not annotated in a scan.
     """
 
     def __init__(

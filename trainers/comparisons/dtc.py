@@ -39,7 +39,8 @@ class DTCTrainer(SingleTrainer):
 
     The paper has one organ and leaves the following open. Each organ has a distance, the background has none, and both
     means are over organs, too; d_y is that of the augmented patch, from :func:`signed_distance.signed_distance` in mm,
-    and 1 everywhere for an organ that is not in it; the distance head is one convolution beside the finest segmentation
+    and 1 everywhere for an organ that is not in it (where voxels are not annotated, only distances that cannot depend on
+    them count); the distance head is one convolution beside the finest segmentation
     head; lambda rises to 1 as exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the training, as in MASSTrainer.
     """
 
@@ -52,7 +53,7 @@ class DTCTrainer(SingleTrainer):
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> DistanceLoader:
         """As in :class:`SingleTrainer`; the last of the labels are signed distances."""
-        return DistanceLoader(loaders, self.configuration_manager.spacing, self.label_manager.num_segmentation_heads)
+        return DistanceLoader(loaders, self.configuration_manager.spacing, self.possible)
 
     def _build_loss(self) -> DTCObjective:
         return DTCObjective(super()._build_loss(), WEIGHTS, ramped=["consistency"], ramp=self.hyperparameters.ramp)

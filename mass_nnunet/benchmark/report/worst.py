@@ -9,9 +9,9 @@ import pandas as pd
 
 from mass_nnunet.benchmark.run.grid import Cell
 from mass_nnunet.benchmark.run.job import Job
-from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.raw import TEST, label_name
 from mass_nnunet.evaluation.metrics import DICE, HD95
+from mass_nnunet.labels import IGNORE
 from mass_nnunet.reporting.drawing import (
     draw_truth,
     figure_file,
@@ -79,8 +79,9 @@ def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
     found = [(row, files) for row in worst.itertuples() if (files := _files(row, jobs)) is not None]
     if not found:
         return 0
-    labels = next(iter(jobs.values())).tested[0].dataset.labels
-    slices = [_panel(row, files, labels) for row, files in found]
+    dataset = next(iter(jobs.values())).tested[0].dataset
+    labels = dataset.labels
+    slices = [_panel(row, files, dataset.values) for row, files in found]
     columns = min(_ACROSS, len(slices))
     rows = -(-len(slices) // columns)
     tallest = max(part.image.shape[0] * part.aspect / part.image.shape[1] for part in slices)
@@ -110,9 +111,11 @@ def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
     return files if all(file.is_file() for file in files) else None
 
 
-def _panel(row: Any, files: tuple[Path, Path, Path], labels: Labels) -> Panel:
+def _panel(row: Any, files: tuple[Path, Path, Path], labels: dict[str, int]) -> Panel:
     image, spacing = read_radiological(files[0])
     truth, prediction = (read_radiological(file, labels)[0] for file in files[1:])
+    if (ignored := labels.get(IGNORE)) is not None:
+        truth, prediction = (np.where(truth == ignored, 0, values) for values in (truth, prediction))
     z = int(np.count_nonzero(truth != prediction, axis=(1, 2)).argmax())
     title = f"{row.method}\n{row.case} · seed {row.seed} · Dice {DICE.text(row.dice)}"
     window = grey_window(image, row.modality)

@@ -122,7 +122,8 @@ def predict(
     start = time.perf_counter()
     predictor.predict_from_files_sequential(str(raw.folder / TEST), predictions)
     seconds = time.perf_counter() - start
-    table = evaluate_folder(Path(predictions), raw.label_folder(TEST), raw.labels, ending=raw.ending)
+    truth, annotated = raw.label_folder(TEST), raw.annotated()
+    table = evaluate_folder(Path(predictions), truth, raw.values, ending=raw.ending, annotated=annotated)
     table.insert(1, "patient", table["case"].map(raw.patients()))
     with atomic_path(Path(scores)) as temporary:
         table.to_csv(temporary, index=False)
