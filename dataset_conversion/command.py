@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         sub.add_argument(
             "--keep-partial",
             action="store_true",
-            help="use labels that lack an organ, which is then background (default: use such a scan unlabelled)",
+            help="use labels that lack an organ, which is unknown then: annotated.json says which ones a scan has "
+            "(default: use such a scan unlabelled)",
         )
         sub.add_argument(
             "--exclude", nargs="+", default=[], metavar="CASE", help="cases to leave out, such as btcv_0007"

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ignore-ends",
         action="store_true",
-        help="set the slices at the ends of a scan that nobody annotated, as `mass_nnunet check` finds them, to nnU-Net's "
+        help="set slices at the ends of a scan that nobody annotated, as `mass_nnunet check` finds them, to nnU-Net's "
         "label ignore",
     )
     parser.add_argument("--to", type=int, metavar="ID", help="id of the new dataset (default: the next free one)")
@@ -141,8 +141,8 @@ def _annotated(dataset: RawDataset, sources: Mapping[str, Sequence[str]]) -> dic
     for case, names in annotated.items():
         if not names:
             raise UserError(
-                f"{dataset.folder / ANNOTATED_JSON}: no new structure was annotated wholly in {case}: keep one with --map "
-                "that was, or move the scan to imagesUn"
+                f"{dataset.folder / ANNOTATED_JSON}: no new structure was annotated in {case}: keep one that was with "
+                "--map, or move the scan to imagesUn"
             )
     return annotated
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 BLUNT_END = 0.6
-"""Largest share of an organ's largest area that its first or last slice has, as an organ tapers off. In 16 labelled MRIs
-of CHAOS, with slices 7.7 mm apart, the largest share is 0.47."""
+"""An organ tapers off: the area of its first and last slice is at most this share of its largest area. In 16 labelled
+MRIs of CHAOS, with slices 7.7 mm apart, the largest share is 0.47."""
 
 
 def blunt_ends(areas: np.ndarray) -> np.ndarray:

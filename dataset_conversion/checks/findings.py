@@ -107,8 +107,8 @@ def unusual_findings(
         texts += [f"{name} ends bluntly inside of the scan" for name, organ in organs.items() if organ.cut_off]
         if measures.unannotated is not None:
             texts.append(
-                "no label in {} slices at one end and {} at the other, where an organ ends bluntly: if nobody annotated "
-                "them, set them to ignore (`mass_nnunet relabel --ignore-ends`)".format(*measures.unannotated)
+                "{} slices at one end and {} at the other have no label where an organ ends bluntly: if nobody "
+                "annotated them, set them to ignore (`mass_nnunet relabel --ignore-ends`)".format(*measures.unannotated)
             )
         if channel == "CT":
             texts += _hounsfield(organs)

@@ -172,9 +172,10 @@ def _is_cut_off(areas: np.ndarray, first: int, is_annotated: np.ndarray) -> bool
 
 
 def _unannotated(label: sitk.Image, labels: Mapping[str, int]) -> tuple[int, int] | None:
-    if labels.get(IGNORE) in sitk.GetArrayViewFromImage(label):
+    values = sitk.GetArrayViewFromImage(label)
+    if (values == labels.get(IGNORE, -1)).any():
         return None  # whoever set the label has looked
-    ends = unannotated_ends(sitk.GetArrayViewFromImage(label))
+    ends = unannotated_ends(values)
     return ends if any(ends) else None
 
 

@@ -168,7 +168,7 @@ class RawDataset:
         for case in annotated:
             if self.label(TRAINING, case) is None and self.label(TEST, case) is None:
                 raise UserError(
-                    f"{self.folder / ANNOTATED_JSON} names {case}, which has no label map: take it out, or correct the name"
+                    f"{self.folder / ANNOTATED_JSON} names {case}, which has no label map: correct or remove it"
                 )
         return annotated
 

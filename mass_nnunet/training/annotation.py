@@ -44,11 +44,13 @@ class KnownLabels:
         """Boolean (Z,): the annotated slices."""
         return annotated_slices(self.shape[1], self.sparse)
 
-    def __getitem__(self, index: tuple[slice, ...]) -> np.ndarray:
+    def __getitem__(self, index: slice | tuple[slice, ...]) -> np.ndarray:
+        """The labels in a box; as in an array, axes that are not given are taken whole."""
+        _, along, *_ = (*(index if isinstance(index, tuple) else (index,)), slice(None))
         values = np.array(self.labels[index], np.int16)
         if self.missing:
             values[np.isin(values, (0, *self.missing))] = self.possible.background(self.missing)
-        values[:, ~self.is_annotated[index[1]]] = self.possible.ignored
+        values[:, ~self.is_annotated[along]] = self.possible.ignored
         return values
 
 

@@ -1,7 +1,7 @@
 """The classes that a voxel of an annotated scan can have, by its label.
 
-With K classes, a label below K is a class. The label K is nnU-Net's ``ignore``: any class. A label above K is background
-of scans in which some structures were not annotated: background, or one of these structures.
+With K classes, a label below K is a class. The label K is nnU-Net's ``ignore``: any class. A label above K is
+background of scans in which some structures were not annotated: background, or one of these structures.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

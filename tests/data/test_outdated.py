@@ -85,3 +85,10 @@ def test_a_raw_dataset_without_scans_is_none(folder, tmp_path, monkeypatch):
 def test_few_scans_are_all_named():
     assert named(["a", "b", "c"]) == "a, b, c"
     assert named(["a", "b", "c", "d"]) == "a, b, c, ..."
+
+
+def test_what_was_annotated_has_changed(folder):
+    case = json.loads((folder / "splits_final.json").read_text())[0]["train"][0]
+    write_json(dataset().folder / "annotated.json", {case: ["liver"]})
+    with pytest.raises(UserError, match=rf"fold 0 in .* is older than \S+annotated.json, of {case}: run"):
+        check_splits(dataset(), folder)

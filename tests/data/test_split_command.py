@@ -76,3 +76,8 @@ def test_labels_that_are_missing_everywhere(folders, capsys, words, message):
     assert main(["split", "-d", *words]) == 2
     assert message in capsys.readouterr().err
     assert not any((folder / "splits_final.json").exists() for folder in folders)
+
+
+def test_every_nth_slice(folders):
+    assert main(["split", "-d", "801", "802", "--sparse", "4"]) == 0
+    assert [load_fold(folder, 0).sparse for folder in folders] == [4, 4]

@@ -104,6 +104,8 @@ def test_a_test_patient_must_not_be_trained_on(dataset):
 def test_options_out_of_range(dataset, rates, seeds, fraction, message):
     with pytest.raises(UserError, match=message):
         make_folds(dataset, rates, seeds, fraction)
+    with pytest.raises(UserError, match="--sparse 0 is no number of slices"):
+        make_folds(dataset, [0.5], 1, 0.2, sparse=0)
 
 
 def test_overlap_is_found():
@@ -173,3 +175,24 @@ def test_a_dataset_without_scans_has_no_split(tmp_path, monkeypatch):
     write_raw_dataset(tmp_path, "Dataset802_B", "MRI", (), shape=(2, 4, 4))
     with pytest.raises(UserError, match=r"Dataset802_B holds no scan to train on: .* into imagesUn"):
         make_folds(RawDataset.load(802), [1.0], 1, 0.2)
+
+
+def test_scans_that_are_annotated_in_part_train_and_are_not_validated_on(dataset, tmp_path):
+    whole = make_folds(dataset, RATES, 3, 0.2)
+    partly = {f"p{p:02d}_a": ["liver"] for p in range(0, 10, 2)}
+    write_json(dataset.folder / "annotated.json", partly)
+    folds = make_folds(dataset, RATES, 3, 0.2)
+    for fold in folds:
+        assert len(fold.val) == 4 and not {case[:3] for case in fold.val} & {case[:3] for case in partly}
+        assert fold.annotated == {case: ("liver",) for case in partly if case in fold.train}
+    assert all(len(fold.annotated) == 5 for fold in folds if fold.label_rate == 1)
+    assert any(0 < len(fold.annotated) < len(fold.train) / 2 for fold in folds), "they are sampled like the others"
+    write_json(tmp_path / SPLITS_JSON, [fold.as_entry() for fold in folds])
+    assert [load_fold(tmp_path, number) for number in range(len(folds))] == folds
+    assert not {"annotated", "sparse"} & whole[0].as_entry().keys()
+
+
+def test_somebody_must_be_annotated_wholly(dataset):
+    write_json(dataset.folder / "annotated.json", {f"p{p:02d}_a": ["liver"] for p in range(10)})
+    with pytest.raises(UserError, match=r"annotated.json: each patient of imagesTr has .* none can be validated on"):
+        make_folds(dataset, RATES, 1, 0.2)

@@ -4,7 +4,7 @@ import pytest
 
 from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
-from mass_nnunet.dataset_conversion.parts import assign_parts, choose_test_patients, usable_labels
+from mass_nnunet.dataset_conversion.parts import annotated_structures, assign_parts, choose_test_patients, usable_labels
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.errors import UserError
 
@@ -97,3 +97,9 @@ def test_a_patient_is_in_one_part():
             assert parts.get(c.name) is (Part.TEST if c.name in labelled else None)
         else:
             assert parts[c.name] is (Part.TRAINING if c.name in labelled else Part.UNLABELLED)
+
+
+def test_an_organ_that_may_stop_short_was_not_annotated():
+    organs = measures("spleen", "liver", cut_off="liver").organs
+    assert annotated_structures(case("cut", label=Path("y")), organs) == ["spleen", "liver"]
+    assert annotated_structures(case("short", label=Path("y"), may_stop_short=True), organs) == ["spleen"]

@@ -133,10 +133,13 @@ def test_labels_that_lack_an_organ(tmp_path, raw, capsys, keep):
     assert re.search(r"btcv_0005 .*used without labels: no spleen, right_kidney, left_kidney, liver in", out)
     if keep:
         assert files["imagesUn"] == ["btcv_0005_0000.nii.gz"]
-        assert re.search(r"btcv_0004 .*used with the missing organs as background: no right_kidney in", out)
+        assert re.search(r"btcv_0004 .*used, and what it lacks is unknown: no right_kidney in", out)
+        annotated = read_json(raw / "Dataset801_BTCV" / "annotated.json", "")
+        assert annotated == {"btcv_0004": ["spleen", "left_kidney", "liver"]}
     else:
         assert files["imagesUn"] == ["btcv_0004_0000.nii.gz", "btcv_0005_0000.nii.gz"]
         assert re.search(r"btcv_0004 .*used without labels: no right_kidney in", out)
+        assert not (raw / "Dataset801_BTCV" / "annotated.json").exists()
     assert len(files["labelsTr"] + files["labelsTs"]) == 3 + keep
 
 

@@ -106,3 +106,27 @@ def test_a_dataset_that_is_there(raw, capsys):
     assert relabel("--map", "liver", "--to", "801") == 2
     assert "dataset id 801 is taken by Dataset801_A" in capsys.readouterr().err
     assert main(["relabel", "-d", "801", "--map", "liver", "-np", "0"]) == 2
+
+
+def test_structures_that_were_not_annotated_and_ignored_voxels_stay_so(raw):
+    old = raw / "Dataset801_A"
+    content = json.loads((old / "dataset.json").read_text())
+    (old / "dataset.json").write_text(json.dumps(content | {"labels": {**LABELS, "ignore": 5}}))
+    (old / "annotated.json").write_text(json.dumps({"a": ["liver", "left_kidney"]}))
+    label = sitk.ReadImage(str(old / "labelsTr" / "b.nii.gz"))
+    label[0, 0, 0] = 5
+    sitk.WriteImage(label, str(old / "labelsTr" / "b.nii.gz"))
+    assert relabel("--map", "liver", "kidney=right_kidney,left_kidney", "--to", "802") == 0
+    new = raw / "Dataset802_A-relabelled"
+    labels = {"background": 0, "liver": 1, "kidney": 2, "ignore": 3}
+    assert json.loads((new / "dataset.json").read_text())["labels"] == labels
+    assert json.loads((new / "annotated.json").read_text()) == {"a": ["liver"]}
+    assert values(new / "labelsTr" / "b.nii.gz")[0, 0, 0] == 3
+
+
+def test_a_case_without_an_annotated_structure_is_refused(raw, capsys):
+    (raw / "Dataset801_A" / "annotated.json").write_text(json.dumps({"a": ["spleen"]}))
+    assert relabel("--map", "liver") == 2
+    assert "annotated.json: no new structure was annotated in a: keep one" in capsys.readouterr().err
+    assert relabel() == 2
+    assert "give --map, --ignore-ends, or both" in capsys.readouterr().err

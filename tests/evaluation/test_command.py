@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -109,3 +110,15 @@ def test_a_closed_pipe_is_quiet_and_the_rows_are_written(folders, tmp_path, both
     assert process.returncode == 0
     assert len(pd.read_csv(tmp_path / "scores.csv")) == 8
     assert both or messages(errors.decode()) == []
+
+
+def test_annotated_json_beside_the_truth_counts(folders, tmp_path, capsys):
+    predictions, truth = folders
+    shutil.copytree(truth, tmp_path / "raw" / "labelsTs")
+    (tmp_path / "raw" / "annotated.json").write_text(json.dumps({"a": ["liver"]}))
+    assert (
+        main(["evaluate", str(predictions), str(tmp_path / "raw" / "labelsTs"), "--csv", str(tmp_path / "s.csv")]) == 0
+    )
+    scores = pd.read_csv(tmp_path / "s.csv")
+    assert set(scores[scores["case"] == "a"]["organ"]) == {"liver"}
+    assert len(set(scores[scores["case"] != "a"]["organ"])) > 1

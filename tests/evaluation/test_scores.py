@@ -215,3 +215,10 @@ def test_broken_links_are_named(folders, index):
     file.symlink_to(file.with_name("gone"))
     with pytest.raises(UserError, match=f"{file} is a broken link"):
         evaluate_folder(*folders, LABELS)
+
+
+def test_structures_that_were_not_annotated_are_not_scored(folders):
+    whole = evaluate_folder(*folders, LABELS)
+    partly = evaluate_folder(*folders, LABELS, annotated={"a": ("liver",)})
+    kept = (whole["case"] != "a") | (whole["organ"] == "liver")
+    pd.testing.assert_frame_equal(partly, whole[kept].reset_index(drop=True))

@@ -64,3 +64,11 @@ def test_a_label_that_is_no_class_is_in_no_class():
     assert hot.dtype == torch.float32
     assert torch.equal(hot[0, :, 0, 0], torch.eye(3))
     assert not hot[0, :, 0, 1].any()
+
+
+def test_dice_of_the_voxels_that_are_known_of_each_class():
+    p, q = probabilities(0), probabilities(1)
+    mask = torch.rand(2, 3, *SHAPE, generator=torch.Generator().manual_seed(2)) < 0.5
+    together = losses.soft_dice(p, q, mask)
+    for k in range(3):
+        torch.testing.assert_close(together[:, k], losses.soft_dice(p, q, mask[:, k : k + 1])[:, k])

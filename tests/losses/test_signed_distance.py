@@ -72,3 +72,32 @@ def test_dual_task_loss_on_the_surface_teaches_both_outputs():
     loss.backward()
     assert float(distances.grad.sum()) > 0  # descent lowers the distance, towards the label's 0.5
     assert float(logits.grad[0, 1].sum()) > 0  # and the organ's probability
+
+
+def test_a_distance_is_known_where_no_unknown_voxel_can_change_it():
+    """Whatever the unknown voxels are, the distances that are told stay, up to their scale."""
+    rng = np.random.default_rng(0)
+    z, y, x = np.indices((7, 9, 9))
+    mask = (z - 3) ** 2 + (y - 4) ** 2 + (x - 4) ** 2 < 9
+    unknown = z > 4
+    told = signed_distance(mask & ~unknown, (2, 1, 1), unknown)
+    known = ~np.isnan(told)
+    assert not known[unknown].any() and 0.3 < known.mean() < 0.7
+    for _ in range(5):
+        possible = np.where(unknown, rng.random(mask.shape) < rng.random(), mask)
+        other = signed_distance(possible, (2, 1, 1))
+        for side in (mask, ~mask):
+            here = known & side & (told != 0)
+            ratio = other[here] / told[here]
+            np.testing.assert_allclose(ratio, ratio[0], rtol=1e-5)
+        assert not other[known & (told == 0)].any()
+    assert np.isnan(signed_distance(np.zeros_like(mask), (2, 1, 1), unknown)).all()
+
+
+def test_unknown_distances_teach_nothing():
+    reference = torch.tensor([0.5, float("nan")]).view(1, 1, 1, 1, 2)
+    prediction = torch.zeros(1, 1, 1, 1, 2, requires_grad=True)
+    loss = distance_loss(prediction, reference)
+    loss.backward()
+    assert float(loss) == 0.25
+    assert prediction.grad.flatten().tolist() == [-1, 0]

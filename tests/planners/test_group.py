@@ -54,11 +54,21 @@ def test_different_labels_are_both_printed(folders):
 
 def test_labels_that_the_methods_cannot_learn(folders):
     """In a training they would be classes of their own, or an index beyond all classes."""
-    for labels in ({"background": 0, "liver": 1, "ignore": 2}, {"background": 0, "organs": [1, 2]}):
+    for labels, line in (
+        ({"background": 0, "liver": 1, "ignore": 7}, "label 'ignore' with the value 7: give it 2"),
+        ({"background": 0, "organs": [1, 2]}, "labels that are regions of several values: these are not supported"),
+    ):
         for folder in folders[:2]:
             change(folder, labels=labels)
-        with pytest.raises(UserError, match=r"Dataset801_A/dataset\.json has .* not supported"):
+        with pytest.raises(UserError, match=rf"Dataset801_A/dataset\.json has .*{line}"):
             load_group([801, 802])
+
+
+def test_one_of_the_datasets_may_have_ignored_voxels(folders):
+    change(folders[0], labels={**json.loads((folders[0] / "dataset.json").read_text())["labels"], "ignore": 5})
+    first, second = load_group([801, 802])
+    assert first.labels == second.labels
+    assert (first.values["ignore"], "ignore" in second.values) == (5, False)
 
 
 def test_different_numbers_of_channels(folders):

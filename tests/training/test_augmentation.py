@@ -93,3 +93,13 @@ def test_a_share_of_the_scans_keeps_its_organs(monkeypatch):
 
 def test_a_scan_without_organs_keeps_its_intensities():
     assert torch.equal(random_organ_contrast(scans(), torch.zeros(3, 1, 8, 16, 16), 3, 1.5), scans())
+
+
+def test_a_voxel_of_unknown_class_is_not_shifted(monkeypatch):
+    monkeypatch.setattr(appearance, "SHARE", 1.0)
+    torch.manual_seed(0)
+    labels = organs()
+    labels[:, :, :, 10:] = 5
+    gain = random_organ_contrast(scans(), labels, 3, 1.5) - scans()
+    assert gain[:, :, 1:7, 2:8, 2:14].any()
+    assert not gain[:, :, :, 10:].any()

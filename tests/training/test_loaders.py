@@ -14,6 +14,7 @@ from mass_nnunet.training.loaders import (
     UnlabelledDataset,
     unlabelled_folder,
 )
+from mass_nnunet.training.possible import PossibleClasses
 
 
 def write(file: Path, value: float) -> None:
@@ -124,7 +125,7 @@ class OneLabel:
 
 
 def test_loader_appends_the_distances_of_the_labelled_scans():
-    batch = next(DistanceLoader([OneLabel(2, 2), OneLabel(0, 1)], (1, 1, 1), classes=4))
+    batch = next(DistanceLoader([OneLabel(2, 2), OneLabel(0, 1)], (1, 1, 1), PossibleClasses(4)))
     assert [tuple(t.shape) for t in batch["target"]] == [(3, 1, 2, 4, 4), (3, 1, 2, 4, 2), (2, 3, 2, 4, 4)]
     assert batch["target"][-1][:, :, 0, 0, 0].tolist() == [[1, -1, 1]] * 2
     assert len(batch["keys"]) == 3

@@ -4,7 +4,7 @@ from mass_nnunet.batch import Layout
 from mass_nnunet.labels import UNKNOWN
 from mass_nnunet.losses.overlap import one_hot
 from mass_nnunet.registration.fields import downsample, upsample, warp
-from mass_nnunet.training.shares import class_shares, starting_points
+from mass_nnunet.training.shares import class_shares, known_classes, starting_points
 
 LAYOUT = Layout(2, 2, 1)
 FINE, COARSE = (4, 8, 8), (4, 4, 4)
@@ -54,3 +54,33 @@ def test_a_target_without_organs_starts_from_zero():
     labels[[1, 4], :, :, 5:, 5:] = 1
     shares = class_shares(labels, None, LAYOUT, 3, COARSE)
     assert not starting_points(shares, LAYOUT).any()
+
+
+TABLE = torch.tensor([[1, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1], [1, 0, 1]]).bool()  # any class; 0 or 2
+
+
+def test_shares_are_known_where_all_voxels_are():
+    labels = torch.zeros(6, 1, *FINE, dtype=torch.int16)
+    labels[[2, 5]] = UNKNOWN
+    labels[0, 0, 0, 0, 0] = 3
+    labels[1] = 4
+    known = known_classes(labels, TABLE, LAYOUT, COARSE)
+    expected = torch.ones(6, 3, *COARSE, dtype=torch.bool)
+    expected[0, :, 0, 0, 0] = False
+    expected[1, [0, 2]] = False
+    assert torch.equal(known, expected)
+    assert not class_shares(labels, None, LAYOUT, 3, COARSE)[1].any()
+
+
+def test_a_registration_starts_from_structures_that_both_scans_have():
+    """Scan 0 lacks the second organ, which lies elsewhere in its atlas, scan 1."""
+    shares = torch.zeros(6, 3, 4, 4, 8)
+    shares[0, 1, :, :, 2:4] = shares[1, 1, :, :, 1:3] = 1
+    shares[1, 2, :, :, 5:8] = 1
+    known = torch.ones(6, 3, 4, 4, 8, dtype=torch.bool)
+    known[0, 2] = False
+    one_organ = shares.clone()
+    one_organ[1, 2] = 0
+    start = starting_points(shares, LAYOUT, known)
+    assert torch.equal(start[0], starting_points(one_organ, LAYOUT)[0])
+    assert start[0].tolist() == [0, 0, -1]

@@ -39,9 +39,9 @@ class DTCTrainer(SingleTrainer):
 
     The paper has one organ and leaves the following open. Each organ has a distance, the background has none, and both
     means are over organs, too; d_y is that of the augmented patch, from :func:`signed_distance.signed_distance` in mm,
-    and 1 everywhere for an organ that is not in it (where voxels are not annotated, only distances that cannot depend on
-    them count); the distance head is one convolution beside the finest segmentation
-    head; lambda rises to 1 as exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the training, as in MASSTrainer.
+    and 1 everywhere for an organ that is not in it; a distance that could depend on voxels of unknown class does not
+    count; the distance head is one convolution beside the finest segmentation head; lambda rises to 1 as
+    exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the training, as in MASSTrainer.
     """
 
     TERMS: ClassVar = tuple(WEIGHTS)

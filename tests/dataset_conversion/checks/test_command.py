@@ -156,7 +156,7 @@ def test_what_nnunet_itself_refuses(dataset, capsys):
         ({"background": 0, "liver": 2}, "without gaps"),
         ({"background": 0, "liver": [1, 2]}, "labels that are regions"),
         ({"liver": 0}, "give background 0"),
-        ({"background": 0, "liver": 1, "ignore": 2}, "label 'ignore', which is not supported"),
+        ({"background": 0, "liver": 1, "ignore": 9}, "label 'ignore' with the value 9: give it 2"),
     ],
 )
 def test_labels_that_are_not_supported(dataset, capsys, labels, text):
@@ -217,3 +217,42 @@ def test_two_dimensional_datasets_are_refused(dataset, capsys):
     (dataset / "dataset.json").write_text(json.dumps(content | {"file_ending": ".png"}))
     status, _, (error,) = check(capsys)
     assert status == 2 and "3D only" in error
+
+
+def with_labels(file: Path, change) -> None:
+    """Change the values of a label map."""
+    image = sitk.ReadImage(str(file))
+    changed = sitk.GetImageFromArray(change(sitk.GetArrayFromImage(image)))
+    changed.CopyInformation(image)
+    sitk.WriteImage(changed, str(file))
+
+
+def test_slices_that_nobody_annotated_are_found_and_can_be_ignored(dataset, capsys):
+    """The upper third of a scan has no label; a dataset in which it is ignored has no such finding, nor blunt organs."""
+    file = dataset / "labelsTr" / "a1.nii.gz"
+    with_labels(file, lambda values: np.where(np.arange(len(values))[:, None, None] < 9, values, 0))
+    status, printed, _ = check(capsys)
+    assert status == 0
+    assert "a1" in printed and "0 slices at one end and 7 at the other have no label where an organ ends" in printed
+    assert record(dataset)["a1"]["measures"]["unannotated"] == [0, 7]
+    assert "unannotated" not in record(dataset)["a0"]["measures"]
+
+    assert main(["relabel", "-d", "801", "--ignore-ends", "--to", "802", "-np", "1"]) == 0
+    status, printed, errors = check(capsys, 802)
+    assert (status, errors) == (0, [])
+    assert "bluntly" not in printed
+    new = dataset.parent / "Dataset802_A-relabelled"
+    assert json.loads((new / "dataset.json").read_text())["labels"]["ignore"] == 5
+    before, after = (sitk.GetArrayFromImage(sitk.ReadImage(str(f / "labelsTr" / "a1.nii.gz"))) for f in (dataset, new))
+    assert (after[9:] == 5).all()
+    assert np.array_equal(after[:9], before[:9])
+
+
+def test_what_was_not_annotated_is_not_missed(dataset, capsys):
+    with_labels(dataset / "labelsTr" / "a1.nii.gz", lambda values: np.where(values == 4, values, 0))
+    assert "a1" in check(capsys)[1] and record(dataset)["a1"]["findings"]
+    (dataset / "annotated.json").write_text(json.dumps({"a1": ["liver"]}))
+    assert check(capsys)[0] == 0
+    assert not record(dataset)["a1"]["findings"]
+    (dataset / "annotated.json").write_text(json.dumps({"un": ["liver"]}))
+    assert "annotated.json names un, which has no label map" in check(capsys)[2][0]
