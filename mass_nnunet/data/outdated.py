@@ -59,9 +59,9 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
     ):
         if gone := _missing(cases, parts):
             raise UserError(f"fold {number} in {path} has {named(gone)}, not in {where} of {dataset.folder}: {_REMEDY}")
-    annotated = dataset.annotated()
+    in_part = dataset.annotated()
     for case in (*fold.train, *fold.val):
-        if annotated.get(case) != fold.annotated.get(case):
+        if in_part.get(case) != fold.annotated.get(case):
             raise UserError(
                 f"fold {number} in {path} is older than {dataset.folder / ANNOTATED_JSON}, of {case}: {_REMEDY}"
             )

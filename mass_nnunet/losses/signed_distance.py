@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from scipy.ndimage import binary_erosion, distance_transform_edt
+from scipy.ndimage import binary_dilation, binary_erosion, distance_transform_edt
 from torch import Tensor
 
 STEEPNESS = 1500.0
@@ -17,8 +17,8 @@ def signed_distance(mask: np.ndarray, spacing: Sequence[float], unknown: np.ndar
     The surface is the set of voxels of the mask with a neighbour outside. An empty mask gives 1 everywhere, a full mask
     gives -1 everywhere.
 
-    Where it is not known of some voxels if they are of the mask, the distance is known at a voxel that is not closer to
-    one of them than to the surface that is known.
+    Where it is not known of some voxels if they are of the mask, they and their neighbours in the mask may be on the
+    surface. The distance is known at a voxel that is not closer to one of them than to the surface that is known.
 
     Args:
         mask: (Z, Y, X), boolean.
@@ -36,7 +36,8 @@ def signed_distance(mask: np.ndarray, spacing: Sequence[float], unknown: np.ndar
         return np.full(mask.shape, np.nan, np.float32)
     distance = distance_transform_edt(~surface, sampling=spacing)
     if not is_certain:
-        distance[distance > distance_transform_edt(~unknown, sampling=spacing)] = np.nan
+        possible = binary_dilation(unknown) & (mask | unknown)
+        distance[distance > distance_transform_edt(~possible, sampling=spacing)] = np.nan
     # A thin mask is all surface, and where little is known it may be all that is known.
     inside, outside = (np.nanmax(distance[side], initial=0) or 1 for side in (mask, ~mask))
     return np.where(mask, -distance / inside, distance / outside).astype(np.float32)

@@ -116,9 +116,8 @@ def test_annotated_json_beside_the_truth_counts(folders, tmp_path, capsys):
     predictions, truth = folders
     shutil.copytree(truth, tmp_path / "raw" / "labelsTs")
     (tmp_path / "raw" / "annotated.json").write_text(json.dumps({"a": ["liver"]}))
-    assert (
-        main(["evaluate", str(predictions), str(tmp_path / "raw" / "labelsTs"), "--csv", str(tmp_path / "s.csv")]) == 0
-    )
-    scores = pd.read_csv(tmp_path / "s.csv")
+    csv = tmp_path / "s.csv"
+    assert main(["evaluate", str(predictions), str(tmp_path / "raw" / "labelsTs"), "--csv", str(csv)]) == 0
+    scores = pd.read_csv(csv)
     assert set(scores[scores["case"] == "a"]["organ"]) == {"liver"}
     assert len(set(scores[scores["case"] != "a"]["organ"])) > 1

@@ -228,7 +228,7 @@ def with_labels(file: Path, change) -> None:
 
 
 def test_slices_that_nobody_annotated_are_found_and_can_be_ignored(dataset, capsys):
-    """The upper third of a scan has no label; a dataset in which it is ignored has no such finding, nor blunt organs."""
+    """The upper half of a scan has no label; where it is ignored there is no such finding, and no blunt end."""
     file = dataset / "labelsTr" / "a1.nii.gz"
     with_labels(file, lambda values: np.where(np.arange(len(values))[:, None, None] < 9, values, 0))
     status, printed, _ = check(capsys)
