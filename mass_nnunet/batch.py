@@ -4,7 +4,7 @@ Everything here is frozen and passed on: trainer, network and objective of a ste
 change it under another.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import torch
@@ -18,12 +18,17 @@ class Layout:
     The atlas of each modality is its last annotated scan, for targets of its own modality and of another one. All other
     scans are targets, T = N (L - 1 + U) in all. With L = 1 the annotated scan is both atlas and target, and T = S.
 
+    A target has A = 2 atlases. With one modality there is no other one, and A = 1.
+
+    A modality that has no annotated scan borrows those of another modality, and treats them as its own.
+
     Args:
         modalities: N.
         labelled: L, annotated scans of each modality.
         unlabelled: U, scans of each modality without annotation.
         offset: modality m takes its other-modality atlas from modality (m + offset) mod N.
         registered: whether atlases are registered to the targets of this batch.
+        borrowing: the modalities whose annotated scans are borrowed from another one.
     """
 
     modalities: int
@@ -31,11 +36,17 @@ class Layout:
     unlabelled: int
     offset: int = 1
     registered: bool = True
+    borrowing: tuple[int, ...] = ()
 
     @property
     def scans(self) -> int:
         """S, scans in a batch."""
         return self.modalities * (self.labelled + self.unlabelled)
+
+    @property
+    def kinds(self) -> int:
+        """A, the kinds of atlases that a target has: of its own modality, and of another one if there is one."""
+        return min(self.modalities, 2)
 
     def annotated(self, batch: Tensor) -> Tensor:
         """The annotated scans (N, L, ...) of a batch (S, ...): a view, which needs no index and can be written to."""
@@ -61,20 +72,37 @@ class Layout:
         return self._for_targets(self._by_modality(batch)[:, self.labelled - 1].roll(-self.offset, 0))
 
     def atlases(self, batch: Tensor) -> Tensor:
-        """The atlases (2T, ...) of the targets: those of the same modality, then those of another one."""
-        return torch.cat([self.same_atlases(batch), self.other_atlases(batch)])
+        """The atlases (A T, ...) of the targets: those of the same modality, then those of another one."""
+        same = self.same_atlases(batch)
+        return same if self.kinds == 1 else torch.cat([same, self.other_atlases(batch)])
 
     def annotated_targets(self, device: torch.device) -> Tensor:
         """(T,) boolean: which targets are annotated."""
         share = self.labelled + self.unlabelled
         return self.targets(torch.arange(self.scans, device=device) % share < self.labelled)
 
+    def comparable(self, targets: Tensor) -> Tensor:
+        """Of the targets (T, ...), or of their same-modality atlases, those pairs that are of one modality.
+
+        An unlabelled target whose modality borrows its atlas is left out.
+        """
+        if not self.borrowing:
+            return targets
+        share = self._targets_each
+        annotated = share - self.unlabelled
+        places = [(m, i) for m in range(self.modalities) for i in range(share)]
+        return targets[[m * share + i for m, i in places if m not in self.borrowing or i < annotated]]
+
+    @property
+    def _targets_each(self) -> int:
+        return self.labelled + self.unlabelled - (self.labelled > 1)
+
     def _by_modality(self, batch: Tensor) -> Tensor:
         return batch.unflatten(0, (self.modalities, self.labelled + self.unlabelled))
 
     def _for_targets(self, atlases: Tensor) -> Tensor:
         """One atlas of each modality (N, ...), repeated for the modality's targets (T, ...)."""
-        targets = self.labelled + self.unlabelled - (self.labelled > 1)
+        targets = self._targets_each
         return atlases.repeat_interleave(targets, 0, output_size=targets * self.modalities)
 
 
@@ -103,7 +131,8 @@ class LayoutSequence:
         unlabelled = scans // n - labelled
         offset = 1 if n == 1 else self._last_offset.get(unlabelled, 0) % (n - 1) + 1
         self._last_offset[unlabelled] = offset
-        return Layout(n, labelled, unlabelled, offset, registered=not sparing or unlabelled == self.whole.unlabelled)
+        registered = not sparing or unlabelled == self.whole.unlabelled
+        return replace(self.whole, unlabelled=unlabelled, offset=offset, registered=registered)
 
 
 @dataclass(frozen=True)
@@ -131,8 +160,8 @@ class Scans(NamedTuple):
     Attributes:
         images: (S, C, Z, Y, X).
         layout: layout of the batch.
-        start: the displacements (2T, 3) that the fields of the T targets start from, first those from the same-modality
-            atlases, in voxels of the coarsest scale; None if they start from zero.
+        start: the displacements (A T, 3) that the fields of the T targets start from, first those from
+            same-modality atlases, in voxels of the coarsest scale; None if they start from zero.
     """
 
     images: Tensor

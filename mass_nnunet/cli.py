@@ -8,6 +8,7 @@ import sys
 from . import __version__
 from .errors import UserError
 from .runtime.pipes import surviving_closed_pipes
+from .runtime.threads import limit_itk
 
 # A command's module is imported only when that command is asked for: `mass_nnunet env` must not wait for torch.
 COMMANDS = {
@@ -53,6 +54,7 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
+    limit_itk()
     args = parse(sys.argv[1:] if argv is None else argv)
     with surviving_closed_pipes():
         return _run(args)

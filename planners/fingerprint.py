@@ -11,9 +11,11 @@ from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization impo
 
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.paths import dataset_folder
-from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
+
+from .scans import make_training_folder, nnunet_cases
 
 SOFT_TISSUE_HU = (-200.0, 300.0)
 """Fat, muscle, organs and enhanced vessels, with their noise; not air, lung, the table and dense bone."""
@@ -40,14 +42,10 @@ class BodyFingerprintExtractor(DatasetFingerprintExtractor):
     """
 
     def __init__(self, dataset: RawDataset, num_processes: int) -> None:
+        make_training_folder(dataset)
         super().__init__(dataset.id, num_processes)
         self.raw = dataset
-        self.dataset = {
-            case: {"images": images, "label": images[0]}  # nnU-Net reads it as a label, without effect
-            for part in (TRAINING, UNLABELLED)
-            for case in dataset.cases(part)
-            for images in [[str(image) for image in dataset.images(part, case)]]
-        }
+        self.dataset = nnunet_cases(dataset)
         # nnU-Net's own intensities are replaced below: one voxel a scan is the least that it can collect.
         self.num_foreground_voxels_for_intensitystats = len(self.dataset)
 

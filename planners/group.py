@@ -16,12 +16,10 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     """Read the datasets of a group.
 
     Raises:
-        UserError: there are fewer than two, one is not complete or has unsupported labels, or they differ in labels,
-            channels or reader.
+        UserError: one is not complete or has unsupported labels, they differ in labels, channels or reader, or none
+            has labelled scans.
     """
     group = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
-    if len(group) < 2:
-        raise UserError(f"{group[0].name} has no partner: give the ids of two or more datasets, as in -d 801 802")
     first = group[0]
     for other in group[1:]:
         labels = (first.labels, other.labels)
@@ -47,6 +45,12 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
             )
     for dataset in group:
         _check_files(dataset)
+    if not any(dataset.cases(TRAINING) for dataset in group):
+        names = " and ".join(dataset.name for dataset in group)
+        raise UserError(
+            f"{names}: {TRAINING} holds no scan, and a group without any label cannot be trained: "
+            "plan them with a dataset that has labels"
+        )
     return group
 
 
@@ -96,14 +100,11 @@ def _check_files(dataset: RawDataset) -> None:
     """Make sure that every scan has all its channels, and every scan of ``imagesTr`` a label; no file is opened.
 
     Raises:
-        UserError: a file does not exist, or there is no training scan.
+        UserError: a file does not exist, or there is no scan.
     """
     dataset.patients()
-    if not dataset.cases(TRAINING):
-        raise UserError(
-            f"{dataset.folder / TRAINING} holds no scan, and a dataset without labels cannot be trained on by itself: "
-            f"put its scans into {UNLABELLED} of another one"
-        )
+    if not dataset.cases(TRAINING) and not dataset.cases(UNLABELLED):
+        raise UserError(f"{dataset.folder} holds no scan: put labelled scans into {TRAINING}, others into {UNLABELLED}")
     for part in (TRAINING, UNLABELLED):
         for case in dataset.cases(part):
             dataset.images(part, case)

@@ -22,6 +22,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.training.loaders import unlabelled_folder
 
 from .patch import topology
+from .scans import nnunet_cases
 from .spacing import typical_extent
 
 PLANS_NAME = "MASSPlans"
@@ -70,6 +71,7 @@ class GroupPlanner(ExperimentPlanner):
             overwrite_target_spacing=[float(spacing) for spacing in settings.spacing],
             suppress_transpose=True,
         )
+        self.dataset = nnunet_cases(dataset)  # nnU-Net's own lacks the unlabelled scans, and may be empty
         self.modality = modality
         self.settings = settings
         self.UNet_base_num_features = settings.features

@@ -96,7 +96,7 @@ def training_memory(
     voxels, scans, hidden = math.prod(patch), layout.scans, layout.modalities * layout.unlabelled
     width, *_ = architecture["arch_kwargs"]["features_per_stage"]
     targets = scans - (layout.modalities if layout.labelled > 1 else 0)
-    pairs = 2 * targets if correspondence_channels else 0  # an atlas of the same and one of another modality
+    pairs = layout.kinds * targets if correspondence_channels else 0
     half = voxels // math.prod(architecture["arch_kwargs"]["strides"][1])
     losses = (LOGITS * scans + hidden) * classes * voxels * FLOAT
     registration = pairs * half * (HEAD * correspondence_channels + PAIR) * FLOAT

@@ -11,7 +11,7 @@ from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_data
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.data.paths import dataset_folder
-from mass_nnunet.data.raw import UNLABELLED, RawDataset
+from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.runtime.workers import map_cases
 from mass_nnunet.training.loaders import unlabelled_folder
 
@@ -24,21 +24,32 @@ _ENDINGS = ("_seg.b2nd", ".pkl", ".b2nd")
 def preprocess(dataset: RawDataset, processes: int) -> None:
     """Preprocess a planned dataset: all labelled scans, and the unlabelled ones that are not preprocessed yet."""
     print(f"Preprocessing {dataset.name}")
+    if dataset.cases(TRAINING):
+        preprocess_labelled(dataset, processes)
+    preprocess_unlabelled(dataset, processes)
+
+
+def preprocess_labelled(dataset: RawDataset, processes: int) -> None:
+    """Preprocess the scans of ``imagesTr``, by nnU-Net's command."""
     with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
         preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
-    preprocess_unlabelled(dataset, processes)
 
 
 def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
     """Preprocess the scans of ``imagesUn`` with the plans' own preprocessor.
 
-    The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``; their label maps hold only nnU-Net's mask of
-    the crop. A scan is skipped if its arrays are whole and newer than the scan; a killed run therefore continues.
-    Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
+    The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``. Where the dataset has no labelled scan, they
+    lie in ``<data_identifier>`` itself, as nnU-Net's trainer opens no empty folder. Their label maps hold only
+    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole and newer than the scan; a killed run
+    therefore continues. Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
     """
     folder = dataset_folder("preprocessed", dataset.id)
     plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
-    output = unlabelled_folder(folder / plans.get_configuration(CONFIGURATION).data_identifier)
+    arrays = folder / plans.get_configuration(CONFIGURATION).data_identifier
+    output = unlabelled_folder(arrays)
+    if not dataset.cases(TRAINING):
+        shutil.rmtree(output, ignore_errors=True)  # from when there were labelled scans, too
+        output = arrays
     output.mkdir(exist_ok=True)
     images = {case: dataset.images(UNLABELLED, case) for case in dataset.cases(UNLABELLED)}
     done = {case for case in images if _is_done(output / f"{case}.b2nd", images[case])}

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from mass_nnunet.data.axes import AXES
-from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.data.raw import TRAINING, RawDataset
 
 from .group_planner import CONFIGURATION, PLANS_NAME
 from .memory import Memory
@@ -37,6 +37,7 @@ def summary(group: Sequence[RawDataset], fingerprints: Sequence[dict], plans: di
         table(group, fingerprints, spacing, patch),
         *coarser_than_stock(group, fingerprints, spacing),
         *several_channels(group),
+        *without_labels(group),
     ]
     return "\n".join(lines)
 
@@ -88,6 +89,14 @@ def several_channels(group: Sequence[RawDataset]) -> list[str]:
         return []
     first = ", ".join(f"{dataset.channels[0]} in {dataset.name}" for dataset in group)
     return [f"note: similarity and intensity adaptation use the first channel only ({first})"]
+
+
+def without_labels(group: Sequence[RawDataset]) -> list[str]:
+    """A note if datasets have no labelled scan: no line or one."""
+    names = [dataset.name for dataset in group if not dataset.cases(TRAINING)]
+    if not names:
+        return []
+    return [f"note: no scan of {' and '.join(names)} has a label: annotated scans of another dataset serve in training"]
 
 
 def next_steps(group: Sequence[RawDataset]) -> str:

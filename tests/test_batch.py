@@ -123,3 +123,31 @@ def test_scans_and_targets_move_as_a_whole():
     labels = StepLabels([torch.zeros(1), torch.zeros(2)], context).to(meta, non_blocking=True)
     assert [label.device for label in labels.labels] == [meta, meta]
     assert labels.context is context
+
+
+def test_with_one_modality_there_is_no_atlas_of_another_one():
+    layout = Layout(1, 2, 1)
+    batch = torch.arange(layout.scans)
+    assert (layout.kinds, Layout(2, 2, 1).kinds, Layout(3, 2, 1).kinds) == (1, 2, 2)
+    assert layout.atlases(batch).tolist() == layout.same_atlases(batch).tolist() == [1, 1]
+    assert LayoutSequence(layout).next(3) == layout
+
+
+def test_borrowed_atlases_are_comparable_with_borrowed_targets_alone():
+    for n, labelled, unlabelled in [(2, 2, 1), (2, 1, 1), (3, 3, 2)]:
+        layout = Layout(n, labelled, unlabelled, borrowing=(1,))
+        share = labelled + unlabelled
+        targets = layout.targets(torch.arange(layout.scans))
+        expected = [t for t in targets.tolist() if t // share != 1 or t % share < labelled]
+        assert layout.comparable(targets).tolist() == expected
+        assert layout.comparable(layout.same_atlases(torch.arange(layout.scans))).shape == (len(expected),)
+
+
+def test_without_borrowing_all_are_comparable():
+    targets = torch.arange(4)
+    assert Layout(2, 2, 1).comparable(targets) is targets
+
+
+def test_a_sequence_keeps_who_borrows():
+    sequence = LayoutSequence(Layout(3, 2, 1, borrowing=(0, 2)))
+    assert {sequence.next(scans).borrowing for scans in (9, 6, 9)} == {(0, 2)}

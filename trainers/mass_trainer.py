@@ -130,6 +130,13 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         self.wait()
         return super().get_dataloaders()
 
+    @property
+    def compares_modalities(self) -> bool:
+        """Whether one of the paper's consistencies, or the inter-modal similarity, is on."""
+        weights = self.hyperparameters.weights
+        inter_modal = weights.inter_modal and self.hyperparameters.inter_modal_similarity
+        return bool(weights.semantic or weights.anatomical or inter_modal)
+
     # ---- teacher and atlases in the course of a training
 
     @property

@@ -18,6 +18,8 @@ def put_templates(trainers: Sequence[RegisteringTrainer], bank: AtlasBank, teach
     (Chakravarty et al., Human Brain Mapping 2013). MAGeT's atlases label the templates; here the mean teacher does,
     which late in a training is ahead of two atlases. A scan in which it finds no organ is no template.
 
+    A modality without annotated scans has borrowed atlases of another one until then. Its templates replace them.
+
     Args:
         trainers: of the datasets of all modalities, in the network's order.
         bank: of the atlases.
@@ -32,4 +34,8 @@ def put_templates(trainers: Sequence[RegisteringTrainer], bank: AtlasBank, teach
             scan, labels = find_organs(segment, scans, case)
             if labels.any():
                 patches.append(trainer.organ_patch(scan, labels))
+        if trainer.lender is not None:
+            if not patches:
+                continue  # lent atlases are better than none
+            bank.clear(modality)
         bank.put_templates(modality, [image for image, _ in patches], [label for _, label in patches])

@@ -22,6 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="RATE",
         help="shares of the training patients whose labels are used (default 0.1)",
     )
+    parser.add_argument(
+        "--unlabelled",
+        type=int,
+        nargs="+",
+        default=[],
+        metavar="ID",
+        help="datasets of which no label is used in training, as of one whose scans are all in imagesUn",
+    )
     parser.add_argument("--seeds", type=int, default=1, help="number of random samples (default 1)")
     parser.add_argument(
         "--val-fraction",
@@ -39,7 +47,15 @@ def run(args: argparse.Namespace) -> None:
         if (dataset.folder / SPLITS_JSON).exists():
             # nnU-Net's planner copies this file to the preprocessed folder, and fails if the two differ.
             raise UserError(f"{dataset.folder / SPLITS_JSON} would be in conflict with the new splits: remove it")
-    folds = [make_folds(dataset, args.label_rates, args.seeds, args.val_fraction) for dataset in datasets]
+    if unknown := set(args.unlabelled) - {dataset.id for dataset in datasets}:
+        raise UserError(f"--unlabelled {min(unknown)} is not among the datasets of -d: name it there, too")
+    folds = [
+        make_folds(dataset, args.label_rates, args.seeds, args.val_fraction, unlabelled=dataset.id in args.unlabelled)
+        for dataset in datasets
+    ]
+    if not any(fold.train for its_folds in folds for fold in its_folds):
+        names = " and ".join(dataset.name for dataset in datasets)
+        raise UserError(f"no scan of {names} has a label to train on: split them with a dataset that has labels")
     for dataset, its_folds in zip(datasets, folds, strict=True):
         path = dataset_folder("preprocessed", dataset.id) / SPLITS_JSON
         write_json(path, [fold.as_entry() for fold in its_folds])

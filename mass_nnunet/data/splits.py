@@ -28,7 +28,10 @@ class Fold:
     unlabelled: tuple[str, ...]
     """Training cases whose labels are hidden or do not exist."""
     label_rate: float
-    """Share of the training patients that are labelled, as asked for; 0 < label_rate <= 1."""
+    """Share of the training patients that are labelled, as asked for; 0 < label_rate <= 1.
+
+    It is that of the group: a dataset without annotated training scans has it, too.
+    """
     seed: int
 
     def as_entry(self) -> dict[str, Any]:
@@ -36,7 +39,9 @@ class Fold:
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
-def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, val_fraction: float) -> list[Fold]:
+def make_folds(
+    dataset: RawDataset, label_rates: Sequence[float], seeds: int, val_fraction: float, *, unlabelled: bool = False
+) -> list[Fold]:
     """Folds of one dataset: for each seed, one fold for each label rate, in the order of ``label_rates``.
 
     Patients are sampled, not scans: all scans of a patient in ``imagesTr`` are labelled together, and no scan of a
@@ -49,6 +54,8 @@ def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, va
         label_rates: shares of the training patients that are labelled; at least one patient always is.
         seeds: number of random samples; the seeds are 0, 1, ...
         val_fraction: share of the patients of ``imagesTr`` to validate on; at least one.
+        unlabelled: whether all labels are hidden from training, at every rate. Validation has its labels. It is so
+            anyway for a dataset of scans in ``imagesUn`` alone, which has no validation cases.
 
     Raises:
         UserError: an option out of range, too few patients, or a test patient with scans to train on.
@@ -58,18 +65,21 @@ def make_folds(dataset: RawDataset, label_rates: Sequence[float], seeds: int, va
     scans, extra = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
     _check_test_patients(dataset, patients, [*scans, *extra])
     everyone = sorted({patients[case] for case in scans})
-    if len(everyone) < 2:
+    hides = unlabelled or not everyone
+    if hides and not (scans or extra):
+        raise UserError(f"{dataset.folder} holds no scan to train on: put scans without labels into {UNLABELLED}")
+    if len(everyone) < 2 and not hides:
         raise UserError(
             f"{dataset.folder / TRAINING} has scans of {len(everyone)} patient: a split needs at least two, "
             f"one to train on and one to validate on"
         )
-    val_count = min(max(1, round(val_fraction * len(everyone))), len(everyone) - 1)
+    val_count = max(0, min(max(1, round(val_fraction * len(everyone))), len(everyone) - 1))
     folds = []
     for seed in range(seeds):
         shuffled = [everyone[i] for i in np.random.default_rng(seed).permutation(len(everyone))]
         val_patients, training = set(shuffled[:val_count]), shuffled[val_count:]
         for rate in label_rates:
-            labelled = set(training[: max(1, round(rate * len(training)))])
+            labelled = set() if hides else set(training[: max(1, round(rate * len(training)))])
             train = [case for case in scans if patients[case] in labelled]
             val = [case for case in scans if patients[case] in val_patients]
             hidden = [case for case in scans if patients[case] not in labelled | val_patients]

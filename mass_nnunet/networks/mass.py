@@ -25,9 +25,9 @@ class GroupOutput(NamedTuple):
     Attributes:
         scans: the batch itself (S, C, Z, Y, X).
         logits: logits of the segmentation heads, from fine to coarse, each (S, K, Z_s, Y_s, X_s).
-        fields: displacement fields (2T, 3, Z', Y', X') in voxels of their own grid: T from the same-modality atlases,
-            then T from the other-modality atlases, in the order of the targets. None without a correspondence head or
-            if the batch is not registered.
+        fields: displacement fields (A T, 3, Z', Y', X') in voxels of their own grid: T from the same-modality atlases,
+            then, unless there is one modality only, T from the other-modality atlases, in the order of the targets.
+            None without a correspondence head or if the batch is not registered.
         features: features (T, C, Z', Y', X') of the targets, for the anatomical consistency; None if it is not used.
         warped_features: features (T, C, Z', Y', X') of the other-modality atlases, warped to the targets, or None.
         idle: a zero to add to the loss if the batch is not registered. It gives the correspondence head a gradient of
@@ -161,14 +161,13 @@ class MASSNet(GroupNet):
         shared = [torch.lerp(f.detach(), f, share) if share else f.detach() for f in features[:-1]]
         projected = self.correspondence.project(shared)
         targets = [layout.targets(f) for f in projected]
-        others = [layout.other_atlases(f) for f in projected]
-        atlases = [torch.cat([layout.same_atlases(f), o]) for f, o in zip(projected, others, strict=True)]
+        atlases = [layout.atlases(f) for f in projected]
         if start is None:
             start = features[0].new_zeros(len(atlases[0]), 3, dtype=torch.float32)
-        fields = self.correspondence(atlases, targets, start)  # (2T, 3, Z', Y', X')
+        fields = self.correspondence(atlases, targets, start)  # (A T, 3, Z', Y', X')
         if not self.compares_features:
             return {"fields": fields}
-        warped = warp(others[-1], fields.chunk(2)[1])
+        warped = warp(layout.other_atlases(projected[-1]), fields.chunk(2)[1])
         return {"fields": fields, "features": targets[-1], "warped_features": warped}
 
     def _adapted(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:

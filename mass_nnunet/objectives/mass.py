@@ -103,24 +103,25 @@ class MASSObjective(Objective):
         """The terms of the warped atlases; ``output`` has displacement fields."""
         scans, fields, layout = output.scans, output.fields, context.layout
         assert fields is not None
-        annotated = layout.annotated_targets(scans.device).repeat(2)[:, None]  # (2T, 1), for both kinds of atlas
+        annotated = layout.annotated_targets(scans.device).repeat(layout.kinds)[:, None]  # (A T, 1)
         shape = fields.shape[2:]
 
         shares = context.shares
         assert shares is not None
-        atlases, targets = layout.atlases(shares), layout.targets(shares).repeat(2, 1, 1, 1, 1)
-        propagated = warp(atlases, fields)  # (2T, K, Z', Y', X')
+        atlases, targets = layout.atlases(shares), layout.targets(shares).repeat(layout.kinds, 1, 1, 1, 1)
+        propagated = warp(atlases, fields)  # (A T, K, Z', Y', X')
         shown = inside(fields)  # what lies beyond the border of an atlas is unknown
-        dice = soft_dice(propagated, targets, shown)  # (2T, K - 1)
+        dice = soft_dice(propagated, targets, shown)  # (A T, K - 1)
         # A class that only one of the two patches has cannot be mapped.
-        both = (atlases[:, 1:].sum((2, 3, 4)) >= 1) & (targets[:, 1:].sum((2, 3, 4)) >= 1)  # (2T, K - 1)
+        both = (atlases[:, 1:].sum((2, 3, 4)) >= 1) & (targets[:, 1:].sum((2, 3, 4)) >= 1)  # (A T, K - 1)
         images = downsample(scans[:, :1], shape)  # (S, 1, Z', Y', X')
-        from_same, from_other = fields.chunk(2)
+        by_kind = fields.chunk(layout.kinds)
+        warped = warp(layout.same_atlases(images), by_kind[0])
         determinant = jacobian_determinant(fields)
 
         terms = {
             "atlas": mean_of(1 - dice, both & annotated),
-            "similarity": self.dissimilarity(warp(layout.same_atlases(images), from_same), layout.targets(images)),
+            "similarity": self.dissimilarity(*(layout.comparable(x) for x in (warped, layout.targets(images)))),
             "smoothness": diffusion_loss(fields),
             "unfolding": folding_penalty(determinant),
             "folding": folding(determinant.detach()),
@@ -131,7 +132,7 @@ class MASSObjective(Objective):
         if output.features is not None:
             terms["anatomical"] = self.feature_difference(output.warped_features, output.features)
         if self.inter_modal_dissimilarity:
-            warped = warp(layout.other_atlases(images), from_other)
+            warped = warp(layout.other_atlases(images), by_kind[1])
             terms["inter_modal"] = self.inter_modal_dissimilarity(warped, layout.targets(images))
         if context.pseudo_labels is not None:
             terms["teaching"] = mean_of(1 - dice, both & ~annotated)

@@ -72,6 +72,10 @@ class AtlasBank(nn.Module):
         self._set(modality, 0, images, labels)
         self.outlined[modality] = len(images)
 
+    def clear(self, modality: int) -> None:
+        """Remove all atlases and templates of one modality."""
+        self.outlined[modality] = self.count[modality] = 0
+
     def put_templates(self, modality: int, images: Sequence[Tensor], labels: Sequence[Tensor]) -> None:
         """Set the templates of one modality, after its annotated atlases; arguments and errors as in :meth:`put`."""
         self._set(modality, int(self.outlined[modality]), images, labels)

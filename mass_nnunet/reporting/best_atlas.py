@@ -55,7 +55,7 @@ def register_best(
     box = organ_box(labels, patch)
     target = crop_and_pad_nd(scan, box, 0)[None].to(next(network.parameters()).device)
     bank, modality = network.atlases, network.active[0]
-    annotated = slice(int(bank.outlined[modality]))
+    annotated = slice(int(bank.outlined[modality]) or None)  # without any, templates serve
     fields = network.register(target)[annotated]  # (A, 3, Z, Y, X)
     atlases, atlas_labels = bank.images_of(modality)[annotated], bank.labels_of(modality)[annotated]
     warped = warp(atlases, fields)

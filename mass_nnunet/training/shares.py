@@ -33,10 +33,10 @@ def class_shares(
 
 
 def starting_points(shares: Tensor, layout: Layout) -> Tensor:
-    """Displacements (2T, 3) in voxels that lay atlases on targets: those of the same modality, then the others.
+    """Displacements (A T, 3) in voxels that lay atlases on targets: those of the same modality, then the others.
 
     Args:
         shares: class shares (S, K, Z, Y, X).
         layout: layout of the batch.
     """
-    return -best_translation(layout.atlases(shares), layout.targets(shares).repeat(2, 1, 1, 1, 1))
+    return -best_translation(layout.atlases(shares), layout.targets(shares).repeat(layout.kinds, 1, 1, 1, 1))

@@ -54,3 +54,25 @@ def test_splits_in_the_raw_folder_would_stop_nnunet(folders, tmp_path, capsys):
 def test_unknown_dataset(folders, capsys):
     assert main(["split", "-d", "803"]) == 2
     assert "no dataset 803" in capsys.readouterr().err
+
+
+def test_a_dataset_whose_labels_are_hidden(folders, capsys):
+    assert main(["split", "-d", "801", "802", "--label-rates", "0.5", "--unlabelled", "802"]) == 0
+    ct, mri = (load_fold(folder, 0) for folder in folders)
+    assert ct.train
+    assert (mri.train, len(mri.val), len(mri.unlabelled), mri.label_rate) == ((), 1, 3, 0.5)
+    assert ["0", "0", "50", "%", "4/4/1", "0/3/1"] in [line.split() for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["801", "--unlabelled", "802"], "--unlabelled 802 is not among the datasets of -d"),
+        (["801", "802", "--unlabelled", "801", "802"], "no scan of Dataset801_A and Dataset802_B has a label"),
+        (["802", "--unlabelled", "802"], "no scan of Dataset802_B has a label to train on"),
+    ],
+)
+def test_labels_that_are_missing_everywhere(folders, capsys, words, message):
+    assert main(["split", "-d", *words]) == 2
+    assert message in capsys.readouterr().err
+    assert not any((folder / "splits_final.json").exists() for folder in folders)

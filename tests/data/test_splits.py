@@ -144,3 +144,32 @@ def test_a_fold_is_found_by_its_rate_and_seed(tmp_path):
     assert [find_fold(tmp_path, rate, seed) for seed in (0, 1) for rate in (0.1, 0.1 + 0.2)] == [0, 1, 2, 3]
     with pytest.raises(UserError, match=r"no fold with label rate 0.5 and seed 1: make it with `mass_nnunet split`"):
         find_fold(tmp_path, 0.5, 1)
+
+
+def test_all_labels_can_be_hidden(dataset):
+    hidden, usual = (make_folds(dataset, RATES, 2, 0.2, unlabelled=unlabelled) for unlabelled in (True, False))
+    for fold, same in zip(hidden, usual, strict=True):
+        assert (fold.val, fold.label_rate, fold.seed) == (same.val, same.label_rate, same.seed)
+        assert fold.train == ()
+        assert set(fold.unlabelled) == {*same.train, *same.unlabelled}
+
+
+def test_scans_of_imagesun_alone_train_without_labels_or_validation(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    write_raw_dataset(tmp_path, "Dataset802_B", "MRI", (), ["a", "b"], shape=(2, 4, 4))
+    for fold in make_folds(RawDataset.load(802), [0.1, 1.0], 1, 0.2):
+        assert (fold.train, fold.val, fold.unlabelled) == ((), (), ("a", "b"))
+
+
+def test_one_patient_with_hidden_labels_trains(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    write_raw_dataset(tmp_path, "Dataset802_B", "MRI", ["a"], shape=(2, 4, 4))
+    (fold,) = make_folds(RawDataset.load(802), [1.0], 1, 0.2, unlabelled=True)
+    assert (fold.train, fold.val, fold.unlabelled) == ((), (), ("a",))
+
+
+def test_a_dataset_without_scans_has_no_split(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    write_raw_dataset(tmp_path, "Dataset802_B", "MRI", (), shape=(2, 4, 4))
+    with pytest.raises(UserError, match=r"Dataset802_B holds no scan to train on: .* into imagesUn"):
+        make_folds(RawDataset.load(802), [1.0], 1, 0.2)

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -34,14 +35,19 @@ def make_group(root: Path, epochs: int = 2, iterations: int = 2, *options: str) 
     for name, letter, channel, seed in ((CT, "ct", "CT", 0), (MRI, "mr", "MRI", 1)):
         named = [case.format(letter) for case in cases]
         write_raw_dataset(root / "raw", name, channel, named, [letter + "un"], [letter + "test"], seed=seed)
+    schedule = ["--epochs", str(epochs), "--iterations", str(iterations), *options]
+    plan_group(root, ["801", "802"], ["--label-rates", "0.25", "1.0", "--seeds", "1"], schedule)
+
+
+def plan_group(root: Path, ids: Sequence[str], split: Sequence[str] = (), plan: Sequence[str] = ()) -> None:
+    """Split and plan raw datasets under ``root``, for a tiny network."""
     with pytest.MonkeyPatch.context() as patch:
         for variable, value in variables(root).items():
             patch.setenv(variable, value)
         use_threads(patch)
-        assert main(["split", "-d", "801", "802", "--label-rates", "0.25", "1.0", "--seeds", "1"]) == 0
-        schedule = ["--epochs", str(epochs), "--iterations", str(iterations), "--features", "4", "-np", "1"]
-        network = ["--spacing", "fit", "--patch-size", "8", "16", "16"]
-        assert main(["plan", "-d", "801", "802", *network, *schedule, *options]) == 0
+        assert main(["split", "-d", *ids, *split]) == 0
+        network = ["--spacing", "fit", "--patch-size", "8", "16", "16", "--features", "4", "-np", "1"]
+        assert main(["plan", "-d", *ids, *network, *plan]) == 0
 
 
 def trainer(name: str, dataset: str = "801", fold: int = 0, continue_training: bool = False) -> nnUNetTrainer:

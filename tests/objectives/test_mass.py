@@ -268,3 +268,34 @@ def test_three_modalities():
     assert torch.isfinite(value)
     assert all(torch.isfinite(loss.terms[t]) for t in TERMS)
     assert any(p.grad.abs().sum() > 0 for p in net.unets[2].encoder.parameters())
+
+
+def test_one_modality_has_no_atlas_of_another_one():
+    layout = Layout(1, 2, 1)
+    net, loss, value = trained_step(WEIGHTS, layout=layout)
+    assert torch.isfinite(value)
+    terms = {"supervised", "atlas", "similarity", "smoothness", "unfolding", "teaching"}
+    assert {term for term in terms if loss.terms[term] != 0} == terms
+    assert all(p.grad is not None for p in net.parameters())
+
+
+def test_a_borrowed_atlas_is_not_compared_with_an_unlabelled_scan():
+    """The similarity is the mean over the other pairs: that unlabelled scan may look like anything."""
+
+    def similarity(layout: Layout, changed: int | None) -> float:
+        torch.manual_seed(0)
+        net = network(layout).train()
+        net.active = (0, 1)
+        loss = objective(weights=OFF)
+        scans, labels = batch(layout)
+        output = net(scans)
+        if changed is not None:
+            output.scans[changed] = torch.randn_like(output.scans[changed])
+        loss(output, step_labels(labels, layout))
+        return float(loss.terms["similarity"])
+
+    borrowing = Layout(2, 2, 1, borrowing=(1,))
+    assert similarity(borrowing, 5) == similarity(borrowing, None)
+    assert similarity(LAYOUT, 5) != similarity(LAYOUT, None)
+    for compared in (2, 3):  # the unlabelled scan of the other modality, and a borrowed one
+        assert similarity(borrowing, compared) != similarity(borrowing, None)

@@ -1,6 +1,7 @@
 """planners/group.py: which datasets may be planned together."""
 
 import json
+import shutil
 
 import pytest
 
@@ -30,9 +31,8 @@ def test_names_that_two_datasets_share_get_the_id(folders):
 
 
 @pytest.mark.parametrize("ids", [[801], [801, 801]])
-def test_no_partner(folders, ids):
-    with pytest.raises(UserError, match="Dataset801_A has no partner"):
-        load_group(ids)
+def test_no_partner_is_a_group_of_one(folders, ids):
+    assert modality_names(load_group(ids)) == ["CT"]
 
 
 def test_partner_that_does_not_exist(folders):
@@ -73,12 +73,28 @@ def test_different_readers(folders):
         load_group([801, 802])
 
 
-def test_dataset_of_scans_without_labels_only(folders):
+def without_labelled_scans(folder):
     for part in ("imagesTr", "labelsTr"):
-        for file in (folders[1] / part).iterdir():
-            file.unlink()
-    change(folders[1], numTraining=0)
-    with pytest.raises(UserError, match=r"Dataset802_B/imagesTr holds no scan, .*into imagesUn of another one"):
+        shutil.rmtree(folder / part)
+    change(folder, numTraining=0)
+
+
+def test_dataset_of_scans_without_labels_only_needs_one_with_labels(folders):
+    without_labelled_scans(folders[1])
+    assert [dataset.id for dataset in load_group([801, 802])] == [801, 802]
+    with pytest.raises(
+        UserError, match=r"^Dataset802_B: imagesTr holds no scan, .*: plan them with a dataset that has"
+    ):
+        load_group([802])
+    without_labelled_scans(folders[0])
+    with pytest.raises(UserError, match=r"^Dataset801_A and Dataset802_B: imagesTr holds no scan"):
+        load_group([801, 802])
+
+
+def test_dataset_without_any_scan(folders):
+    without_labelled_scans(folders[1])
+    shutil.rmtree(folders[1] / "imagesUn")
+    with pytest.raises(UserError, match=r"Dataset802_B holds no scan: put labelled scans into imagesTr, others into"):
         load_group([801, 802])
 
 

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from mass_nnunet.data.raw import RawDataset
-from mass_nnunet.planners.summary import coarser_than_stock, next_steps, several_channels, table
+from mass_nnunet.planners.summary import coarser_than_stock, next_steps, several_channels, table, without_labels
+from tiny_raw import write_raw_dataset
 
 CT = {"shapes_after_crop": [[100, 200, 200]] * 3, "spacings": [[5, 2, 2], [5, 2, 2], [2.5, 2, 2]]}
 MRI = {"shapes_after_crop": [[32, 256, 256]], "spacings": [[7.7, 1.25, 1.25]]}
@@ -45,6 +46,16 @@ def test_only_several_channels_are_worth_a_note():
     assert several_channels(group("CT")) == []
     (note,) = several_channels(group("T1", "T2"))
     assert note == "note: similarity and intensity adaptation use the first channel only (T1 in A, T1 in B)"
+
+
+def test_a_dataset_without_labels_is_worth_a_note(tmp_path, monkeypatch):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    write_raw_dataset(tmp_path, "Dataset801_A", "CT", ["a"], shape=(2, 4, 4))
+    write_raw_dataset(tmp_path, "Dataset802_B", "MRI", (), ["b"], shape=(2, 4, 4))
+    labelled, unlabelled = (RawDataset.load(number) for number in (801, 802))
+    assert without_labels([labelled]) == []
+    (note,) = without_labels([labelled, unlabelled])
+    assert note.startswith("note: no scan of Dataset802_B has a label")
 
 
 def test_next_steps_name_the_datasets():

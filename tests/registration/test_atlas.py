@@ -32,6 +32,18 @@ def test_templates_come_after_the_annotated_atlases():
     assert atlases.count.tolist() == [0, 1]
 
 
+def test_a_modality_can_be_cleared_for_templates_alone():
+    atlases = bank()
+    for modality in (0, 1):
+        atlases.put(modality, [torch.zeros(1, *PATCH)] * 3, [torch.zeros(PATCH)] * 3)
+    atlases.clear(1)
+    assert (atlases.outlined.tolist(), atlases.count.tolist()) == ([3, 0], [3, 0])
+    atlases.put_templates(1, [torch.ones(1, *PATCH)] * 2, [torch.ones(PATCH)] * 2)
+    assert (atlases.outlined.tolist(), atlases.count.tolist()) == ([3, 0], [3, 2])
+    assert atlases.has_templates
+    assert atlases.images_of(1).eq(1).all()
+
+
 @pytest.mark.parametrize(("count", "message"), [(0, "needs an annotated atlas"), (4, "do not fit")])
 def test_a_wrong_number_of_atlases_is_refused(count, message):
     with pytest.raises(ValueError, match=message):

@@ -59,6 +59,14 @@ def test_templates_are_not_shown():
     np.testing.assert_array_equal(found.atlas, scan(1)[0])
 
 
+def test_templates_are_shown_where_no_atlas_is_annotated():
+    target, still = scan(0), torch.zeros(3, *PATCH)
+    of_templates = network([scan(1)], [labels(1)], [still, still], templates=[scan(2), target])
+    of_templates.atlases.clear(1)
+    of_templates.atlases.put_templates(1, [scan(2), target], [torch.from_numpy(labels(1))] * 2)
+    np.testing.assert_array_equal(register_best(of_templates, target, labels(1), PATCH).atlas, target[0])
+
+
 def test_the_patch_is_the_one_around_the_organs():
     target = torch.zeros(1, 12, 40, 40)
     target[:, 3:11, 20:36, 21:37] = scan(0)

@@ -26,6 +26,9 @@ class DatasetTrainer(ScheduledTrainer):
     The trainer that nnU-Net starts has one such trainer for each dataset of its group, and is one of them.
     """
 
+    lender: "DatasetTrainer | None" = None
+    """The trainer of another dataset, whose annotated scans this one uses; it has none itself (``lending.py``)."""
+
     def fold_cases(self) -> Fold:
         """The cases of this dataset's fold.
 
@@ -70,6 +73,9 @@ class DatasetTrainer(ScheduledTrainer):
             patch, rotation, scales, mirroring, dummy_2d, use_mask_for_norm=masked, **described
         )
         annotated, held_out = self.get_tr_and_val_datasets()
+        if self.lender is not None:
+            annotated, its_held_out = self.lender.get_tr_and_val_datasets()
+            held_out = held_out if held_out.identifiers else its_held_out
         oversampling = {"oversample_foreground_percent": self.oversample_foreground_percent}
         training = [
             DistinctLoader(annotated, labelled, initial_patch, patch, labels, **oversampling, transforms=augmentation)
@@ -120,7 +126,10 @@ class DatasetTrainer(ScheduledTrainer):
                 torch.save(checkpoint | besides, temporary)
 
     def validate_own_dataset(self, save_probabilities: bool) -> None:
-        """nnU-Net's validation of this dataset."""
+        """nnU-Net's validation of this dataset, if it has annotated scans to validate on."""
+        if not self.fold_cases().val:
+            self.print_to_log_file(f"{self.plans_manager.dataset_name} has no annotated scan to validate on")
+            return
         super().perform_actual_validation(save_probabilities)
 
 

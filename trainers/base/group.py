@@ -24,6 +24,7 @@ from mass_nnunet.training.loaders import GroupLoader
 from .blueprint import Blueprint
 from .dataset import DatasetTrainer, same_group
 from .folders import only_training_of
+from .lending import lend_annotated_scans, refuse_lonely_modality
 from .nnunet_private import log_also, share_progress
 from .schedule import ScaledPolyLR
 
@@ -134,8 +135,9 @@ class GroupTrainer(DatasetTrainer):
         """Build the network, and a trainer for each other dataset of the group around it."""
         with exit_on_user_error():
             self.dataset_trainers = self.make_dataset_trainers()
-        for trainer in self.dataset_trainers:
-            trainer.fold_cases()
+            lend_annotated_scans(self.dataset_trainers)
+            if self.compares_modalities:
+                refuse_lonely_modality(self.dataset_trainers)
         super().initialize()
         self.layouts = LayoutSequence(self.layout)
         if self.device.type == "cpu":
@@ -153,7 +155,14 @@ class GroupTrainer(DatasetTrainer):
     @property
     def layout(self) -> Layout:
         """The layout of a training batch that has all of its scans; with several processes, of this one's share."""
-        return Layout(len(self.dataset_trainers), self.batch_size, self.hyperparameters.unlabelled_per_step)
+        borrowing = tuple(m for m, trainer in enumerate(self.dataset_trainers) if trainer.lender is not None)
+        unlabelled = self.hyperparameters.unlabelled_per_step
+        return Layout(len(self.dataset_trainers), self.batch_size, unlabelled, borrowing=borrowing)
+
+    @property
+    def compares_modalities(self) -> bool:
+        """Whether a term of the objective compares two modalities."""
+        return False
 
     @property
     def processes(self) -> int:

@@ -56,9 +56,10 @@ class RegisteringTrainer(GroupTrainer):
         return prepared | {"data": Scans(prepared["data"], prepared["target"].context.layout)}
 
     def put_atlases(self) -> None:
-        """Give the network its atlases: annotated training scans of each modality, one patch each."""
+        """Give the network its atlases: annotated training scans of each modality, or those lent to it, in patches."""
         for modality, trainer in enumerate(self.dataset_trainers):
-            self.module.atlases.put(modality, *trainer.atlas_patches(self.hyperparameters.atlases))
+            annotated = trainer.lender or trainer
+            self.module.atlases.put(modality, *annotated.atlas_patches(self.hyperparameters.atlases))
 
     def atlas_patches(self, capacity: int) -> tuple[list[Tensor], list[Tensor]]:
         """Images (C, Z, Y, X) and labels (Z, Y, X) of up to ``capacity`` annotated training cases, one patch each.
@@ -97,8 +98,14 @@ class RegisteringTrainer(GroupTrainer):
             self.activate(everything)
 
     def draw_registration(self, network: MASSNet | PairNet) -> None:
-        """Draw the atlas that matches the first validation case best, warped to it, into the results folder."""
-        image, label = self.load_preprocessed(sorted(self.fold_cases().val)[0])
+        """Draw the atlas that matches the first validation case best, warped to it, into the results folder.
+
+        Without an annotated validation case nothing is drawn.
+        """
+        validation = sorted(self.fold_cases().val)
+        if not validation:
+            return
+        image, label = self.load_preprocessed(validation[0])
         scan = torch.from_numpy(image).to(self.device)
         with torch.no_grad():
             registration = register_best(network, scan, label[0], self.configuration_manager.patch_size)

@@ -48,5 +48,10 @@ class MMKDTrainer(GroupTrainer):
         share_convolutions(unets)
         return GroupNet(unets, blueprint.modality)
 
+    @property
+    def compares_modalities(self) -> bool:
+        """The distillation does."""
+        return True
+
     def _build_loss(self) -> MMKDObjective:
         return MMKDObjective(super()._build_loss(), WEIGHTS)

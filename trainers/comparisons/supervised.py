@@ -1,5 +1,6 @@
 """The comparison: stock nnU-Net on the same labelled cases."""
 
+from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.trainers.base.schedule import ScheduledTrainer
 
 
@@ -8,3 +9,18 @@ class SupervisedTrainer(ScheduledTrainer):
 
     It trains one dataset, from the ``train`` cases of the fold alone: what MASSTrainer has to beat.
     """
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """nnU-Net's training and validation cases.
+
+        Raises:
+            SystemExit: there is no training case, in one line.
+        """
+        training, validation = super().do_split()
+        with exit_on_user_error():
+            if not training:
+                raise UserError(
+                    f"fold {self.fold} of {self.plans_manager.dataset_name} has no annotated training scan: train "
+                    "MASSTrainer, which learns it from other modalities"
+                )
+        return training, validation

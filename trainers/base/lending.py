@@ -1,0 +1,43 @@
+"""What becomes of a dataset without an annotated training scan, and of one that has no partner."""
+
+from collections.abc import Sequence
+
+from mass_nnunet.errors import UserError
+
+from .dataset import DatasetTrainer
+
+
+def lend_annotated_scans(trainers: Sequence[DatasetTrainer]) -> None:
+    """Where no training scan of a dataset is annotated in the fold, the first dataset that has some lends its own.
+
+    They train the network of the borrowing modality in the place of its own annotated scans, and are its atlases.
+
+    Args:
+        trainers: of the datasets that are trained together, in the network's order.
+
+    Raises:
+        UserError: none of the datasets has an annotated training scan.
+    """
+    lenders = [trainer for trainer in trainers if trainer.fold_cases().train]
+    if not lenders:
+        names = " and ".join(trainer.plans_manager.dataset_name for trainer in trainers)
+        remedy = "add annotated scans to one of them and split the group again"
+        if not trainers[0].trains_group:
+            remedy = "only a method that trains the whole group, such as MASSTrainer, learns it from other modalities"
+        raise UserError(f"fold {trainers[0].fold} of {names} has no annotated training scan: {remedy}")
+    for trainer in trainers:
+        trainer.lender = None if trainer.fold_cases().train else lenders[0]
+
+
+def refuse_lonely_modality(trainers: Sequence[DatasetTrainer]) -> None:
+    """Make sure that a method that compares modalities has two of them.
+
+    Raises:
+        UserError: there is one.
+    """
+    if len(trainers) == 1:
+        raise UserError(
+            f"{type(trainers[0]).__name__} compares modalities, and {trainers[0].plans_manager.dataset_name} is the "
+            "only one in its plans: plan two datasets or more together, or use MASSTrainer with the weights "
+            "semantic and anatomical 0 and no inter_modal_similarity, as it has them by default"
+        )
