@@ -9,9 +9,11 @@ import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+from mass_nnunet.data.files import read_json
 from mass_nnunet.data.label_map import read_label_map
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.errors import UserError
+from mass_nnunet.networks.strangers import check_classes
 from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 from .best_atlas import Registration, register_best
@@ -40,12 +42,14 @@ def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -
     """nnU-Net's predictor of a trained model, without mirroring, and without compilation, which hides the class.
 
     Raises:
-        UserError: the checkpoint does not exist, or holds more than weights and numbers.
+        UserError: the checkpoint does not exist, or holds more than weights and numbers, or the plans name a class that
+            is none of a network.
     """
     file = folder / f"fold_{fold}" / checkpoint
     if not file.is_file():
         raise UserError(f"{file} does not exist: train the model, or name another one with -tr, -p, -c, -f or -chk")
     read_checkpoint(file)  # nnU-Net reads it with pickle, which may run code
+    check_classes(folder / "plans.json", read_json(folder / "plans.json", "copy the model again"))  # it imports them
     predictor = nnUNetPredictor(
         use_mirroring=False, perform_everything_on_device=False, device=device, allow_tqdm=False
     )
