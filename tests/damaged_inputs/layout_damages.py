@@ -45,7 +45,7 @@ _LINK = "is a broken link: repair or remove it"
 _DOWNLOAD = "cannot be unpacked (...): download it again"
 _PERMISSION = "ermission denied...permissions"
 
-btcv, chaos, amos, mmwhs, nifti = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, _ = (partial(Damage, source) for source in SOURCES)
 archived = partial(btcv, given="data.zip")
 apart = partial(btcv, apart=True, posix=True)
 LAYOUT_DAMAGES = [

@@ -1,6 +1,5 @@
 """At the beginning of a training of MASSTrainer, it is written where the unlabelled scans can have no organs."""
 
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +14,7 @@ from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.registration.place import possible_organs
 from mass_nnunet.trainers.place import locate_organs
 from method_checks import damage_hidden
-from tiny_group import CT, MRI, entry, trainer
+from tiny_group import CT, MRI, annotate_another, entry, trainer
 
 MARGIN = 4.0
 
@@ -28,14 +27,7 @@ def finer(monkeypatch):
 
 @pytest.fixture(autouse=True)
 def two_annotated(root):
-    """A second annotated scan of each modality in fold 0, which has one."""
-    for name in (CT, MRI):
-        file = root / "preprocessed" / name / "splits_final.json"
-        folds = json.loads(file.read_text())
-        spare = next(case for case in folds[1]["train"] if case in folds[0]["unlabelled"])
-        folds[0]["unlabelled"].remove(spare)
-        folds[0]["train"].append(spare)
-        file.write_text(json.dumps(folds))
+    annotate_another(root)
 
 
 def ready(name: str = "MASSTrainer", margin: float = MARGIN):
