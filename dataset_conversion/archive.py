@@ -3,6 +3,7 @@
 import calendar
 import hashlib
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -26,11 +27,16 @@ _PIECE = 1 << 22
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[Source]:
+def opened(path: Path, *, confidential: bool = False) -> Iterator[Source]:
     """A :class:`Source` of the folder ``path`` and the archives in it, or of the archive ``path``.
 
     Archives are unpacked into a temporary folder beside nnU-Net's raw datasets. It is deleted at the end of the block,
     and kept for the next run if the block raises. Members that already lie unpacked beside their archive are skipped.
+
+    Args:
+        path: a folder or a zip archive.
+        confidential: whether names of files may be those of patients, as in DICOM exports: no message names a file
+            below ``path``, files of any ending are unpacked, and the temporary folder is deleted in any case.
 
     Raises:
         UserError: ``path`` is neither a folder nor a zip archive, an archive is damaged or encrypted, a member's path
@@ -42,25 +48,42 @@ def opened(path: Path) -> Iterator[Source]:
     except UnicodeEncodeError:
         raise UserError(f"{path} has a name that is not UTF-8: rename it") from None
     if path.is_dir():
-        archives = [
-            folder / name
-            for folder, _, files in Source(path, (path,)).walk()
-            for name in files
-            if name.lower().endswith(".zip")
-        ]
-        roots = [path]
+        try:
+            files = [folder / name for folder, _, names in Source(path, (path,)).walk() for name in names]
+        except UserError:
+            if not confidential:
+                raise
+            raise UserError(f"{path} holds a broken link: repair or remove it") from None
+        archives, roots = [file for file in files if file.name.lower().endswith(".zip")], [path]
     elif path.is_file() and path.suffix.lower() == ".zip":
         archives, roots = [path], []
     else:
         raise UserError(f"{path} is neither a folder nor a zip archive: give what the dataset was downloaded as")
     scratch = base_folder("raw") / f".tmp-unpacked-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     # Files beside an archive are used as well, unless the archive itself was named.
-    roots += [_unpack(archive, scratch, path.is_dir(), _DEPTH) for archive in archives]
-    yield Source(path, tuple(roots))
+    try:
+        for number, archive in enumerate(archives, 1):
+            try:
+                roots.append(_unpack(archive, scratch, path.is_dir(), _DEPTH, confidential))
+            except UserError as error:
+                if not confidential:
+                    raise
+                raise UserError(_hidden(str(error), archive, path, number)) from None
+        yield Source(path, tuple(roots))
+    except BaseException:
+        if confidential:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
     shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int) -> Path:
+def _hidden(message: str, archive: Path, path: Path, number: int) -> str:
+    """A message about an archive without the names of files in it, and without its own unless the user gave it."""
+    shown = str(path) if archive == path else f"archive {number} in {path}"
+    return re.sub(r"""(['"]).*\1""", "a file", message.replace(str(archive), shown))
+
+
+def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int, confidential: bool) -> Path:
     """Unpack an archive into a folder of its own below ``scratch``, except for unpacked members; return the folder."""
     if depth == 0:
         raise UserError(f"{archive} is an archive in an archive in an archive: unpack it by hand")
@@ -69,26 +92,35 @@ def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int) -> Pa
     folder = scratch / hashlib.sha256(key.encode()).hexdigest()[:12]
     try:
         with zipfile.ZipFile(archive) as opened_archive:
-            members = [member for member in opened_archive.infolist() if _is_wanted(member, archive)]
+            members = [member for member in opened_archive.infolist() if _is_wanted(member, archive, confidential)]
             if skip_unpacked:
                 members = [member for member in members if not _lies_beside(member, archive)]
-            missing = [member for member in members if not _is_unpacked(folder / member.filename, member)]
+            places = {
+                member.filename: folder / (_nameless(member, index) if confidential else member.filename)
+                for index, member in enumerate(members)
+            }
+            missing = [member for member in members if not _is_unpacked(places[member.filename], member)]
             _check_names(members, archive)
             _check_room(missing, folder, archive)
-            with tqdm(missing, desc=f"unpacking {archive.name}", unit="file", disable=not missing) as bar:
+            what = "unpacking" if confidential else f"unpacking {archive.name}"
+            with tqdm(missing, desc=what, unit="file", disable=not missing) as bar:
                 for member in bar:
-                    _extract(opened_archive, member, folder)
+                    _extract(opened_archive, member, places[member.filename])
     except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.filename not in (None, str(archive)):
             raise  # an error of the disk that is written to
         raise UserError(f"{archive} cannot be unpacked ({error}): download it again") from None
     for member in members:
         if member.filename.lower().endswith(".zip"):
-            _unpack(folder / member.filename, folder, False, depth - 1)
+            _unpack(places[member.filename], folder, False, depth - 1, confidential)
     return folder
 
 
-def _is_wanted(member: zipfile.ZipInfo, archive: Path) -> bool:
+def _nameless(member: zipfile.ZipInfo, index: int) -> str:
+    return f"{index:06d}{'.zip' if member.filename.lower().endswith('.zip') else ''}"
+
+
+def _is_wanted(member: zipfile.ZipInfo, archive: Path, any_ending: bool) -> bool:
     """Whether a member holds data.
 
     Raises:
@@ -100,7 +132,7 @@ def _is_wanted(member: zipfile.ZipInfo, archive: Path) -> bool:
     if stat.S_ISLNK(member.external_attr >> 16):
         raise UserError(f"{archive} holds {member.filename!r}, a symbolic link: get it from its authors")
     hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)
-    if member.is_dir() or hidden or not path.name.lower().endswith(_WANTED):
+    if member.is_dir() or hidden or not (any_ending or path.name.lower().endswith(_WANTED)):
         return False
     if member.flag_bits & 1:
         raise UserError(f"{archive} is encrypted: unpack it by hand, and give the folder")
@@ -135,14 +167,14 @@ def _check_room(members: list[zipfile.ZipInfo], folder: Path, archive: Path) -> 
         )
 
 
-def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
+def _extract(archive: zipfile.ZipFile, member: zipfile.ZipInfo, final: Path) -> None:
     """Write one member, completely or not at all; reading it to the end checks its checksum.
 
     The file gets the time stated in the archive, so that the next run recognizes it as the same file.
     """
     with (
         archive.open(member) as stream,
-        atomic_path(folder / member.filename) as temporary,
+        atomic_path(final) as temporary,
         temporary.open("wb") as output,
     ):
         shutil.copyfileobj(stream, output, _PIECE)

@@ -9,12 +9,12 @@ from mass_nnunet.phantom import folder as phantom
 
 from .archive import opened
 from .converter import Converter
-from .datasets import amos, btcv, chaos, mmwhs, nifti
+from .datasets import amos, btcv, chaos, dicom, mmwhs, nifti
 from .joining import join_dataset, joins
 from .raw_dataset import ConversionOptions, write_dataset
 from .source import Target
 
-CONVERTERS: tuple[Converter, ...] = (btcv, chaos, amos, mmwhs, nifti)
+CONVERTERS: tuple[Converter, ...] = (btcv, chaos, amos, mmwhs, nifti, dicom)
 """All datasets that can be converted: a new one is a module of ``datasets/`` and its name here."""
 
 
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
         processes=args.processes,
     )
     (converter,) = (known for known in CONVERTERS if args.dataset == known.NAME)
-    with opened(args.source) as source:
+    with opened(args.source, confidential=converter is dicom) as source:
         for target in without(converter.targets(source, args), args.exclude):
             if phantom.is_phantom(args.source):  # it has the layout of BTCV or CHAOS, but not their licence
                 target = target._replace(licence=phantom.LICENCE, reference=phantom.REFERENCE)

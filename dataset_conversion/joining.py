@@ -5,16 +5,18 @@ from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, UNLABELLED, Part, RawDataset
+from mass_nnunet.data.raw import PATIENTS_JSON, UNLABELLED, Part, RawDataset
 from mass_nnunet.errors import UserError
+from mass_nnunet.runtime.exclusive import only_user_of
 
 from .checks.command import check_datasets
 from .checks.findings import compare_cases
 from .checks.report import refuse_errors
 from .pose import READER_KEY
-from .raw_dataset import ConversionOptions, checked_case, convert_cases
+from .raw_dataset import USERS, ConversionOptions, checked_case, convert_cases
 from .source import Target
 from .staging import FILE_ENDING, Stage
 
@@ -51,16 +53,17 @@ def join_dataset(target: Target, options: ConversionOptions) -> str:
         return f"{dataset.folder} holds all {len(cases)} scans already"
     staging = dataset.folder.with_name(f".tmp-{dataset.name}+{target.name}")
     stage = Stage(staging / "cases", target.labels, target.channel, target.pose)
-    staged = convert_cases(stage, new, options.processes)
-    parts = {case.name: Part.UNLABELLED for case in new}
-    refuse_errors(compare_cases([checked_case(dataset.name, target, case, staged, parts, {}) for case in new]))
-    # Patients are written first, because other commands refuse a scan without a patient.
-    write_json(dataset.folder / PATIENTS_JSON, dataset.patients() | {case.name: case.patient for case in new})
-    write_json(dataset.folder / DATASET_JSON, _with_origin(dataset, target))
-    (dataset.folder / UNLABELLED).mkdir(exist_ok=True)
-    for case in new:
-        stage.image(case.name).replace(dataset.image_paths(UNLABELLED, case.name)[0])
-    shutil.rmtree(staging)
+    with only_user_of([staging], USERS):
+        staged = convert_cases(stage, new, options.processes)
+        parts = {case.name: Part.UNLABELLED for case in new}
+        refuse_errors(compare_cases([checked_case(dataset.name, target, case, staged, parts, {}) for case in new]))
+        # Patients are written first, because other commands refuse a scan without a patient.
+        write_json(dataset.folder / PATIENTS_JSON, dataset.patients() | {case.name: case.patient for case in new})
+        write_json(dataset.folder / DATASET_JSON, _with_origin(dataset, target))
+        (dataset.folder / UNLABELLED).mkdir(exist_ok=True)
+        for case in new:
+            stage.image(case.name).replace(dataset.image_paths(UNLABELLED, case.name)[0])
+        shutil.rmtree(staging)
     check_datasets([dataset.id], options.processes)
     return f"{len(new)} scans joined {dataset.folder}: run `mass_nnunet split` and `plan` again"
 

@@ -1,11 +1,16 @@
 """Command-line options that several converters share."""
 
 import argparse
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from mass_nnunet.errors import UserError
+
 from .pose import Pose, usual_pose
 
+CHANNELS = {"CT": "CT", "MR": "MRI"}
+"""nnU-Net's channel name for each modality of ``--modality``."""
 _AUTO = "auto"
 
 
@@ -25,6 +30,26 @@ def add_ct_and_mri_ids(parser: argparse.ArgumentParser, example: str) -> None:
         metavar=("CT", "MRI"),
         help=f"nnU-Net dataset ids of the CT and of the MRI dataset, such as {example}",
     )
+
+
+def add_naming(parser: argparse.ArgumentParser) -> None:
+    """Declare what only the user knows of a source: modality, name, licence and reference."""
+    parser.add_argument("--modality", choices=tuple(CHANNELS), required=True, help="CT is in Hounsfield units")
+    parser.add_argument("--name", help="of the dataset, DatasetXXX_NAME (default CT or MRI)")
+    parser.add_argument("--licence", metavar="TEXT", help="under which the scans may be used, for dataset.json")
+    parser.add_argument("--reference", metavar="TEXT", help="to cite for the scans, for dataset.json")
+
+
+def dataset_name(args: argparse.Namespace) -> str:
+    """The name that ``--name`` gives a dataset, or that of its modality.
+
+    Raises:
+        UserError: nnU-Net cannot use the name.
+    """
+    name = str(args.name or CHANNELS[args.modality])
+    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+        raise UserError(f"--name {name}: use letters, digits, - and _ only")
+    return name
 
 
 def add_pose(parser: argparse.ArgumentParser) -> None:

@@ -6,7 +6,7 @@ read as they are stored.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -82,4 +82,9 @@ def usual_pose(paths: Iterable[Path]) -> Pose:
             directions = (np.diag([-1, -1, 1]) @ affine[:3, :3] / spacing).T[::-1]
             if (angle := tilt(directions, list(spacing[::-1]))) is not None:
                 tilts.append(angle)
+    return pose_of_tilts(tilts)
+
+
+def pose_of_tilts(tilts: Sequence[float]) -> Pose:
+    """``SLICES`` if the median of the slices' tilts in degrees is that of oblique scans."""
     return Pose.SLICES if tilts and np.median(tilts) >= OBLIQUE_DEGREES else Pose.UPRIGHT

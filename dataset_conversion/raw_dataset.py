@@ -13,10 +13,12 @@ from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, Part, RawDataset, licence_of, reference_of
+from mass_nnunet.data.raw import PATIENTS_JSON, Part, RawDataset, licence_of, reference_of
 from mass_nnunet.errors import UserError
+from mass_nnunet.runtime.exclusive import check_free, only_user_of
 from mass_nnunet.runtime.workers import map_cases
 
 from .checks.findings import CheckedCase, Finding, Level, compare_cases, position_errors, unusual_findings
@@ -32,6 +34,8 @@ _KEPT_SLICES = (
 )
 RECORD = "conversion.json"
 """File beside dataset.json with the source files and the options of the conversion."""
+USERS = "conversion of the same dataset"
+"""What a staging folder belongs to, for the line by which a second one is refused."""
 _RECORD_VERSION = 2  # records of the first version, without number, depend on names in the code
 
 
@@ -73,16 +77,23 @@ def write_dataset(target: Target, options: ConversionOptions) -> str:
         A summary for the user.
 
     Raises:
-        UserError: input is bad, with one line per case, or the dataset exists and was made in another way.
+        UserError: input is bad, with one line per case, or the dataset exists and was made in another way, or another
+            process is making it.
     """
     folder = dataset_path(target.dataset_id, target.name)
-    cases = target.cases
     staging = folder.with_name(f".tmp-{folder.name}")
     stage = Stage(staging / "cases", target.labels, target.channel, target.pose)
     if folder.exists():
         _check_same(folder, stage, target, options)
+        check_free([staging], USERS)
         shutil.rmtree(staging, ignore_errors=True)
         return f"{folder} is already there, made of the same files with the same options"
+    with only_user_of([staging], USERS):
+        return _convert_and_place(folder, stage, target, options)
+
+
+def _convert_and_place(folder: Path, stage: Stage, target: Target, options: ConversionOptions) -> str:
+    cases, staging = target.cases, stage.folder.parent
     staged = convert_cases(stage, cases, options.processes)
     measures = {name: done.measures for name, done in staged.items()}
     labelled, lacking = usable_labels(cases, measures, target.labels, options.keep_partial)

@@ -11,8 +11,9 @@ from pathlib import Path
 import SimpleITK as sitk
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import atomic_path, write_json
-from mass_nnunet.data.raw import DATASET_JSON, PATIENTS_JSON, TEST, TRAINING, Part, RawDataset
+from mass_nnunet.data.raw import PATIENTS_JSON, TEST, TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import label_like, read_volume, write_volume
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, number_labels

@@ -10,6 +10,9 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.files import check_link
+from mass_nnunet.data.label_map import exactly, whole_values
+from mass_nnunet.data.nifti_file import ENDINGS
 from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
 
@@ -137,8 +140,7 @@ class Source(NamedTuple):
                     seen.add(real)
                     files = sorted(name for name in files if _is_visible(name))
                     for path in (Path(folder) / name for name in files):
-                        if not path.exists():
-                            raise UserError(f"{path} is a broken link: repair or remove it")
+                        check_link(path)
                     yield Path(folder), subfolders, files
 
     def folders(self, name: str) -> list[Path]:
@@ -158,22 +160,32 @@ def _is_visible(name: str) -> bool:
 
 
 def visible_files(folder: Path, *suffixes: str) -> list[Path]:
-    """The sorted files of a folder with one of the endings, without hidden ones such as ``._x.dcm``."""
+    """The sorted files of a folder with one of the endings, without hidden ones such as ``._x.dcm``.
+
+    The endings are in lower case, those of the files in any: scanners write ``.DCM`` and ``.NII``.
+
+    Raises:
+        UserError: one of the files is a broken link.
+    """
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and _is_visible(path.name))
+    found = sorted(path for path in folder.iterdir() if path.name.lower().endswith(suffixes) and _is_visible(path.name))
+    for path in found:
+        check_link(path)
+    return found
 
 
 def stem(path: Path) -> str:
-    """The name of a NIfTI file without its ending."""
-    return path.name.removesuffix(".gz").removesuffix(".nii")
+    """The name of a NIfTI file without its ending, in whatever letters that is: ``x.NII.GZ`` -> ``x``."""
+    ending = next((ending for ending in ENDINGS if path.name.lower().endswith(ending)), "")
+    return path.name[: len(path.name) - len(ending)]
 
 
 def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np.ndarray:
     """Translate the values of a source to those of the dataset.
 
     Args:
-        values: any shape, any type.
+        values: any shape, any type; :func:`whole_values` tells whether some of them are rounded.
         table: the dataset's value for each known value of the source.
         source: file of ``values``, for the message.
 
@@ -186,16 +198,13 @@ def map_labels(values: np.ndarray, table: Mapping[int, int], source: Path) -> np
     lookup = np.full(max(table) + 2, -1, np.int16)  # one more, for whatever lies outside
     lookup[list(table)] = list(table.values())
     outside = len(lookup) - 1
-    indices: np.ndarray = values
-    if not np.issubdtype(values.dtype, np.integer):
-        whole = np.isfinite(values) & (values == np.rint(values))
-        indices = np.where(whole & (np.abs(values) < outside), values, outside).astype(np.int32)
-    elif values.size and (values.min() < 0 or values.max() > outside):
-        indices = np.where((values >= 0) & (values < outside), values, outside)
+    indices, _ = whole_values(values, source)
+    if indices.size and (indices.min() < 0 or indices.max() > outside):
+        indices = np.where((indices >= 0) & (indices < outside), indices, outside)
     result = lookup[indices]
     if result.size and result.min() < 0:
-        unknown = values[result < 0].flat[0]
-        raise UserError(f"{source} holds the value {unknown:g}, which is no known label: correct or remove the file")
+        unknown = exactly(values[result < 0].flat[0])
+        raise UserError(f"{source} holds the value {unknown}, which is no known label: correct or remove the file")
     return result.astype(np.uint8)
 
 

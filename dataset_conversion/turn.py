@@ -77,7 +77,8 @@ def turn_file(path: Path, *, folder: Path, scans: Mapping[str, Path] | None) -> 
             turned.CopyInformation(scan)
     except UserError as error:
         return error
-    write_volume(turned, folder / path.name)
+    ending = path.name.removeprefix(stem(path))
+    write_volume(turned, folder / f"{stem(path)}{ending.lower()}")
     return _axes(turned) != _axes(image)
 
 

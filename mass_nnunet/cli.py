@@ -7,6 +7,8 @@ import sys
 
 from . import __version__
 from .errors import UserError
+from .runtime.pipes import surviving_closed_pipes
+from .runtime.threads import limit_itk
 
 # A command's module is imported only when that command is asked for: `mass_nnunet env` must not wait for torch.
 COMMANDS = {
@@ -14,13 +16,14 @@ COMMANDS = {
     "phantom": ("mass_nnunet.phantom.command", "make synthetic CT and MRI abdomens in the layouts of BTCV and CHAOS"),
     "convert": (
         "mass_nnunet.dataset_conversion.command",
-        "turn public datasets and any NIfTI files into nnU-Net raw datasets",
+        "turn public datasets, NIfTI files and DICOM exports into nnU-Net raw datasets",
     ),
     "check": (
         "mass_nnunet.dataset_conversion.checks.command",
         "find what is wrong in raw datasets, and draw their cases",
     ),
     "relabel": ("mass_nnunet.dataset_conversion.relabel", "make a dataset with some of the labels of another one"),
+    "to-dicom": ("mass_nnunet.dataset_conversion.to_dicom", "write predictions as DICOM segmentations of their series"),
     "turn": ("mass_nnunet.dataset_conversion.turn", "turn oblique scans as the converted ones, and predictions back"),
     "split": ("mass_nnunet.data.split_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
@@ -52,7 +55,13 @@ def parse(argv: list[str]) -> argparse.Namespace:
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 2 for bad input, 130 when interrupted."""
+    limit_itk()
     args = parse(sys.argv[1:] if argv is None else argv)
+    with surviving_closed_pipes():
+        return _run(args)
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         args.run(args)
     except UserError as error:

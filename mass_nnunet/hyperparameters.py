@@ -99,8 +99,8 @@ class Hyperparameters:
     standard deviations of the scan; 0 for none."""
 
     place_margin: float = 50.0
-    """Distance in mm from where annotated scans, laid on an unlabelled one, have organs (registration/place.py). Beyond
-    it the unlabelled scan is background; 0 for no such knowledge."""
+    """Distance in mm from the slices in which annotated scans, laid on an unlabelled one, have organs
+    (registration/place.py). Slices beyond it are background; 0 for no such knowledge."""
 
     atlases: int = 5
     """Atlases per modality that the model stores for prediction by ``atlas`` or ``fused``: annotated scans, then

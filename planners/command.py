@@ -6,9 +6,12 @@ from typing import Any
 
 from nnunetv2.configuration import default_num_processes
 
+from mass_nnunet.data.outdated import check_splits
+from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import INFERENCES, complete, scaled_learning_rate
+from mass_nnunet.runtime.exclusive import only_user_of
 
 from .fingerprint import BodyFingerprintExtractor
 from .group import check_axes, load_group, modality_names
@@ -85,6 +88,14 @@ def run(args: argparse.Namespace) -> None:
         raise UserError("--gpu-memory must be more than 0")
     rule = spacing_rule(args.spacing)
     group = load_group(args.d)
+    folders = [dataset_folder("preprocessed", dataset.id) for dataset in group]
+    for dataset, folder in zip(group, folders, strict=True):
+        check_splits(dataset, folder)
+    with only_user_of(sorted(folders), "`mass_nnunet plan`"):
+        _plan(group, rule, args)
+
+
+def _plan(group: list[RawDataset], rule: Rule, args: argparse.Namespace) -> None:
     fingerprints = [BodyFingerprintExtractor(dataset, args.np).run() for dataset in group]
     check_axes(group, fingerprints)
     settings = settings_of(group, fingerprints, rule, args)

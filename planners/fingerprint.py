@@ -1,20 +1,26 @@
 """The fingerprint of a dataset, extracted without reading any label."""
 
+from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+from nibabel.filebasedimages import ImageFileError
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
+from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 from nnunetv2.preprocessing.normalization.default_normalization_schemes import CTNormalization
 from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
 
 from mass_nnunet.data.files import write_json
+from mass_nnunet.data.nifti_file import ENDINGS, READ_ERRORS, check_finite, raw_values
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
+from .apart import FINGERPRINT, apart
 from .scans import make_training_folder, nnunet_cases
 
 SOFT_TISSUE_HU = (-200.0, 300.0)
@@ -50,14 +56,16 @@ class BodyFingerprintExtractor(DatasetFingerprintExtractor):
         self.num_foreground_voxels_for_intensitystats = len(self.dataset)
 
     def run(self, overwrite_existing: bool = True) -> dict:
-        """Extract the fingerprint, write it as ``dataset_fingerprint.json``, and return it.
+        """Extract the fingerprint, write it as ``FINGERPRINT``, and return it.
 
         Raises:
-            UserError: a scan holds no body.
+            UserError: a scan cannot be read, is not finite, or holds no body.
         """
-        fingerprint = super().run(overwrite_existing)
-        fingerprint["foreground_intensity_properties_per_channel"] = self._body_intensities()
-        write_json(dataset_folder("preprocessed", self.raw.id) / "dataset_fingerprint.json", fingerprint)
+        intensities = self._body_intensities()  # first: nnU-Net ends with a traceback where a scan is damaged
+        with apart(self.raw.name):
+            fingerprint = super().run(overwrite_existing)
+        fingerprint["foreground_intensity_properties_per_channel"] = intensities
+        write_json(dataset_folder("preprocessed", self.raw.id) / FINGERPRINT, fingerprint)
         return fingerprint
 
     def _body_intensities(self) -> dict[str, dict[str, float]]:
@@ -88,9 +96,9 @@ def sample_body(files: list[str], *, reader: type[BaseReaderWriter], is_ct: tupl
         is_ct: whether a channel is in Hounsfield units.
 
     Raises:
-        UserError: a channel holds no body.
+        UserError: the scan cannot be read, is not finite, or a channel holds no body.
     """
-    image, _ = reader().read_images(files)  # (C, Z, Y, X)
+    image = read_scan(files, reader)
     low, high = SOFT_TISSUE_HU
     samples = []
     for channel, file, ct in zip(image, files, is_ct, strict=True):
@@ -101,6 +109,24 @@ def sample_body(files: list[str], *, reader: type[BaseReaderWriter], is_ct: tupl
         tissue = without_clip_values(body, channel.min(), channel.max()) if ct else body
         samples.append(np.random.default_rng(0).choice(tissue, VOXELS_PER_SCAN))
     return samples
+
+
+def read_scan(files: Sequence[str], reader: type[BaseReaderWriter]) -> np.ndarray:
+    """A scan (C, Z, Y, X), as nnU-Net reads it.
+
+    Raises:
+        UserError: a file is damaged, or holds NaN or infinity.
+    """
+    try:
+        image, _ = reader().read_images(files)
+        for file, channel in zip(files, image, strict=True):
+            check_finite(Path(file), channel)
+            if file.endswith(ENDINGS) and issubclass(reader, SimpleITKIO):  # which reads NaN as 0
+                check_finite(Path(file), raw_values(Path(file)))
+    except (*READ_ERRORS, ImageFileError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
+        raise UserError(f"{' and '.join(files)} cannot be read ({reason}): copy or convert the scan again") from None
+    return image
 
 
 def without_clip_values(values: np.ndarray, low: float, high: float) -> np.ndarray:

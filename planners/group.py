@@ -4,12 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
+from mass_nnunet.data.outdated import named
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 
 _READER = "overwrite_image_reader_writer"
-_NAMED = 3  # scans that a message names
 
 
 def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
@@ -76,9 +76,9 @@ def check_axes(group: Sequence[RawDataset], fingerprints: Sequence[dict]) -> Non
         cases = [case for part in (TRAINING, UNLABELLED) for case in dataset.cases(part)]
         others = {case: axis for case, axis in zip(cases, of_dataset, strict=True) if axis not in (None, usual)}
         if others:
-            names = ", ".join([*list(others)[:_NAMED], *(["..."] if len(others) > _NAMED else [])])
             along = " or ".join(sorted({AXES[axis] for axis in others.values() if axis is not None}))
-            found.append(f"along {along} in {len(others)} of the {len(cases)} scans of {dataset.name} ({names})")
+            count = f"{len(others)} of the {len(cases)}"
+            found.append(f"along {along} in {count} scans of {dataset.name} ({named(others)})")
     if found:
         ids = " ".join(str(dataset.id) for dataset in group)
         raise UserError(

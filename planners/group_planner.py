@@ -21,11 +21,11 @@ from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.training.loaders import unlabelled_folder
 
+from .apart import FINGERPRINT, NNUNET_FINGERPRINT, PLANS_NAME, apart
 from .patch import topology
 from .scans import nnunet_cases
 from .spacing import typical_extent
 
-PLANS_NAME = "MASSPlans"
 CONFIGURATION = "3d_fullres"
 
 # What the preprocessed arrays depend on. They stay valid when the rest, such as the schedule, changes.
@@ -65,12 +65,15 @@ class GroupPlanner(ExperimentPlanner):
     """What the network calls the number of convolutions, or of residual blocks, of each stage of the encoder."""
 
     def __init__(self, dataset: RawDataset, modality: str, settings: GroupSettings) -> None:
-        super().__init__(
-            dataset.name,
-            plans_name=PLANS_NAME,
-            overwrite_target_spacing=[float(spacing) for spacing in settings.spacing],
-            suppress_transpose=True,
-        )
+        ours = dataset_folder("preprocessed", dataset.id) / FINGERPRINT
+        with apart(dataset.name) as folder:
+            shutil.copyfile(ours, folder / NNUNET_FINGERPRINT)
+            super().__init__(
+                dataset.name,
+                plans_name=PLANS_NAME,
+                overwrite_target_spacing=[float(spacing) for spacing in settings.spacing],
+                suppress_transpose=True,
+            )
         self.dataset = nnunet_cases(dataset)  # nnU-Net's own lacks the unlabelled scans, and may be empty
         self.modality = modality
         self.settings = settings
@@ -112,7 +115,7 @@ class GroupPlanner(ExperimentPlanner):
         if voxels.min() < 2:
             raise UserError(
                 f"{self.raw_dataset_folder}: the typical scan has only {' x '.join(f'{v:.1f}' for v in voxels)} voxels "
-                f"(z y x) at the spacing of the group: volumes of similar extent are needed in all datasets"
+                f"(z y x) at the spacing of the group: 3D only, volumes of similar extent are needed in all datasets"
             )
         with contextlib.redirect_stdout(io.StringIO()):  # nnU-Net prints whole dicts; the command prints a summary
             plans = super().plan_experiment()

@@ -7,32 +7,73 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_dataset
+from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 from mass_nnunet.training.loaders import unlabelled_folder
 
-from .group_planner import CONFIGURATION, PLANS_NAME
+from .apart import FINGERPRINT, NNUNET_FINGERPRINT, PLANS_NAME
+from .fingerprint import read_scan
+from .group_planner import CONFIGURATION
 
 # The image is written last: a case with an image is whole.
 _ENDINGS = ("_seg.b2nd", ".pkl", ".b2nd")
 
 
 def preprocess(dataset: RawDataset, processes: int) -> None:
-    """Preprocess a planned dataset: all labelled scans, and the unlabelled ones that are not preprocessed yet."""
+    """Preprocess a planned dataset: all labelled scans, and the unlabelled ones that are not preprocessed yet.
+
+    nnU-Net's own fingerprint is extracted besides. Its trainer copies it, and stock nnU-Net plans by it.
+
+    Raises:
+        UserError: the label map of a training scan is damaged, or has not the shape of the scan.
+    """
     print(f"Preprocessing {dataset.name}")
     if dataset.cases(TRAINING):
         preprocess_labelled(dataset, processes)
+    else:  # stock nnU-Net cannot plan it at all
+        folder = dataset_folder("preprocessed", dataset.id)
+        shutil.copyfile(folder / FINGERPRINT, folder / NNUNET_FINGERPRINT)
     preprocess_unlabelled(dataset, processes)
 
 
 def preprocess_labelled(dataset: RawDataset, processes: int) -> None:
-    """Preprocess the scans of ``imagesTr``, by nnU-Net's command."""
-    with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
-        preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
+    """Preprocess the scans of ``imagesTr``, by nnU-Net's command, and extract nnU-Net's own fingerprint.
+
+    Raises:
+        UserError: a label map is damaged, or has not the shape of its scan.
+    """
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
+            preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
+            DatasetFingerprintExtractor(dataset.id, processes).run(overwrite_existing=True)
+    except Exception:
+        check_labels(dataset)  # nnU-Net does not say which case it is
+        raise
+
+
+def check_labels(dataset: RawDataset) -> None:
+    """Read the training scans and their label maps as nnU-Net reads them.
+
+    Raises:
+        UserError: a file cannot be read, a label map is not finite, or has not the shape of its scan.
+    """
+    for case in dataset.cases(TRAINING):
+        files = [str(file) for file in dataset.images(TRAINING, case)]
+        label = dataset.label_path(TRAINING, case)
+        reader = determine_reader_writer_from_dataset_json(dataset.content, files[0], verbose=False)
+        shape, its_shape = (read_scan(given, reader).shape[1:] for given in (files, [str(label)]))
+        if shape != its_shape:
+            raise UserError(
+                f"{label} has {' x '.join(map(str, its_shape))} voxels, and its scan {' x '.join(map(str, shape))}: "
+                "get the label map that belongs to the scan"
+            )
 
 
 def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:

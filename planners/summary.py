@@ -9,7 +9,8 @@ import pandas as pd
 from mass_nnunet.data.axes import AXES
 from mass_nnunet.data.raw import TRAINING, RawDataset
 
-from .group_planner import CONFIGURATION, PLANS_NAME
+from .apart import PLANS_NAME
+from .group_planner import CONFIGURATION
 from .memory import Memory
 from .spacing import share_that_fits, stock_spacing, tiles
 

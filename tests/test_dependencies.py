@@ -12,8 +12,11 @@ import pytest
 
 from source_tree import PACKAGES, ROOT, imports, module_name, source_files
 
-OPTIONAL = {"submitit"}
+OPTIONAL = {"highdicom", "submitit"}
 """Imported by the package only where a user asks for it, and declared as an extra of its own."""
+
+PLUGINS = {"pylibjpeg", "pylibjpeg-libjpeg", "pylibjpeg-openjpeg"}
+"""Found and imported by pydicom, which decodes compressed files of several frames with them."""
 
 TOOLS = {"mypy", "pre-commit", "pytest-cov", "pytest-xdist", "ruff", "types-psutil", "types-pyyaml", "types-tqdm"}
 """Called by make, not imported."""
@@ -32,7 +35,7 @@ def declared(section: str, option: str) -> set[str]:
 
 
 REQUIRED = declared("options", "install_requires")
-EXTRAS = {name: declared("options.extras_require", name) for name in ("dev", "docs", "slurm")}
+EXTRAS = {name: declared("options.extras_require", name) for name in ("dev", "dicom", "docs", "slurm")}
 TESTS, EXPERIMENTS, DOCS = (
     [file.relative_to(ROOT) for file in (ROOT / folder).rglob("*.py")] for folder in ("tests", "experiments", "docs")
 )
@@ -78,6 +81,10 @@ def test_what_is_required_is_imported():
 def test_what_dev_has_is_imported_or_a_tool():
     imported = set().union(*(distributions().get(name, {normal(name)}) for name in foreign([*TESTS, *EXPERIMENTS])))
     assert EXTRAS["dev"] - imported - OPTIONAL == TOOLS
+
+
+def test_what_dicom_has_is_imported_or_a_plugin():
+    assert EXTRAS["dicom"] - OPTIONAL == PLUGINS
 
 
 def test_an_optional_package_has_an_extra():

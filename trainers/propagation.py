@@ -41,7 +41,7 @@ def propagate_labels(trainers: Sequence[DatasetTrainer], teacher: MASSNet, part:
             scan, found = find_organs(segment, scans, case)
             box = organ_box(found, trainer.configuration_manager.patch_size)
             patch = torch.from_numpy(crop_and_pad_nd(scan, box, 0))[None].to(trainer.device)  # (1, C, Z, Y, X)
-            with predicting(teacher, modality, "atlas"), torch.no_grad():
+            with predicting(teacher, modality, "atlas", trainer.device):
                 logits = teacher(patch)
             # Beyond the borders of all atlases no class has evidence.
             silent = logits.amax(1) == logits.amin(1)  # (1, Z, Y, X)

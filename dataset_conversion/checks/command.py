@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.label_map import exactly, whole_values
 from mass_nnunet.data.raw import TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, compact, grid_distance, label_like, read_volume
 from mass_nnunet.dataset_conversion.pose import turned_by_reader
@@ -20,7 +22,9 @@ from mass_nnunet.runtime.workers import map_cases
 
 from .findings import CheckedCase, Finding, Level, compare_cases, position_errors, unusual_findings
 from .inspection import Preview, measure
-from .report import refuse_errors, write_check
+from .report import describe_check, error_lines, write_check
+
+_UNWRITTEN = "the findings are above: make the folder writable, with room on its disk, to keep them"
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,8 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
     """Check datasets one by one and against each other, print the findings, and write them into each dataset's folder.
 
     Raises:
-        UserError: a dataset does not exist, or has an error; all reports are printed and written first.
+        UserError: a dataset does not exist, or has an error, or its report cannot be written; all findings are printed
+            first.
     """
     datasets = [RawDataset.load(dataset_id) for dataset_id in ids]
     checked: list[CheckedCase] = []
@@ -76,15 +81,19 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
         checked += [case for case, _ in results]
         previews[dataset.name] = {case.name: preview for case, preview in results if preview is not None}
     checked = compare_cases(checked)
-    broken = []
+    printed, broken, unwritten = list[str](), list[str](), list[str]()
     for dataset in datasets:
         own = [case for case in checked if case.dataset == dataset.name]
-        print(write_check(dataset.folder, own, previews[dataset.name], dataset.labels))
+        printed.append(describe_check(own, dataset.labels))
+        try:
+            write_check(dataset.folder, own, previews[dataset.name], dataset.labels)
+        except OSError as error:  # the findings are worth more than their file
+            unwritten.append(f"{dataset.folder}: the report was not written ({error.strerror or error}), {_UNWRITTEN}")
         if not any(case.has(Level.ERROR) for case in own):
             broken += _by_nnunet(dataset, processes)
-    refuse_errors(checked)
-    if broken:
-        raise UserError("\n".join(broken))
+    print("\n".join(printed))
+    if lines := [*error_lines(checked), *broken, *unwritten]:
+        raise UserError("\n".join(lines))
 
 
 def case_files(dataset: RawDataset) -> list[CaseFiles]:
@@ -134,7 +143,11 @@ def inspect(
             notes += its_notes
             if grid_distance(volumes[0], its_label) > SIMILAR_GRID:
                 notes.append("the axes of scan and label run differently, which not every reader of nnU-Net puts right")
-            values = map_labels(sitk.GetArrayViewFromImage(turned), {v: v for v in labels.values()}, files.label)
+            values, rounded = whole_values(sitk.GetArrayViewFromImage(turned), files.label)
+            notes += rounded
+            if rounded and files.case.part is TRAINING:
+                _check_truncation(sitk.GetArrayViewFromImage(turned), values, files.label)
+            values = map_labels(values, {v: v for v in labels.values()}, files.label)
             label = label_like(volumes[0], values)
         first = compact(volumes[0])
         if not stored:
@@ -149,6 +162,21 @@ def inspect(
         *unusual_findings(measures, labels, channels[0]),
     )
     return replace(files.case, measures=measures, findings=found), preview
+
+
+def _check_truncation(stored: np.ndarray, rounded: np.ndarray, path: Path) -> None:
+    """Make sure that nnU-Net, which reads float32 and cuts off the decimals, trains on the rounded labels.
+
+    Raises:
+        UserError: it would not.
+    """
+    different = stored.astype(np.float32) != rounded
+    if different.any():
+        value = exactly(stored[different].flat[0])
+        raise UserError(
+            f"{path} holds the value {value}, of which nnU-Net cuts off the decimals: write whole numbers, as "
+            "`mass_nnunet relabel` does"
+        )
 
 
 def _by_nnunet(dataset: RawDataset, processes: int) -> list[str]:

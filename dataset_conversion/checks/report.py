@@ -26,8 +26,13 @@ def refuse_errors(checked: Sequence[CheckedCase]) -> None:
     Raises:
         UserError: a line for each case with an error.
     """
-    if lines := [case.line(Level.ERROR) for case in checked if case.has(Level.ERROR)]:
+    if lines := error_lines(checked):
         raise UserError("\n".join(lines))
+
+
+def error_lines(checked: Sequence[CheckedCase]) -> list[str]:
+    """A line for each case with an error."""
+    return [case.line(Level.ERROR) for case in checked if case.has(Level.ERROR)]
 
 
 def write_check(
@@ -42,13 +47,20 @@ def write_check(
         labels: labels of the dataset, name to value.
 
     Returns:
-        Text to print: a line for each case with warnings or notes, then the table. Errors are left to
-        :func:`refuse_errors`.
+        Text to print: :func:`describe_check`.
+
+    Raises:
+        OSError: one of them cannot be written; it names the file.
     """
     write_json(folder / JSON, {case.name: _as_json(case) for case in checked})
     shown = [case for case in checked if case.part is not None and case.name in previews]
     if shown:
         plot_overview(shown, previews, labels, folder / PICTURE)
+    return describe_check(checked, labels)
+
+
+def describe_check(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:
+    """A line for each case with warnings or notes, then the table; errors are left to :func:`refuse_errors`."""
     return "\n".join([*findings(checked), table(checked, labels)])
 
 

@@ -24,7 +24,7 @@ _ORGANS = {1: "spleen", 2: "right_kidney", 3: "left_kidney", 6: "liver"}
 _TABLE = {value: LABELS[_ORGANS.get(value, "background")] for value in range(16)}
 _FIRST_MRI = 500
 _PARTS = {"Tr": Part.TRAINING, "Va": Part.TEST, "Ts": None}
-_FILE = re.compile(r"amos_(\d+)\.nii(\.gz)?")
+_FILE = re.compile(r"amos_(\d+)(?i:\.nii(\.gz)?)")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

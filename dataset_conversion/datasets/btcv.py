@@ -29,7 +29,7 @@ _GIBSON_REFERENCE = (
 _ORGANS = {1: "spleen", 2: "right_kidney", 3: "left_kidney", 6: "liver"}
 TABLE = {value: LABELS[_ORGANS.get(value, "background")] for value in range(14)}
 _GIBSON_TABLE = {**TABLE, 14: LABELS["background"]}
-_IMAGE, _LABEL = (re.compile(rf"{prefix}(\d+)\.nii(\.gz)?") for prefix in ("img", "label"))
+_IMAGE, _LABEL = (re.compile(rf"{prefix}(\d+)(?i:\.nii(\.gz)?)") for prefix in ("img", "label"))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

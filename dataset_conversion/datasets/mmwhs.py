@@ -39,7 +39,7 @@ _VALUES = {
     850: "pulmonary_artery",
 }
 _TABLE = {value: LABELS[name] for value, name in _VALUES.items()}
-_FILE = re.compile(r"(ct|mr)_(?:train|test)_(\d+)_(image|label)\.nii(\.gz)?")
+_FILE = re.compile(r"(ct|mr)_(?:train|test)_(\d+)_(image|label)(?i:\.nii(\.gz)?)")
 _CHANNELS = {"ct": "CT", "mr": "MRI"}
 
 

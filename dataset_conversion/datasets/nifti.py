@@ -6,7 +6,14 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mass_nnunet.data.nifti_file import ENDINGS
-from mass_nnunet.dataset_conversion.options import add_dataset_id, add_pose, chosen_pose
+from mass_nnunet.dataset_conversion.options import (
+    CHANNELS,
+    add_dataset_id,
+    add_naming,
+    add_pose,
+    chosen_pose,
+    dataset_name,
+)
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase, keyed, paired
 from mass_nnunet.dataset_conversion.source import Source, Target, stem, visible_files
 from mass_nnunet.errors import UserError
@@ -16,7 +23,6 @@ NAME = "nifti"
 TITLE = "any folder of NIfTI scans, and one of label maps"
 LICENCE = None
 REFERENCE = None
-_CHANNELS = {"CT": "CT", "MR": "MRI"}
 _CASE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -26,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "label_folder", type=Path, nargs="?", metavar="LABELS", help="folder of label maps named as their scans"
     )
     add_dataset_id(parser)
-    parser.add_argument("--modality", choices=tuple(_CHANNELS), required=True, help="CT is in Hounsfield units")
+    add_naming(parser)
     parser.add_argument(
         "--labels",
         nargs="+",
@@ -34,7 +40,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=VALUES",
         help="what the values of the label maps are: spleen=1 liver=6,7 background=2-5; each value but 0 must be named",
     )
-    parser.add_argument("--name", help="of the dataset, DatasetXXX_NAME (default CT or MRI)")
     parser.add_argument(
         "--patient-pattern",
         metavar="REGEX",
@@ -42,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "without it each scan is another patient's",
     )
     add_pose(parser)
-    parser.add_argument("--licence", metavar="TEXT", help="under which the scans may be used, for dataset.json")
-    parser.add_argument("--reference", metavar="TEXT", help="to cite for the scans, for dataset.json")
 
 
 def targets(source: Source, args: argparse.Namespace) -> list[Target]:
@@ -53,12 +56,10 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
         UserError: an option is wrong, or as in :func:`parse_labels` and :func:`find_cases`.
     """
     labels, table = parse_labels(args.labels)
-    name = args.name or _CHANNELS[args.modality]
-    if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
-        raise UserError(f"--name {name}: use letters, digits, - and _ only")
+    name = dataset_name(args)
     cases = find_cases(source, args.label_folder, table, args.patient_pattern)
     pose = chosen_pose(args.pose, [case.image for case in cases])
-    channel = _CHANNELS[args.modality]
+    channel = CHANNELS[args.modality]
     return [Target(args.dataset_id, name, channel, labels, cases, args.licence, args.reference, pose=pose)]
 
 

@@ -111,15 +111,28 @@ def order_slices(slices: Sequence[DicomSlice]) -> list[int]:
             or not np.allclose(other.axes, first.axes, atol=1e-3)
         ):
             raise UserError(f"{other.path} differs from {first.path} in size, pixel spacing or orientation: sort them")
-    positions = np.array([piece.origin @ first.axes for piece in slices])  # (N, 3): along row, column, normal
-    order = np.argsort(positions[:, 2], kind="stable").tolist()
-    if len(slices) == 1:
+    places = np.array([piece.origin @ first.axes for piece in slices])  # (N, 3): along row, column, normal
+    return order_positions(places, [piece.path for piece in slices])
+
+
+def order_positions(places: np.ndarray, names: Sequence[Path]) -> list[int]:
+    """Indices of slices from the lowest to the highest.
+
+    Args:
+        places: (N, 3), mm along a row, along a column, and along the normal.
+        names: file of each slice, for messages.
+
+    Raises:
+        UserError: two slices lie at one position, the gaps are uneven, or slices are shifted sideways.
+    """
+    order = np.argsort(places[:, 2], kind="stable").tolist()
+    if len(places) == 1:
         return order
-    steps = np.diff(positions[order], axis=0)
+    steps = np.diff(places[order], axis=0)
     typical = float(np.median(steps[:, 2]))
     tolerance = max(_TOLERANCE_MM, _TOLERANCE_SHARE * typical)
     for index, (*shift, step) in enumerate(steps):
-        lower, upper = slices[order[index]].path, slices[order[index + 1]].path
+        lower, upper = names[order[index]], names[order[index + 1]]
         if step < tolerance:
             raise UserError(f"{lower} and {upper.name} lie at the same position: remove the doubled slice")
         if abs(step - typical) > tolerance:
@@ -141,8 +154,20 @@ def _volume(slices: Sequence[DicomSlice]) -> sitk.Image:
     spacing = list(first.image.GetSpacing())
     if len(slices) > 1:
         spacing[2] = float((last.origin - first.origin) @ first.axes[:, 2]) / (len(slices) - 1)
-    volume = sitk.GetImageFromArray(np.stack([piece.pixels for piece in slices]))  # (Z, Y, X)
-    volume.SetOrigin(first.origin.tolist())
-    volume.SetSpacing(spacing)
-    volume.SetDirection(first.axes.ravel().tolist())
+    return placed_volume(np.stack([piece.pixels for piece in slices]), first.origin, spacing, first.axes)
+
+
+def placed_volume(voxels: np.ndarray, origin: np.ndarray, spacing: Sequence[float], axes: np.ndarray) -> sitk.Image:
+    """Voxels (Z, Y, X) as a volume.
+
+    Args:
+        voxels: (Z, Y, X).
+        origin: centre of the first voxel, LPS mm.
+        spacing: (x, y, z) mm.
+        axes: (3, 3), unit vectors of x, y, z as columns, LPS.
+    """
+    volume = sitk.GetImageFromArray(voxels)
+    volume.SetOrigin(np.asarray(origin, float).tolist())
+    volume.SetSpacing([float(value) for value in spacing])
+    volume.SetDirection(axes.ravel().tolist())
     return volume

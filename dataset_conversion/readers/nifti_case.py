@@ -7,6 +7,7 @@ from pathlib import Path
 
 import SimpleITK as sitk
 
+from mass_nnunet.data.label_map import whole_values
 from mass_nnunet.data.nifti_file import ENDINGS
 from mass_nnunet.data.volume import (
     SAME_GRID,
@@ -48,9 +49,9 @@ class NiftiCase(Case):
         if self.label is None:
             return Volumes(image)
         label, notes = on_grid_of(image, self.image, read_volume(self.label), self.label)
-        values = sitk.GetArrayViewFromImage(label)
+        values, rounded = whole_values(sitk.GetArrayViewFromImage(label), self.label)
         check_annotated(values, self.label)
-        return Volumes(image, label_like(image, map_labels(values, self.table, self.label)), notes)
+        return Volumes(image, label_like(image, map_labels(values, self.table, self.label)), (*notes, *rounded))
 
 
 def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:

@@ -1,4 +1,4 @@
-"""Files that are written completely or not at all: under a temporary name, which is then renamed."""
+"""Files that are written completely or not at all (under a temporary name, which is then renamed), and JSON files."""
 
 import json
 import os
@@ -41,11 +41,26 @@ def read_json(path: Path, remedy: str) -> Any:
     """Read a JSON file.
 
     Raises:
-        UserError: the file is absent or not JSON; the message ends with ``remedy``.
+        UserError: the file is absent, a broken link or not JSON.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError:
+        check_link(path)
         raise UserError(f"{path} does not exist: {remedy}") from None
-    except json.JSONDecodeError as error:
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not valid JSON (it is not UTF-8 text): {remedy}") from None
+    except RecursionError:
+        raise UserError(f"{path} is not valid JSON (it is nested too deeply): {remedy}") from None
+    except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
+
+
+def check_link(path: Path) -> None:
+    """Make sure that a file or folder is not a link to what is gone.
+
+    Raises:
+        UserError: it is one.
+    """
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"{path} is a broken link: repair or remove it")

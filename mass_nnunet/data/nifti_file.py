@@ -15,8 +15,16 @@ from mass_nnunet.errors import UserError
 ENDINGS = (".nii", ".nii.gz")
 # Raised when a compressed file is read and its end is missing or its bytes have changed.
 READ_ERRORS = (OSError, EOFError, zlib.error)
-_SIZE = 348  # bytes of the header, which begins with this number
+_SIZE, _SIZE_OF_NIFTI_2 = 348, 540  # bytes of the header, which begins with this number
+_GZIP = b"\x1f\x8b"
+_OTHER_UNITS = {1: "meter", 3: "micron"}
+"""Codes of units other than mm in the header. SimpleITK converts them, nibabel does not."""
 _LONGEST_HEADER = 1 << 16  # bytes, with extensions
+
+
+def is_nifti(path: Path) -> bool:
+    """Whether a file is NIfTI by its name, in whatever letters."""
+    return path.name.lower().endswith(ENDINGS)
 
 
 def checked_header(path: Path) -> nibabel.Nifti1Header:
@@ -24,29 +32,63 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
 
     Raises:
         OSError, EOFError, zlib.error: the file is damaged, or ends too early.
-        UserError: its header has no valid voxel size or geometry.
+        UserError: its name does not say whether it is compressed, it is another kind of NIfTI, or its header has no
+            valid voxel size, unit or geometry.
     """
+    _check_compression(path)
     with _open(path) as stream:
         start = stream.read(_SIZE)
-    if len(start) < _SIZE or _SIZE not in (*struct.unpack("<i", start[:4]), *struct.unpack(">i", start[:4])):
-        raise OSError("it is no NIfTI-1 file")
+    if _SIZE_OF_NIFTI_2 in _sizes(start):
+        raise UserError(f"{path} is a NIfTI-2 file, which SimpleITK does not read: save it as NIfTI-1")
+    if _SIZE not in _sizes(start):
+        raise OSError("it is no NIfTI file")
     header = nibabel.Nifti1Header(start, check=False)
     shape = header.get_data_shape()
     if not shape or min(shape) < 1 or not header["bitpix"]:
         raise OSError("its header describes no voxels")
+    if header["magic"] != b"n+1":
+        kind = "the header of a pair of files (.hdr, .img)" if header["magic"] == b"ni1" else "an Analyze file"
+        raise UserError(f"{path} is {kind}: save it as NIfTI in one file")
     sizes = header["pixdim"][1 : 1 + min(len(shape), 3)]
     if not (np.isfinite(sizes) & (sizes > 0)).all():
         raise UserError(f"{path} has the voxel size {' x '.join(f'{s:g}' for s in sizes)} mm: correct its header")
+    if (unit := int(header["xyzt_units"]) & 7) in _OTHER_UNITS:
+        raise UserError(
+            f"{path} gives its voxel size in {_OTHER_UNITS[unit]}, which nnU-Net takes for mm: write its header in mm"
+        )
     if not np.isfinite(header.get_best_affine()).all():
         raise UserError(f"{path} has a geometry with NaN or infinity: correct its header")
     # Not "<": the offset is a float and may be NaN.
-    if header["magic"] == b"n+1" and not header["vox_offset"] >= _SIZE:
+    if not header["vox_offset"] >= _SIZE:
         raise UserError(f"{path} has voxels that begin inside its header: correct its header")
     with _open(path) as stream:
         length = sum(iter(lambda: len(stream.read(1 << 22)), 0))
     if length < int(header["vox_offset"]) + np.prod(shape) * header.get_data_dtype().itemsize:
         raise OSError("it ends too early")
     return header
+
+
+def _check_compression(path: Path) -> None:
+    """Make sure that a file is compressed if its name ends with .gz, and only then: nibabel believes the name.
+
+    Raises:
+        UserError: it is otherwise.
+    """
+    with path.open("rb") as stream:
+        start = stream.read(_SIZE)
+    is_compressed, named = start.startswith(_GZIP), path.name.lower().endswith(".gz")
+    if is_compressed and not named:
+        raise UserError(f"{path} is compressed, but its name does not end with .gz: rename it to {path.name}.gz")
+    if named and {_SIZE, _SIZE_OF_NIFTI_2} & set(_sizes(start)):
+        plain = path.name[: -len(".gz")]
+        raise UserError(f"{path} is not compressed: rename it to {plain}, or compress it (gzip {plain})")
+    if named and start and not is_compressed:
+        raise OSError("it is no NIfTI file")
+
+
+def _sizes(start: bytes) -> tuple[int, ...]:
+    """The number with which a header begins, in both byte orders; nothing for a file that is too short."""
+    return struct.unpack("<i", start[:4]) + struct.unpack(">i", start[:4]) if len(start) == _SIZE else ()
 
 
 def raw_values(path: Path) -> np.ndarray:
@@ -82,4 +124,4 @@ def check_end(path: Path, voxels: int) -> None:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if path.suffix == ".gz" else path.open("rb")
+    return cast(IO[bytes], gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")

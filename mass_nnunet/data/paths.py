@@ -8,7 +8,8 @@ from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_dataset
 from mass_nnunet.errors import UserError
 
 FINAL_CHECKPOINT, LATEST_CHECKPOINT = "checkpoint_final.pth", "checkpoint_latest.pth"
-"""nnU-Net's file names of the finished model and of the last state of a training."""
+BEST_CHECKPOINT = "checkpoint_best.pth"
+"""nnU-Net's file names of the finished model, and of the last and the best state of a training."""
 _FOLDERS = {"raw": nnUNet_raw, "preprocessed": nnUNet_preprocessed, "results": nnUNet_results}
 
 

@@ -1,17 +1,18 @@
 """An nnU-Net raw dataset: its parts, the files and patients of its cases, its licence and its reference."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from nnunetv2.utilities.utils import get_identifiers_from_splitted_dataset_folder
-
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 
+from .dataset_json import DATASET_JSON, read_dataset_json
 from .files import read_json
+from .listing import listed
 from .paths import base_folder, dataset_name
 
 
@@ -44,8 +45,8 @@ class Part(str, Enum):
 TRAINING, UNLABELLED, TEST = Part.TRAINING, Part.UNLABELLED, Part.TEST
 IGNORE = "ignore"
 """nnU-Net's name of the label of voxels that nobody has annotated."""
-DATASET_JSON, PATIENTS_JSON = "dataset.json", "patients.json"
-_REQUIRED = ("channel_names", "labels", "numTraining", "file_ending")
+PATIENTS_JSON = "patients.json"
+_CHANNEL = re.compile(r"(?P<case>.+)_\d{4}")
 
 
 def image_name(case: str, channel: int, ending: str) -> str:
@@ -85,17 +86,24 @@ class RawDataset:
 
     @classmethod
     def load(cls, dataset_id: int) -> "RawDataset":
-        """Read ``dataset.json``.
+        """Read ``dataset.json``, and check the names of all files; none of them is opened.
 
         Raises:
-            UserError: there is no such dataset, or its dataset.json is absent or not complete.
+            UserError: there is no such dataset, its dataset.json is absent or wrong (:func:`read_dataset_json`), or a
+                file has a wrong name or is a broken link (:func:`listed`).
         """
-        folder = base_folder("raw") / dataset_name(dataset_id)
-        path = folder / DATASET_JSON
-        content = read_json(path, "make the dataset with `mass_nnunet convert`")
-        if absent := [key for key in _REQUIRED if key not in content]:
-            raise UserError(f"{path} lacks {', '.join(absent)}: add it as nnU-Net's dataset format asks")
-        return cls(dataset_id, folder, content)
+        return cls.read(base_folder("raw") / dataset_name(dataset_id))
+
+    @classmethod
+    def read(cls, folder: Path) -> "RawDataset":
+        """The same for a folder ``DatasetXXX_NAME``."""
+        content = read_dataset_json(folder / DATASET_JSON, "make the dataset with `mass_nnunet convert`")
+        dataset = cls(int(folder.name[7:10]), folder, content)
+        for part in Part:
+            dataset.cases(part)
+            if part is not UNLABELLED:
+                listed(dataset.label_folder(part), dataset.ending)
+        return dataset
 
     @property
     def name(self) -> str:
@@ -146,13 +154,19 @@ class RawDataset:
         """Sorted identifiers of the scans of a part; an empty list if its folder is absent.
 
         Raises:
-            UserError: ``imagesTr`` holds no scan, although dataset.json counts some.
+            UserError: ``imagesTr`` holds no scan, although dataset.json counts some, or a file has a wrong name or is a
+                broken link (:func:`listed`).
         """
         folder = self.folder / part
-        found = get_identifiers_from_splitted_dataset_folder(str(folder), self.ending) if folder.is_dir() else []
-        if part == TRAINING and len(found) == 0 and self.content["numTraining"]:
+        found = set()
+        for path in listed(folder, self.ending):
+            name = path.name.removesuffix(self.ending)
+            if (match := _CHANNEL.fullmatch(name)) is None:  # nnU-Net would cut off five characters, whatever they are
+                raise UserError(f"{path} has no channel in its name: rename it to {image_name(name, 0, self.ending)}")
+            found.add(match["case"])
+        if part == TRAINING and not found and self.content["numTraining"]:
             raise UserError(f"{folder} holds no *_0000{self.ending}: convert the dataset again")
-        return sorted(str(case) for case in found)
+        return sorted(found)
 
     def image_paths(self, part: Part, case: str) -> list[Path]:
         """Paths of a scan's files, one for each channel; the files may not exist."""
@@ -186,7 +200,8 @@ class RawDataset:
     @property
     def names_patients(self) -> bool:
         """Whether the dataset has a ``patients.json``."""
-        return (self.folder / PATIENTS_JSON).exists()
+        path = self.folder / PATIENTS_JSON
+        return path.exists() or path.is_symlink()
 
     def patients(self) -> dict[str, str]:
         """Patient of every case of ``imagesTr``, ``imagesUn`` and ``imagesTs``, from ``patients.json``.
@@ -194,7 +209,7 @@ class RawDataset:
         If the file is absent, each case counts as its own patient.
 
         Raises:
-            UserError: ``patients.json`` lacks a case, or a case is in two parts.
+            UserError: ``patients.json`` is of another form or lacks a case, or a case is in two parts.
         """
         part_of: dict[str, Part] = {}
         for part in (TRAINING, UNLABELLED, TEST):
@@ -206,6 +221,8 @@ class RawDataset:
             return {case: case for case in part_of}
         path = self.folder / PATIENTS_JSON
         patients = read_json(path, "convert the dataset again")
+        if not isinstance(patients, dict):
+            raise UserError(f'{path} is not of the form {{"CASE": "PATIENT", ...}}: convert the dataset again')
         if absent := sorted(set(part_of) - set(patients)):
             raise UserError(f"{path} does not say whose scan {absent[0]} is: add it, or convert the dataset again")
         return {case: str(patients[case]) for case in part_of}

@@ -11,8 +11,8 @@ from nibabel.affines import apply_affine
 
 from mass_nnunet.errors import UserError
 
-from .files import atomic_path
-from .nifti_file import ENDINGS, READ_ERRORS, check_end, check_finite, checked_header, raw_values
+from .files import atomic_path, check_link
+from .nifti_file import READ_ERRORS, check_end, check_finite, checked_header, is_nifti, raw_values
 
 # The side of the patient at which each axis ends (x, y, z), as in nibabel; nnU-Net's NibabelIOWithReorient uses it.
 ORIENTATION = "RAS"
@@ -31,6 +31,7 @@ def read_image(path: Path) -> sitk.Image:
         UserError: the file is absent, truncated or no image, or its NIfTI header has no valid geometry.
     """
     try:
+        check_link(path)
         if path.exists() and not path.is_file():
             raise UserError(f"{path} is no file: remove it, or copy the file that should be there")
         path.open("rb").close()
@@ -39,16 +40,26 @@ def read_image(path: Path) -> sitk.Image:
     except UnicodeError:
         raise UserError(f"{path} has a name that is not UTF-8: rename it") from None
     try:
-        header = checked_header(path) if path.name.endswith(ENDINGS) else None
+        header = checked_header(path) if is_nifti(path) else None
         image = sitk.ReadImage(str(path))
     except (RuntimeError, *READ_ERRORS) as error:
-        reason = str(error).strip().splitlines()[-1].removeprefix("sitk::ERROR: ").replace(f' for "{path}"', "")
-        # Without the address of the ITK object, the checksums, and the file's name once more.
-        reason = re.sub(r"\w+ ?\(0x[0-9a-f]+\): | 0x[0-9a-f]+ != 0x[0-9a-f]+", "", reason).removesuffix(f": {path}")
-        raise UserError(f"{path} cannot be read ({reason}): copy or download it again") from None
+        raise UserError(f"{path} cannot be read ({_reason(error, path)}): copy or download it again") from None
     if header is not None and image.GetDimension() == 3:
         _check_geometry(path, image, header.get_best_affine())
     return image
+
+
+def _reason(error: Exception, path: Path) -> str:
+    """The last line of an error, without the address of the ITK object, the checksums, and the file's name."""
+    last = (
+        str(error)
+        .strip()
+        .splitlines()[-1]
+        .removeprefix("sitk::ERROR: ")
+        .removeprefix("ITK ERROR: ")
+        .replace(f' for "{path}"', "")
+    )
+    return re.sub(r"\w+ ?\(0x[0-9a-f]+\): | 0x[0-9a-f]+ != 0x[0-9a-f]+", "", last).removesuffix(f": {path}")
 
 
 def _check_geometry(path: Path, image: sitk.Image, affine: np.ndarray) -> None:
@@ -77,6 +88,9 @@ def read_volume(path: Path) -> sitk.Image:
         UserError: the file is something else, or holds NaN or infinity.
     """
     image = read_image(path)
+    if image.GetDimension() == 2 or (image.GetDimension() == 3 and min(image.GetSize()) == 1):
+        size = " x ".join(map(str, image.GetSize()))
+        raise UserError(f"{path} is a single slice ({size}): 3D only, make a volume of all slices")
     if image.GetDimension() != 3 or image.GetNumberOfComponentsPerPixel() != 1:
         size = " x ".join(map(str, image.GetSize()))
         channels = image.GetNumberOfComponentsPerPixel()
@@ -86,8 +100,7 @@ def read_volume(path: Path) -> sitk.Image:
     if "complex" in image.GetPixelIDTypeAsString():
         raise UserError(f"{path} has complex values: convert it to magnitudes")
     if "float" in image.GetPixelIDTypeAsString():
-        is_nifti = path.name.endswith(ENDINGS)
-        check_finite(path, raw_values(path) if is_nifti else sitk.GetArrayViewFromImage(image))
+        check_finite(path, raw_values(path) if is_nifti(path) else sitk.GetArrayViewFromImage(image))
     return image
 
 
@@ -146,13 +159,17 @@ def write_volume(image: sitk.Image, path: Path) -> None:
     """Write an image, compressed, completely or not at all.
 
     Raises:
+        OSError: the system does not let it be written, because of permissions, for example.
         UserError: it could not be written completely.
     """
     with atomic_path(path) as temporary:
+        temporary.touch()  # the system says why it cannot be written, SimpleITK does not
         try:
             sitk.WriteImage(image, str(temporary), useCompression=True)
-            if temporary.suffix == ".gz":
+        except RuntimeError as error:
+            raise UserError(f"{path} cannot be written ({_reason(error, temporary)}): check its name") from None
+        if temporary.suffix == ".gz":
+            try:
                 check_end(temporary, image.GetNumberOfPixels() * image.GetSizeOfPixelComponent())
-        except (RuntimeError, OSError) as error:
-            reason = str(error).strip().splitlines()[-1]
-            raise UserError(f"{path} cannot be written ({reason}): make room on the disk") from None
+            except OSError as error:
+                raise UserError(f"{path} cannot be written ({error}): make room on the disk") from None

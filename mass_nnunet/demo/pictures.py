@@ -12,6 +12,7 @@ from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset, label_name
 from mass_nnunet.reporting.explain import explain, load_model
 from mass_nnunet.reporting.figures import OverlayRow, plot_branches, plot_curves, plot_overlays, plot_registration
+from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 SHOWN = 2
 """Number of test scans of each modality in the overlays."""
@@ -77,4 +78,4 @@ def fold_folder(job: Job, dataset: RawDataset) -> Path:
 
 
 def _log(checkpoint: Path) -> dict[str, Any]:
-    return torch.load(checkpoint, map_location="cpu", weights_only=False)["logging"]
+    return read_checkpoint(checkpoint)["logging"]

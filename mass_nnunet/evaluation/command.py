@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mass_nnunet.data.files import atomic_path, read_json
+from mass_nnunet.data.dataset_json import DATASET_JSON, read_dataset_json
+from mass_nnunet.data.files import atomic_path, check_link
 from mass_nnunet.errors import UserError
 
 from .metrics import DICE, HD95, TOLERANCES, metrics_among
@@ -39,15 +40,19 @@ def _tolerance(text: str) -> float:
 def find_dataset_json(predictions: Path, truth: Path) -> dict:
     """Content of the dataset.json that nnUNetv2_predict writes beside its predictions, or of the raw dataset's.
 
+    The folder of ``truth`` may be a link: its dataset.json is beside the link or beside the folder.
+
     Raises:
-        UserError: a folder does not exist, or there is no dataset.json.
+        UserError: a folder does not exist, or there is no dataset.json, or it is wrong.
     """
     for folder in (predictions, truth):
+        check_link(folder)
         if not folder.is_dir():
             raise UserError(f"{folder} is not a folder: give the folder of the label maps")
-    for file in (predictions / "dataset.json", truth.resolve().parent / "dataset.json"):
-        if file.is_file():
-            return read_json(file, "copy it from the raw dataset again")
+    for folder in (predictions, truth.absolute().parent, truth.resolve().parent):
+        file = folder / DATASET_JSON
+        if file.exists() or file.is_symlink():
+            return read_dataset_json(file, "copy it from the raw dataset again", ["labels"])
     raise UserError(
         f"{predictions} has no dataset.json, and neither has the folder of {truth}: copy it from the raw dataset"
     )
@@ -68,6 +73,8 @@ def format_table(scores: pd.DataFrame) -> str:
 
 def run(args: argparse.Namespace) -> None:
     """Print the table of means, and write the rows to ``--csv``."""
+    if args.processes < 1:
+        raise UserError(f"-np {args.processes} is not at least 1")
     dataset = find_dataset_json(args.predictions, args.truth)
     scores = evaluate_folder(
         args.predictions,
@@ -77,9 +84,10 @@ def run(args: argparse.Namespace) -> None:
         dataset.get("file_ending", ".nii.gz"),
         sorted(set(args.tolerance)),
     )
+    if args.csv:  # before anything is printed: whoever reads it may have stopped
+        with atomic_path(args.csv) as temporary:
+            scores.to_csv(temporary, index=False)
     print(format_table(scores))
     print(f"mean {DICE.title} over all organs and cases: {DICE.text(scores[DICE.column].mean())}")
     if args.csv:
-        with atomic_path(args.csv) as temporary:
-            scores.to_csv(temporary, index=False)
         print(f"wrote {args.csv}")

@@ -1,6 +1,7 @@
 """Scores of predictions against the truth: all metrics (metrics.py) and the volumes, per case and organ."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,12 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from mass_nnunet.data.volume import SAME_GRID, describe_grid, grid_distance, read_volume
+from mass_nnunet.data.dataset_json import Labels
+from mass_nnunet.data.files import check_link
+from mass_nnunet.data.label_map import check_known, known_values, mask_of, whole_values
+from mass_nnunet.data.listing import listed
+from mass_nnunet.data.raw import IGNORE
+from mass_nnunet.data.volume import SAME_GRID, aligned, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.runtime.workers import map_cases
@@ -35,42 +41,44 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
 
 
 def evaluate_case(
-    prediction_file: Path, truth_file: Path, labels: Mapping[str, int], tolerances: Sequence[float] = TOLERANCES
+    prediction_file: Path,
+    truth_file: Path,
+    labels: Labels,
+    tolerances: Sequence[float] = TOLERANCES,
+    ending: str = ".nii.gz",
 ) -> list[dict]:
     """One row (``score_columns``) for each organ of one case.
 
     If the truth lacks the organ, all metrics are NaN, and ``prediction_ml`` tells whether it was predicted. If only the
     prediction lacks it, each metric has its value ``missed``: 0 for Dice and surface Dice, infinity for the distances,
-    -1 for ``volume_difference``.
+    -1 for ``volume_difference``. A region of several values is scored as one organ. As in nnU-Net, voxels that the
+    truth ignores are background in both.
 
     Args:
         prediction_file: a label map.
-        truth_file: a label map on the same grid.
-        labels: organ to value, as in dataset.json; background is skipped.
+        truth_file: a label map of the same voxels; the order and direction of its axes may differ.
+        labels: organ to value, or values of a region, as in dataset.json; background and ``ignore`` are skipped.
         tolerances: tolerances of the normalized surface Dice, in mm.
+        ending: ending of the files: the case is the name of the truth without it.
 
     Raises:
-        UserError: a file cannot be read, the grids differ, or the truth has a value that ``labels`` lacks.
+        UserError: a file cannot be read, the grids differ, or one has a value that ``labels`` lacks.
     """
-    truth_image, prediction_image = read_volume(truth_file), read_volume(prediction_file)
-    if grid_distance(truth_image, prediction_image) > SAME_GRID:
-        raise UserError(
-            f"{prediction_file} ({describe_grid(prediction_image)}) is not on the grid of {truth_file} "
-            f"({describe_grid(truth_image)}): predict on the scan that the truth was annotated on"
-        )
-    truth, prediction = sitk.GetArrayFromImage(truth_image), sitk.GetArrayFromImage(prediction_image)
-    unknown = np.setdiff1d(truth, list(labels.values()))
-    if unknown.size:
-        raise UserError(
-            f"{truth_file} has value {unknown[0]:g}, which dataset.json does not name: is it another truth?"
-        )
-    spacing = truth_image.GetSpacing()[::-1]
-    case, metrics, rows = truth_file.name.split(".")[0], list_metrics(tolerances), []
-    for organ, value in labels.items():
-        if organ == BACKGROUND:
+    return _score((prediction_file, truth_file), labels, tolerances, ending)[0]
+
+
+def _score(
+    files: tuple[Path, Path], labels: Labels, tolerances: Sequence[float], ending: str
+) -> tuple[list[dict], tuple[str, ...]]:
+    """The rows of ``evaluate_case``, and one sentence for each correction."""
+    prediction, truth, spacing, notes = _read_pair(*files, labels)
+    case, metrics, rows = files[1].name.removesuffix(ending), list_metrics(tolerances), []
+    for organ, label in labels.items():
+        if organ in (BACKGROUND, IGNORE):
             continue
-        box = bounding_box((prediction == value) | (truth == value))
-        masks = Masks(prediction[box] == value, truth[box] == value, spacing, tolerances)
+        predicted, true = mask_of(prediction, label), mask_of(truth, label)
+        box = bounding_box(predicted | true)
+        masks = Masks(predicted[box], true[box], spacing, tolerances)
         prediction_ml, truth_ml = masks.volumes
         row: dict[str, Any] = {"case": case, "organ": organ}
         for metric in metrics:
@@ -79,40 +87,67 @@ def evaluate_case(
             else:
                 row[metric.column] = metric.measure(masks) if prediction_ml > 0 else metric.missed
         rows.append(row | {"truth_ml": truth_ml, "prediction_ml": prediction_ml})
-    return rows
+    return rows, notes
 
 
-def _evaluate_job(files: tuple[Path, Path], labels: Mapping[str, int], tolerances: Sequence[float]) -> list[dict]:
-    return evaluate_case(*files, labels, tolerances)
+def _read_pair(
+    prediction_file: Path, truth_file: Path, labels: Labels
+) -> tuple[np.ndarray, np.ndarray, tuple[float, float, float], tuple[str, ...]]:
+    """Values (Z, Y, X) of prediction and truth on one grid, its spacing (z, y, x) in mm, and notes.
+
+    Raises:
+        UserError: see ``evaluate_case``.
+    """
+    truth_image, image = read_volume(truth_file), read_volume(prediction_file)
+    turned = image if grid_distance(truth_image, image) <= SAME_GRID else aligned(image, truth_image)
+    if grid_distance(truth_image, turned) > SAME_GRID:
+        raise UserError(
+            f"{prediction_file} ({describe_grid(image)}) is not on the grid of {truth_file} "
+            f"({describe_grid(truth_image)}): predict on the scan that the truth was annotated on"
+        )
+    truth, notes = whole_values(sitk.GetArrayFromImage(truth_image), truth_file)
+    check_known(truth, known_values(labels), truth_file)
+    prediction, rounded = whole_values(sitk.GetArrayFromImage(turned), prediction_file)
+    if IGNORE in labels:
+        ignored = mask_of(truth, labels[IGNORE])
+        truth, prediction = np.where(ignored, 0, truth), np.where(ignored, 0, prediction)
+    predictable = {organ: label for organ, label in labels.items() if organ != IGNORE}
+    check_known(prediction, known_values(predictable), prediction_file)
+    x, y, z = truth_image.GetSpacing()
+    return prediction, truth, (z, y, x), (*notes, *rounded)
 
 
 def evaluate_folder(
     predictions: Path,
     truth: Path,
-    labels: Mapping[str, int],
+    labels: Labels,
     processes: int = 1,
     ending: str = ".nii.gz",
     tolerances: Sequence[float] = TOLERANCES,
 ) -> pd.DataFrame:
     """The rows of ``evaluate_case`` for every file of ``truth`` that ends with ``ending``, in order of name.
 
-    Each process holds one case at a time and returns its rows only.
+    Each process holds one case at a time and returns its rows only. What was corrected in the files is printed on
+    standard error.
 
     Raises:
         UserError: there is no true label map, a prediction is missing, or ``evaluate_case`` raises it.
     """
-    truth_files = sorted(file for file in Path(truth).glob(f"*{ending}") if not file.name.startswith("."))
+    truth_files = [file for file in listed(Path(truth), ending) if not file.name.startswith(".")]
     if not truth_files:
         raise UserError(f"{truth} has no file that ends with {ending}: name the folder of the true label maps")
     jobs = []
     for file in truth_files:
         prediction = Path(predictions) / file.name
+        check_link(prediction)
         if not prediction.is_file():
             raise UserError(f"{prediction} is missing: predict that case, or take {file} out of the truth")
         jobs.append((prediction, file))
-    job = partial(_evaluate_job, labels=labels, tolerances=tolerances)
+    job = partial(_score, labels=labels, tolerances=tolerances, ending=ending)
     cases = map_cases(job, jobs, processes=processes, description="evaluating")
-    return pd.DataFrame([row for rows in cases for row in rows], columns=score_columns(tolerances))
+    for note in (note for _, notes in cases for note in notes):
+        print(f"note: {note}", file=sys.stderr)
+    return pd.DataFrame([row for rows, _ in cases for row in rows], columns=score_columns(tolerances))
 
 
 def summarize(scores: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:

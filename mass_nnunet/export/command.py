@@ -15,9 +15,10 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.paths import FINAL_CHECKPOINT, base_folder, dataset_name
-from mass_nnunet.data.raw import DATASET_JSON, licence_of, reference_of
+from mass_nnunet.data.raw import licence_of, reference_of
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE, HD95

@@ -1,4 +1,4 @@
-"""Where in a scan organs can be: whole annotated scans are laid on it, by a scaling and a translation.
+"""In which slices of a scan organs can be: whole annotated scans are laid on it, by a scaling and a translation.
 
 A patch does not show where in the body it lies, and a few annotated scans may show no pelvis: a network that learned
 from them finds organs in it. A whole scan does show it. The method needs no label of the scan, and no network.
@@ -26,7 +26,10 @@ OVERLAP = 0.5
 def possible_organs(
     scan: np.ndarray, atlases: Iterable[tuple[np.ndarray, np.ndarray]], spacing: Sequence[float], margin: float
 ) -> np.ndarray:
-    """Where organs can be in a whole scan: within ``margin`` of the organs of an atlas that is laid on it.
+    """Where organs can be in a whole scan: in slices within ``margin`` of the organs of an atlas that is laid on it.
+
+    Slices only: patients differ in width more than the alignment errs along the body, and a network that has learned
+    the abdomen of a few patients needs to be told of the others' pelvis, not of their flanks.
 
     Each atlas is scaled and translated so that its normalized cross-correlation with the scan is largest, on a coarse
     grid (Padfield, Masked object registration in the Fourier domain, IEEE Transactions on Image Processing 2012).
@@ -36,10 +39,10 @@ def possible_organs(
         scan: image (Z, Y, X).
         atlases: images and labels (Z, Y, X) of whole annotated scans of the same modality.
         spacing: voxel size (z, y, x) in mm, of all of them.
-        margin: in mm; patients differ, and the alignment errs.
+        margin: in mm, along the first axis; patients differ, and the alignment errs.
 
     Returns:
-        Boolean (Z, Y, X).
+        Boolean (Z, Y, X), equal within a slice.
     """
     fixed = _coarse(torch.from_numpy(np.asarray(scan, np.float32)), spacing)
     organs = np.zeros(fixed.shape, bool)
@@ -47,10 +50,11 @@ def possible_organs(
         moving = _coarse(torch.from_numpy(np.asarray(image, np.float32)), spacing)
         shares = _coarse(torch.from_numpy(np.asarray(labels > 0, np.float32)), spacing)
         organs |= _laid(shares, moving, fixed) > 0.5
-    edges = [size * edge / coarse for size, edge, coarse in zip(scan.shape, spacing, fixed.shape, strict=True)]
-    near = distance_transform_edt(~organs, sampling=edges) <= margin if organs.any() else np.ones_like(organs)
-    finer = F.interpolate(torch.from_numpy(near)[None, None].float(), size=scan.shape, mode="nearest-exact")
-    return finer[0, 0].numpy() > 0
+    edge = scan.shape[0] * spacing[0] / len(organs)
+    slices = organs.any((1, 2))
+    near = distance_transform_edt(~slices, sampling=edge) <= margin if slices.any() else np.ones_like(slices)
+    finer = F.interpolate(torch.from_numpy(near)[None, None].float(), size=len(scan), mode="nearest-exact")
+    return np.broadcast_to(finer[0, 0].numpy()[:, None, None] > 0, scan.shape)
 
 
 def _coarse(volume: Tensor, spacing: Sequence[float]) -> Tensor:

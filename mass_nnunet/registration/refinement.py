@@ -5,6 +5,7 @@ from torch import Tensor
 
 from mass_nnunet.losses.deformation import diffusion_loss, folding_penalty
 from mass_nnunet.losses.similarity import local_correlation
+from mass_nnunet.runtime.threads import threads_for
 
 from .fields import inside, jacobian_determinant, upsample, warp
 
@@ -34,7 +35,12 @@ def refine(fields: Tensor, atlases: Tensor, scan: Tensor, steps: int) -> Tensor:
         Fields (A, 3, Z', Y', X'), float32.
     """
     # Prediction runs in inference mode, where tensors cannot have gradients; their copies made here can.
-    with torch.inference_mode(False), torch.enable_grad(), torch.autocast(scan.device.type, enabled=False):
+    with (
+        torch.inference_mode(False),
+        torch.enable_grad(),
+        torch.autocast(scan.device.type, enabled=False),
+        threads_for(scan[0, 0].numel()),
+    ):
         moving, fixed = atlases[:, :1].float().clone(), scan[:, :1].float().clone()
         fields = fields.detach().float().clone().requires_grad_()
         shown = inside(upsample(fields.detach(), fixed.shape[2:])).float()  # by the atlases, as they lie at first

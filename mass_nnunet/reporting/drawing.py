@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.label_map import read_label_map
+from mass_nnunet.data.volume import read_volume
 from mass_nnunet.labels import BACKGROUND, LABELS
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ _STYLE = {
     "axes.titlesize": 10,
     "xtick.color": _INK,
     "ytick.color": _INK,
+    "text.parse_math": False,  # a name with two $ is no formula
     "svg.hashsalt": "mass_nnunet",  # the same figure is the same file
 }
 _SAVING: dict[str, dict[str, Any]] = {
@@ -66,15 +70,28 @@ def figure_file(
         figure.savefig(temporary, dpi=110, **_SAVING.get(path.suffix, {}))
 
 
-def read_radiological(file: Path) -> tuple[np.ndarray, tuple[float, float, float]]:
+def read_radiological(file: Path, labels: Labels | None = None) -> tuple[np.ndarray, tuple[float, float, float]]:
     """Read an image with axes to the patient's head, back and left.
 
     An axial slice with its first row on top is then in radiological convention: the patient's right is on the left.
 
+    Args:
+        file: the image.
+        labels: labels of its dataset, if it is a label map.
+
     Returns:
         The array (Z, Y, X), and the spacing in mm (z, y, x).
+
+    Raises:
+        UserError: the file is no sound volume, or a label has no name.
     """
-    image = sitk.DICOMOrient(sitk.ReadImage(str(file)), "LPS")
+    if labels is None:
+        stored = read_volume(file)
+    else:
+        found = read_label_map(file, labels)
+        stored = sitk.GetImageFromArray(found.values)
+        stored.CopyInformation(found.image)
+    image = sitk.DICOMOrient(stored, "LPS")
     return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
 
 

@@ -9,7 +9,12 @@ import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
+from mass_nnunet.data.files import read_json
+from mass_nnunet.data.label_map import read_label_map
+from mass_nnunet.data.volume import read_volume
 from mass_nnunet.errors import UserError
+from mass_nnunet.networks.strangers import check_classes
+from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 from .best_atlas import Registration, register_best
 
@@ -37,11 +42,14 @@ def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -
     """nnU-Net's predictor of a trained model, without mirroring, and without compilation, which hides the class.
 
     Raises:
-        UserError: the checkpoint does not exist.
+        UserError: the checkpoint does not exist, or holds more than weights and numbers, or the plans name a class that
+            is none of a network.
     """
     file = folder / f"fold_{fold}" / checkpoint
     if not file.is_file():
         raise UserError(f"{file} does not exist: train the model, or name another one with -tr, -p, -c, -f or -chk")
+    read_checkpoint(file)  # nnU-Net reads it with pickle, which may run code
+    check_classes(folder / "plans.json", read_json(folder / "plans.json", "copy the model again"))  # it imports them
     predictor = nnUNetPredictor(
         use_mirroring=False, perform_everything_on_device=False, device=device, allow_tqdm=False
     )
@@ -57,7 +65,14 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
         predictor: nnU-Net's predictor of the model.
         images: files of the scan, one for each channel.
         truth: file of its labels, if they are known.
+
+    Raises:
+        UserError: a file is no sound scan or label map, or a label has no name.
     """
+    for file in images:
+        read_volume(file)
+    if truth is not None:
+        read_label_map(truth, predictor.dataset_json["labels"])
     configuration, network = predictor.configuration_manager, predictor.network
     data, labels, _ = configuration.preprocessor_class(verbose=False).run_case(
         [str(file) for file in images],

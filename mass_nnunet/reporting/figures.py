@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mass_nnunet.labels import LABELS
 from mass_nnunet.registration.fields import folding, jacobian_determinant
 
 from .drawing import draw_truth, figure_file, grey_window, legend, paint, read_radiological, show, typical_slice
@@ -49,9 +50,9 @@ def plot_overlays(scans: Sequence[OverlayRow], path: Path) -> None:
 def _slices(scan: OverlayRow) -> tuple[np.ndarray, tuple[float, float], np.ndarray, list[np.ndarray], float]:
     """Image (Y, X), grey window, truth (Y, X), predictions (Y, X), and the height of a voxel over its width."""
     image, spacing = read_radiological(scan.image)
-    truth, _ = read_radiological(scan.truth)
+    truth, _ = read_radiological(scan.truth, LABELS)
     z = typical_slice(truth)
-    predictions = [read_radiological(file)[0][z] for file in scan.predictions.values()]
+    predictions = [read_radiological(file, LABELS)[0][z] for file in scan.predictions.values()]
     return image[z], grey_window(image, scan.modality), truth[z], predictions, spacing[1] / spacing[2]
 
 

@@ -14,6 +14,7 @@ from file_edits import (
     cut,
     double,
     edit,
+    gunzip,
     make_folder,
     make_pipe,
     on,
@@ -22,8 +23,10 @@ from file_edits import (
     placed,
     put,
     remove,
+    rename,
     reverse,
     save_nifti,
+    save_nifti_2,
     set_dicom,
     set_header,
     shear,
@@ -55,12 +58,13 @@ _CORRECT = "which is no known label: correct or remove the file"
 _NO_LABELS = "has no annotated voxel: get the right file, or remove it to use the scan without labels"
 _HEADER = "correct its header"
 _NOT_3D = "is not one three-dimensional scan (size {}...): split it first"
+_FLAT = "3D only, make a volume of all slices"
 _NOT_FINITE = "holds ... not finite ...: repair or remove it"
 _T1 = ("--sequences", "T1IN")
 _RGB = [(channel, "u1") for channel in "RGB"]
 _RIGHT, _LEFT = CHAOS_GRAYS["right_kidney"], CHAOS_GRAYS["left_kidney"]
 
-btcv, chaos, amos, mmwhs, nifti = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, _ = (partial(Damage, source) for source in SOURCES)
 CONTENT_DAMAGES = [
     # Files that are not whole.
     btcv("NIfTI (.nii.gz) cut short", on(IMAGE, cut, 500), f"src/{IMAGE} {_AGAIN}"),
@@ -70,6 +74,21 @@ CONTENT_DAMAGES = [
     btcv("NIfTI with a changed byte", on(IMAGE, corrupt), f"src/{IMAGE} {_AGAIN}"),
     btcv("empty file", on(IMAGE, Path.write_bytes, b""), f"src/{IMAGE} {_AGAIN}"),
     btcv("web page named .nii.gz", on(IMAGE, Path.write_text, "<html>"), f"src/{IMAGE} {_AGAIN}"),
+    btcv(
+        "NIfTI named .nii.gz that is not compressed", on(IMAGE, gunzip), f"src/{IMAGE} is not compressed: rename it ..."
+    ),
+    btcv(
+        "compressed NIfTI named .nii",
+        lambda src: rename(src / IMAGE, "img0002.nii"),
+        "img0002.nii is compressed, but its name does not end with .gz: rename it to img0002.nii.gz",
+    ),
+    btcv("NIfTI-2", on(IMAGE, save_nifti_2), f"src/{IMAGE} is a NIfTI-2 file, ...: save it as NIfTI-1"),
+    btcv("Analyze file named .nii.gz", on(IMAGE, set_header, 344, 0, form="i"), f"src/{IMAGE} is an Analyze file: ..."),
+    btcv(
+        "header of a pair of NIfTI files",
+        on(IMAGE, set_header, 344, int.from_bytes(b"ni1\0", "little"), form="i"),
+        f"src/{IMAGE} is the header of a pair of files (.hdr, .img): save it as NIfTI in one file",
+    ),
     btcv("named pipe", on(IMAGE, make_pipe), f"src/{IMAGE} is no file: remove it, ...", posix=True),
     btcv("folder named .nii.gz", on(IMAGE, make_folder), f"src/{IMAGE} ...: ..."),
     chaos("DICOM cut short", on(SLICE, cut, 500), f"src/{SLICE} {_AGAIN}"),
@@ -208,6 +227,7 @@ CONTENT_DAMAGES = [
     ),
     btcv("empty label map", on(LABEL, edit, np.zeros_like), f"src/{LABEL} {_NO_LABELS}"),
     btcv("label value 14", on(LABEL, edit, corner(14)), f"src/{LABEL} holds the value 14, {_CORRECT}"),
+    btcv("label value 1.0011", on(LABEL, edit, corner(1.0011)), f"src/{LABEL} holds the value 1.0011, {_CORRECT}"),
     btcv("label value 1.5", on(LABEL, edit, corner(1.5)), f"src/{LABEL} holds the value 1.5, {_CORRECT}"),
     mmwhs("label value 501 in a heart", on(HEART, edit, corner(501)), f"src/{HEART} holds the value 501, {_CORRECT}"),
     nifti(
@@ -244,7 +264,12 @@ CONTENT_DAMAGES = [
         on(IMAGE, save_nifti, np.zeros((4, 4, 4, 2), "i2")),
         f"src/{IMAGE} {_NOT_3D.format('4 x 4 x 4 x 2')}",
     ),
-    btcv("2D image", on(IMAGE, save_nifti, np.zeros((4, 4), "i2")), f"src/{IMAGE} {_NOT_3D.format('4 x 4')}"),
+    btcv("2D image", on(IMAGE, save_nifti, np.zeros((4, 4), "i2")), f"src/{IMAGE} is a single slice (4 x 4): {_FLAT}"),
+    btcv(
+        "3D image of one slice",
+        on(IMAGE, save_nifti, np.zeros((4, 4, 1), "i2")),
+        f"src/{IMAGE} is a single slice (4 x 4 x 1): {_FLAT}",
+    ),
     btcv(
         "RGB NIfTI", on(IMAGE, save_nifti, np.zeros((4, 4, 4), _RGB)), f"src/{IMAGE} {_NOT_3D.format('4 x 4 x 4, 3 ')}"
     ),
@@ -255,6 +280,11 @@ CONTENT_DAMAGES = [
     ),
     # Headers of NIfTI files: the numbers are the offsets of their fields.
     btcv("voxel size of zero", on(IMAGE, set_header, 80, 0), f"src/{IMAGE} has the voxel size 0 x 2 x 3 mm: {_HEADER}"),
+    btcv(
+        "voxel size in micron",
+        on(IMAGE, set_header, 123, 3, form="b"),
+        f"src/{IMAGE} gives its voxel size in micron, which nnU-Net takes for mm: write its header in mm",
+    ),
     btcv(
         "axes not at right angles, and a mirrored qform", on(IMAGE, shear), f"src/{IMAGE} has a geometry ...: {_HEADER}"
     ),

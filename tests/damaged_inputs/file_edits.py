@@ -108,6 +108,17 @@ def set_header(path: Path, offset: int, *values: float, form: str = "f") -> None
     path.write_bytes(gzip.compress(bytes(content)))
 
 
+def save_nifti_2(path: Path) -> None:
+    """The same scan as NIfTI-2."""
+    image = nibabel.load(path)
+    nibabel.save(nibabel.Nifti2Image(np.asarray(image.dataobj), image.affine), path)
+
+
+def gunzip(path: Path) -> None:
+    """Uncompressed under the same name."""
+    path.write_bytes(gzip.decompress(path.read_bytes()))
+
+
 def unpack(path: Path, keep: bool = False) -> Path:
     """``.nii.gz`` to ``.nii``."""
     unpacked = path.with_suffix("")

@@ -45,7 +45,7 @@ _LINK = "is a broken link: repair or remove it"
 _DOWNLOAD = "cannot be unpacked (...): download it again"
 _PERMISSION = "ermission denied...permissions"
 
-btcv, chaos, amos, mmwhs, nifti = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, _ = (partial(Damage, source) for source in SOURCES)
 archived = partial(btcv, given="data.zip")
 apart = partial(btcv, apart=True, posix=True)
 LAYOUT_DAMAGES = [
@@ -184,6 +184,12 @@ LAYOUT_DAMAGES = [
         "link to a file that is gone",
         on(IMAGE, link, "gone"),
         f"src/{IMAGE} {_LINK}",
+        posix=True,
+    ),
+    nifti(
+        "label map that is a link to a file that is gone",
+        on("labels/b.nii.gz", link, "gone"),
+        f"src/labels/b.nii.gz {_LINK}",
         posix=True,
     ),
     btcv("folder that is a link to itself", on("Training", link, "Training"), f"src/Training {_LINK}", posix=True),

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from content_damages import CONTENT_DAMAGES
+from dicom_damages import DICOM_DAMAGES
 from layout_damages import LAYOUT_DAMAGES
 from refused_input import PREFIX, Damage, messages
 
-DAMAGES = [*CONTENT_DAMAGES, *LAYOUT_DAMAGES]
+DAMAGES = [*CONTENT_DAMAGES, *LAYOUT_DAMAGES, *DICOM_DAMAGES]
 
 
 def table(damages: Iterable[Damage] = tuple(DAMAGES)) -> Iterator[str]:

@@ -18,7 +18,7 @@ from sound_datasets import SOURCES
 RAW = "nnUNet_raw"
 PREFIX = "mass_nnunet convert: error: "
 # Without its capabilities even root may do no more than the permissions say.
-_AS_ANYONE = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
+AS_ANYONE = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Damage:
         with patch.dict(os.environ, {RAW: str(folder / RAW)}):
             arguments = command_line(self.source, folder / self.given, *(text.format(folder) for text in self.options))
             if self.apart:
-                as_anyone = _AS_ANYONE if os.geteuid() == 0 else ()
+                as_anyone = AS_ANYONE if os.geteuid() == 0 else ()
                 command = [*as_anyone, sys.executable, "-m", "mass_nnunet.cli", *arguments]
                 done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
                 print(done.stderr, file=sys.stderr)
@@ -86,8 +86,8 @@ def can_run_apart() -> bool:
     """Whether a command can be run here that obeys permissions."""
     if os.geteuid() != 0:
         return True
-    tool = shutil.which(_AS_ANYONE[0])
-    return tool is not None and subprocess.run([*_AS_ANYONE, "true"], capture_output=True, check=False).returncode == 0
+    tool = shutil.which(AS_ANYONE[0])
+    return tool is not None and subprocess.run([*AS_ANYONE, "true"], capture_output=True, check=False).returncode == 0
 
 
 def messages(errors: str) -> list[str]:

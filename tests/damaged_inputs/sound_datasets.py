@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from dicom_export import outlines, write_series, write_structures
 from native_trees import (
     BTCV_VALUES,
     SHAPE,
@@ -33,6 +34,8 @@ SERIES, GROUND, T1 = f"{PATIENT}/T2SPIR/DICOM_anon", f"{PATIENT}/T2SPIR/Ground",
 SLICE, PLANE = f"{SERIES}/IMG-0002-00003.dcm", f"{GROUND}/IMG-0002-00003.png"
 ECHO = f"{T1}/IMG-0004-00003.dcm"
 HEART = "ct_train/ct_train_1002_label.nii.gz"
+CT, CONTOURS = "Mustermann_Erika/CT", "Mustermann_Erika/RT"
+CT_SLICE = f"{CT}/IM0003"
 
 
 def _chaos(root: Path) -> None:
@@ -60,6 +63,12 @@ def _nifti(root: Path) -> None:
         write(organs(BTCV_VALUES), root / f"labels/{name}.nii.gz")
 
 
+def _dicom(root: Path) -> None:
+    slices = write_series(scan(), root / CT)
+    structures = {name: outlines(organs(BTCV_VALUES), value) for name, value in BTCV_VALUES.items()}
+    write_structures(root / CONTOURS, structures, slices)
+
+
 _NAMED = "--labels spleen=1 right_kidney=2 left_kidney=3 liver=6"
 SOURCES: Mapping[str, Source] = {
     "btcv": Source(partial(btcv_tree, labelled=3), "btcv {} -d 801"),
@@ -67,4 +76,5 @@ SOURCES: Mapping[str, Source] = {
     "amos": Source(_amos, "amos {} -d 803 804"),
     "mmwhs": Source(_mmwhs, "mmwhs {} -d 805 806"),
     "nifti": Source(_nifti, f"nifti {{0}}/images {{0}}/labels -d 807 --modality CT {_NAMED}"),
+    "dicom": Source(_dicom, f"dicom {{}} -d 812 --modality CT --test-fraction 0 --labels {' '.join(BTCV_VALUES)}"),
 }

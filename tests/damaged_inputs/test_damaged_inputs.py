@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_export import SECRETS
 from file_edits import nothing
 from refusals_table import DAMAGES, table
 from refused_input import PREFIX, RAW, Damage, messages, visible
@@ -22,6 +23,7 @@ def test_one_line_with_file_and_remedy_and_no_dataset(damage, tmp_path, capfd):
     assert len(lines) == 1, lines
     (line,) = lines
     assert damage.tells(line), line
+    assert not [secret for secret in SECRETS if secret in line]
     assert not re.search(r"0x[0-9a-f]{6}", line), "an address in memory tells a user nothing"
     assert visible(tmp_path / RAW) == before
 

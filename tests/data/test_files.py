@@ -1,6 +1,6 @@
 import pytest
 
-from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.data.files import atomic_path, check_link, read_json, write_json
 from mass_nnunet.errors import UserError
 
 
@@ -27,3 +27,12 @@ def test_absent_or_broken_json_names_the_file_and_the_remedy(tmp_path):
     (tmp_path / "a.json").write_text("{")
     with pytest.raises(UserError, match=r"a\.json is not valid JSON .*: run plan"):
         read_json(tmp_path / "a.json", "run plan")
+
+
+def test_a_broken_link_is_no_absent_file(tmp_path):
+    (tmp_path / "a.json").symlink_to(tmp_path / "gone")
+    with pytest.raises(UserError, match=r"a\.json is a broken link: repair or remove it"):
+        read_json(tmp_path / "a.json", "run plan")
+    (tmp_path / "gone").write_text("{}")
+    check_link(tmp_path / "a.json")
+    check_link(tmp_path / "absent")

@@ -1,6 +1,8 @@
 import gzip
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 import SimpleITK as sitk
 
@@ -51,3 +53,43 @@ def test_the_end_of_a_file_that_was_written(path):
         path.write_bytes(path.read_bytes()[:-cut])
         with pytest.raises(OSError, match="it ends too early"):
             check_end(path, voxels)
+
+
+@pytest.mark.parametrize(
+    ("unit", "word"), [("micron", "micron"), ("meter", "meter"), ("mm", None), ("unknown", None), ("sec", None)]
+)
+def test_a_unit_that_nibabel_takes_for_mm(path, unit, word):
+    image = nibabel.load(path)
+    image = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine)
+    image.header.set_xyzt_units(t=unit) if unit == "sec" else image.header.set_xyzt_units(unit, "sec")
+    nibabel.save(image, path)
+    if word is None:
+        checked_header(path)
+    else:
+        with pytest.raises(UserError, match=f"x.nii.gz gives its voxel size in {word}, which nnU-Net takes for mm"):
+            checked_header(path)
+
+
+@pytest.mark.parametrize("name", ["x.nii.gz", "X.NII.GZ", "x.nii", "X.NII"])
+def test_a_name_that_does_not_say_whether_the_file_is_compressed(path, name):
+    plain = gzip.decompress(path.read_bytes())
+    other, named = path.with_name(name), name.lower().endswith(".gz")
+    other.write_bytes(gzip.compress(plain) if named else plain)
+    assert checked_header(other).get_data_shape() == SHAPE[::-1]
+    other.write_bytes(plain if named else gzip.compress(plain))
+    reason = "is not compressed: rename it to [xX].*, or compress it" if named else "is compressed, .*: rename it"
+    with pytest.raises(UserError, match=f"{name} {reason}"):
+        checked_header(other)
+
+
+def test_other_kinds_of_nifti(path):
+    image = nibabel.load(path)
+    nibabel.save(nibabel.Nifti2Image(np.asarray(image.dataobj), image.affine), path.with_name("two.nii"))
+    with pytest.raises(UserError, match=r"two.nii is a NIfTI-2 file, .*: save it as NIfTI-1"):
+        checked_header(path.with_name("two.nii"))
+    content = bytearray(gzip.decompress(path.read_bytes()))
+    for magic, kind in ((b"ni1\0", "the header of a pair"), (bytes(4), "an Analyze file")):
+        content[344:348] = magic
+        path.write_bytes(gzip.compress(bytes(content)))
+        with pytest.raises(UserError, match=f"x.nii.gz is {kind}.*: save it as NIfTI in one file"):
+            checked_header(path)

@@ -1,6 +1,7 @@
 """mass_nnunet.data.raw: reading a raw dataset, and saying what is wrong with it."""
 
 import json
+import shutil
 
 import pytest
 
@@ -101,3 +102,53 @@ def test_origin_of_a_dataset_json_that_others_have_written():
     assert (licence_of(content), reference_of(content)) == ("CC-BY 4.0; ODbL", "A 2001; B 2002")
     assert licence_of({"licence": "", "license": "MIT"}) == "MIT" and reference_of({"reference": []}) is None
     assert stated_licence({"A": content, "B": content}) == "CC-BY 4.0; ODbL"
+
+
+@pytest.mark.parametrize("part", ["imagesTr", "imagesUn", "imagesTs", "labelsTr", "labelsTs"])
+def test_a_broken_link_in_any_part_is_named(raw, part):
+    (raw / part / "z_0000.nii.gz").symlink_to(raw / "gone")
+    with pytest.raises(UserError, match=f"{part}/z_0000.nii.gz is a broken link: repair or remove it"):
+        RawDataset.load(801)
+    shutil.rmtree(raw / part)
+    (raw / part).symlink_to(raw / "gone")
+    with pytest.raises(UserError, match=f"{part} is a broken link: repair or remove it"):
+        RawDataset.load(801)
+
+
+@pytest.mark.parametrize("name", ["dataset.json", "patients.json"])
+def test_a_broken_link_is_not_taken_for_an_absent_file(raw, name):
+    """Without patients.json each scan would be another patient's."""
+    (raw / name).unlink()
+    (raw / name).symlink_to(raw / "gone")
+    with pytest.raises(UserError, match=f"{name} is a broken link"):
+        RawDataset.load(801).patients()
+
+
+def test_a_part_may_be_a_link(raw, tmp_path):
+    for part in ("imagesTr", "labelsTs"):
+        (raw / part).rename(tmp_path / part)
+        (raw / part).symlink_to(tmp_path / part)
+    dataset = RawDataset.load(801)
+    assert dataset.cases(TRAINING) == ["a_1", "a_2"] and dataset.label(TEST, "c_1") == raw / "labelsTs/c_1.nii.gz"
+
+
+def test_a_case_is_the_whole_name_but_ending_and_channel(raw):
+    for case in ("1.3.6.1.ct", "1.3.6.2.ct"):
+        (raw / "imagesUn" / f"{case}_0000.nii.gz").touch()
+    assert RawDataset.load(801).cases(UNLABELLED) == ["1.3.6.1.ct", "1.3.6.2.ct", "b_1"]
+    (raw / "imagesUn" / "liver.nii.gz").touch()
+    with pytest.raises(UserError, match=r"liver.nii.gz has no channel in its name: rename it to liver_0000.nii.gz"):
+        RawDataset.load(801)
+
+
+def test_scans_in_other_letters_or_not_compressed_are_not_passed_over(raw):
+    (raw / "imagesUn/d_0000.NII.GZ").touch()
+    with pytest.raises(UserError, match=r"imagesUn/d_0000.NII.GZ does not end with .nii.gz .*: rename it"):
+        RawDataset.load(801)
+
+
+@pytest.mark.parametrize("text", ["[]", '"a"', "1"])
+def test_patients_of_another_form(raw, text):
+    (raw / "patients.json").write_text(text)
+    with pytest.raises(UserError, match=r"patients.json is not of the form"):
+        RawDataset.load(801).patients()

@@ -144,3 +144,35 @@ def test_values_that_are_not_finite(tmp_path, name, value):
     write(volume(array), tmp_path / name)
     with pytest.raises(UserError, match=rf"{name} holds values that are not finite \(NaN or infinity\): repair"):
         read_volume(tmp_path / name)
+
+
+@pytest.mark.parametrize("name", ["x.NII.GZ", "x.NII"])
+def test_a_name_in_capitals_is_read_and_checked(tmp_path, name):
+    path = write(scan(), tmp_path / name.lower())
+    path = path.rename(tmp_path / name)
+    assert same_content(read_volume(path), scan())
+    path.write_bytes(path.read_bytes()[:-500])
+    with pytest.raises(UserError, match=rf"{name} cannot be read"):
+        read_volume(path)
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 1)])
+def test_a_single_slice(tmp_path, shape):
+    nibabel.save(nibabel.Nifti1Image(np.zeros(shape, np.int16), np.eye(4)), tmp_path / "x.nii.gz")
+    with pytest.raises(UserError, match=r"x.nii.gz is a single slice \(4 x 4.*\): 3D only, make a volume"):
+        read_volume(tmp_path / "x.nii.gz")
+
+
+def test_a_broken_link(tmp_path):
+    (tmp_path / "x.nii.gz").symlink_to(tmp_path / "gone.nii.gz")
+    with pytest.raises(UserError, match=r"x.nii.gz is a broken link: repair or remove it"):
+        read_volume(tmp_path / "x.nii.gz")
+
+
+def test_a_failed_write_is_not_always_a_full_disk(tmp_path):
+    with pytest.raises(UserError, match=r"x.NII.GZ cannot be written \(.*Bad Nifti file name.*\): check its name"):
+        write_volume(scan(), tmp_path / "x.NII.GZ")
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="file"):
+        write_volume(scan(), tmp_path / "file" / "x.nii.gz")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

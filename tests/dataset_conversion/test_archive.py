@@ -156,3 +156,35 @@ def test_a_dataset_from_an_archive_is_known_again(tmp_path, raw, capsys):
         assert main(["convert", "btcv", str(packed), "-d", "801", "-np", "1"]) == 0
         assert printed in capsys.readouterr().out
     assert [path.name for path in raw.iterdir()] == ["Dataset801_BTCV"]
+
+
+def test_confidential_archives_are_unpacked_without_names_and_never_stay(tmp_path):
+    tree = tmp_path / "tree"
+    for name in ("Doe_Jane/IM1", "Doe_Jane/1.2.840.113", "Doe_Jane/x.IMA", "inner/y.dcm"):
+        (tree / name).parent.mkdir(parents=True, exist_ok=True)
+        (tree / name).write_bytes(name.encode())
+    pack(tree / "inner", tree / "Doe_Jane/Doe_Jane.zip")
+    packed = pack(tree, tmp_path / "export.zip")
+    with opened(packed, confidential=True) as source:
+        files = [path for root in source.roots for path in root.rglob("*") if path.is_file()]
+        assert {b"Doe_Jane/IM1", b"Doe_Jane/1.2.840.113", b"Doe_Jane/x.IMA", b"inner/y.dcm"} < {
+            path.read_bytes() for path in files
+        }
+        assert not [path for path in files if "Doe" in str(path)]
+    with pytest.raises(UserError, match="wrong"), opened(packed, confidential=True):
+        raise UserError("wrong")
+    assert not list((tmp_path / "raw").glob(".tmp*"))
+
+
+def test_messages_about_confidential_archives_name_no_file_in_them(tmp_path):
+    folder = tmp_path / "in"
+    folder.mkdir()
+    (folder / "Doe_Jane.zip").write_text("<html>")
+    with pytest.raises(UserError, match=r"^archive 1 in .*in cannot be unpacked"), opened(folder, confidential=True):
+        pass
+    (folder / "Doe_Jane.zip").unlink()
+    (folder / "Doe_Jane").symlink_to("gone")
+    with pytest.raises(UserError, match=r"in holds a broken link: repair"), opened(folder, confidential=True):
+        pass
+    with pytest.raises(UserError, match=r"Doe_Jane is a broken link"), opened(folder):
+        pass

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dicom_export import write_series
 from mass_nnunet.dataset_conversion import datasets
 from mass_nnunet.dataset_conversion.command import CONVERTERS
 from mass_nnunet.dataset_conversion.converter import Converter
@@ -27,6 +28,7 @@ WORDS = {
     "chaos": ["-d", "802"],
     "amos": ["-d", "803", "804"],
     "mmwhs": ["-d", "805", "806"],
+    "dicom": ["-d", "807", "--modality", "CT", "--licence", "L", "--reference", "R"],
     "nifti": ["-d", "807", "--modality", "CT", "--labels", "spleen=1", "--licence", "L", "--reference", "R"],
 }
 converters = pytest.mark.parametrize("converter", CONVERTERS, ids=lambda converter: converter.NAME)
@@ -64,6 +66,8 @@ def sample(name: str, root: Path) -> Path:
     elif name == "mmwhs":
         for prefix in ("ct", "mr"):
             write(scan(), root / f"{prefix}_train_1001_image.nii.gz")
+    elif name == "dicom":
+        write_series(scan(), root)
     else:
         write(scan(), root / "a.nii.gz")
     return root

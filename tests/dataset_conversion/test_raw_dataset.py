@@ -13,6 +13,7 @@ from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.dataset_conversion.datasets import btcv
 from mass_nnunet.labels import LABELS
+from mass_nnunet.runtime.lock import Lock
 from native_trees import (
     BOXES,
     BTCV_VALUES,
@@ -235,6 +236,19 @@ def test_killed_conversion_goes_on(tmp_path, raw, monkeypatch):
     assert contents(folder) == before
     assert {path.name: path.stat().st_ino for path in folder.rglob("*.nii.gz")} == inodes
     assert [path.name for path in raw.iterdir()] == [folder.name]
+
+
+def test_a_second_conversion_of_a_dataset_is_refused(tmp_path, raw, capsys):
+    source = str(btcv_tree(tmp_path / "src"))
+    with Lock.take(raw / ".tmp-Dataset801_BTCV", tidy=True):
+        before = contents(raw)
+        error = error_of(capsys, "btcv", source, "-d", "801")
+        assert ".tmp-Dataset801_BTCV belongs to another conversion of the same dataset: start again" in error
+        assert contents(raw) == before
+    assert convert("btcv", source, "-d", "801") == 0
+    assert [path.name for path in raw.iterdir()] == ["Dataset801_BTCV"]
+    with Lock.take(raw / ".tmp-Dataset801_BTCV", tidy=True):
+        assert "belongs to another conversion" in error_of(capsys, "btcv", source, "-d", "801")
 
 
 def test_a_source_file_that_changed_is_converted_again(tmp_path, raw, capsys):

@@ -1,6 +1,9 @@
 """``mass_nnunet evaluate``: what it prints and writes, and what it refuses."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from mass_nnunet.cli import main
 from mass_nnunet.evaluation.command import format_table
 from mass_nnunet.evaluation.scores import evaluate_folder, score_columns
 from mass_nnunet.labels import LABELS
+from refused_input import messages
 
 
 def test_the_table_has_each_metric_once_with_its_digits(folders):
@@ -58,3 +62,50 @@ def test_command_needs_folders_and_a_dataset_json(folders, tmp_path, capsys):
     (folders[1].parent / "dataset.json").unlink()
     assert main(["evaluate", *map(str, folders)]) == 2
     assert "has no dataset.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", ["0", "-3"])
+def test_command_needs_a_process(folders, number, capsys):
+    assert main(["evaluate", *map(str, folders), "-np", number]) == 2
+    assert capsys.readouterr().err == f"mass_nnunet evaluate: error: -np {number} is not at least 1\n"
+
+
+@pytest.mark.parametrize("is_given_whole", [True, False])
+def test_the_folder_of_the_truth_may_be_a_link(folders, tmp_path, monkeypatch, is_given_whole, capsys):
+    predictions, truth = folders
+    truth.rename(tmp_path / "elsewhere")
+    truth.symlink_to(tmp_path / "elsewhere")
+    monkeypatch.chdir(truth.parent)
+    assert main(["evaluate", str(predictions), str(truth) if is_given_whole else truth.name, "-np", "1"]) == 0
+    (truth.parent / "dataset.json").rename(tmp_path / "dataset.json")  # beside the folder, not beside the link
+    assert main(["evaluate", str(predictions), str(truth), "-np", "1"]) == 0
+    truth.unlink()
+    truth.symlink_to(tmp_path / "gone")
+    assert main(["evaluate", str(predictions), str(truth), "-np", "1"]) == 2
+    assert f"{truth} is a broken link" in capsys.readouterr().err
+
+
+def test_labels_of_another_form(folders, capsys):
+    file = folders[1].parent / "dataset.json"
+    file.write_text(json.dumps({"labels": {"0": "background", "1": "spleen"}}))
+    assert main(["evaluate", *map(str, folders), "-np", "1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{file} has" in line and 'write "labels": {"background": 0, "spleen": 1, "liver": 2}' in line
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_a_closed_pipe_is_quiet_and_the_rows_are_written(folders, tmp_path, both):
+    """As in ``mass_nnunet evaluate ... --csv scores.csv | head -1``."""
+    reading, writing = os.pipe()
+    command = [sys.executable, "-m", "mass_nnunet.cli", "evaluate", *map(str, folders), "-np", "1"]
+    process = subprocess.Popen(
+        [*command, "--csv", str(tmp_path / "scores.csv")],
+        stdout=writing,
+        stderr=writing if both else subprocess.PIPE,
+    )
+    os.close(writing)
+    os.close(reading)
+    errors = process.communicate(timeout=120)[1]
+    assert process.returncode == 0
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == 8
+    assert both or messages(errors.decode()) == []

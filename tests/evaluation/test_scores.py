@@ -10,7 +10,7 @@ import SimpleITK as sitk
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics_on_folder
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
-from label_maps import write_label_map
+from label_maps import write_label_map, write_values
 from masks import SPACING, box
 from mass_nnunet.data.volume import write_volume
 from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack
@@ -134,3 +134,84 @@ def test_summary_leaves_absent_organs_out_and_counts_missed_ones(folders):
     dices = summarize(scores, ["organ"], "dice")
     assert dices.loc["spleen", ["mean", "sd"]].tolist() == pytest.approx([0.5, math.sqrt(0.5)])
     assert dices.loc["liver", "cases"] == 1
+
+
+def test_the_case_is_the_name_of_the_file_but_its_ending(tmp_path):
+    for folder in ("predictions", "truth"):
+        for case in ("1.3.6.1.ct", "1.3.6.2.ct"):
+            write_label_map(tmp_path / folder / f"{case}.nii.gz", box((2, 2, 2), (6, 8, 8)))
+    scores = evaluate_folder(tmp_path / "predictions", tmp_path / "truth", LABELS)
+    assert scores["case"].unique().tolist() == ["1.3.6.1.ct", "1.3.6.2.ct"]
+    (tmp_path / "truth/1.3.6.1.ct.nii.gz").rename(tmp_path / "truth/1.3.6.1.ct.mha")
+    (row, *_) = evaluate_case(
+        tmp_path / "predictions/1.3.6.1.ct.nii.gz", tmp_path / "truth/1.3.6.2.ct.nii.gz", LABELS, ending=".gz"
+    )
+    assert row["case"] == "1.3.6.2.ct.nii"
+
+
+@pytest.mark.parametrize(("value", "text"), [(9, "has value 9, which"), (1.5, "holds the value 1.5, which")])
+def test_a_prediction_with_other_labels_is_refused(folders, value, text):
+    predictions, truth = folders
+    write_values(predictions / "b.nii.gz", value * box((2, 2, 2), (4, 4, 4)).astype(np.float32))
+    with pytest.raises(UserError, match=rf"predictions/b\.nii\.gz {text}"):
+        evaluate_folder(predictions, truth, LABELS)
+
+
+def test_values_close_to_whole_numbers_are_rounded_and_told(folders, capsys):
+    predictions, truth = folders
+    whole = evaluate_folder(predictions, truth, LABELS)
+    for file in (predictions / "a.nii.gz", truth / "b.nii.gz"):
+        values = sitk.GetArrayFromImage(sitk.ReadImage(str(file)))
+        write_values(file, np.where(values > 0, values - 7e-10, 0))
+    capsys.readouterr()
+    pd.testing.assert_frame_equal(evaluate_folder(predictions, truth, LABELS), whole)
+    notes = [line for line in capsys.readouterr().err.splitlines() if line.startswith("note: ")]
+    assert [note.split()[1] for note in notes] == [str(predictions / "a.nii.gz"), str(truth / "b.nii.gz")]
+
+
+def test_ignored_voxels_count_for_nothing(tmp_path):
+    """Half of an organ is ignored: the score is that of the other half, whatever was predicted there."""
+    labels = {"background": 0, "liver": 1, "ignore": 2}
+    truth, prediction = box((2, 2, 2), (8, 8, 8)).astype(np.uint8), box((2, 2, 2), (8, 8, 8)).astype(np.uint8)
+    prediction[7, 2:8, 2:8] = 0
+    truth[:5] = 2
+    predicted, true = (
+        write_label_map(tmp_path / name, array) for name, array in (("p.nii.gz", prediction), ("t.nii.gz", truth))
+    )
+    (row,) = evaluate_case(predicted, true, labels)
+    assert row["organ"] == "liver" and row["dice"] == pytest.approx(2 * 2 / (2 + 3))
+    assert row["truth_ml"] == pytest.approx(3 * 36 * math.prod(SPACING) / 1000)
+    copied, whole = prediction.copy(), prediction.copy()
+    copied[:5], whole[:4] = 2, 0
+    for other in (copied, whole):
+        assert evaluate_case(write_label_map(tmp_path / "q.nii.gz", other), true, labels) == [row]
+    copied[6, 0, 0] = 2
+    with pytest.raises(UserError, match=r"q.nii.gz has value 2"):
+        evaluate_case(write_label_map(tmp_path / "q.nii.gz", copied), true, labels)
+
+
+def test_a_region_of_several_values_is_scored_as_one(tmp_path):
+    """As in nnU-Net: whole tumour and tumour core overlap."""
+    truth = box((2, 2, 2), (8, 8, 8)) + box((2, 2, 2), (4, 8, 8)).astype(np.uint8)
+    prediction = 2 * box((2, 2, 2), (8, 8, 8)).astype(np.uint8)
+    files = [write_label_map(tmp_path / name, array) for name, array in (("p.nii.gz", prediction), ("t.nii.gz", truth))]
+    rows = evaluate_case(*files, {"background": 0, "whole": [1, 2], "core": [2]})
+    assert [(row["organ"], row["dice"]) for row in rows] == [("whole", 1), ("core", pytest.approx(2 * 2 / (2 + 6)))]
+
+
+@pytest.mark.parametrize("codes", ["SAR", "PIL", "RAS"])
+def test_the_same_voxels_in_other_axes_have_the_same_scores(folders, codes):
+    predictions, truth = folders
+    scores = evaluate_folder(predictions, truth, LABELS)
+    for file in predictions.glob("*.nii.gz"):
+        sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(file)), codes), str(file))
+    pd.testing.assert_frame_equal(evaluate_folder(predictions, truth, LABELS), scores)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_broken_links_are_named(folders, index):
+    file = folders[index] / "b.nii.gz"
+    file.unlink()
+    file.symlink_to(file.with_name("gone"))
+    with pytest.raises(UserError, match=f"{file} is a broken link"):
+        evaluate_folder(*folders, LABELS)

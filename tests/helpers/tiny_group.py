@@ -62,6 +62,17 @@ def entry(root: Path, name: str, fold: int = 0) -> dict:
     return json.loads((root / "preprocessed" / name / "splits_final.json").read_text())[fold]
 
 
+def annotate_another(root: Path) -> None:
+    """Annotate a second scan of each modality in fold 0, which has one."""
+    for name in (CT, MRI):
+        file = root / "preprocessed" / name / "splits_final.json"
+        folds = json.loads(file.read_text())
+        spare = next(case for case in folds[1]["train"] if case in folds[0]["unlabelled"])
+        folds[0]["unlabelled"].remove(spare)
+        folds[0]["train"].append(spare)
+        file.write_text(json.dumps(folds))
+
+
 def with_batch(root: Path, size: int) -> None:
     """Change the batch in the plans of both datasets."""
     for name in (CT, MRI):

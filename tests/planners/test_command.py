@@ -18,9 +18,12 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.cli import main
 from mass_nnunet.hyperparameters import complete, scaled_learning_rate
+from mass_nnunet.planners.apart import FINGERPRINT
 from mass_nnunet.planners.fingerprint import SOFT_TISSUE_HU
+from mass_nnunet.runtime.lock import Lock
 from nnunet_threads import use_threads
-from tiny_raw import write_raw_dataset
+from refused_input import messages
+from tiny_raw import write_raw_dataset, write_scan
 
 NAMES = ("Dataset801_CTS", "Dataset802_MRS")
 GROUP = ["plan", "-d", "801", "802"]
@@ -147,7 +150,7 @@ def test_stock_preprocessing_gives_the_same_arrays(root):
 
 def test_hidden_labels_have_no_say_in_fingerprint_and_plans(root):
     """Even labels that cannot be read at all."""
-    files = [root / "preprocessed" / n / f for n in NAMES for f in ("MASSPlans.json", "dataset_fingerprint.json")]
+    files = [root / "preprocessed" / n / f for n in NAMES for f in ("MASSPlans.json", FINGERPRINT)]
     before = [file.read_bytes() for file in files]
     labels = {label: label.read_bytes() for name in NAMES for label in (root / "raw" / name / "labelsTr").iterdir()}
     try:
@@ -339,3 +342,57 @@ def test_residual_presets(root, capsys):
     assert plans_of(root)[1]["configurations"]["3d_fullres"]["patch_size"] == [32, 256, 256]
     assert not list((root / "preprocessed").rglob("nnUNetPlans*"))
     assert main(COMMAND) == 0
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    """Two raw datasets that are not planned yet."""
+    for kind in ("raw", "preprocessed", "results"):
+        monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
+    use_threads(monkeypatch)
+    write_raw_dataset(tmp_path / "raw", NAMES[0], "CT", ["ct0", "ct1", "ct2"], ["ct3"])
+    write_raw_dataset(tmp_path / "raw", NAMES[1], "MRI", ["mr0", "mr1"], ["mr2"], seed=1)
+    return tmp_path / "raw"
+
+
+def refusal(capsys) -> str:
+    """The line by which a plan is refused, which makes no dataset's folder."""
+    capsys.readouterr()
+    assert main([*COMMAND, "--no-preprocess"]) == 2
+    (line,) = messages(capsys.readouterr().err)
+    return line
+
+
+@pytest.mark.parametrize("scan", ["imagesTr/mr1", "imagesUn/mr2"])
+def test_a_scan_that_is_not_finite_is_named(raw, capsys, scan):
+    file = raw / NAMES[1] / f"{scan}_0000.nii.gz"
+    values = sitk.GetArrayFromImage(sitk.ReadImage(str(file))).astype(np.float32)
+    values[3:5] = np.nan
+    write_scan(file, values, (6.0, 2.0, 2.0))
+    assert f"{file} holds values that are not finite (NaN or infinity): repair or remove it" in refusal(capsys)
+    assert not list((raw.parent / "preprocessed" / NAMES[1]).glob("*"))
+
+
+def test_a_scan_that_is_cut_short_is_named(raw, capsys):
+    file = raw / NAMES[0] / "imagesUn" / "ct3_0000.nii.gz"
+    file.write_bytes(file.read_bytes()[:-100])
+    assert f"{file} cannot be read (" in refusal(capsys)
+    assert not (raw.parent / "preprocessed" / NAMES[0]).exists()
+
+
+def test_splits_that_are_older_than_the_dataset(raw, capsys):
+    assert main(["split", "-d", "801", "802"]) == 0
+    new = raw / NAMES[0] / "imagesUn" / "new_0000.nii.gz"
+    new.write_bytes((raw / NAMES[0] / "imagesUn" / "ct3_0000.nii.gz").read_bytes())
+    line = refusal(capsys)
+    assert f"1 scan of {raw / NAMES[0]} (new) not in fold 0 of" in line and "run `mass_nnunet split` again" in line
+    new.unlink()
+    (raw / NAMES[0] / "imagesTr" / "ct1_0000.nii.gz").unlink()
+    assert "has ct1, not in imagesTr" in refusal(capsys)
+
+
+def test_a_second_plan_of_a_dataset_is_refused(raw, capsys):
+    folder = raw.parent / "preprocessed" / NAMES[1]
+    with Lock.take(folder, tidy=True):
+        assert f"{folder} belongs to another `mass_nnunet plan`: start again when that has ended" in refusal(capsys)
+    assert not (raw.parent / "preprocessed" / NAMES[0]).exists()

@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pytest
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIOWithReorient
+from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
+from mass_nnunet.planners.apart import FINGERPRINT
 from mass_nnunet.planners.fingerprint import (
     VOXELS_PER_SCAN,
     BodyFingerprintExtractor,
@@ -71,8 +73,9 @@ def test_labels_are_not_even_opened_and_the_file_is_what_is_returned(raw, tmp_pa
     before = BodyFingerprintExtractor(RawDataset.load(801), 1).run()
     (raw / "labelsTr" / "a.nii.gz").write_bytes(b"no image")
     after = BodyFingerprintExtractor(RawDataset.load(801), 1).run()
-    written = json.loads((tmp_path / "preprocessed" / "Dataset801_A" / "dataset_fingerprint.json").read_text())
+    written = json.loads((tmp_path / "preprocessed" / "Dataset801_A" / FINGERPRINT).read_text())
     assert json.loads(json.dumps(before)) == json.loads(json.dumps(after)) == written
+    assert [path.name for path in (tmp_path / "preprocessed" / "Dataset801_A").iterdir()] == [FINGERPRINT]
 
 
 def synthetic_ct() -> np.ndarray:
@@ -121,3 +124,23 @@ def test_a_ct_of_clip_values_alone_is_kept(tmp_path):
 def test_an_mri_keeps_its_most_frequent_values(tmp_path):
     image = np.array([3, 3, 5, 9], np.int16).repeat(10).reshape(4, 2, 5)
     assert set(draw(tmp_path / "a.nii.gz", image, is_ct=False)) == {3, 5, 9}
+
+
+@pytest.mark.parametrize("reader", [NibabelIOWithReorient, SimpleITKIO])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_scan_that_is_not_finite_is_named(tmp_path, reader, value):
+    image = np.ones((4, 2, 5), np.float32)
+    image[1, 1, 1] = value
+    write_scan(tmp_path / "a.nii.gz", image, (1, 1, 1))
+    with pytest.raises(UserError, match=r"^\S+/a.nii.gz holds values that are not finite \(NaN or infinity\)"):
+        sample_body([str(tmp_path / "a.nii.gz")], reader=reader, is_ct=(False,))
+
+
+@pytest.mark.parametrize("reader", [NibabelIOWithReorient, SimpleITKIO])
+def test_a_scan_that_cannot_be_read_is_named(tmp_path, reader):
+    file = tmp_path / "a.nii.gz"
+    write_scan(file, np.arange(40, dtype=np.int16).reshape(4, 2, 5), (1, 1, 1))
+    for content in (file.read_bytes()[:-30], b"no image", b""):
+        file.write_bytes(content)
+        with pytest.raises(UserError, match=rf"^{file} cannot be read \([^\n]*\): copy or convert the scan again$"):
+            sample_body([str(file)], reader=reader, is_ct=(False,))

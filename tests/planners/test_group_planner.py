@@ -11,6 +11,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
+from mass_nnunet.planners.apart import FINGERPRINT
 from mass_nnunet.planners.group_planner import (
     CONFIGURATION,
     PRESETS,
@@ -46,7 +47,8 @@ def write_fingerprint(folder, shape, spacing):
         "foreground_intensity_properties_per_channel": {"0": intensities},
         "median_relative_size_after_cropping": 1.0,
     }
-    write_json(folder / "dataset_fingerprint.json", content)
+    for name in ("dataset_fingerprint.json", FINGERPRINT):  # for stock nnU-Net, and for us
+        write_json(folder / name, content)
 
 
 def plan(folder, patch=PATCH, planner=GroupPlanner, **changes):

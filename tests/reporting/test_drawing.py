@@ -5,6 +5,7 @@ import pytest
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS, ORGANS
 from mass_nnunet.reporting.drawing import (
     COLOURS,
@@ -84,3 +85,17 @@ def test_organs_are_filled_and_the_truth_has_white_contours(tmp_path):
     assert len(lines) == 2  # liver and spleen
     picture = np.asarray(Image.open(tmp_path / "x.png").convert("RGB"))
     assert (picture[:, picture.shape[1] // 2 :].min(-1) > 200).any()
+
+
+def test_a_label_map_is_read_with_the_labels_of_its_dataset(tmp_path):
+    file = write_body(tmp_path / "x.nii.gz", body(), "RAS")
+    np.testing.assert_array_equal(read_radiological(file, LABELS)[0], body())
+    with pytest.raises(UserError, match=r"x.nii.gz has value \d, which dataset.json does not name"):
+        read_radiological(file, {"background": 0, "spleen": 1})
+
+
+def test_a_name_is_no_formula(tmp_path):
+    """Two $ enclose a formula in matplotlib, and most names are invalid ones."""
+    with figure_file(tmp_path / "a.svg", 1, 1, (2, 2)) as (_, grid):
+        grid[0, 0].set_title(r"case$\frac$1 <b>")
+    assert "<b>" not in (tmp_path / "a.svg").read_text(encoding="utf-8")

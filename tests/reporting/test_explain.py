@@ -2,12 +2,15 @@
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 import torch
 
+from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import INFERENCES
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.reporting.explain import explain, load_model
 from tiny_group import CT, MODEL, MRI, trainer
+from trap import Trap
 
 
 def test_what_is_shown_is_what_the_model_predicts(root):
@@ -56,3 +59,26 @@ def test_a_model_is_shown_where_networks_are_compiled(root, monkeypatch):
     monkeypatch.setenv("nnUNet_compile", "t")
     predictor = load_model(root / "results" / MRI / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
     assert isinstance(predictor.network, MASSNet)
+
+
+def test_scan_and_labels_are_checked(root, tmp_path):
+    raw = root / "raw" / MRI
+    predictor = load_model(root / "results" / MRI / MODEL, 0, "checkpoint_final.pth", torch.device("cpu"))
+    image, label = raw / "imagesTs/mrtest_0000.nii.gz", tmp_path / "label.nii.gz"
+    values = sitk.ReadImage(str(raw / "labelsTs/mrtest.nii.gz"))
+    values[0, 0, 0] = 9
+    sitk.WriteImage(values, str(label))
+    with pytest.raises(UserError, match=r"label.nii.gz has value 9, which dataset.json does not name"):
+        explain(predictor, [image], label)
+    (tmp_path / "scan.nii.gz").write_bytes(image.read_bytes()[:-50])
+    with pytest.raises(UserError, match=r"scan.nii.gz cannot be read"):
+        explain(predictor, [tmp_path / "scan.nii.gz"], None)
+
+
+def test_a_checkpoint_that_would_run_code_is_not_read(root, tmp_path):
+    folder = tmp_path / MODEL / "fold_0"
+    folder.mkdir(parents=True)
+    torch.save({"network_weights": Trap(tmp_path / "sprung")}, folder / "checkpoint_final.pth")
+    with pytest.raises(UserError, match=r"checkpoint_final.pth holds .*, not only weights and numbers"):
+        load_model(folder.parent, 0, "checkpoint_final.pth", torch.device("cpu"))
+    assert not (tmp_path / "sprung").exists()

@@ -14,7 +14,7 @@ from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.registration.place import possible_organs
 from mass_nnunet.trainers.place import locate_organs
 from method_checks import damage_hidden
-from tiny_group import CT, MRI, entry, trainer
+from tiny_group import CT, MRI, annotate_another, entry, trainer
 
 MARGIN = 4.0
 
@@ -25,8 +25,13 @@ def finer(monkeypatch):
     monkeypatch.setattr("mass_nnunet.registration.place.EDGE", 6.0)
 
 
+@pytest.fixture(autouse=True)
+def two_annotated(root):
+    annotate_another(root)
+
+
 def ready(name: str = "MASSTrainer", margin: float = MARGIN):
-    """A trainer before its first epoch, with unlabelled scans in every batch."""
+    """A trainer of two annotated scans of each modality before its first epoch, with unlabelled ones in every batch."""
     mass = trainer(name)
     mass.hyperparameters = replace(mass.hyperparameters, unlabelled_every=1, place_margin=margin)
     mass.initialize()
@@ -79,12 +84,12 @@ def test_labels_of_the_annotated_scans_are(root):
     locate(ready())
     expected = known(root)
     shutil.rmtree(root / "results")
-    (case,) = entry(root, CT)["train"]
-    file = root / "preprocessed" / CT / "MASSPlans_3d_fullres" / f"{case}_seg.b2nd"
-    labels = blosc2.open(str(file))[:]
-    labels[..., 10:] = 0
-    file.unlink()
-    blosc2.asarray(labels, urlpath=str(file))
+    for case in entry(root, CT)["train"]:
+        file = root / "preprocessed" / CT / "MASSPlans_3d_fullres" / f"{case}_seg.b2nd"
+        labels = blosc2.open(str(file))[:]
+        labels[:, 4:] = 0
+        file.unlink()
+        blosc2.asarray(labels, urlpath=str(file))
     locate(ready())
     changed = {case for case, labels in known(root).items() if not np.array_equal(labels, expected[case])}
     assert changed == set(entry(root, CT)["unlabelled"])
@@ -100,10 +105,16 @@ def test_no_more_atlases_than_asked_for(root, monkeypatch):
     mass.initialize()
     annotated = len(entry(root, CT, 1)["train"])
     assert annotated > 1
-    for capacity in (1, annotated + 1):
+    for capacity in (2, annotated + 1):
         locate_organs(mass.dataset_trainers, capacity=capacity, margin=7.0)
         shutil.rmtree(root / "results")
-    assert set(counts) == {(1, 7.0), (annotated, 7.0)}
+    assert set(counts) == {(2, 7.0), (annotated, 7.0)}
+
+
+def test_a_single_annotated_scan_tells_nothing(root):
+    mass = ready()
+    locate_organs(mass.dataset_trainers, capacity=1, margin=MARGIN)
+    assert not files(root)
 
 
 def test_files_that_exist_stay_and_what_is_missing_is_written(root):

@@ -1,15 +1,11 @@
 """One dataset of a group, as nnU-Net's trainer sees it: its split, augmentation, loaders and results folder."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import torch
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
-from mass_nnunet.data.files import atomic_path
-from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset
 
@@ -28,20 +24,6 @@ class DatasetTrainer(ScheduledTrainer):
 
     lender: "DatasetTrainer | None" = None
     """The trainer of another dataset, whose annotated scans this one uses; it has none itself (``lending.py``)."""
-
-    def fold_cases(self) -> Fold:
-        """The cases of this dataset's fold.
-
-        Raises:
-            SystemExit: the fold does not exist, in one clear line.
-        """
-        with exit_on_user_error():
-            return load_fold(Path(self.preprocessed_dataset_folder_base), self.fold)
-
-    def do_split(self) -> tuple[list[str], list[str]]:
-        """Annotated training cases and validation cases; nnU-Net would make up a split for a fold that is not there."""
-        fold = self.fold_cases()
-        return list(fold.train), list(fold.val)
 
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:
         """nnU-Net's own but without mirroring, as organs have sides, and with rotations of at most 30 degrees."""
@@ -114,31 +96,9 @@ class DatasetTrainer(ScheduledTrainer):
         image, label, _, _ = infer_dataset_class(folder)(folder, [case]).load_case(case)
         return image[:], np.maximum(label[:], 0)
 
-    def save_own_checkpoint(self, name: str, besides: dict[str, Any]) -> None:
-        """Write nnU-Net's checkpoint, with these entries besides, into this dataset's results folder.
-
-        It is written whole or not at all.
-        """
-        with atomic_path(Path(self.output_folder) / name) as temporary:
-            super().save_checkpoint(str(temporary))
-            if besides:
-                checkpoint = torch.load(temporary, map_location="cpu", weights_only=True)
-                torch.save(checkpoint | besides, temporary)
-
     def validate_own_dataset(self, save_probabilities: bool) -> None:
         """nnU-Net's validation of this dataset, if it has annotated scans to validate on."""
         if not self.fold_cases().val:
             self.print_to_log_file(f"{self.plans_manager.dataset_name} has no annotated scan to validate on")
             return
         super().perform_actual_validation(save_probabilities)
-
-
-def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
-    """Whether two plans come from one planning: same modalities, schedule, and network."""
-    shared = ("modalities", "epochs", "iterations", "hyperparameters")
-    network = ("patch_size", "spacing", "batch_size", "architecture")
-    return (
-        "mass" in theirs
-        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
-        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
-    )

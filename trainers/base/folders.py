@@ -1,17 +1,53 @@
 """The results folders of a training are its own for as long as it lasts."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 
-from mass_nnunet.errors import UserError, exit_on_user_error
-from mass_nnunet.runtime.lock import Lock
+import torch.distributed as dist
+from nnunetv2.utilities.file_path_utilities import get_output_folder
 
-BEAT = 10.0
-STALE = 120.0
-"""Seconds. A training that was killed on another machine is presumed dead so soon, since a cluster may start it again
-on a third one, and a benchmark gives the cell of a dead worker to another one after ``lock.STALE``, five times that.
-"""
+from mass_nnunet.data.paths import BEST_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT, base_folder
+from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.runtime.exclusive import check_free, only_user_of
+
+from .inputs import PlannedDataset
+
+USERS = "training, of this or another dataset of the group"
+
+
+def results_folders(
+    datasets: Sequence[PlannedDataset], trainer: str, configuration: str, fold: int | str
+) -> list[Path]:
+    """The folder of each dataset into which a training writes, in the order of the datasets.
+
+    Raises:
+        UserError: nnUNet_results is not set.
+    """
+    base_folder("results")
+    names = [(dataset.folder.name, dataset.plans["plans_name"]) for dataset in datasets]
+    return [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name, plans in names]
+
+
+def checkpoint_to_go_on_from(folder: Path) -> Path | None:
+    """The file from which ``nnUNetv2_train --c`` goes on; None where there is none."""
+    files = [folder / name for name in (FINAL_CHECKPOINT, LATEST_CHECKPOINT, BEST_CHECKPOINT)]
+    return next((file for file in files if file.is_file()), None)
+
+
+def is_first_process() -> bool:
+    """Whether this process is the only one of the training, or the first, which has the locks of all."""
+    return not (dist.is_available() and dist.is_initialized()) or dist.get_rank() == 0
+
+
+def refuse_if_trained_meanwhile(folders: Sequence[Path]) -> None:
+    """Make sure that no other training has these results folders.
+
+    Raises:
+        UserError: another training has one.
+    """
+    if is_first_process():
+        check_free(folders, USERS)
 
 
 @contextmanager
@@ -24,14 +60,5 @@ def only_training_of(folders: Sequence[Path]) -> Iterator[None]:
     Raises:
         SystemExit: another training has one of them; the one line names it.
     """
-    with ExitStack() as locks:
-        with exit_on_user_error():
-            for folder in folders:
-                lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
-                if lock is None:
-                    raise UserError(
-                        f"{folder} belongs to another training, of this or another dataset of the group: start again "
-                        f"when that has ended, or, if it was killed on another machine, in {STALE / 60:.0f} minutes"
-                    )
-                locks.enter_context(lock)
+    with exit_on_user_error(), only_user_of(folders, USERS):
         yield

@@ -13,8 +13,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import nn
 
 from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
-from mass_nnunet.data.files import read_json, write_json
-from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.data.files import write_json
+from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
 from mass_nnunet.reporting.figures import plot_terms
@@ -22,8 +22,8 @@ from mass_nnunet.training.augmenters import augmenters
 from mass_nnunet.training.loaders import GroupLoader
 
 from .blueprint import Blueprint
-from .dataset import DatasetTrainer, same_group
-from .folders import only_training_of
+from .dataset import DatasetTrainer
+from .inputs import planned_datasets
 from .lending import lend_annotated_scans, refuse_lonely_modality
 from .nnunet_private import log_also, share_progress
 from .schedule import ScaledPolyLR
@@ -45,9 +45,6 @@ class GroupTrainer(DatasetTrainer):
 
     trains_group: ClassVar = True
 
-    CHANGES: ClassVar[dict[str, Any]] = {}
-    """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
-
     TERMS: ClassVar[tuple[str, ...]] = ()
     """The terms and measures of the objective that are logged."""
 
@@ -67,11 +64,16 @@ class GroupTrainer(DatasetTrainer):
         self.epoch_terms: list[dict[str, torch.Tensor]] = []  # of each step of this epoch
         log_also(self, (PREFIX + term for term in self.TERMS))
 
+    @classmethod
+    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
+        """Whether the method takes unlabelled scans into its steps."""
+        return complete(plans["mass"]["hyperparameters"], cls.CHANGES).unlabelled_per_step > 0
+
     # ---- one training step
 
     def train_step(self, batch: dict) -> dict:
-        """nnU-Net's step on what :meth:`prepare` makes of the batch; the objective's terms are kept for the log."""
-        result = super().train_step(self.prepare(batch))
+        """As in :class:`GuardedTrainer`; the objective's terms are kept for the log."""
+        result = super().train_step(batch)
         # They stay on the device until the end of the epoch: a GPU would have to wait in each step.
         self.epoch_terms.append({term: self.loss.terms[term] for term in self.TERMS})
         return result
@@ -185,22 +187,14 @@ class GroupTrainer(DatasetTrainer):
         Raises:
             UserError: a partner's plans are missing, or are of another planning.
         """
-        plans = self.plans_manager.plans
+        plans, name = self.plans_manager.plans, self.configuration_name
         trainers = []
-        for modality in plans["mass"]["modalities"]:
-            if modality["name"] == plans["mass"]["modality"]:
+        for dataset in planned_datasets(plans, self.dataset_json, name, self.trains_group):
+            if dataset.plans is plans:
                 trainers.append(self)
-                continue
-            folder = Path(self.preprocessed_dataset_folder_base).parent / modality["dataset"]
-            datasets = " ".join(m["dataset"][7:10] for m in plans["mass"]["modalities"])
-            remedy = f"plan the group again: mass_nnunet plan -d {datasets}"
-            plans_file = folder / f"{plans['plans_name']}.json"
-            theirs = read_json(plans_file, remedy)
-            if not same_group(plans, theirs, self.configuration_name):
-                raise UserError(f"{plans_file} is of another planning than that of {plans['dataset_name']}: {remedy}")
-            theirs["continue_training"] = False
-            dataset_json = read_json(folder / "dataset.json", remedy)
-            trainers.append(type(self)(theirs, self.configuration_name, self.fold, dataset_json, self.device))
+            else:
+                arguments = (dataset.plans | {"continue_training": False}, name, self.fold, dataset.dataset_json)
+                trainers.append(type(self)(*arguments, self.device))
         return trainers
 
     def get_dataloaders(self) -> tuple:
@@ -217,14 +211,6 @@ class GroupTrainer(DatasetTrainer):
         return GroupLoader(loaders)
 
     # ---- log, checkpoints and validation
-
-    def run_training(self) -> None:
-        """As in nnU-Net, where no other training is writing into these results folders; it ends in one line else."""
-        if not self.was_initialized:
-            self.initialize()
-        folders = [Path(trainer.output_folder) for trainer in self.dataset_trainers]
-        with only_training_of(folders if self.local_rank == 0 else []):
-            super().run_training()
 
     def on_train_start(self) -> None:
         """As in nnU-Net; besides, fill the other results folders."""
@@ -265,10 +251,6 @@ class GroupTrainer(DatasetTrainer):
                 name = Path(filename).name
                 trainer.save_own_checkpoint(name, self.state_besides(name))
 
-    def state_besides(self, checkpoint: str) -> dict[str, Any]:
-        """What a checkpoint of this name has besides what nnU-Net writes: tensors and plain values."""
-        return {}
-
     def on_train_end(self) -> None:
         """As in nnU-Net, for every results folder."""
         super().on_train_end()
@@ -278,7 +260,8 @@ class GroupTrainer(DatasetTrainer):
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         """nnU-Net's validation of each dataset with its own modality's model."""
-        for modality, trainer in enumerate(self.dataset_trainers):
-            self.activate([modality])
-            trainer.validate_own_dataset(save_probabilities)
+        with self.alone():
+            for modality, trainer in enumerate(self.dataset_trainers):
+                self.activate([modality])
+                trainer.validate_own_dataset(save_probabilities)
         self.activate(range(len(self.dataset_trainers)))

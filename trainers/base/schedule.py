@@ -5,13 +5,9 @@ from typing import ClassVar
 
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
-from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
-from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 from torch import nn
 
-from mass_nnunet.errors import UserError, exit_on_user_error
-
-from .nnunet_private import use_plain_best_dice
+from .guarded import GuardedTrainer
 
 CHECKPOINTS = 20
 """A training is saved at least this often, so that a killed one loses little."""
@@ -38,11 +34,8 @@ def two_rates(network: nn.Module, parts: Iterable[nn.Module], scale: float) -> l
     ]
 
 
-class ScheduledTrainer(nnUNetTrainer):
+class ScheduledTrainer(GuardedTrainer):
     """nnU-Net's trainer with epochs and iterations taken from ``mass`` in the plans; their default is nnU-Net's own."""
-
-    trains_group: ClassVar[bool] = False
-    """Whether one training gives the models of all datasets of the group."""
 
     inferences: ClassVar[tuple[str, ...]] = ()
     """What a model can be asked to predict by, at the default hyperparameters; empty where there is no choice."""
@@ -56,12 +49,6 @@ class ScheduledTrainer(nnUNetTrainer):
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
         super().__init__(plans, configuration, fold, dataset_json, device)
-        with exit_on_user_error():
-            if "mass" not in plans:
-                raise UserError(
-                    f"{plans['plans_name']} of {plans['dataset_name']} are no plans of `mass_nnunet plan`: "
-                    f"run it and train with -p MASSPlans"
-                )
         schedule = plans["mass"]
         self.num_epochs = schedule["epochs"]
         self.num_iterations_per_epoch = schedule["iterations"]
@@ -72,9 +59,3 @@ class ScheduledTrainer(nnUNetTrainer):
     def progress(self) -> float:
         """t/T: the share of the training that is done, from 0 to 1."""
         return self.current_epoch / self.num_epochs
-
-    def save_checkpoint(self, filename: str) -> None:
-        """As in nnU-Net, with plain numbers instead of NumPy's: ``torch.load(weights_only=True)`` reads it."""
-        recursive_fix_for_json_export(self.logger.get_checkpoint())
-        use_plain_best_dice(self)
-        super().save_checkpoint(filename)

@@ -11,9 +11,5 @@ class SingleTrainer(GroupTrainer):
 
     trains_group: ClassVar = False
 
-    def make_dataset_trainers(self) -> list[GroupTrainer]:
-        """This one alone."""
-        return [self]
-
     def activate(self, modalities: Iterable[int]) -> None:
         """The network knows one modality only."""

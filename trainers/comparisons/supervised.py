@@ -24,3 +24,8 @@ class SupervisedTrainer(ScheduledTrainer):
                     "MASSTrainer, which learns it from other modalities"
                 )
         return training, validation
+
+    def perform_actual_validation(self, save_probabilities: bool = False) -> None:
+        """As in nnU-Net, where no other training is writing into the results folder; it ends in one line else."""
+        with self.alone():
+            super().perform_actual_validation(save_probabilities)

@@ -1,6 +1,5 @@
 """The worst cases: a table of organs, and a figure with the worst scan of each method."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pandas as pd
 
 from mass_nnunet.benchmark.run.grid import Cell
 from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.raw import TEST, label_name
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.reporting.drawing import (
@@ -80,7 +80,7 @@ def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
     if not found:
         return 0
     labels = next(iter(jobs.values())).tested[0].dataset.labels
-    slices = [_panel(row, files) for row, files in found]
+    slices = [_panel(row, files, labels) for row, files in found]
     columns = min(_ACROSS, len(slices))
     rows = -(-len(slices) // columns)
     tallest = max(part.image.shape[0] * part.aspect / part.image.shape[1] for part in slices)
@@ -110,8 +110,9 @@ def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
     return files if all(file.is_file() for file in files) else None
 
 
-def _panel(row: Any, files: Sequence[Path]) -> Panel:
-    (image, spacing), (truth, _), (prediction, _) = (read_radiological(file) for file in files)
+def _panel(row: Any, files: tuple[Path, Path, Path], labels: Labels) -> Panel:
+    image, spacing = read_radiological(files[0])
+    truth, prediction = (read_radiological(file, labels)[0] for file in files[1:])
     z = int(np.count_nonzero(truth != prediction, axis=(1, 2)).argmax())
     title = f"{row.method}\n{row.case} · seed {row.seed} · Dice {DICE.text(row.dice)}"
     window = grey_window(image, row.modality)

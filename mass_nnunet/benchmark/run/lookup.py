@@ -1,7 +1,5 @@
 """The jobs of a grid: its names are looked up and checked before anything starts."""
 
-import hashlib
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +9,8 @@ from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.data.splits import find_fold, load_fold
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import complete
 from mass_nnunet.trainers.base.schedule import ScheduledTrainer
+from mass_nnunet.training.begun import digest, planned
 
 from .grid import Cell, Grid
 from .job import Job, Tested
@@ -31,7 +29,7 @@ def make_jobs(grid: Grid) -> list[Job]:
     jobs = []
     for cell in grid.cells:
         kind = classes[cell.method]
-        fold, inputs = _fold(tests, plans, cell, getattr(kind, "CHANGES", {}))
+        fold, inputs = _fold(tests, plans, cell, kind.CHANGES)
         job = Job(grid, cell, fold, kind.trains_group, kind.inferences, tests, inputs)
         if read_record(job.folder).get("inputs", inputs) != inputs:
             raise UserError(
@@ -85,15 +83,6 @@ def _check_test(dataset: RawDataset) -> None:
     dataset.patients()
 
 
-def _rounded(content: Any) -> Any:
-    """JSON content with numbers of five digits: further digits of a mean depend on the number of threads."""
-    if isinstance(content, dict):
-        return {key: _rounded(value) for key, value in content.items()}
-    if isinstance(content, list):
-        return [_rounded(value) for value in content]
-    return float(f"{content:.5g}") if isinstance(content, float) else content
-
-
 def _fold(
     tests: Sequence[Tested], plans: Sequence[dict[str, Any]], cell: Cell, changes: dict[str, Any]
 ) -> tuple[int, str]:
@@ -107,13 +96,10 @@ def _fold(
         folder = dataset_folder("preprocessed", tested.dataset.id)
         number = find_fold(folder, cell.label_rate, cell.seed)
         numbers[tested.dataset.name] = number
-        mass = content["mass"] | {"hyperparameters": complete(content["mass"]["hyperparameters"], changes).as_plans()}
-        mass.pop("inference", None)
-        inputs.append([_rounded(content | {"mass": mass}), load_fold(folder, number).as_entry()])
+        inputs.append([planned(content, changes), load_fold(folder, number).as_entry()])
     if len(set(numbers.values())) > 1:
         raise UserError(
             f"label rate {cell.label_rate:g} and seed {cell.seed} are not the same fold in all datasets ({numbers}): "
             f"split them together with `mass_nnunet split`"
         )
-    digest = hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
-    return next(iter(numbers.values())), digest
+    return next(iter(numbers.values())), digest(inputs)

@@ -29,7 +29,7 @@ def commands(job: Job) -> list[str]:
             out = job.predictions(tested, inference)
             options = ("-d", tested.dataset.id, "-i", tested.images, "-o", out, "-c", grid.configuration, "-f", fold)
             lines.append(_line("nnUNetv2_predict", *options, *model))
-            scores = out.with_suffix(".csv")
+            scores = out.with_name(f"{out.name}.csv")
             lines.append(_line("mass_nnunet", "evaluate", out, tested.truth, "--csv", scores))
     return lines
 

@@ -28,6 +28,7 @@ from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.evaluation.scores import evaluate_folder
 from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
+from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 
 def train(
@@ -76,7 +77,7 @@ def train(
         if device == "cuda":
             content["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
     # The log in the checkpoint includes the epochs before an interruption.
-    log = torch.load(folders[0] / FINAL_CHECKPOINT, map_location="cpu", weights_only=False)["logging"]
+    log = read_checkpoint(folders[0] / FINAL_CHECKPOINT)["logging"]
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
     content["seconds"] = float(each.sum())
     content["validation"] = list(zip(each.cumsum().tolist(), map(float, log["mean_fg_dice"]), strict=True))

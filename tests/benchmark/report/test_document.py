@@ -154,3 +154,22 @@ def test_what_a_reader_should_know_comes_first(tmp_path):
 def test_folder_without_a_grid(tmp_path, capsys):
     assert main(["benchmark", "report", str(tmp_path)]) == 2
     assert "is a folder in which no grid was run" in capsys.readouterr().err
+
+
+def test_names_are_text_wherever_they_stand(tmp_path):
+    """Of methods, modalities, datasets, cases, patients and organs, in tables, figures, captions and links."""
+    name = '<script>alert("$x$")</script>'
+    grid = write_scored(tmp_path / "out", ("A", "B"), (0.1,), 2, 6, (f"CT{name}",), (f"liver{name}",))
+    for cell in grid.cells:
+        scores = make_scores(grid, cell, 6, (f"CT{name}",), (f"liver{name}", "spleen"))
+        for column in ("case", "patient", "dataset"):
+            scores[column] += name
+        write_cell(grid, cell, scores, host=name, error=name, versions={name: name})
+    assert main(["benchmark", "report", str(grid.output)]) == 0
+    html = (grid.output / "report.html").read_text(encoding="utf-8")
+    assert "<script" not in html and "&lt;script&gt;" in html
+    parser = Balanced()
+    parser.feed(html)
+    assert not parser.open
+    for figure in (grid.output / "report_files").glob("*.svg"):
+        assert "<script" not in figure.read_text(encoding="utf-8")

@@ -4,12 +4,14 @@ import shutil
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from PIL import Image
 
 from mass_nnunet.benchmark.report.results import load_results
 from mass_nnunet.benchmark.report.worst import draw_worst, worst_scans, worst_table
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.cli import main
+from mass_nnunet.errors import UserError
 from planned_grid import write_planned
 from scored_grid import make_scores, write_cell, write_scored
 
@@ -68,3 +70,15 @@ def test_scans_without_files_are_left_out(done, tmp_path):
         job = next(j for j in jobs if (j.cell.method, j.cell.label_rate, j.cell.seed) == (row.method, 0.25, row.seed))
         shutil.rmtree(job.folder / "predictions")
     assert draw_worst(worst, by_cell, tmp_path / "none.jpg") == 0 and not (tmp_path / "none.jpg").exists()
+
+
+def test_a_prediction_with_a_label_that_nobody_knows_is_named(done, tmp_path):
+    grid, jobs = done
+    worst = worst_scans(load_results(grid), ("CT", 0.25))
+    (file, *_) = sorted(grid.output.glob("cells/*/predictions/*/CTt.nii.gz"))
+    label = sitk.ReadImage(str(file))
+    label[0, 0, 0] = 9
+    for other in grid.output.glob("cells/*/predictions/*/CTt.nii.gz"):
+        sitk.WriteImage(label, str(other))
+    with pytest.raises(UserError, match=r"CTt.nii.gz has value 9, which dataset.json does not name"):
+        draw_worst(worst, {job.cell: job for job in jobs}, tmp_path / "worst.jpg")

@@ -1,7 +1,10 @@
 """The whole check on converted, foreign and damaged datasets."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import nibabel
@@ -10,6 +13,7 @@ import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.cli import main
+from refused_input import AS_ANYONE, can_run_apart, messages
 from tiny_raw import write_raw_dataset, write_scan
 
 SHAPE, SPACING = (16, 24, 24), (15.0, 15.0, 15.0)
@@ -167,3 +171,49 @@ def test_options(capsys):
     assert main(["check", "-d", "801", "-np", "0"]) == 2
     assert main(["check", "-d", "809"]) == 2
     assert "there is no dataset 809" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_does_not_lose_the_findings(dataset, capsys):
+    (dataset / "check.json").mkdir()
+    label = sitk.ReadImage(str(dataset / "labelsTr/a2.nii.gz"))
+    sitk.WriteImage(sitk.ChangeLabel(label, {2: 3, 3: 2}), str(dataset / "labelsTr/a2.nii.gz"))
+    status, printed, (finding, unwritten) = check(capsys)
+    assert status == 2
+    assert "training" in printed
+    assert "the right kidney is not to the right" in finding
+    assert f"{dataset}: the report was not written (" in unwritten
+
+
+@pytest.mark.skipif(not can_run_apart(), reason="root cannot give up its right to ignore permissions here")
+def test_a_read_only_dataset_is_checked_all_the_same(dataset):
+    dataset.chmod(0o500)
+    dropped = AS_ANYONE if os.geteuid() == 0 else ()
+    command = [*dropped, sys.executable, "-m", "mass_nnunet.cli", "check", "-d", "801", "-np", "1"]
+    done = subprocess.run(command, capture_output=True, encoding="utf-8", check=False)
+    assert done.returncode == 2
+    assert done.stdout.splitlines()[0].split()[:4] == ["scans", "patients", "errors", "warnings"]
+    (line,) = messages(done.stderr)
+    assert f"{dataset}: the report was not written (Permission denied), the findings are above" in line
+    assert "Traceback" not in done.stderr
+
+
+def test_labels_close_to_whole_numbers(dataset, capsys):
+    def write(file: Path, value: float) -> None:
+        label = nibabel.load(file)
+        values = np.asarray(label.dataobj).astype(float)
+        nibabel.save(nibabel.Nifti1Image(np.where(np.abs(values - 3) < 0.1, value, values), label.affine), file)
+
+    write(dataset / "labelsTs/ts.nii.gz", 2.9999)
+    write(dataset / "labelsTr/a0.nii.gz", 2.9999999993)  # 3 in float32, in which nnU-Net reads
+    status, printed, _ = check(capsys)
+    assert status == 0
+    assert printed.count("holds values close to whole numbers, such as 2.99") == 2
+    write(dataset / "labelsTr/a0.nii.gz", 2.9999)
+    only_error(capsys, "a0.nii.gz holds the value 2.9999, of which nnU-Net cuts off the decimals: write whole numbers")
+
+
+def test_two_dimensional_datasets_are_refused(dataset, capsys):
+    content = json.loads((dataset / "dataset.json").read_text())
+    (dataset / "dataset.json").write_text(json.dumps(content | {"file_ending": ".png"}))
+    status, _, (error,) = check(capsys)
+    assert status == 2 and "3D only" in error

@@ -1,11 +1,9 @@
 """The loaders of one dataset are composed of nnU-Net's own hooks."""
 
-from copy import deepcopy
-
 import numpy as np
 import pytest
 
-from mass_nnunet.trainers.base.dataset import ROTATION, same_group
+from mass_nnunet.trainers.base.dataset import ROTATION
 from tiny_group import CT, MRI, entry, trainer
 
 pytestmark = pytest.mark.usefixtures("root")
@@ -65,21 +63,3 @@ def test_a_preprocessed_case_has_no_unknown_label(root):
     image, label = one.load_preprocessed(case)
     assert image.shape[1:] == label.shape[1:]
     assert set(np.unique(label)) <= set(range(5))
-
-
-@pytest.mark.parametrize(
-    ("change", "same"),
-    [
-        (lambda plans: plans["mass"].update(modality="other"), True),
-        (lambda plans: plans.update(dataset_name="other"), True),
-        (lambda plans: plans["mass"].update(epochs=99), False),
-        (lambda plans: plans["mass"]["hyperparameters"].update(ramp=0.5), False),
-        (lambda plans: plans["configurations"]["3d_fullres"].update(patch_size=[1, 2, 3]), False),
-        (lambda plans: plans.pop("mass"), False),
-    ],
-)
-def test_plans_of_one_planning(change, same):
-    ours = trainer("MASSTrainer").plans_manager.plans
-    theirs = deepcopy(ours)
-    change(theirs)
-    assert same_group(ours, theirs, "3d_fullres") == same

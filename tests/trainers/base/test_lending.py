@@ -12,7 +12,7 @@ from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.trainers.base.lending import lend_annotated_scans, refuse_lonely_modality
 from mass_nnunet.trainers.templates import put_templates
-from tiny_group import CT, MRI, entry, trainer
+from tiny_group import CT, MRI, annotate_another, entry, trainer
 
 
 @dataclass(eq=False)
@@ -87,6 +87,7 @@ def test_a_method_of_one_dataset_needs_its_labels(root, name, capsys):
 
 
 def test_templates_replace_lent_atlases_and_places_are_not_looked_for(root):
+    annotate_another(root)
     hide_all_labels(root, MRI)
     one = trainer("MASSTrainer", "802")
     one.on_train_start()
@@ -96,7 +97,7 @@ def test_templates_replace_lent_atlases_and_places_are_not_looked_for(root):
 
     head = teacher.heads[-1]
     torch.nn.init.zeros_(head.weight)
-    for label, lent, all_atlases in ((0, [1, 1], [1, 1]), (3, [1, 0], [5, 5])):  # it finds nothing, then one organ
+    for label, lent, all_atlases in ((0, [2, 2], [2, 2]), (3, [2, 0], [5, 5])):  # it finds nothing, then one organ
         with torch.no_grad():
             head.bias.copy_(torch.nn.functional.one_hot(torch.tensor(label), 5))
         put_templates(one.dataset_trainers, bank, teacher)

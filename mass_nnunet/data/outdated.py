@@ -1,0 +1,87 @@
+"""Splits that are older than their dataset: scans were removed from it, or added to it, after ``mass_nnunet split``."""
+
+from collections.abc import Collection, Iterable
+from pathlib import Path
+
+from nnunetv2.paths import nnUNet_raw
+
+from mass_nnunet.errors import UserError
+
+from .files import read_json
+from .paths import base_folder
+from .raw import DATASET_JSON, TRAINING, UNLABELLED, RawDataset
+from .splits import SPLITS_JSON, Fold, load_fold
+
+_REMEDY = "run `mass_nnunet split` again, for all datasets of the group together"
+_NAMED = 3  # scans that a message names
+
+
+def check_splits(dataset: RawDataset, preprocessed: Path) -> None:
+    """Make sure that all folds of a dataset are up to date, if it was split by this package.
+
+    Args:
+        dataset: the raw dataset.
+        preprocessed: its folder in nnUNet_preprocessed.
+
+    Raises:
+        UserError: a fold names a scan that the dataset has no longer, or leaves out one that it has.
+    """
+    path = preprocessed / SPLITS_JSON
+    if not path.exists():
+        return
+    entries = read_json(path, "remove it, and run `mass_nnunet split`")
+    if all("unlabelled" in entry for entry in entries):
+        for number in range(len(entries)):
+            check_fold(load_fold(preprocessed, number), number, path, dataset)
+
+
+def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:
+    """Make sure that a fold has the scans of its dataset: each of them once, but for those that it must not use.
+
+    Not used are the scans of ``imagesUn`` whose patients are validated on.
+
+    Args:
+        fold: the fold.
+        number: its number.
+        path: the file that it is from.
+        dataset: the raw dataset.
+
+    Raises:
+        UserError: the fold names a scan that the dataset has no longer, or leaves out one that it has.
+    """
+    patients = dataset.patients()
+    annotated, hidden = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
+    for cases, parts, where in (
+        ((*fold.train, *fold.val), annotated, f"{TRAINING}"),
+        (fold.unlabelled, [*annotated, *hidden], f"{TRAINING} or {UNLABELLED}"),
+    ):
+        if gone := _missing(cases, parts):
+            raise UserError(f"fold {number} in {path} has {named(gone)}, not in {where} of {dataset.folder}: {_REMEDY}")
+    validated = {patients[case] for case in fold.val}
+    usable = [*annotated, *(case for case in hidden if patients[case] not in validated)]
+    if unused := _missing(usable, [*fold.train, *fold.val, *fold.unlabelled]):
+        scans = "1 scan" if len(unused) == 1 else f"{len(unused)} scans"
+        raise UserError(f"{scans} of {dataset.folder} ({named(unused)}) not in fold {number} of {path}: {_REMEDY}")
+
+
+def raw_dataset(name: str) -> RawDataset | None:
+    """The raw dataset of this name, if it has scans; None where raw data were left behind, as on a cluster.
+
+    Raises:
+        UserError: its dataset.json is not valid.
+    """
+    if not nnUNet_raw.is_set():
+        return None
+    folder = base_folder("raw") / name
+    if not any((folder / part).is_dir() for part in (TRAINING, UNLABELLED)) or not (folder / DATASET_JSON).is_file():
+        return None
+    return RawDataset.read(folder)
+
+
+def named(cases: Collection[str]) -> str:
+    """The first of some cases, for a message."""
+    return ", ".join([*list(cases)[:_NAMED], *(["..."] if len(cases) > _NAMED else [])])
+
+
+def _missing(cases: Iterable[str], where: Iterable[str]) -> list[str]:
+    return sorted(set(cases) - set(where))

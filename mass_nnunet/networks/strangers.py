@@ -1,0 +1,38 @@
+"""Plans of strangers: nnU-Net imports whatever class they name, so the names are looked at before."""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from mass_nnunet.errors import UserError
+
+NETWORKS = re.compile(r"dynamic_network_architectures\.architectures\.\w+\.[A-Z]\w*")
+"""Networks that plans may name: nnU-Net's own."""
+PARTS = re.compile(
+    r"torch\.nn\.(modules\.\w+\.)?[A-Z]\w*|dynamic_network_architectures\.building_blocks\.\w+\.[A-Z]\w*"
+)
+"""Classes of the network's parts that plans may name: layers of torch, and blocks of nnU-Net's networks."""
+
+
+def check_classes(file: Path, plans: Mapping[str, Any]) -> None:
+    """Make sure that plans name classes of nnU-Net's networks and of torch's layers only.
+
+    Args:
+        file: the plans, for the message.
+        plans: their content.
+
+    Raises:
+        UserError: they name another class.
+    """
+    for name, configuration in plans.get("configurations", {}).items():
+        architecture = configuration.get("architecture", {})
+        arguments = architecture.get("arch_kwargs", {})
+        named = [(NETWORKS, architecture.get("network_class_name"))]
+        named += [(PARTS, arguments.get(key)) for key in architecture.get("_kw_requires_import", ())]
+        for allowed, wanted in named:
+            if wanted is not None and not (isinstance(wanted, str) and allowed.fullmatch(wanted)):
+                raise UserError(
+                    f"{file}, {name}, names the class {wanted}, which is none of nnU-Net's networks or of torch's "
+                    "layers, and importing it could run code: get the model as `mass_nnunet export` writes it"
+                )

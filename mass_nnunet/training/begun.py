@@ -1,0 +1,133 @@
+"""What a training was begun with: its plans, its split, and the scans as they were preprocessed.
+
+It stands in each checkpoint of a training, and in the record of a benchmark's cell, as digests or settings: no scan is
+named. A training that would go on with something else is refused.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mass_nnunet.data.splits import Fold
+from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import complete
+from mass_nnunet.runtime.checkpoint import read_checkpoint
+
+KEY = "mass_begun"
+"""Its key in a checkpoint."""
+_ID = len("Dataset801")
+_NAMED, _LONGEST = 3, 60  # differences that a message names, and characters of each value
+_MAY_CHANGE = ("epochs", "validation_iterations")
+"""Settings under ``mass`` that a training may go on with when they have changed: it is trained for longer."""
+
+
+def planned(plans: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The plans that a training uses: with the method's hyperparameters, and without the inference, which it does not.
+
+    Numbers have five digits: further digits of a mean depend on the number of threads.
+
+    Args:
+        plans: content of the plans.
+        changes: hyperparameters that the method fixes.
+    """
+    mass = plans["mass"] | {"hyperparameters": complete(plans["mass"]["hyperparameters"], changes).as_plans()}
+    mass.pop("inference", None)
+    return _rounded({**plans, "mass": mass})
+
+
+def digest(content: Any) -> str:
+    """A digest of JSON content."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def begun_with(
+    plans: Mapping[str, Any], changes: Mapping[str, Any], fold: Fold | None, arrays: Sequence[Path]
+) -> dict[str, Any]:
+    """What a training was begun with, of one dataset.
+
+    Args:
+        plans: content of the plans.
+        changes: hyperparameters that the method fixes.
+        fold: of the dataset's splits; None if it is not known.
+        arrays: preprocessed scans, which are known by their names and sizes.
+    """
+    content = planned(plans, changes)
+    for key in ("dataset_name", "continue_training"):
+        content.pop(key, None)
+    for key in _MAY_CHANGE:
+        content["mass"].pop(key, None)
+    for modality in content["mass"]["modalities"]:
+        modality["dataset"] = modality["dataset"][:_ID]  # a dataset may be renamed
+    begun: dict[str, Any] = {"plans": content}
+    if fold is not None:
+        begun["split"] = {
+            key: digest(value) if isinstance(value, list) else value for key, value in fold.as_entry().items()
+        }
+        begun["scans"] = digest([(file.name, file.stat().st_size) for file in arrays])
+    return begun
+
+
+def dataset_key(name: str) -> str:
+    """The key of a dataset among those of a training: ``Dataset801``, as it may be renamed."""
+    return name[:_ID]
+
+
+def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+    """Make sure that the training of a checkpoint was begun with what it would go on with.
+
+    A checkpoint of an older version is known by the plans of its own dataset.
+
+    Args:
+        checkpoint: file of the checkpoint.
+        now: :func:`begun_with` of each dataset, by :func:`dataset_key`.
+        changes: hyperparameters that the method fixes.
+
+    Raises:
+        UserError: it was begun with something else, or the file is damaged.
+    """
+    content = read_checkpoint(checkpoint)
+    before, plans = content.get(KEY), content["init_args"]["plans"]
+    if before is None:
+        before = {dataset_key(plans["dataset_name"]): begun_with(plans, changes, None, [])}
+    if found := list(_all_differences(before, now)):
+        more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+        raise UserError(
+            f"{checkpoint} was begun with something else, {'; '.join(found[:_NAMED])}{more}: "
+            "train without --c to begin anew, or restore what it was begun with"
+        )
+
+
+def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+    for name in sorted(before.keys() & now.keys()):  # a partner that is gone is missed in the plans of the others
+        old, new = before[name], now[name]
+        for key, was, is_now in differences(old["plans"], new["plans"]):
+            yield f"{key} {was} instead of {is_now} in the plans of {name}"
+        if "split" in old and old["split"] != new["split"]:
+            parts = " ".join(key for key, value in old["split"].items() if value != new["split"].get(key))
+            yield f"another split of {name} ({parts})"
+        if "scans" in old and old["scans"] != new["scans"]:
+            yield f"other preprocessed scans of {name}"
+
+
+def differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
+    """Key, former and present value of each setting in which two contents of JSON differ; the key is the last one."""
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        for name in sorted(before.keys() | now.keys()):
+            yield from differences(before.get(name), now.get(name), name)
+    elif before != now:
+        yield key, _short(before), _short(now)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _rounded(content: Any) -> Any:
+    if isinstance(content, Mapping):
+        return {key: _rounded(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_rounded(value) for value in content]
+    return float(f"{content:.5g}") if isinstance(content, float) else content

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import SimpleITK as sitk
+from pydicom import dcmread
+
+from dicom_export import outlines, write_series, write_structures
+from mass_nnunet.dataset_conversion.dicom.contours import contour_mask
+from mass_nnunet.dataset_conversion.dicom.instance import read_instance
+from mass_nnunet.dataset_conversion.dicom.stacks import stacks_of
+from mass_nnunet.errors import UserError
+from native_trees import BTCV_VALUES, organs, scan
+
+SQUARE = np.array([(2, 2), (9, 2), (9, 9), (2, 9)]) + 0.5
+HOLE = np.array([(4, 4), (7, 4), (7, 7), (4, 7)]) + 0.5
+
+
+@pytest.fixture
+def slices(tmp_path):
+    return write_series(scan(), tmp_path / "ct")
+
+
+@pytest.fixture
+def stack(slices):
+    (found,) = stacks_of([plane for path in slices for plane in read_instance(path).planes], "series 1")
+    return found
+
+
+def at(corners: np.ndarray, height: float = 2.0) -> np.ndarray:
+    return np.array([scan().TransformContinuousIndexToPhysicalPoint((x, y, height)) for x, y in corners])
+
+
+def mask(contours, slices, stack, tmp_path) -> np.ndarray:
+    path = write_structures(tmp_path / "rt", {"a": contours}, slices)
+    return contour_mask(dcmread(path), [1], stack, "series 2")
+
+
+def test_voxels_with_their_centre_inside(slices, stack, tmp_path):
+    found = mask([at(SQUARE)], slices, stack, tmp_path)
+    assert np.argwhere(found).min(axis=0).tolist() == [2, 3, 3]
+    assert np.argwhere(found).max(axis=0).tolist() == [2, 9, 9]
+    assert found.sum() == 49
+
+
+def test_a_contour_in_another_one_is_a_hole(slices, stack, tmp_path):
+    assert mask([at(SQUARE), at(HOLE)], slices, stack, tmp_path).sum() == 49 - 9
+
+
+@pytest.mark.parametrize(
+    ("height", "message"), [(2.5, "not in the slices of its scan"), (8.0, "has labels outside its scan")]
+)
+def test_contours_elsewhere(height, message, slices, stack, tmp_path):
+    with pytest.raises(UserError, match=f"series 2 .*{message}"):
+        mask([at(SQUARE, height)], slices, stack, tmp_path)
+
+
+def test_contours_without_area_are_passed_over(slices, stack, tmp_path):
+    assert not mask([at(SQUARE)[:1]], slices, stack, tmp_path).any()
+
+
+def test_organs_come_back_as_they_were_drawn(slices, stack, tmp_path):
+    label = organs(BTCV_VALUES)
+    found = mask(outlines(label, 6), slices, stack, tmp_path)
+    assert np.array_equal(found, sitk.GetArrayFromImage(label) == 6)

@@ -1,0 +1,66 @@
+"""planners/preprocessing.py: damaged label maps; tests of the command look at what it writes."""
+
+import numpy as np
+import pytest
+
+from mass_nnunet.cli import main
+from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.errors import UserError
+from mass_nnunet.planners.preprocessing import check_labels
+from nnunet_threads import use_threads
+from refused_input import messages
+from tiny_raw import write_raw_dataset, write_scan
+
+NAMES = ("Dataset801_CTS", "Dataset802_MRS")
+PLAN = ["plan", "-d", "801", "802", "--spacing", "fit", "--patch-size", "8", "16", "16", "--features", "4", "-np", "1"]
+
+
+@pytest.fixture
+def raw(tmp_path, monkeypatch):
+    for kind in ("raw", "preprocessed", "results"):
+        monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
+    use_threads(monkeypatch)
+    write_raw_dataset(tmp_path / "raw", NAMES[0], "CT", ["ct0", "ct1"])
+    write_raw_dataset(tmp_path / "raw", NAMES[1], "MRI", ["mr0"], seed=1)
+    return tmp_path / "raw"
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[:-20])
+
+
+def not_finite(file):
+    write_scan(file, np.full((8, 24, 24), np.nan, np.float32), (6.0, 2.0, 2.0))
+
+
+def of_another_shape(file):
+    write_scan(file, np.zeros((8, 24, 23), np.uint8), (6.0, 2.0, 2.0))
+
+
+def test_sound_labels_pass(raw):
+    check_labels(RawDataset.load(801))
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (cut, "cannot be read ("),
+        (not_finite, "holds values that are not finite"),
+        (of_another_shape, "has 8 x 24 x 23 voxels, and its scan 8 x 24 x 24: get the label map that belongs"),
+    ],
+)
+def test_a_damaged_label_map_is_named(raw, damage, told):
+    file = raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
+    damage(file)
+    with pytest.raises(UserError, match=rf"^{file} ") as raised:
+        check_labels(RawDataset.load(801))
+    assert told in str(raised.value)
+
+
+def test_the_command_ends_in_the_same_line(raw, capsys):
+    file = raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
+    of_another_shape(file)
+    capsys.readouterr()
+    assert main(PLAN) == 2
+    (line,) = messages(capsys.readouterr().err)
+    assert f"{file} has 8 x 24 x 23 voxels" in line

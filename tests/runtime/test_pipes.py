@@ -1,0 +1,45 @@
+"""mass_nnunet.runtime.pipes: a command whose output nobody reads any more ends its work without a word."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from mass_nnunet.runtime.pipes import surviving_closed_pipes
+
+PROGRAM = """
+import sys
+from mass_nnunet.runtime.pipes import surviving_closed_pipes
+with surviving_closed_pipes():
+    for _ in range(3):
+        print("x" * 100_000)
+        print("y", file=sys.stderr)
+        sys.stderr.flush()
+open(sys.argv[1], "w").close()
+"""
+
+
+@pytest.mark.parametrize("both", [False, True])
+def test_what_comes_after_a_closed_pipe_is_done(tmp_path, both):
+    reading, writing = os.pipe()
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "done")],
+        stdout=writing,
+        stderr=writing if both else subprocess.PIPE,
+    )
+    os.close(writing)
+    os.close(reading)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0
+    assert (tmp_path / "done").exists()
+    assert both or errors == b"y\n" * 3
+
+
+def test_output_is_as_without(capsys):
+    before = sys.stdout
+    with surviving_closed_pipes():
+        print("text")
+        assert sys.stdout.encoding == before.encoding
+    assert sys.stdout is before
+    assert capsys.readouterr().out == "text\n"

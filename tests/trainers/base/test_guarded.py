@@ -1,0 +1,196 @@
+"""A training ends in one line where it cannot end well, and goes on only with what it was begun with."""
+
+import json
+from pathlib import Path
+
+import blosc2
+import numpy as np
+import pytest
+import torch
+
+from mass_nnunet.cli import main
+from mass_nnunet.runtime.lock import Lock
+from refused_training import ARRAYS, files, refused
+from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
+
+pytestmark = pytest.mark.usefixtures("root")
+
+METHODS = ["SupervisedTrainer", "MASSTrainer"]
+PLAN = [
+    "plan",
+    "-d",
+    "801",
+    "802",
+    "--spacing",
+    "fit",
+    "--patch-size",
+    "8",
+    "16",
+    "16",
+    "-np",
+    "1",
+    "--iterations",
+    "2",
+]
+
+
+def write_nan(root: Path, dataset: str, case: str) -> None:
+    """Make voxels of a preprocessed scan NaN, as an old `plan` let pass."""
+    file = root / "preprocessed" / dataset / ARRAYS / f"{case}.b2nd"
+    image = blosc2.open(urlpath=str(file), mode="r")[:]
+    image[:] = np.nan
+    file.unlink()
+    blosc2.asarray(image, urlpath=str(file), mode="w")
+
+
+@pytest.mark.parametrize(("name", "part"), [("SupervisedTrainer", "val"), ("MASSTrainer", "unlabelled")])
+def test_a_scan_that_is_not_finite_ends_the_training_without_a_model(root, name, part):
+    for case in entry(root, CT)[part]:
+        if (root / "preprocessed" / CT / ARRAYS / f"{case}.b2nd").exists():
+            write_nan(root, CT, case)
+    one = trainer(name)
+    with pytest.raises(SystemExit, match=r"^error: ct\d holds values that are not finite [^\n]*$"):
+        one.run_training()
+    assert not list((root / "results").rglob("*.pth"))
+    assert not list((root / "results").rglob("lock-*"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_loss_that_is_not_finite_ends_the_training_without_a_model(root, name, monkeypatch):
+    one = trainer(name)
+    one.initialize()
+    loss = one.loss
+    monkeypatch.setattr(one, "loss", lambda *given: loss(*given) * torch.nan)
+    monkeypatch.setattr(one.loss, "terms", {term: torch.zeros(1) for term in getattr(one, "TERMS", ())}, raising=False)
+    with pytest.raises(SystemExit, match=r"^error: the loss is not finite in epoch 0, in a step with ct\d[^\n]*$"):
+        one.run_training()
+    assert not list((root / "results").rglob("*.pth"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_weights_that_are_not_finite_are_not_written(root, name):
+    one = begun(name)
+    before = {file: file.read_bytes() for file in (root / "results").rglob("*.pth")}
+    with torch.no_grad():
+        next(one.network.parameters()).view(-1)[0] = torch.inf
+    with pytest.raises(SystemExit, match=r"^error: the weights \S+ are not finite in epoch 0, and are not written"):
+        one.save_checkpoint(str(Path(one.output_folder) / "checkpoint_latest.pth"))
+    assert {file: file.read_bytes() for file in (root / "results").rglob("*.pth")} == before != {}
+
+
+def begun(name: str, dataset: str = "801"):
+    """A training that was killed after its first checkpoint."""
+    one = trainer(name, dataset)
+    one.initialize()
+    one.save_checkpoint(str(Path(one.output_folder) / "checkpoint_latest.pth"))
+    return one
+
+
+def goes_on(name: str, dataset: str = "801"):
+    """The training as ``--c`` continues it."""
+    one = trainer(name, dataset, continue_training=True)
+    one.load_checkpoint(str(Path(one.output_folder) / "checkpoint_latest.pth"))
+    return one
+
+
+def not_going_on(root: Path, name: str, dataset: str = "801") -> str:
+    """The line by which a training refuses to go on, without a change to any file."""
+    before = {file: file.read_bytes() for file in files(root) if file.is_file()}
+    with pytest.raises(SystemExit) as ended:
+        trainer(name, dataset, continue_training=True)
+    assert {file: file.read_bytes() for file in files(root) if file.is_file()} == before
+    line = str(ended.value.code)
+    assert line.startswith("error: ") and "\n" not in line
+    assert "train without --c to begin anew, or restore" in line
+    with pytest.raises(SystemExit) as ended:  # as with --val
+        trainer(name, dataset).load_checkpoint(line.split()[1])
+    assert str(ended.value.code) == line
+    return line
+
+
+def with_features(root: Path, first: int) -> None:
+    """Give the plans of both datasets a network of other width."""
+    for name in (CT, MRI):
+        file = root / "preprocessed" / name / "MASSPlans.json"
+        plans = json.loads(file.read_text())
+        architecture = plans["configurations"][CONFIGURATION]["architecture"]["arch_kwargs"]
+        architecture["features_per_stage"] = [first * 2**stage for stage in range(architecture["n_stages"])]
+        file.write_text(json.dumps(plans))
+
+
+@pytest.mark.parametrize(("name", "dataset"), [(METHODS[0], "801"), (METHODS[1], "801"), (METHODS[1], "802")])
+def test_a_training_does_not_go_on_with_other_plans(root, name, dataset):
+    begun(name)
+    if dataset == "801":
+        goes_on(name)
+    with_features(root, 8)
+    line = not_going_on(root, name, dataset)
+    assert "features_per_stage [4, 8" in line and "] instead of [8, 16" in line
+    with_features(root, 4)
+    goes_on(name, dataset)
+
+
+def test_a_training_goes_on_for_longer_from_arrays_made_anew_and_under_another_name(root):
+    one = begun("MASSTrainer")
+    for kind in ("raw", "preprocessed", "results"):
+        (root / kind / CT).rename(root / kind / "Dataset801_RENAMED")
+    assert main([*PLAN, "--features", "4", "--epochs", "7", "--inference", "segmentation"]) == 0
+    two = goes_on("MASSTrainer")
+    assert two.num_epochs == 7
+    for key, value in one.network.state_dict().items():
+        assert torch.equal(two.network.state_dict()[key], value)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_training_does_not_go_on_with_another_split(root, name):
+    begun(name)
+    assert main(["split", "-d", "801", "802", "--label-rates", "0.5", "1.0"]) == 0
+    assert "another split of Dataset801 (train" in not_going_on(root, name)
+
+
+def test_a_training_does_not_go_on_with_other_scans(root):
+    begun("MASSTrainer", "802")
+    write_nan(root, MRI, entry(root, MRI)["unlabelled"][0])
+    assert "other preprocessed scans of Dataset802" in not_going_on(root, "MASSTrainer")
+
+
+def test_a_checkpoint_of_an_older_version_is_known_by_its_plans(root):
+    begun("MASSTrainer")
+    for file in (root / "results").rglob("*.pth"):
+        content = torch.load(file, weights_only=True)
+        assert content.pop("mass_begun").keys() == {"Dataset801", "Dataset802"}
+        torch.save(content, file)
+    goes_on("MASSTrainer")
+    with_features(root, 8)
+    assert "features_per_stage" in not_going_on(root, "MASSTrainer")
+
+
+def test_a_damaged_checkpoint_and_one_of_another_network(root):
+    one = begun("MASSTrainer")
+    file = Path(one.output_folder) / "checkpoint_latest.pth"
+    content = torch.load(file, weights_only=True)
+    content["network_weights"] = {"other": torch.ones(1)}
+    torch.save(content, file)
+    with pytest.raises(SystemExit, match=r"^error: \S+ holds another network [^\n]*$"):
+        goes_on("MASSTrainer")
+    file.write_bytes(file.read_bytes()[:1000])
+    with pytest.raises(SystemExit, match=r"^error: \S+checkpoint_latest.pth cannot be read \([^\n]*$"):
+        trainer("MASSTrainer", continue_training=True)
+
+
+def test_no_scan_is_named_in_a_checkpoint(root):
+    begun("MASSTrainer")
+    text = json.dumps(torch.load(next((root / "results").rglob("*.pth")), weights_only=True)["mass_begun"])
+    assert not any(case in text for part in ("train", "val", "unlabelled") for case in entry(root, CT)[part])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_second_training_is_refused_before_it_writes_anything(root, name):
+    one = begun(name)
+    with Lock.take(Path(one.output_folder), tidy=True):
+        assert f"{one.output_folder} belongs to another training" in refused(root, name)
+        with pytest.raises(SystemExit, match="belongs to another training"):
+            one.run_training()
+        with pytest.raises(SystemExit, match="belongs to another training"):
+            one.perform_actual_validation()
+    trainer(name)

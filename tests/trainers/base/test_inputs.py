@@ -1,0 +1,174 @@
+"""What is wrong with the inputs of a training is said in one line, before anything is written."""
+
+import json
+import shutil
+from copy import deepcopy
+from pathlib import Path
+
+import blosc2
+import numpy as np
+import pytest
+
+from mass_nnunet import trainers
+from mass_nnunet.cli import main
+from mass_nnunet.trainers.base.inputs import same_group, values
+from nnunet_threads import use_threads
+from refused_training import ARRAYS, refused
+from tiny_group import CT, MRI, entry, trainer
+
+pytestmark = pytest.mark.usefixtures("root")
+
+GROUP_METHODS = [name for name in trainers.__all__ if getattr(trainers, name).trains_group]
+
+
+@pytest.mark.parametrize("name", trainers.__all__)
+def test_every_method_refuses_a_fold_that_does_not_exist_and_a_dataset_without_splits(root, name):
+    for fold in (7, "all"):
+        assert refused(root, name, fold=fold).startswith(f"error: fold {fold} does not exist in ")
+    (root / "preprocessed" / CT / "splits_final.json").unlink()
+    line = refused(root, name)
+    assert "splits_final.json does not exist: make it with `mass_nnunet split`" in line
+    assert line == refused(root, "MASSTrainer")
+
+
+@pytest.mark.parametrize("name", trainers.__all__)
+def test_every_method_misses_the_arrays_that_it_reads(root, name):
+    missing = [(CT, case) for case in entry(root, CT)["train"] + entry(root, CT)["val"]]
+    if name in GROUP_METHODS:
+        missing += [(MRI, case) for case in entry(root, MRI)["train"]]
+    for dataset, case in missing:
+        for ending in (".b2nd", "_seg.b2nd"):
+            file = root / "preprocessed" / dataset / ARRAYS / f"{case}{ending}"
+            content = file.read_bytes()
+            file.unlink()
+            assert f"{file} does not exist: plan the group again: mass_nnunet plan -d 801 802" in refused(root, name)
+            file.write_bytes(content[:-20])
+            assert f"{file} is damaged: plan the group again" in refused(root, name)
+            file.write_bytes(content)
+    shutil.rmtree(root / "preprocessed" / (MRI if name in GROUP_METHODS else CT) / ARRAYS)
+    assert "mass_nnunet plan -d 801 802" in refused(root, name)
+
+
+@pytest.mark.parametrize(
+    ("name", "reads"), [("MASSTrainer", True), ("TCSMTrainer", True), ("DualStreamTrainer", False)]
+)
+def test_arrays_without_labels_are_missed_by_methods_that_read_them(root, name, reads):
+    for folder, case in ((f"{ARRAYS}_unlabelled", "ctun"), (ARRAYS, entry(root, CT)["unlabelled"][0])):
+        file = root / "preprocessed" / CT / folder / f"{case}.b2nd"
+        content = file.read_bytes()
+        file.unlink()
+        if name != "DualStreamTrainer":
+            assert f"{case}.b2nd does not exist: plan the group again" in refused(root, name)
+        else:
+            trainer(name)
+        file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["SupervisedTrainer", "MASSTrainer"])
+def test_a_scan_that_was_removed_after_the_split_is_named(root, name):
+    case = entry(root, CT)["train"][0]
+    (root / "raw" / CT / "imagesTr" / f"{case}_0000.nii.gz").unlink()
+    line = refused(root, name)
+    assert f"has {case}, not in imagesTr of" in line and "run `mass_nnunet split` again" in line
+
+
+@pytest.mark.parametrize("name", ["SupervisedTrainer", "MASSTrainer"])
+def test_scans_that_were_added_after_the_split_are_counted(root, name):
+    raw = root / "raw" / CT
+    for new in ("new1", "new2"):
+        shutil.copyfile(raw / "imagesUn" / "ctun_0000.nii.gz", raw / "imagesUn" / f"{new}_0000.nii.gz")
+    line = refused(root, name)
+    assert line.startswith(f"error: 2 scans of {raw} (new1, new2) not in fold 0 of ")
+    assert line.endswith("run `mass_nnunet split` again, for all datasets of the group together")
+    assert refused(root, "MASSTrainer", "802") == line
+
+
+def test_without_raw_data_the_arrays_are_enough(root, monkeypatch):
+    shutil.rmtree(root / "raw" / CT / "imagesTr")
+    shutil.rmtree(root / "raw" / CT / "imagesUn")
+    trainer("MASSTrainer")
+    shutil.rmtree(root / "raw")
+    trainer("MASSTrainer")
+    monkeypatch.delenv("nnUNet_raw")
+    trainer("MASSTrainer")
+
+
+def put_value(root: Path, case: str, value: int) -> None:
+    file = root / "preprocessed" / CT / ARRAYS / f"{case}_seg.b2nd"
+    labels = blosc2.open(urlpath=str(file), mode="r")[:]
+    labels[0, 0, 0, 0] = value
+    file.unlink()
+    blosc2.asarray(labels, urlpath=str(file), mode="w")
+
+
+@pytest.mark.parametrize("name", ["SupervisedTrainer", "MASSTrainer"])
+@pytest.mark.parametrize("part", ["train", "val"])
+def test_a_label_value_beyond_dataset_json_is_named_with_its_file(root, name, part):
+    case = entry(root, CT)[part][0]
+    put_value(root, case, 9)
+    line = refused(root, name)
+    assert f"{root / 'raw' / CT / 'labelsTr' / case}.nii.gz holds the value 9, which dataset.json does not name" in line
+    assert line.endswith("then plan the group again: mass_nnunet plan -d 801 802")
+
+
+def test_hidden_labels_are_not_read(root):
+    for case in entry(root, CT)["unlabelled"]:
+        for file in (root / "preprocessed" / CT / ARRAYS).glob(f"{case}_seg.b2nd"):
+            file.write_bytes(b"nothing")
+    for name in ("SupervisedTrainer", "MASSTrainer", "TCSMTrainer"):
+        trainer(name)
+
+
+def test_values_of_a_label_map(root):
+    case = entry(root, CT)["train"][0]
+    file = root / "preprocessed" / CT / ARRAYS / f"{case}_seg.b2nd"
+    labels = blosc2.open(urlpath=str(file), mode="r")[:]
+    assert values(file) == set(np.unique(labels).tolist())
+    put_value(root, case, -7)
+    assert values(file) - set(np.unique(labels).tolist()) == {-7}
+
+
+def test_a_renamed_dataset_has_one_way_out(root, monkeypatch):
+    use_threads(monkeypatch)
+    new = "Dataset801_RENAMED"
+    trainer("MASSTrainer")
+    for kind in ("raw", "preprocessed", "results"):
+        (root / kind / CT).rename(root / kind / new)
+    lines = {refused(root, name, dataset) for name, dataset in (("MASSTrainer", "801"), ("MASSTrainer", "802"))}
+    assert len(lines) == 1
+    (line,) = lines
+    assert f"{CT} does not exist" in line and "plan the group again: mass_nnunet plan -d 801 802" in line
+    arrays = {file: file.stat().st_mtime_ns for file in (root / "preprocessed" / new).rglob("*un.b2nd")}
+    network = ["--spacing", "fit", "--patch-size", "8", "16", "16"]
+    assert main(["plan", "-d", "801", "802", *network, "--features", "4", "-np", "1"]) == 0
+    assert all(file.stat().st_mtime_ns == written for file, written in arrays.items()) and arrays
+    trainer("MASSTrainer")
+    trainer("MASSTrainer", "802")
+    assert not (root / "preprocessed" / CT).exists()
+
+
+def test_a_configuration_that_was_not_planned(root):
+    for name in (CT, MRI):
+        file = root / "preprocessed" / name / "MASSPlans.json"
+        plans = json.loads(file.read_text())
+        plans["configurations"]["other"] = plans["configurations"].pop("3d_fullres")
+        file.write_text(json.dumps(plans))
+    assert "MASSPlans of Dataset801_CTS have no 3d_fullres: train other" in refused(root, "SupervisedTrainer")
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        (lambda plans: plans["mass"].update(modality="other"), True),
+        (lambda plans: plans.update(dataset_name="other"), True),
+        (lambda plans: plans["mass"].update(epochs=99), False),
+        (lambda plans: plans["mass"]["hyperparameters"].update(ramp=0.5), False),
+        (lambda plans: plans["configurations"]["3d_fullres"].update(patch_size=[1, 2, 3]), False),
+        (lambda plans: plans.pop("mass"), False),
+    ],
+)
+def test_plans_of_one_planning(change, same):
+    ours = trainer("MASSTrainer").plans_manager.plans
+    theirs = deepcopy(ours)
+    change(theirs)
+    assert same_group(ours, theirs, "3d_fullres") == same

@@ -1,0 +1,120 @@
+"""What a training was begun with, compared with what it would go on with."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+
+from mass_nnunet.data.splits import Fold
+from mass_nnunet.errors import UserError
+from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, differences, planned
+
+PLANS = {
+    "dataset_name": "Dataset801_A",
+    "configurations": {"3d_fullres": {"patch_size": [8, 16, 16], "spacing": [1.23456789, 2.0, 2.0]}},
+    "mass": {
+        "modality": "CT",
+        "modalities": [{"name": "CT", "dataset": "Dataset801_A"}],
+        "epochs": 10,
+        "iterations": 5,
+        "validation_iterations": 1,
+        "inference": "fused",
+        "hyperparameters": {"learning_rate": 0.01},
+    },
+}
+FOLD = Fold(("a",), ("b",), ("c",), 0.5, 0)
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    files = [tmp_path / f"{name}.b2nd" for name in "abc"]
+    for size, file in enumerate(files):
+        file.write_bytes(b"x" * size)
+    return files
+
+
+@pytest.fixture
+def checkpoint(tmp_path, arrays):
+    file = tmp_path / "checkpoint_latest.pth"
+    now = {dataset_key("Dataset801_A"): begun_with(PLANS, {}, FOLD, arrays)}
+    torch.save({KEY: now, "init_args": {"plans": PLANS}}, file)
+    return file
+
+
+def changed(path: str, value: object) -> dict:
+    plans = deepcopy(PLANS)
+    *folders, name = path.split(".")
+    content = plans
+    for folder in folders:
+        content = content[folder]
+    content[name] = value
+    return plans
+
+
+def goes_on(checkpoint, arrays, plans=PLANS, changes=None, fold=FOLD):
+    check_goes_on(checkpoint, {"Dataset801": begun_with(plans, changes or {}, fold, arrays)}, changes or {})
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ("dataset_name", "Dataset801_B"),
+        ("mass.modalities", [{"name": "CT", "dataset": "Dataset801_B"}]),
+        ("mass.epochs", 20),
+        ("mass.validation_iterations", 2),
+        ("mass.inference", "segmentation"),
+        ("configurations.3d_fullres.spacing", [1.23456999, 2.0, 2.0]),
+    ],
+)
+def test_what_may_change(checkpoint, arrays, path, value):
+    goes_on(checkpoint, arrays, changed(path, value))
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("configurations.3d_fullres.patch_size", [8, 32, 32], r"patch_size \[8, 16, 16\] instead of \[8, 32, 32\]"),
+        ("mass.iterations", 7, "iterations 5 instead of 7"),
+        ("mass.hyperparameters", {"ramp": 0.5}, "learning_rate 0.01 instead of"),
+        ("mass.modalities", [{"name": "CT", "dataset": "Dataset803_A"}], "modalities .*Dataset801.* instead of"),
+    ],
+)
+def test_what_may_not_change_is_named(checkpoint, arrays, path, value, told):
+    with pytest.raises(UserError, match=rf"was begun with something else, [^\n]*{told}[^\n]*train without --c"):
+        goes_on(checkpoint, arrays, changed(path, value))
+
+
+def test_hyperparameters_count_as_the_method_has_them(checkpoint, arrays):
+    with pytest.raises(UserError, match="ramp"):
+        goes_on(checkpoint, arrays, changes={"ramp": 0.9})
+    assert planned(PLANS, {"ramp": 0.9})["mass"]["hyperparameters"]["ramp"] == 0.9
+
+
+def test_another_split_and_other_scans(checkpoint, arrays):
+    with pytest.raises(UserError, match=r"another split of Dataset801 \(val seed\)"):
+        goes_on(checkpoint, arrays, fold=Fold(("a",), ("d",), ("c",), 0.5, 1))
+    arrays[2].write_bytes(b"another scan")
+    with pytest.raises(UserError, match="other preprocessed scans of Dataset801"):
+        goes_on(checkpoint, arrays)
+
+
+def test_a_checkpoint_of_an_older_version_is_compared_by_its_plans(checkpoint, arrays):
+    torch.save({"init_args": {"plans": PLANS}}, checkpoint)
+    goes_on(checkpoint, arrays, fold=Fold(("other",), ("d",), ("c",), 0.5, 1))
+    with pytest.raises(UserError, match="iterations 5 instead of 7"):
+        goes_on(checkpoint, arrays, changed("mass.iterations", 7))
+
+
+def test_a_file_that_is_no_checkpoint(tmp_path, arrays):
+    file = tmp_path / "checkpoint_latest.pth"
+    for content in (b"", b"no checkpoint"):
+        file.write_bytes(content)
+        with pytest.raises(
+            UserError, match=r"checkpoint_latest.pth cannot be read \([^\n]*\): copy it again, or train again$"
+        ):
+            goes_on(file, arrays)
+
+
+def test_the_settings_that_differ():
+    before, now = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 4}, "e": "x" * 100}
+    assert list(differences(before, now)) == [("c", "2", "4"), ("d", "3", "null"), ("e", "null", f'"{"x" * 59}...')]

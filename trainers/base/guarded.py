@@ -1,0 +1,166 @@
+"""nnU-Net's trainer, begun only where it can end well: with whole inputs, alone, and going on as it was begun."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
+from nnunetv2.utilities.json_export import recursive_fix_for_json_export
+
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.splits import Fold, load_fold
+from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key
+
+from .finite import check_weights, only_finite_steps
+from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_trained_meanwhile, results_folders
+from .inputs import check_inputs, check_plans, planned_datasets
+from .nnunet_private import use_plain_best_dice
+
+
+class GuardedTrainer(nnUNetTrainer):
+    """nnU-Net's trainer with plans of ``mass_nnunet plan``; whatever is wrong ends it in one line.
+
+    What is wrong with its inputs is said before nnU-Net makes a folder and a log.
+    """
+
+    trains_group: ClassVar[bool] = False
+    """Whether one training gives the models of all datasets of the group."""
+
+    CHANGES: ClassVar[dict[str, Any]] = {}
+    """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
+
+    def __init__(
+        self,
+        plans: dict,
+        configuration: str,
+        fold: int,
+        dataset_json: dict,
+        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
+    ) -> None:
+        with exit_on_user_error():
+            self._check_beginning(plans, configuration, fold, dataset_json)
+        super().__init__(plans, configuration, fold, dataset_json, device)
+
+    def _check_beginning(self, plans: dict, configuration: str, fold: int, dataset_json: dict) -> None:
+        """Check plans, datasets and results folders, and the checkpoint that the training would go on from.
+
+        Raises:
+            UserError: something is wrong with them.
+        """
+        check_plans(plans, configuration)
+        unlabelled = self.reads_unlabelled(plans)
+        datasets = planned_datasets(plans, dataset_json, configuration, self.trains_group)
+        for dataset in datasets:
+            check_inputs(dataset, fold, unlabelled)
+        folders = results_folders(datasets, type(self).__name__, configuration, fold)
+        refuse_if_trained_meanwhile(folders)
+        self.results_folders = folders
+        self.begun = {}
+        for dataset, folder in zip(datasets, folders, strict=True):
+            cases = dataset.fold(fold)
+            scans = dataset.scans(cases, unlabelled)
+            self.begun[dataset_key(dataset.folder.name)] = begun_with(dataset.plans, self.CHANGES, cases, scans)
+            if dataset.plans is plans:
+                own = folder
+        if plans["continue_training"] and (earlier := checkpoint_to_go_on_from(own)) is not None:
+            check_goes_on(earlier, self.begun, self.CHANGES)
+
+    # ---- splits
+
+    @classmethod
+    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
+        """Whether a training by these plans reads the scans that have no labels in the fold."""
+        return False
+
+    def do_split(self) -> tuple[list[str], list[str]]:
+        """Annotated training cases and validation cases; nnU-Net would make up a split for a fold that is not there."""
+        fold = self.fold_cases()
+        return list(fold.train), list(fold.val)
+
+    def fold_cases(self) -> Fold:
+        """The cases of this dataset's fold.
+
+        Raises:
+            SystemExit: the fold does not exist, in one clear line.
+        """
+        with exit_on_user_error():
+            return load_fold(Path(self.preprocessed_dataset_folder_base), self.fold)
+
+    # ---- what may go wrong in the course of a training
+
+    def prepare(self, batch: dict) -> dict:
+        """What the network and the loss of a training step get: the batch itself."""
+        return batch
+
+    def train_step(self, batch: dict) -> dict:
+        """nnU-Net's step on what :meth:`prepare` makes of the batch; the training ends if its loss is not finite."""
+        with only_finite_steps(batch, self.current_epoch) as check_loss:
+            result = super().train_step(self.prepare(batch))
+            check_loss(result["loss"])
+        return result
+
+    def validation_step(self, batch: dict) -> dict:
+        """As in nnU-Net; the training ends if the loss is not finite."""
+        with only_finite_steps(batch, self.current_epoch) as check_loss:
+            result = super().validation_step(batch)
+            check_loss(result["loss"])
+        return result
+
+    def run_training(self) -> None:
+        """As in nnU-Net, where no other training is writing into these results folders; it ends in one line else."""
+        if not self.was_initialized:
+            self.initialize()
+        with self.alone():
+            super().run_training()
+
+    def alone(self) -> AbstractContextManager[None]:
+        """The locks of the results folders, which the first process of a training has for all."""
+        return only_training_of(self.results_folders if self.local_rank == 0 else [])
+
+    # ---- checkpoints
+
+    def save_checkpoint(self, filename: str) -> None:
+        """Write nnU-Net's checkpoint, whole or not at all."""
+        if self.local_rank == 0 and not self.disable_checkpointing:
+            self.save_own_checkpoint(Path(filename).name, self.state_besides(Path(filename).name))
+
+    def state_besides(self, checkpoint: str) -> dict[str, Any]:
+        """What a checkpoint of this name has besides what nnU-Net writes: tensors and plain values."""
+        return {KEY: self.begun}
+
+    def save_own_checkpoint(self, name: str, besides: dict[str, Any]) -> None:
+        """Write nnU-Net's checkpoint, with these entries besides, into this dataset's results folder.
+
+        It is written whole or not at all, with plain numbers instead of NumPy's: ``torch.load(weights_only=True)``
+        reads it.
+
+        Raises:
+            SystemExit: a weight is not finite.
+        """
+        recursive_fix_for_json_export(self.logger.get_checkpoint())
+        use_plain_best_dice(self)
+        with exit_on_user_error(), atomic_path(Path(self.output_folder) / name) as temporary:
+            check_weights(self.network.state_dict(), self.current_epoch)
+            super().save_checkpoint(str(temporary))
+            checkpoint = torch.load(temporary, map_location="cpu", weights_only=True)
+            torch.save(checkpoint | besides, temporary)
+
+    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
+        """As in nnU-Net, if the training was begun with the same plans, split and scans.
+
+        Raises:
+            SystemExit: it was not, or the checkpoint has another network.
+        """
+        with exit_on_user_error():
+            check_goes_on(Path(filename_or_checkpoint), self.begun, self.CHANGES)
+            try:
+                super().load_checkpoint(filename_or_checkpoint)
+            except (RuntimeError, ValueError) as error:
+                if "state_dict" not in str(error) and "parameter group" not in str(error):
+                    raise
+                raise UserError(
+                    f"{filename_or_checkpoint} holds another network than this version of mass_nnunet builds: train "
+                    "without --c to begin anew, or with the version that wrote it"
+                ) from None

@@ -1,0 +1,185 @@
+"""What a training reads, checked before nnU-Net's trainer writes anything: plans, splits, arrays and their labels."""
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import blosc2
+import numpy as np
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+
+from mass_nnunet.data.files import read_json
+from mass_nnunet.data.outdated import check_fold, raw_dataset
+from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.raw import DATASET_JSON, TRAINING, label_name
+from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
+from mass_nnunet.errors import UserError
+from mass_nnunet.training.loaders import unlabelled_folder
+
+OUTSIDE = -1
+"""nnU-Net's label of what it masks out when it crops a scan."""
+
+
+@dataclass(frozen=True)
+class PlannedDataset:
+    """A dataset of a training, as ``mass_nnunet plan`` left it in nnUNet_preprocessed.
+
+    Attributes:
+        folder: of the dataset.
+        plans: content of its plans.
+        dataset_json: content of its dataset.json.
+        arrays: folder of nnU-Net's preprocessed scans.
+        remedy: the command that plans it, with all others of its group.
+    """
+
+    folder: Path
+    plans: dict[str, Any]
+    dataset_json: dict[str, Any]
+    arrays: Path
+    remedy: str
+
+    def fold(self, number: int | str) -> Fold:
+        """A fold of the dataset's splits.
+
+        Raises:
+            UserError: there are no splits, or there is no such fold.
+        """
+        return load_fold(self.folder, number)
+
+    def labelled_arrays(self, case: str) -> list[Path]:
+        """Image and label map of a scan of ``imagesTr``."""
+        return [self.arrays / f"{case}{ending}" for ending in (".b2nd", "_seg.b2nd")]
+
+    def scans(self, fold: Fold, unlabelled: bool) -> list[Path]:
+        """The arrays that a training reads; those that may not exist are named where they are searched first.
+
+        Args:
+            fold: of this dataset.
+            unlabelled: whether scans without labels are read; their label maps are not.
+        """
+        files = [file for case in (*fold.train, *fold.val) for file in self.labelled_arrays(case)]
+        for case in fold.unlabelled if unlabelled else ():
+            places = [folder / f"{case}.b2nd" for folder in (unlabelled_folder(self.arrays), self.arrays)]
+            files.append(next((file for file in places if file.is_file()), places[0]))
+        return files
+
+
+def check_plans(plans: dict[str, Any], configuration: str) -> None:
+    """Make sure that plans are of ``mass_nnunet plan``.
+
+    Raises:
+        UserError: they are not, or they lack the configuration.
+    """
+    named = f"{plans['plans_name']} of {plans['dataset_name']}"
+    if "mass" not in plans:
+        raise UserError(f"{named} are no plans of `mass_nnunet plan`: run it and train with -p MASSPlans")
+    if configuration not in plans["configurations"]:
+        raise UserError(f"{named} have no {configuration}: train {', '.join(plans['configurations'])}")
+
+
+def planned_datasets(
+    plans: dict[str, Any], dataset_json: dict[str, Any], configuration: str, together: bool
+) -> list[PlannedDataset]:
+    """The datasets that a training reads, in the order of the plans.
+
+    Args:
+        plans: of the dataset that the training is started for.
+        dataset_json: of the same.
+        configuration: name of the configuration.
+        together: whether all datasets of the group are trained; otherwise this one alone.
+
+    Raises:
+        UserError: a dataset was renamed or removed, or another dataset's plans are of another planning.
+    """
+    modalities = plans["mass"]["modalities"]
+    remedy = f"plan the group again: mass_nnunet plan -d {' '.join(m['dataset'][7:10] for m in modalities)}"
+    found = []
+    for modality in modalities:
+        own = modality["name"] == plans["mass"]["modality"]
+        if not (own or together):
+            continue
+        folder = base_folder("preprocessed") / modality["dataset"]
+        file = folder / f"{plans['plans_name']}.json"
+        if not folder.is_dir():
+            raise UserError(
+                f"{folder} does not exist, which {plans['plans_name']}.json of the group names: if the dataset was "
+                f"renamed, in all of nnU-Net's folders, {remedy}"
+            )
+        theirs = plans if own else read_json(file, remedy)
+        if not same_group(plans, theirs, configuration):
+            raise UserError(f"{file} is of another planning than that of {plans['dataset_name']}: {remedy}")
+        its_json = dataset_json if own else read_json(folder / DATASET_JSON, remedy)
+        arrays = folder / PlansManager(theirs).get_configuration(configuration).data_identifier
+        found.append(PlannedDataset(folder, theirs, its_json, arrays, remedy))
+    return found
+
+
+def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
+    """Whether two plans come from one planning: same modalities, schedule, and network."""
+    shared = ("modalities", "epochs", "iterations", "hyperparameters")
+    network = ("patch_size", "spacing", "batch_size", "architecture")
+    return (
+        "mass" in theirs
+        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
+        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
+    )
+
+
+def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool) -> None:
+    """Make sure that a dataset is whole and up to date: its fold, arrays, and the labels that the training may read.
+
+    Hidden labels are not read.
+
+    Args:
+        dataset: the dataset.
+        number: of the fold.
+        unlabelled: whether scans without labels are read.
+
+    Raises:
+        UserError: the fold does not exist or is older than the dataset, an array is absent or damaged, or a label map
+            has a value that dataset.json does not name.
+    """
+    fold = dataset.fold(number)
+    raw = raw_dataset(dataset.folder.name)
+    if raw is not None and isinstance(number, int):
+        check_fold(fold, number, dataset.folder / SPLITS_JSON, raw)
+    if not (file := dataset.folder / "dataset_fingerprint.json").is_file():  # nnU-Net's trainer copies it
+        raise UserError(f"{file} does not exist: {dataset.remedy}")
+    for file in dataset.scans(fold, unlabelled):
+        _check_array(file, dataset.remedy)
+    labels = PlansManager(dataset.plans).get_label_manager(dataset.dataset_json)
+    ignored = [labels.ignore_label] if labels.has_ignore_label else []
+    known = {OUTSIDE, *labels.all_labels, *ignored}
+    for case in (*fold.train, *fold.val):
+        if strange := sorted(values(dataset.labelled_arrays(case)[1]) - known):
+            truth = dataset.folder / "gt_segmentations" if raw is None else raw.label_folder(TRAINING)
+            file = truth / label_name(case, dataset.dataset_json["file_ending"])
+            raise UserError(
+                f"{file} holds the value {strange[0]}, which {DATASET_JSON} does not name: correct the file or "
+                f"{DATASET_JSON}, then {dataset.remedy}"
+            )
+
+
+def values(file: Path) -> frozenset[int]:
+    """The values in a preprocessed label map."""
+    return _values(file, file.stat().st_mtime_ns)
+
+
+@cache
+def _values(file: Path, _: int) -> frozenset[int]:
+    """The same; a file is read once, as the datasets of a group are checked for each of their trainers."""
+    labels = blosc2.open(urlpath=str(file), mode="r")[:].astype(np.int16, copy=False)  # (1, Z, Y, X)
+    seen = np.zeros(1 << 16, bool)
+    for plane in labels.reshape(-1, *labels.shape[-2:]):
+        seen[plane.view(np.uint16)] = True
+    return frozenset(np.flatnonzero(seen).astype(np.uint16).view(np.int16).tolist())
+
+
+def _check_array(file: Path, remedy: str) -> None:
+    if not file.is_file():
+        raise UserError(f"{file} does not exist: {remedy}")
+    try:
+        blosc2.open(urlpath=str(file), mode="r")
+    except (RuntimeError, OSError, ValueError):
+        raise UserError(f"{file} is damaged: {remedy}") from None
