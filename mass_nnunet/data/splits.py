@@ -159,8 +159,8 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
         entry = dict(entries[fold])
         cases = {name: tuple(entry[name]) for name in ("train", "val", "unlabelled")}
         annotated = {case: tuple(names) for case, names in entry.get("annotated", {}).items()}
-        known = {"annotated": annotated, "sparse": entry.get("sparse", 1)}
-        return Fold(**cases, label_rate=entry["label_rate"], seed=entry["seed"], **known)
+        rate, seed, sparse = entry["label_rate"], entry["seed"], entry.get("sparse", 1)
+        return Fold(**cases, label_rate=rate, seed=seed, annotated=annotated, sparse=sparse)
     except KeyError as error:
         raise UserError(f"fold {fold} in {path} lacks {error}, as in splits that nnU-Net made: {_REMEDY}") from None
 
