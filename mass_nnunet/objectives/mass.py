@@ -35,7 +35,7 @@ TERMS = (
 """Names of the values that are logged each epoch: the unweighted terms, and ``folding``, the share of folded voxels."""
 
 
-CERTAIN = 0.999
+CERTAIN = 0.99999
 """Share of known voxels, among those that a warped voxel is interpolated from, from which on it is known."""
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 
@@ -112,12 +111,11 @@ def test_a_closed_pipe_is_quiet_and_the_rows_are_written(folders, tmp_path, both
     assert both or messages(errors.decode()) == []
 
 
-def test_annotated_json_beside_the_truth_counts(folders, tmp_path, capsys):
+def test_annotated_json_beside_the_truth_counts(folders, tmp_path):
     predictions, truth = folders
-    shutil.copytree(truth, tmp_path / "raw" / "labelsTs")
-    (tmp_path / "raw" / "annotated.json").write_text(json.dumps({"a": ["liver"]}))
+    (truth.parent / "annotated.json").write_text(json.dumps({"a": ["liver"]}))
     csv = tmp_path / "s.csv"
-    assert main(["evaluate", str(predictions), str(tmp_path / "raw" / "labelsTs"), "--csv", str(csv)]) == 0
+    assert main(["evaluate", str(predictions), str(truth), "--csv", str(csv)]) == 0
     scores = pd.read_csv(csv)
     assert set(scores[scores["case"] == "a"]["organ"]) == {"liver"}
     assert len(set(scores[scores["case"] != "a"]["organ"])) > 1

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -299,3 +301,47 @@ def test_a_borrowed_atlas_is_not_compared_with_an_unlabelled_scan():
     assert similarity(LAYOUT, 5) != similarity(LAYOUT, None)
     for compared in (2, 3):  # the unlabelled scan of the other modality, and a borrowed one
         assert similarity(borrowing, compared) != similarity(borrowing, None)
+
+
+@pytest.mark.parametrize("term", ["atlas", "teaching", "semantic"])
+def test_what_is_not_known_is_in_no_term_of_the_atlases(term):
+    """Class shares where it is not known if a voxel is of a class change neither the term nor a gradient."""
+    results = []
+    for garbage in (0.0, 0.5):
+        torch.manual_seed(0)
+        net = network(LAYOUT).train()
+        net.active = (0, 1)
+        scans, labels = batch(LAYOUT)
+        taught = sure(torch.randint(0, 3, (2, *PATCH)))
+        step = step_labels(labels, LAYOUT, pseudo_labels=joined(taught, labels[0][~is_annotated(LAYOUT)]))
+        shares = step.context.shares.clone()
+        known = torch.ones_like(shares, dtype=torch.bool)
+        known[0, 1, :, :4], known[1, 2, :3], known[4, :, 5:] = False, False, False  # a target and both atlases
+        shares[~known] = garbage
+        context = replace(step.context, shares=shares, known=known)
+        loss = objective(weights=OFF | {term: 1.0})
+        loss(net(scans), step._replace(context=context)).backward()
+        gradients = [p.grad for p in net.parameters() if p.grad is not None]
+        results.append([loss.terms[term], *gradients])
+        everything = replace(context, known=None)
+        assert objective(weights=OFF | {term: 1.0})(net(scans), step._replace(context=everything)) != 0
+    assert results[0][0] > 0
+    for one, other in zip(*results, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-3)
+
+
+def test_where_all_is_known_no_term_changes():
+    _, loss, value = trained_step(WEIGHTS)
+    terms = dict(loss.terms)
+    torch.manual_seed(0)
+    net = network(LAYOUT).train()
+    net.active = (0, 1)
+    scans, labels = batch(LAYOUT)
+    taught = sure(torch.randint(0, 3, (2, *PATCH)))
+    net.correspondence.residuals[-1].field.weight.data *= 10
+    step = step_labels(labels, LAYOUT, pseudo_labels=joined(taught, labels[0][~is_annotated(LAYOUT)]))
+    known = torch.ones_like(step.context.shares, dtype=torch.bool)
+    loss = objective(weights=WEIGHTS)
+    again = loss(net(scans), step._replace(context=replace(step.context, known=known)))
+    torch.testing.assert_close(again, value)
+    assert terms.keys() == loss.terms.keys()
