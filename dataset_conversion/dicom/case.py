@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
-from mass_nnunet.data.volume import label_like, read_volume
-from mass_nnunet.dataset_conversion.readers.nifti_case import on_grid_of
-from mass_nnunet.dataset_conversion.source import Case, Volumes, check_annotated, map_labels
+from mass_nnunet.dataset_conversion.readers.nifti_case import read_label
+from mass_nnunet.dataset_conversion.source import Case, Volumes, check_annotated
 from mass_nnunet.errors import UserError
 
 from .stacks import Stack
@@ -58,10 +56,8 @@ class DicomCase(Case):
         image = image_of(self.stack, voxels)
         notes = (*self.stack.notes, *tilt_note(self.stack, self.title))
         if self.nifti is not None:
-            label, more = on_grid_of(image, self.source, read_volume(self.nifti), self.nifti)
-            values = sitk.GetArrayViewFromImage(label)
-            check_annotated(values, self.nifti)
-            return Volumes(image, label_like(image, map_labels(values, self.table, self.nifti)), notes + more)
+            label, more = read_label(self.nifti, image, self.source, self.table)
+            return Volumes(image, label, notes + more)
         if not self.objects:
             return Volumes(image, None, notes)
         drawn, more = self._drawn(voxels.shape)

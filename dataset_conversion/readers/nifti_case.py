@@ -48,10 +48,28 @@ class NiftiCase(Case):
         image = read_volume(self.image)
         if self.label is None:
             return Volumes(image)
-        label, notes = on_grid_of(image, self.image, read_volume(self.label), self.label)
-        values, rounded = whole_values(sitk.GetArrayViewFromImage(label), self.label)
-        check_annotated(values, self.label)
-        return Volumes(image, label_like(image, map_labels(values, self.table, self.label)), (*notes, *rounded))
+        label, notes = read_label(self.label, image, self.image, self.table)
+        return Volumes(image, label, notes)
+
+
+def read_label(
+    path: Path, image: sitk.Image, image_file: Path, table: Mapping[int, int]
+) -> tuple[sitk.Image, tuple[str, ...]]:
+    """The label map of a scan, with the dataset's values on the grid of the scan, and notes of what was corrected.
+
+    Args:
+        path: its NIfTI file.
+        image: the scan.
+        image_file: file of the scan, for messages.
+        table: the dataset's label for each value of the file.
+
+    Raises:
+        UserError: the label map is empty, is on another grid, or holds another value.
+    """
+    label, notes = on_grid_of(image, image_file, read_volume(path), path)
+    values, rounded = whole_values(sitk.GetArrayViewFromImage(label), path)
+    check_annotated(values, path)
+    return label_like(image, map_labels(values, table, path)), (*notes, *rounded)
 
 
 def numbered(folder: Path, pattern: re.Pattern) -> dict[str, Path]:
