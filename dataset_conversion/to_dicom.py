@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.nifti_file import ENDINGS
-from mass_nnunet.data.raw import DATASET_JSON
 from mass_nnunet.data.volume import SIMILAR_GRID, aligned, grid_distance, read_volume
 from mass_nnunet.errors import UserError
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
 from mass_nnunet.data.outdated import named
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.volume import check_header
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
 
@@ -97,17 +98,18 @@ def modality_names(group: Sequence[RawDataset]) -> list[str]:
 
 
 def _check_files(dataset: RawDataset) -> None:
-    """Make sure that every scan has all its channels, and every scan of ``imagesTr`` a label; no file is opened.
+    """Make sure that every scan has all its channels, and every scan of ``imagesTr`` a label; no voxel is read.
 
     Raises:
-        UserError: a file does not exist, or there is no scan.
+        UserError: a file does not exist, the header of a scan is not sound, or there is no scan.
     """
     dataset.patients()
     if not dataset.cases(TRAINING) and not dataset.cases(UNLABELLED):
         raise UserError(f"{dataset.folder} holds no scan: put labelled scans into {TRAINING}, others into {UNLABELLED}")
     for part in (TRAINING, UNLABELLED):
         for case in dataset.cases(part):
-            dataset.images(part, case)
+            for file in dataset.images(part, case):
+                check_header(file)
     for case in dataset.cases(TRAINING):
         label = dataset.label_path(TRAINING, case)
         if not label.is_file():

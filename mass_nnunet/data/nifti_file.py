@@ -32,6 +32,21 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
 
     Raises:
         OSError, EOFError, zlib.error: the file is damaged, or ends too early.
+        UserError: see :func:`sound_header`.
+    """
+    header = sound_header(path)
+    with _open(path) as stream:
+        length = sum(iter(lambda: len(stream.read(1 << 22)), 0))
+    if length < int(header["vox_offset"]) + np.prod(header.get_data_shape()) * header.get_data_dtype().itemsize:
+        raise OSError("it ends too early")
+    return header
+
+
+def sound_header(path: Path) -> nibabel.Nifti1Header:
+    """Read the header of a file, and check that it means the same to SimpleITK and to nibabel, and so to nnU-Net.
+
+    Raises:
+        OSError, EOFError, zlib.error: the file is damaged.
         UserError: its name does not say whether it is compressed, it is another kind of NIfTI, or its header has no
             valid voxel size, unit or geometry.
     """
@@ -61,10 +76,6 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
     # Not "<": the offset is a float and may be NaN.
     if not header["vox_offset"] >= _SIZE:
         raise UserError(f"{path} has voxels that begin inside its header: correct its header")
-    with _open(path) as stream:
-        length = sum(iter(lambda: len(stream.read(1 << 22)), 0))
-    if length < int(header["vox_offset"]) + np.prod(shape) * header.get_data_dtype().itemsize:
-        raise OSError("it ends too early")
     return header
 
 

@@ -7,9 +7,10 @@ from nnunetv2.paths import nnUNet_raw
 
 from mass_nnunet.errors import UserError
 
+from .dataset_json import DATASET_JSON
 from .files import read_json
 from .paths import base_folder
-from .raw import DATASET_JSON, TRAINING, UNLABELLED, RawDataset
+from .raw import TRAINING, UNLABELLED, RawDataset
 from .splits import SPLITS_JSON, Fold, load_fold
 
 _REMEDY = "run `mass_nnunet split` again, for all datasets of the group together"

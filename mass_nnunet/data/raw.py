@@ -89,14 +89,18 @@ class RawDataset:
         """Read ``dataset.json``, and check the names of all files; none of them is opened.
 
         Raises:
-            UserError: there is no such dataset, its dataset.json is absent or wrong (:func:`read_dataset_json`), or a
-                file has a wrong name or is a broken link (:func:`listed`).
+            UserError: there is no such dataset, or :meth:`read` raises it.
         """
         return cls.read(base_folder("raw") / dataset_name(dataset_id))
 
     @classmethod
     def read(cls, folder: Path) -> "RawDataset":
-        """The same for a folder ``DatasetXXX_NAME``."""
+        """Read the ``dataset.json`` of a folder ``DatasetXXX_NAME``, and check the names of all files.
+
+        Raises:
+            UserError: its dataset.json is absent or wrong (:func:`read_dataset_json`), or a file has a wrong name or is
+                a broken link (:func:`listed`).
+        """
         content = read_dataset_json(folder / DATASET_JSON, "make the dataset with `mass_nnunet convert`")
         dataset = cls(int(folder.name[7:10]), folder, content)
         for part in Part:

@@ -12,7 +12,7 @@ from nibabel.affines import apply_affine
 from mass_nnunet.errors import UserError
 
 from .files import atomic_path, check_link
-from .nifti_file import READ_ERRORS, check_end, check_finite, checked_header, is_nifti, raw_values
+from .nifti_file import READ_ERRORS, check_end, check_finite, checked_header, is_nifti, raw_values, sound_header
 
 # The side of the patient at which each axis ends (x, y, z), as in nibabel; nnU-Net's NibabelIOWithReorient uses it.
 ORIENTATION = "RAS"
@@ -43,10 +43,28 @@ def read_image(path: Path) -> sitk.Image:
         header = checked_header(path) if is_nifti(path) else None
         image = sitk.ReadImage(str(path))
     except (RuntimeError, *READ_ERRORS) as error:
-        raise UserError(f"{path} cannot be read ({_reason(error, path)}): copy or download it again") from None
+        raise _unreadable(path, error) from None
     if header is not None and image.GetDimension() == 3:
         _check_geometry(path, image, header.get_best_affine())
     return image
+
+
+def check_header(path: Path) -> None:
+    """Make sure that nnU-Net takes the header of a NIfTI file as :func:`read_image` does; no voxel is read.
+
+    Raises:
+        UserError: it does not, or the header cannot be read.
+    """
+    check_link(path)
+    try:
+        if is_nifti(path):
+            sound_header(path)
+    except READ_ERRORS as error:
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: Exception) -> UserError:
+    return UserError(f"{path} cannot be read ({_reason(error, path)}): copy or download it again")
 
 
 def _reason(error: Exception, path: Path) -> str:

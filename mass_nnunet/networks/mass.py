@@ -165,7 +165,7 @@ class MASSNet(GroupNet):
         if start is None:
             start = features[0].new_zeros(len(atlases[0]), 3, dtype=torch.float32)
         fields = self.correspondence(atlases, targets, start)  # (A T, 3, Z', Y', X')
-        if not self.compares_features:
+        if not self.compares_features or layout.kinds == 1:
             return {"fields": fields}
         warped = warp(layout.other_atlases(projected[-1]), fields.chunk(2)[1])
         return {"fields": fields, "features": targets[-1], "warped_features": warped}

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from mass_nnunet.data.nifti_file import READ_ERRORS, check_end, checked_header, raw_values
+from mass_nnunet.data.nifti_file import READ_ERRORS, check_end, checked_header, raw_values, sound_header
 from mass_nnunet.errors import UserError
 from native_trees import SHAPE, scan, write
 
@@ -93,3 +93,9 @@ def test_other_kinds_of_nifti(path):
         path.write_bytes(gzip.compress(bytes(content)))
         with pytest.raises(UserError, match=f"x.nii.gz is {kind}.*: save it as NIfTI in one file"):
             checked_header(path)
+
+
+def test_a_sound_header_says_nothing_of_the_voxels(path):
+    content = gzip.decompress(path.read_bytes())
+    path.write_bytes(gzip.compress(content[:400]))
+    assert sound_header(path).get_data_shape() == SHAPE[::-1]

@@ -9,6 +9,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.volume import (
     aligned,
+    check_header,
     compact,
     describe_grid,
     grid_distance,
@@ -176,3 +177,17 @@ def test_a_failed_write_is_not_always_a_full_disk(tmp_path):
     with pytest.raises(OSError, match="file"):
         write_volume(scan(), tmp_path / "file" / "x.nii.gz")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_header_is_checked_without_the_voxels(tmp_path):
+    path = write(scan(), tmp_path / "x.nii.gz")
+    check_header(path)
+    path.write_bytes(path.read_bytes()[:-500])
+    check_header(path)
+    edit_header(write(scan(), path), 80, "<f", 0.0)
+    with pytest.raises(UserError, match=r"x.nii.gz has the voxel size 0 x 2 x 3 mm"):
+        check_header(path)
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"x.nii.gz cannot be read \(it is no NIfTI file\): copy or download"):
+        check_header(path)
+    check_header(tmp_path / "absent.mha")

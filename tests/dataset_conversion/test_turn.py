@@ -68,3 +68,9 @@ def test_bad_input_is_named(scans, tmp_path, capsys):
     ):
         assert main(["turn", *map(str, words)]) == 2
         assert message in capsys.readouterr().err
+
+
+def test_a_name_in_capitals_is_read_and_written_as_nnunet_wants_it(scans, tmp_path):
+    (scans / "a_0000.nii.gz").rename(scans / "a_0000.NII.GZ")
+    assert turn("-i", scans, "-o", tmp_path / "turned") == 0
+    assert sorted(path.name for path in (tmp_path / "turned").iterdir()) == ["a_0000.nii.gz", "b_0000.nii.gz"]

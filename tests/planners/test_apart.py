@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from nnunetv2.experiment_planning.experiment_planners.default_experiment_planner import ExperimentPlanner
 from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerprint_dataset, plan_experiment_dataset
 
 from mass_nnunet.cli import main
@@ -25,7 +26,8 @@ def root(tmp_path, monkeypatch):
     for kind in ("raw", "preprocessed", "results"):
         monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
     use_threads(monkeypatch)
-    monkeypatch.setenv("nnUNet_n_proc_DA", "1")  # threads, for stock nnU-Net's estimate of memory
+    # Stock nnU-Net builds networks to estimate their memory, which takes longer than all the rest.
+    monkeypatch.setattr(ExperimentPlanner, "static_estimate_VRAM_usage", staticmethod(lambda *_, **__: 1.0))
     return tmp_path
 
 

@@ -3,6 +3,8 @@
 import json
 import shutil
 
+import nibabel
+import numpy as np
 import pytest
 
 from mass_nnunet.errors import UserError
@@ -140,3 +142,18 @@ def test_slices_along_another_axis_in_another_dataset(folders):
         match=r"along z in 2 of the 4 scans of the group, but along x in 2 of the 2 scans of Dataset802_B \(a, b\): ",
     ):
         check_axes(load_group([801, 802]), fingerprints([AXIAL, AXIAL], [AXIAL[::-1], AXIAL[::-1]]))
+
+
+@pytest.mark.parametrize("part", ["imagesTr/a", "imagesUn/b"])
+def test_a_header_that_nnunet_would_misread(folders, part):
+    """nnU-Net takes micron for mm, a thousand times the voxel size."""
+    file = folders[1] / f"{part}_0000.nii.gz"
+    image = nibabel.load(file)
+    image = nibabel.Nifti1Image(np.asarray(image.dataobj), image.affine)
+    image.header.set_xyzt_units("micron")
+    nibabel.save(image, file)
+    with pytest.raises(UserError, match=f"{file} gives its voxel size in micron, which nnU-Net takes for mm"):
+        load_group([801, 802])
+    file.write_text("<html>")
+    with pytest.raises(UserError, match=rf"{file} cannot be read \(it is no NIfTI file\)"):
+        load_group([801, 802])

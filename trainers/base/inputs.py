@@ -9,10 +9,11 @@ import blosc2
 import numpy as np
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.outdated import check_fold, raw_dataset
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.raw import DATASET_JSON, TRAINING, label_name
+from mass_nnunet.data.raw import TRAINING, label_name
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.training.loaders import unlabelled_folder

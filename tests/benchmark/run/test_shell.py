@@ -40,3 +40,15 @@ def test_a_group_is_trained_once_and_the_inference_is_told(jobs):
 def test_exports_point_at_the_models_of_the_grid(jobs):
     results = next(line for line in exports(jobs[0]) if "nnUNet_results" in line)
     assert shlex.split(results)[1] == f"nnUNet_results={jobs[0].grid.output / 'models'}"
+
+
+def test_the_scores_of_each_inference_have_a_name_of_their_own_also_with_a_dot_in_it(jobs):
+    (tested, _) = jobs[1].tested
+    dotted = replace(tested.dataset, folder=tested.dataset.folder.with_name("Dataset801_CT.v2"))
+    grid = replace(jobs[1].grid, inference=("segmentation", "fused"))
+    job = replace(jobs[1], grid=grid, tested=(replace(tested, dataset=dotted),), choices=grid.inference)
+    scores = [shlex.split(line)[-1] for line in commands(job) if "evaluate" in line]
+    assert [name.rpartition("/")[2] for name in scores] == [
+        "Dataset801_CT.v2_segmentation.csv",
+        "Dataset801_CT.v2_fused.csv",
+    ]

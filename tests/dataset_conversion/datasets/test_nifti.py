@@ -140,3 +140,16 @@ def test_oblique_scans_keep_their_slices_unless_asked_otherwise(options, reader,
     folder = tmp_path / "raw" / "Dataset809_MRI"
     assert read_json(folder / "dataset.json", "")["overwrite_image_reader_writer"] == reader
     assert ("axes" in read_json(folder / "check.json", "")["p0"]["measures"]) is (reader == "NibabelIO")
+
+
+def test_names_in_capitals_and_with_dots_are_read(tmp_path):
+    for name, image in (
+        ("images/1.3.6.1_0000", scan()),
+        ("images/1.3.6.2", scan(1)),
+        ("labels/1.3.6.1", organs(LABELS)),
+    ):
+        write(image, tmp_path / f"{name}.nii.gz").rename(tmp_path / f"{name}.NII.GZ")
+    first, second = find_cases(source(tmp_path / "images"), tmp_path / "labels", {i: i for i in range(5)}, None)
+    assert (first.name, second.name, second.label) == ("1.3.6.1", "1.3.6.2", None)
+    image, label, _ = first.read()
+    assert same_content(image, scan()) and same_content(label, organs(LABELS))

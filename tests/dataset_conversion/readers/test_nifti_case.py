@@ -53,3 +53,10 @@ def test_another_grid_is_refused(tmp_path):
 def test_an_empty_label(tmp_path):
     with pytest.raises(UserError, match=r"label.nii.gz has no annotated voxel"):
         case(tmp_path, organs(dict.fromkeys(LABELS, 0))).read()
+
+
+def test_labels_close_to_whole_numbers_are_rounded_with_a_note(tmp_path):
+    label = sitk.Cast(organs(LABELS), sitk.sitkFloat64) * (1 - 1e-6)
+    _, read, (note,) = case(tmp_path, label).read()
+    assert same_content(read, organs(LABELS))
+    assert note.startswith(f"{tmp_path / 'label.nii.gz'} holds values close to whole numbers, such as ")
