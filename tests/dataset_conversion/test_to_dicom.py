@@ -1,5 +1,6 @@
 import json
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -212,3 +213,17 @@ def test_a_scan_without_any_organ(run, tmp_path):
     write_series(scan(), tmp_path / "src")
     assert run({"a": organs(LABELS) * 0}) == 0
     assert not dcmread(tmp_path / "out/a.dcm").pixel_array.any()
+
+
+def test_without_highdicom_one_line_says_what_to_install(run, tmp_path, monkeypatch, capsys):
+    write_series(scan(), tmp_path / "src")
+    monkeypatch.setitem(sys.modules, "highdicom", None)
+    assert run({"a": organs(LABELS)}) == 2
+    assert "to-dicom needs highdicom: pip install 'mass-nnunet[dicom]'" in capsys.readouterr().err
+
+
+def test_a_series_that_lacks_what_a_segmentation_states(run, tmp_path, capsys):
+    write_series(scan(), tmp_path / "src", FrameOfReferenceUID=None)
+    assert run({"a": organs(LABELS)}) == 2
+    assert "series 1 lacks what a segmentation must state" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -13,6 +13,8 @@ import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.cli import main
+from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.dataset_conversion.checks.command import case_files, inspect
 from refused_input import AS_ANYONE, can_run_apart, messages
 from tiny_raw import write_raw_dataset, write_scan
 
@@ -197,19 +199,24 @@ def test_a_read_only_dataset_is_checked_all_the_same(dataset):
     assert "Traceback" not in done.stderr
 
 
-def test_labels_close_to_whole_numbers(dataset, capsys):
-    def write(file: Path, value: float) -> None:
-        label = nibabel.load(file)
-        values = np.asarray(label.dataobj).astype(float)
-        nibabel.save(nibabel.Nifti1Image(np.where(np.abs(values - 3) < 0.1, value, values), label.affine), file)
-
-    write(dataset / "labelsTs/ts.nii.gz", 2.9999)
-    write(dataset / "labelsTr/a0.nii.gz", 2.9999999993)  # 3 in float32, in which nnU-Net reads
-    status, printed, _ = check(capsys)
-    assert status == 0
-    assert printed.count("holds values close to whole numbers, such as 2.99") == 2
-    write(dataset / "labelsTr/a0.nii.gz", 2.9999)
-    only_error(capsys, "a0.nii.gz holds the value 2.9999, of which nnU-Net cuts off the decimals: write whole numbers")
+@pytest.mark.parametrize(
+    ("file", "value", "level", "text"),
+    [
+        ("labelsTs/ts", 2.9999, "warning", "such as 2.9999: they are rounded"),
+        ("labelsTr/a0", 2.9999999993, "warning", "such as 2.9999999993: they are rounded"),  # 3 in float32
+        ("labelsTr/a0", 2.9999, "error", "2.9999, of which nnU-Net cuts off the decimals: write whole numbers"),
+        ("labelsTr/a0", 2.5, "error", "holds the value 2.5, which is no known label"),
+    ],
+)
+def test_labels_close_to_whole_numbers(dataset, file, value, level, text):
+    label = nibabel.load(dataset / f"{file}.nii.gz")
+    values = np.asarray(label.dataobj).astype(float)
+    image = nibabel.Nifti1Image(np.where(values == 3, value, values), label.affine)
+    nibabel.save(image, dataset / f"{file}.nii.gz")
+    raw = RawDataset.load(801)
+    (files,) = (files for files in case_files(raw) if files.case.name == file.rpartition("/")[2])
+    case, _ = inspect(files, labels=raw.labels, channels=("CT",), stored=False)
+    assert [found.level.value for found in case.findings if text in found.text] == [level]
 
 
 def test_two_dimensional_datasets_are_refused(dataset, capsys):
