@@ -206,7 +206,8 @@ def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
 
 def _record(signatures: Mapping[str, str], options: ConversionOptions) -> dict[str, Any]:
     """Content of ``RECORD``: the options and source files that a dataset depends on."""
-    chosen = {"test_fraction": options.test_fraction, "seed": options.seed, "keep_partial": options.keep_partial}
+    partial = "unknown" if options.keep_partial else False  # True in records of before: background
+    chosen = {"test_fraction": options.test_fraction, "seed": options.seed, "keep_partial": partial}
     return {"version": _RECORD_VERSION, "options": chosen, "cases": dict(signatures)}
 
 

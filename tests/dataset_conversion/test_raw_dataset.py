@@ -150,6 +150,11 @@ def test_no_label_has_every_organ(tmp_path, raw, capsys):
     line = error_of(capsys, "btcv", tmp_path / "src", "-d", 801)
     assert re.search(r"no case has labels of all organs, no right_kidney in .*label0001.nii.gz to begin with", line)
     assert convert("btcv", tmp_path / "src", "-d", 801, "--keep-partial") == 0
+    # As an older version, to which a missing organ was background, has written it.
+    record = raw / "Dataset801_BTCV/conversion.json"
+    content = read_json(record, "")
+    write_json(record, content | {"options": content["options"] | {"keep_partial": True}})
+    assert "is of an earlier conversion" in error_of(capsys, "btcv", tmp_path / "src", "-d", 801, "--keep-partial")
 
 
 def test_unlabelled_scan_of_a_test_patient_is_left_out(tmp_path, raw, capsys):
