@@ -124,7 +124,12 @@ def case_files(dataset: RawDataset) -> list[CaseFiles]:
 
 
 def inspect(
-    files: CaseFiles, *, labels: Mapping[str, int], channels: tuple[str, ...], stored: bool, annotated: Annotated
+    files: CaseFiles,
+    *,
+    labels: Mapping[str, int],
+    channels: tuple[str, ...],
+    stored: bool,
+    annotated: Annotated | None = None,
 ) -> tuple[CheckedCase, Preview | None]:
     """Check one case; an unreadable file is an error among its findings.
 
@@ -133,7 +138,7 @@ def inspect(
         labels: labels of the dataset, with ``ignore`` if it has it.
         channels: names of its channels.
         stored: whether nnU-Net reads the scan in its stored axes; otherwise it turns it to RAS.
-        annotated: annotated structures of the cases that are annotated in part.
+        annotated: annotated structures of the cases that are annotated in part; None for no such cases.
     """
     try:
         volumes = [read_volume(path) for path in files.images]
@@ -162,7 +167,7 @@ def inspect(
     found = (
         *(Finding(Level.WARNING, note) for note in notes),
         *position_errors(measures),
-        *unusual_findings(measures, labels, channels[0], annotated.get(files.case.name)),
+        *unusual_findings(measures, labels, channels[0], (annotated or {}).get(files.case.name)),
     )
     return replace(files.case, measures=measures, findings=found), preview
 
