@@ -9,6 +9,7 @@ from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.registration.place import possible_organs
 from mass_nnunet.training.loaders import label_file, write_labels
 
+from .base.finite import check_scan
 from .base.registering import RegisteringTrainer
 
 
@@ -30,6 +31,7 @@ def locate_organs(
 
     Raises:
         OSError: a file cannot be written; it names it.
+        SystemExit: a voxel of a scan is not finite, in one line.
     """
     for trainer in trainers:
         scans = trainer.hidden_scans()
@@ -44,6 +46,7 @@ def locate_organs(
         atlases = [(image[0], label[0]) for image, label in annotated]
         for case in tqdm(missing, desc=f"place of organs in {trainer.plans_manager.dataset_name}"):
             scan = scans.load_case(case)[0][0]
+            check_scan(scan, case)
             possible = possible_organs(scan, atlases, trainer.configuration_manager.spacing, margin)
             labels = np.where(possible, UNKNOWN, ELSEWHERE).astype(np.int16)[None]
             write_labels(label_file(trainer.place_folder, case), labels)

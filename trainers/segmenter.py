@@ -12,6 +12,7 @@ from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.training.loaders import UnlabelledDataset
 
 from .base.dataset import DatasetTrainer
+from .base.finite import check_scan
 
 
 @contextmanager
@@ -62,6 +63,10 @@ def find_organs(
         segment: a :func:`segmenter`.
         scans: the unlabelled scans of the modality.
         case: one of them.
+
+    Raises:
+        SystemExit: a voxel of the scan is not finite, in one line.
     """
     scan = scans.load_case(case)[0][:]
+    check_scan(scan, case)
     return scan, segment(scan) * (scans.labels_of(case)[0] != ELSEWHERE)

@@ -43,8 +43,9 @@ def test_the_mr_slice_keeps_its_four_organs(tmp_path, raw):
     shutil.copytree(sample / "Ground", case / "Ground")
     options = ["-d", "802", "--sequences", "T1IN", "--test-fraction", "0", "-np", "1"]
     assert main(["convert", "chaos", str(tmp_path / "CHAOS"), *options]) == 0
-    image = read_volume(raw / "Dataset802_CHAOS/imagesTr/chaos_01_T1IN_0000.nii.gz")
-    label = read_volume(raw / "Dataset802_CHAOS/labelsTr/chaos_01_T1IN.nii.gz")
+    # read_volume refuses a single slice.
+    image = sitk.ReadImage(str(raw / "Dataset802_CHAOS/imagesTr/chaos_01_T1IN_0000.nii.gz"))
+    label = sitk.ReadImage(str(raw / "Dataset802_CHAOS/labelsTr/chaos_01_T1IN.nii.gz"))
     assert image.GetSize() == label.GetSize() == (256, 256, 1)
     assert image.GetSpacing() == pytest.approx((1.89453125, 1.89453125, 5.5))
     # RAS: the first column is the patient's left, the first row the back.

@@ -38,10 +38,7 @@ def only_finite_steps(batch: Mapping[str, Any], epoch: int) -> Iterator[Callable
         strange = [scan for scan, image in zip(scans, batch["data"], strict=False) if not torch.isfinite(image).all()]
         with exit_on_user_error():
             if strange:
-                raise UserError(
-                    f"{strange[0]} holds values that are not finite (NaN or infinity): repair or remove it, and plan "
-                    f"again; {_BEFORE}"
-                ) from None
+                raise _refusal(strange[0]) from None
             if isinstance(error, FloatingPointError):
                 names = f", in a step with {', '.join(dict.fromkeys(scans))}" if scans else ""
                 raise UserError(
@@ -49,6 +46,27 @@ def only_finite_steps(batch: Mapping[str, Any], epoch: int) -> Iterator[Callable
                     f"the plans a lower learning_rate; {_BEFORE}"
                 ) from None
         raise
+
+
+def check_scan(image: np.ndarray, case: str) -> None:
+    """Make sure that all voxels of a scan are finite, before a network sees the whole of it.
+
+    Args:
+        image: (C, Z, Y, X).
+        case: name of the scan.
+
+    Raises:
+        SystemExit: one is NaN or infinite, in one line.
+    """
+    if not np.isfinite(image).all():
+        with exit_on_user_error():
+            raise _refusal(case)
+
+
+def _refusal(case: str) -> UserError:
+    return UserError(
+        f"{case} holds values that are not finite (NaN or infinity): repair or remove it, and plan again; {_BEFORE}"
+    )
 
 
 def check_weights(weights: Mapping[str, Tensor], epoch: int) -> None:

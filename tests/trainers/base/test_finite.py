@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.trainers.base.finite import check_weights, only_finite_steps
+from mass_nnunet.trainers.base.finite import check_scan, check_weights, only_finite_steps
 
 BATCH = {"data": torch.ones(2, 1, 1, 2, 2), "keys": ["ct1", "mr0"]}
 
@@ -48,3 +48,11 @@ def test_weights():
     for value in (torch.nan, torch.inf):
         with pytest.raises(UserError, match="weights b are not finite in epoch 3"):
             check_weights(whole | {"b": torch.tensor([1, value])}, 3)
+
+
+def test_a_scan_with_one_voxel_that_is_not_finite_is_refused_by_its_name():
+    scan = np.zeros((1, 2, 3, 4), np.float32)
+    check_scan(scan, "ct1")
+    scan[0, 1, 2, 3] = np.inf
+    with pytest.raises(SystemExit, match=r"^error: ct1 holds values that are not finite [^\n]*$"):
+        check_scan(scan, "ct1")
