@@ -4,6 +4,7 @@ import shutil
 from typing import ClassVar
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
+from torch import Tensor
 
 from mass_nnunet.batch import Scans, StepContext, StepLabels
 from mass_nnunet.hyperparameters import INFERENCES
@@ -72,15 +73,16 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
             pseudo_labels = joined(self.teacher(scans), known)
             hidden.copy_(perturbed(scans).view_as(hidden))
 
-        shares = known = start = None
+        shares = start = None
+        is_known: Tensor | None = None
         if layout.registered and self.module.correspondence is not None:
             half, coarsest = labels[1].shape[2:], labels[-1].shape[2:]  # the grids of the fields, and of their start
             shares = class_shares(labels[0], pseudo_labels, layout, classes, half)
             if not self.possible.everything_known:
-                known = known_classes(labels[0], self.possible.table(), layout, half)
+                is_known = known_classes(labels[0], self.possible.table(), layout, half)
             if self.places_atlases:
-                start = starting_points(downsample(shares, coarsest), layout, known)
-        context = StepContext(layout, self.progress, pseudo_labels, shares, known)
+                start = starting_points(downsample(shares, coarsest), layout, is_known)
+        context = StepContext(layout, self.progress, pseudo_labels, shares, is_known)
         return {"data": Scans(images, layout, start), "target": StepLabels(labels, context)}
 
     def _build_loss(self) -> MASSObjective:

@@ -26,10 +26,10 @@ class MarginalLoss(nn.Module):
     def __init__(self, dice: Callable[..., Tensor], table: Tensor) -> None:
         super().__init__()
         self.dice = dice
-        self.table = table
+        self.register_buffer("table", table, persistent=False)
 
     def forward(self, logits: Tensor, labels: Tensor) -> Tensor:
         """The loss of logits (B, K, Z, Y, X) and labels (B, 1, Z, Y, X)."""
-        possible = self.table.to(labels.device)[labels[:, 0].long()].movedim(-1, 1)  # (B, K, Z, Y, X)
+        possible = self.table[labels[:, 0].long()].movedim(-1, 1)  # (B, K, Z, Y, X)
         classes = torch.where(labels < possible.shape[1], labels, 0)
         return self.dice(logits, classes, loss_mask=told(possible)[:, 1:]) + marginal_cross_entropy(logits, possible)

@@ -1,7 +1,9 @@
 """What a trainer needs where some voxels or structures of its annotated scans were not annotated."""
 
+from typing import Any
+
 import torch
-from torch import nn
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 from mass_nnunet.labels import IGNORE
 from mass_nnunet.objectives.marginal import MarginalLoss
@@ -17,6 +19,8 @@ class PartlyAnnotatedTrainer(GuardedTrainer):
     What is not known is in no loss: voxels with nnU-Net's label ``ignore``, slices between those that a fold with
     ``sparse`` uses, and structures that were not annotated in a scan.
     """
+
+    label_manager: LabelManager
 
     def __init__(
         self,
@@ -60,12 +64,12 @@ class PartlyAnnotatedTrainer(GuardedTrainer):
             validation = self.annotated_dataset(list(fold.val), whole=True)
         return training, validation
 
-    def _build_loss(self) -> nn.Module:
+    def _build_loss(self) -> Any:
         """nnU-Net's loss; where structures were not annotated, its marginal form."""
         loss = super()._build_loss()
         if self.possible.unannotated:
             inner = loss.loss if self.enable_deep_supervision else loss
-            marginal = MarginalLoss(inner.dc, self.possible.table())
+            marginal = MarginalLoss(inner.dc, self.possible.table()).to(self.device)
             if not self.enable_deep_supervision:
                 return marginal
             loss.loss = marginal
