@@ -12,6 +12,7 @@ from mass_nnunet.data.files import read_json
 from mass_nnunet.data.nifti_file import ENDINGS
 from mass_nnunet.data.volume import SIMILAR_GRID, aligned, grid_distance, read_volume
 from mass_nnunet.errors import UserError
+from mass_nnunet.labels import IGNORE
 
 from .archive import opened
 from .dicom.export import Export, Series, read_export
@@ -81,7 +82,7 @@ def _labels(folder: Path) -> dict[str, int]:
         raise UserError(f"{file} has no labels with one value each: regions cannot be written")
     if max(labels.values(), default=0) == 0:
         raise UserError(f"{file} names no organ: copy that of the raw dataset")
-    return labels
+    return {name: value for name, value in labels.items() if name != IGNORE}
 
 
 def _series_of(

@@ -88,10 +88,10 @@ class Layout:
         """
         if not self.borrowing:
             return targets
-        share = self._targets_each
-        annotated = share - self.unlabelled
-        places = [(m, i) for m in range(self.modalities) for i in range(share)]
-        return targets[[m * share + i for m, i in places if m not in self.borrowing or i < annotated]]
+        annotated = self._targets_each - self.unlabelled
+        by_modality = targets.unflatten(0, (self.modalities, self._targets_each))
+        # Views: an index would make a GPU wait.
+        return torch.cat([each[:annotated] if m in self.borrowing else each for m, each in enumerate(by_modality)])
 
     @property
     def _targets_each(self) -> int:

@@ -16,6 +16,8 @@ from mass_nnunet.errors import UserError
 from .stacks import Stack
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
+_GAPS = 0.25
+"""Largest share of a structure's slices without a contour; an organ of two parts has a few."""
 _OFF_SLICE = 0.3
 """Largest distance of a contour from a slice, as a share of the distance of the slices."""
 
@@ -30,7 +32,7 @@ def contour_mask(dataset: Dataset, numbers: Sequence[int], stack: Stack, name: s
         name: name of the structure set in messages.
 
     Raises:
-        UserError: contours are not in the scan's slices.
+        UserError: contours are not in the scan's slices, or leave out too many of them.
     """
     result = np.zeros((len(stack.planes), *stack.planes[0].size), bool)
     for number in numbers:
@@ -38,9 +40,23 @@ def contour_mask(dataset: Dataset, numbers: Sequence[int], stack: Stack, name: s
         for points in _contours(dataset, number, name):
             index, polygon = _in_slice(points, stack, name)
             slices[index] ^= grid_points_in_poly(result.shape[1:], polygon)
+        _check_gaps(sorted(slices), name)
         for index, inside in slices.items():
             result[index] |= inside
     return result
+
+
+def _check_gaps(drawn: Sequence[int], name: str) -> None:
+    """Make sure that a structure was not drawn in every second slice only: those between would become background.
+
+    Raises:
+        UserError: more than :data:`_GAPS` of the slices between its ends have no contour.
+    """
+    if drawn and (between := drawn[-1] - drawn[0] + 1) - len(drawn) > _GAPS * between:
+        raise UserError(
+            f"{name} has a structure with contours in {len(drawn)} of {between} slices: interpolate the others, and "
+            "export it again"
+        )
 
 
 def _contours(dataset: Dataset, number: int, name: str) -> Iterator[np.ndarray]:

@@ -152,13 +152,19 @@ def read_export(
                     stack=stack,
                     fault=fault_of(group, members, stack, modality),
                     reserve=reserve_of(members),
-                    acquired=f"{text['AcquisitionDate']} {text['AcquisitionTime']}" if text["AcquisitionTime"] else "",
+                    acquired=_acquired(members),
                 )
             )
     others = len(paths) - len(instances) - damaged
     return Export(
         source.path, _best_reconstructions(series), tuple(objects), pseudonyms, others, damaged, tuple(unreadable)
     )
+
+
+def _acquired(members: Sequence[Instance]) -> str:
+    """When the first slice of a scan was acquired; slices of one acquisition have times of their own."""
+    texts = [one.text for one in members]
+    return min((f"{t['AcquisitionDate']} {t['AcquisitionTime']}" for t in texts if t["AcquisitionTime"]), default="")
 
 
 def _files(source: Source) -> Iterable[Path]:

@@ -53,7 +53,7 @@ def write_segmentation(
     with quietly(name):
         sources = [dcmread(file, stop_before_pixels=True) for file in dict.fromkeys(p.path for p in stack.planes)]
     first = sources[0]
-    digest = (first.SOPInstanceUID, __version__, label.tobytes())
+    digest = (first.SOPInstanceUID, __version__, model, str(organs), label.tobytes())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values of the header

@@ -95,7 +95,7 @@ def make_folds(
         )
     annotated = dataset.annotated()
     in_part = {patients[case] for case in scans if case in annotated}
-    if everyone and in_part.issuperset(everyone):
+    if everyone and not hides and in_part.issuperset(everyone):
         raise UserError(
             f"{dataset.folder / ANNOTATED_JSON}: each patient of {TRAINING} has a scan that is annotated in part, and "
             "none can be validated on: add a patient with all structures annotated"

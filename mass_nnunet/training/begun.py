@@ -12,7 +12,7 @@ from typing import Any
 
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
-from mass_nnunet.hyperparameters import complete
+from mass_nnunet.hyperparameters import Hyperparameters, complete
 from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 KEY = "mass_begun"
@@ -102,7 +102,7 @@ def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str
 def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted(before.keys() & now.keys()):  # a partner that is gone is missed in the plans of the others
         old, new = before[name], now[name]
-        for key, was, is_now in differences(old["plans"], new["plans"]):
+        for key, was, is_now in differences(_with_defaults(old["plans"]), new["plans"]):
             yield f"{key} {was} instead of {is_now} in the plans of {name}"
         if "split" in old and old["split"] != new["split"]:
             keys = dict.fromkeys([*old["split"], *new["split"]])
@@ -110,6 +110,13 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Itera
             yield f"another split of {name} ({parts})"
         if "scans" in old and old["scans"] != new["scans"]:
             yield f"other preprocessed scans of {name}"
+
+
+def _with_defaults(plans: Mapping[str, Any]) -> dict[str, Any]:
+    """The same plans with the defaults of hyperparameters that an older version did not have."""
+    defaults, given = Hyperparameters().as_plans(), plans["mass"]["hyperparameters"]
+    its = {**defaults, **given, "weights": {**defaults["weights"], **given.get("weights", {})}}
+    return _rounded({**plans, "mass": {**plans["mass"], "hyperparameters": its}})
 
 
 def differences(before: Any, now: Any, key: str = "") -> Iterator[tuple[str, str, str]]:

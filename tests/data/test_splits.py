@@ -196,3 +196,5 @@ def test_somebody_must_be_annotated_wholly(dataset):
     write_json(dataset.folder / "annotated.json", {f"p{p:02d}_a": ["liver"] for p in range(10)})
     with pytest.raises(UserError, match=r"annotated.json: each patient of imagesTr has .* none can be validated on"):
         make_folds(dataset, RATES, 1, 0.2)
+    (fold,) = make_folds(dataset, [0.5], 1, 0.2, unlabelled=True)  # no label of it is used
+    assert not fold.train and not fold.val and fold.unlabelled

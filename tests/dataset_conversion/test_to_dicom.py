@@ -96,7 +96,7 @@ def test_what_a_segmentation_states(run, tmp_path, capsys):
         dataset.BurnedInAnnotation = "NO"
 
     slices = write_series(scan(), tmp_path / "src", change=change)
-    labels = LABELS | {"pancreas_tumour": 5, "left_gadget": 6, "aorta": 7}
+    labels = LABELS | {"pancreas_tumour": 5, "left_gadget": 6, "aorta": 7, "ignore": 8}
     assert run({"a": organs(LABELS)}, "--model", "My model", labels=labels) == 0
     assert "they hold the patients' names and ids" in capsys.readouterr().out
     found, source = dcmread(tmp_path / "out/a.dcm"), dcmread(slices[0])
@@ -212,7 +212,10 @@ def test_bad_predictions(run, tmp_path, capsys):
 def test_a_scan_without_any_organ(run, tmp_path):
     write_series(scan(), tmp_path / "src")
     assert run({"a": organs(LABELS) * 0}) == 0
-    assert not dcmread(tmp_path / "out/a.dcm").pixel_array.any()
+    found = dcmread(tmp_path / "out/a.dcm")
+    assert not found.pixel_array.any()
+    assert run({"a": organs(LABELS) * 0}, "--model", "another") == 0
+    assert dcmread(tmp_path / "out/a.dcm").SOPInstanceUID != found.SOPInstanceUID
 
 
 def test_without_highdicom_one_line_says_what_to_install(run, tmp_path, monkeypatch, capsys):

@@ -116,3 +116,13 @@ def test_a_file_that_is_no_checkpoint(tmp_path, arrays):
 def test_the_settings_that_differ():
     before, now = {"a": {"b": 1, "c": 2}, "d": 3}, {"a": {"b": 1, "c": 4}, "e": "x" * 100}
     assert list(differences(before, now)) == [("c", "2", "4"), ("d", "3", "null"), ("e", "null", f'"{"x" * 59}...')]
+
+
+def test_a_hyperparameter_that_an_older_version_did_not_have(checkpoint, arrays):
+    content = torch.load(checkpoint, weights_only=True)
+    before = content[KEY]["Dataset801"]["plans"]["mass"]["hyperparameters"]
+    del before["place_margin"], before["weights"]["place"]
+    torch.save(content, checkpoint)
+    goes_on(checkpoint, arrays)
+    with pytest.raises(UserError, match=r"place_margin 50\.0 instead of 7"):
+        goes_on(checkpoint, arrays, changed("mass.hyperparameters", {"learning_rate": 0.01, "place_margin": 7.0}))

@@ -71,15 +71,19 @@ class RegisteringTrainer(GroupTrainer):
         return list(images), list(labels)
 
     def atlas_cases(self, capacity: int) -> list[str]:
-        """Up to ``capacity`` annotated training cases, sampled with the fold's seed; those known wholly come first."""
+        """Up to ``capacity`` annotated training cases, sampled with the fold's seed.
+
+        Those annotated in part serve only where none is known wholly: they tell of their organs, not of the background.
+        """
         fold = self.fold_cases()
         shuffled = np.random.default_rng(fold.seed).permutation(sorted(fold.train)).tolist()
-        return sorted(sorted(shuffled, key=self.is_known_wholly, reverse=True)[:capacity])
+        whole = [case for case in shuffled if self.is_known_wholly(case)]
+        return sorted((whole or shuffled)[:capacity])
 
     def template_cases(self, capacity: int) -> list[str]:
         """Unlabelled training cases for the places of ``capacity`` that annotated ones leave, sampled likewise."""
         fold = self.fold_cases()
-        room = max(0, capacity - len(fold.train))
+        room = capacity - len(self.atlas_cases(capacity))
         return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.unlabelled))[:room].tolist())
 
     def organ_patch(self, image: np.ndarray, label: np.ndarray) -> tuple[Tensor, Tensor]:

@@ -61,3 +61,11 @@ def test_organs_come_back_as_they_were_drawn(slices, stack, tmp_path):
     label = organs(BTCV_VALUES)
     found = mask(outlines(label, 6), slices, stack, tmp_path)
     assert np.array_equal(found, sitk.GetArrayFromImage(label) == 6)
+
+
+def test_slices_that_were_left_out_are_no_background(slices, stack, tmp_path):
+    assert len(stack.planes) == 6
+    with pytest.raises(UserError, match=r"^series 2 has a structure with contours in 3 of 5 slices: interpolate"):
+        mask([at(SQUARE, height) for height in (0, 2, 4)], slices, stack, tmp_path)
+    found = mask([at(SQUARE, height) for height in (0, 1, 2, 4, 5)], slices, stack, tmp_path)
+    assert found.any((1, 2)).tolist() == [True, True, True, False, True, True]

@@ -45,8 +45,12 @@ def test_scans_of_one_series_have_numbers_and_names_of_their_own(tmp_path):
 
 def test_of_several_reconstructions_that_with_most_slices_is_taken(tmp_path):
     same = {"AcquisitionDate": "20200103", "AcquisitionTime": "101500.5"}
-    write_series(scan()[:, :, :5], tmp_path / "a", "a", SeriesNumber=1, **same)
-    write_series(scan(), tmp_path / "b", "b", SeriesNumber=2, **same)
+
+    def later(dataset, index):  # each slice has a time of its own, and the last one has the first name
+        dataset.AcquisitionTime = f"10150{index}.5"
+
+    write_series(scan()[:, :, :5], tmp_path / "a", "a", SeriesNumber=1, change=later, name="IM{}", **same)
+    write_series(scan(), tmp_path / "b", "b", SeriesNumber=2, change=lambda d, i: later(d, 5 - i), name="X{}", **same)
     write_series(scan(), tmp_path / "c", "c", SeriesNumber=3, AcquisitionTime="111500")
     export = read_export(source(tmp_path), "CT")
     assert [one.reserve for one in export.series] == ["another reconstruction of series 2", "", ""]
