@@ -82,7 +82,7 @@ class Layout:
         return self.targets(torch.arange(self.scans, device=device) % share < self.labelled)
 
     def comparable(self, targets: Tensor) -> Tensor:
-        """Of the targets (T, ...), or of their same-modality atlases, those pairs that are of one modality.
+        """The targets (T, ...), or their same-modality atlases, of the pairs that are of one modality.
 
         An unlabelled target whose modality borrows its atlas is left out.
         """

@@ -79,7 +79,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
             half, coarsest = labels[1].shape[2:], labels[-1].shape[2:]  # the grids of the fields, and of their start
             shares = class_shares(labels[0], pseudo_labels, layout, classes, half)
             if not self.possible.everything_known:
-                is_known = known_classes(labels[0], self.possible.table(), layout, half)
+                is_known = known_classes(labels[0], self.possible_table, layout, half)
             if self.places_atlases:
                 start = starting_points(downsample(shares, coarsest), layout, is_known)
         context = StepContext(layout, self.progress, pseudo_labels, shares, is_known)

@@ -210,7 +210,7 @@ def _members(group: Sequence[Instance], stack: Stack | None) -> list[Instance]:
 
 
 def _best_reconstructions(series: Sequence[Series]) -> tuple[Series, ...]:
-    """Of several reconstructions of one CT acquisition, only that with most slices is taken by itself."""
+    """The same series, with a reserve for all reconstructions of one CT acquisition but that with most slices."""
     best: dict[tuple[str, str, str], Series] = {}
     for one in series:
         if _is_free(one):

@@ -42,12 +42,12 @@ def known_classes(labels: Tensor, table: Tensor, layout: Layout, shape: Sequence
 
     Args:
         labels: (S, 1, Z, Y, X); those of unlabelled scans are not used.
-        table: boolean (V, K), whether label v can be class k.
+        table: boolean (V, K), on the device of the labels: whether label v can be class k.
         layout: layout of the batch.
         shape: (Z', Y', X').
     """
     annotated = layout.annotated(labels)
-    known = told(table.to(labels.device))[annotated.flatten(0, 1)[:, 0].long()].movedim(-1, 1)  # (N L, K, Z, Y, X)
+    known = told(table)[annotated.flatten(0, 1)[:, 0].long()].movedim(-1, 1)  # (N L, K, Z, Y, X)
     least = 1 - downsample(known.logical_not().float(), shape)
     of_annotated = (least == 1).unflatten(0, annotated.shape[:2])
     of_hidden = of_annotated.new_ones((*layout.hidden(labels).shape[:2], *of_annotated.shape[2:]))

@@ -1,9 +1,11 @@
 """What a trainer needs where some voxels or structures of its annotated scans were not annotated."""
 
+from functools import cached_property
 from typing import Any
 
 import torch
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
+from torch import Tensor
 
 from mass_nnunet.labels import IGNORE
 from mass_nnunet.objectives.marginal import MarginalLoss
@@ -37,6 +39,11 @@ class PartlyAnnotatedTrainer(GuardedTrainer):
             labels = {**self.label_manager.label_dict, IGNORE: self.possible.ignored}
             self.label_manager = type(self.label_manager)(labels, self.label_manager.regions_class_order)
 
+    @cached_property
+    def possible_table(self) -> Tensor:
+        """Boolean (V, K), on the training's device: whether label v can be class k."""
+        return self.possible.table().to(self.device)
+
     @property
     def missing(self) -> dict[str, Unannotated]:
         """The classes that were not annotated, by case, of the training cases that are annotated in part."""
@@ -69,7 +76,7 @@ class PartlyAnnotatedTrainer(GuardedTrainer):
         loss = super()._build_loss()
         if self.possible.unannotated:
             inner = loss.loss if self.enable_deep_supervision else loss
-            marginal = MarginalLoss(inner.dc, self.possible.table()).to(self.device)
+            marginal = MarginalLoss(inner.dc, self.possible_table)
             if not self.enable_deep_supervision:
                 return marginal
             loss.loss = marginal

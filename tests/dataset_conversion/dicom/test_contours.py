@@ -3,26 +3,13 @@ import pytest
 import SimpleITK as sitk
 from pydicom import dcmread
 
-from dicom_export import outlines, write_series, write_structures
+from dicom_export import outlines, write_structures
 from mass_nnunet.dataset_conversion.dicom.contours import contour_mask
-from mass_nnunet.dataset_conversion.dicom.instance import read_instance
-from mass_nnunet.dataset_conversion.dicom.stacks import stacks_of
 from mass_nnunet.errors import UserError
 from native_trees import BTCV_VALUES, organs, scan
 
 SQUARE = np.array([(2, 2), (9, 2), (9, 9), (2, 9)]) + 0.5
 HOLE = np.array([(4, 4), (7, 4), (7, 7), (4, 7)]) + 0.5
-
-
-@pytest.fixture
-def slices(tmp_path):
-    return write_series(scan(), tmp_path / "ct")
-
-
-@pytest.fixture
-def stack(slices):
-    (found,) = stacks_of([plane for path in slices for plane in read_instance(path).planes], "series 1")
-    return found
 
 
 def at(corners: np.ndarray, height: float = 2.0) -> np.ndarray:

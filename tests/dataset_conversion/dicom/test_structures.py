@@ -8,29 +8,16 @@ import SimpleITK as sitk
 from pydicom import dcmread
 from pydicom.sr.codedict import codes
 
-from dicom_export import outlines, save, write_series, write_structures
-from mass_nnunet.dataset_conversion.dicom.instance import read_instance
+from dicom_export import outlines, save, write_structures
 from mass_nnunet.dataset_conversion.dicom.segmentation import write_segmentation
-from mass_nnunet.dataset_conversion.dicom.stacks import stacks_of
 from mass_nnunet.dataset_conversion.dicom.structures import read_label_object
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from mass_nnunet.phantom.dicom import make_uid
-from native_trees import AXIS_CODES, BTCV_VALUES, organs, scan
+from native_trees import AXIS_CODES, BTCV_VALUES, organs
 
 _CODES = (codes.SCT.AnatomicalStructure, codes.SCT.Liver)
 VALUES = sitk.GetArrayFromImage(organs(LABELS))
-
-
-@pytest.fixture
-def slices(tmp_path):
-    return write_series(scan(), tmp_path / "ct")
-
-
-@pytest.fixture
-def stack(slices):
-    (found,) = stacks_of([plane for path in slices for plane in read_instance(path).planes], "series 1")
-    return found
 
 
 def segmentation(path: Path, stack, change=lambda dataset: None) -> Path:
