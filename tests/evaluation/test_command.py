@@ -1,13 +1,12 @@
 """``mass_nnunet evaluate``: what it prints and writes, and what it refuses."""
 
 import json
-import os
-import subprocess
 import sys
 
 import pandas as pd
 import pytest
 
+from closed_pipe import run_unread
 from mass_nnunet.cli import main
 from mass_nnunet.evaluation.command import format_table
 from mass_nnunet.evaluation.scores import evaluate_folder, score_columns
@@ -96,17 +95,9 @@ def test_labels_of_another_form(folders, capsys):
 @pytest.mark.parametrize("both", [False, True])
 def test_a_closed_pipe_is_quiet_and_the_rows_are_written(folders, tmp_path, both):
     """As in ``mass_nnunet evaluate ... --csv scores.csv | head -1``."""
-    reading, writing = os.pipe()
     command = [sys.executable, "-m", "mass_nnunet.cli", "evaluate", *map(str, folders), "-np", "1"]
-    process = subprocess.Popen(
-        [*command, "--csv", str(tmp_path / "scores.csv")],
-        stdout=writing,
-        stderr=writing if both else subprocess.PIPE,
-    )
-    os.close(writing)
-    os.close(reading)
-    errors = process.communicate(timeout=120)[1]
-    assert process.returncode == 0
+    status, errors = run_unread([*command, "--csv", str(tmp_path / "scores.csv")], both, 120)
+    assert status == 0
     assert len(pd.read_csv(tmp_path / "scores.csv")) == 8
     assert both or messages(errors.decode()) == []
 

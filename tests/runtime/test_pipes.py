@@ -1,11 +1,10 @@
 """mass_nnunet.runtime.pipes: a command whose output nobody reads any more ends its work without a word."""
 
-import os
-import subprocess
 import sys
 
 import pytest
 
+from closed_pipe import run_unread
 from mass_nnunet.runtime.pipes import surviving_closed_pipes
 
 PROGRAM = """
@@ -22,16 +21,8 @@ open(sys.argv[1], "w").close()
 
 @pytest.mark.parametrize("both", [False, True])
 def test_what_comes_after_a_closed_pipe_is_done(tmp_path, both):
-    reading, writing = os.pipe()
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "done")],
-        stdout=writing,
-        stderr=writing if both else subprocess.PIPE,
-    )
-    os.close(writing)
-    os.close(reading)
-    errors = process.communicate(timeout=60)[1]
-    assert process.returncode == 0
+    status, errors = run_unread([sys.executable, "-c", PROGRAM, str(tmp_path / "done")], both, 60)
+    assert status == 0
     assert (tmp_path / "done").exists()
     assert both or errors == b"y\n" * 3
 
