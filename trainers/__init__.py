@@ -2,7 +2,10 @@
 
 from .ablations import (
     DualStreamTrainer,
+    DualStreamTrainerGIN,
     DualStreamTrainerOrganContrast,
+    DualStreamTrainerSLAug,
+    MASSTrainerGIN,
     MASSTrainerKL,
     MASSTrainerMSE,
     MASSTrainerNoAC,
@@ -11,9 +14,11 @@ from .ablations import (
     MASSTrainerNoSC,
     MASSTrainerNoTeaching,
     MASSTrainerSCAC,
+    MASSTrainerSLAug,
 )
 from .comparisons.dtc import DTCTrainer
 from .comparisons.mmkd import MMKDTrainer
+from .comparisons.organ_contrast import DTCTrainerOrganContrast, MMKDTrainerOrganContrast, TCSMTrainerOrganContrast
 from .comparisons.registration import LTNetTrainer, VoxelMorphTrainer
 from .comparisons.supervised import SupervisedTrainer
 from .comparisons.tcsm import TCSMTrainer
@@ -22,11 +27,15 @@ from .mass_trainer import MASSTrainer
 
 __all__ = [
     "DTCTrainer",
+    "DTCTrainerOrganContrast",
     "DualStreamTrainer",
+    "DualStreamTrainerGIN",
     "DualStreamTrainerOrganContrast",
+    "DualStreamTrainerSLAug",
     "LTNetTrainer",
     "MASSReleaseTrainer",
     "MASSTrainer",
+    "MASSTrainerGIN",
     "MASSTrainerKL",
     "MASSTrainerMSE",
     "MASSTrainerNoAC",
@@ -35,8 +44,11 @@ __all__ = [
     "MASSTrainerNoSC",
     "MASSTrainerNoTeaching",
     "MASSTrainerSCAC",
+    "MASSTrainerSLAug",
     "MMKDTrainer",
+    "MMKDTrainerOrganContrast",
     "SupervisedTrainer",
     "TCSMTrainer",
+    "TCSMTrainerOrganContrast",
     "VoxelMorphTrainer",
 ]
