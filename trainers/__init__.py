@@ -16,16 +16,34 @@ from .ablations import (
     MASSTrainerSCAC,
     MASSTrainerSLAug,
 )
+from .comparisons.bcp import BCPTrainer
+from .comparisons.cps import CPSTrainer
 from .comparisons.dtc import DTCTrainer
 from .comparisons.mmkd import MMKDTrainer
-from .comparisons.organ_contrast import DTCTrainerOrganContrast, MMKDTrainerOrganContrast, TCSMTrainerOrganContrast
+from .comparisons.organ_contrast import (
+    BCPTrainerOrganContrast,
+    CPSTrainerOrganContrast,
+    DTCTrainerOrganContrast,
+    MMKDTrainerOrganContrast,
+    TCSMTrainerOrganContrast,
+)
 from .comparisons.registration import LTNetTrainer, VoxelMorphTrainer
 from .comparisons.supervised import SupervisedTrainer
 from .comparisons.tcsm import TCSMTrainer
+from .controls import (
+    PooledTrainer,
+    PooledTrainerOrganContrast,
+    SingleModalityTrainer,
+    SingleModalityTrainerOrganContrast,
+)
 from .mass_release_trainer import MASSReleaseTrainer
 from .mass_trainer import MASSTrainer
 
 __all__ = [
+    "BCPTrainer",
+    "BCPTrainerOrganContrast",
+    "CPSTrainer",
+    "CPSTrainerOrganContrast",
     "DTCTrainer",
     "DTCTrainerOrganContrast",
     "DualStreamTrainer",
@@ -47,6 +65,10 @@ __all__ = [
     "MASSTrainerSLAug",
     "MMKDTrainer",
     "MMKDTrainerOrganContrast",
+    "PooledTrainer",
+    "PooledTrainerOrganContrast",
+    "SingleModalityTrainer",
+    "SingleModalityTrainerOrganContrast",
     "SupervisedTrainer",
     "TCSMTrainer",
     "TCSMTrainerOrganContrast",

@@ -1,13 +1,15 @@
 """MASSTrainer: modality-collaborative semi-supervised training of all modalities of a group."""
 
 import shutil
+from collections.abc import Sequence
 from typing import ClassVar
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from torch import Tensor
 
 from mass_nnunet.batch import Scans, StepContext, StepLabels
-from mass_nnunet.hyperparameters import INFERENCES
+from mass_nnunet.hyperparameters import INFERENCES, Hyperparameters
+from mass_nnunet.networks.blocks import UNet
 from mass_nnunet.networks.group import share_convolutions, share_decoder
 from mass_nnunet.networks.intensity import PRIOR
 from mass_nnunet.networks.mass import MASSNet
@@ -87,16 +89,17 @@ class MASSTrainer(OrganContrastTrainer, TaughtTrainer, RegisteringTrainer):
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> MASSNet:
         """The network of the whole group; the plans say which modality it segments."""
-        hyperparameters, group = blueprint.hyperparameters, blueprint.modalities
+        hyperparameters = blueprint.hyperparameters
+        group, modality = (blueprint.modalities, blueprint.modality) if cls.trains_group else (1, 0)
         unets = [blueprint.unet() for _ in range(group)]
-        (share_convolutions if hyperparameters.shared_encoder else share_decoder)(unets)
+        cls.share_parts(unets, hyperparameters)
         network = MASSNet(
             unets,
             atlases=blueprint.atlases(group) if hyperparameters.correspondence_channels else None,
             correspondence_channels=hyperparameters.correspondence_channels,
             correspondence_gradient=hyperparameters.correspondence_gradient,
             compares_features=hyperparameters.weights.anatomical > 0,
-            modality=blueprint.modality,
+            modality=modality,
             inference=blueprint.inference,
             refinement_steps=hyperparameters.refinement_steps,
             intensity_weight=hyperparameters.intensity_weight,
@@ -104,6 +107,11 @@ class MASSTrainer(OrganContrastTrainer, TaughtTrainer, RegisteringTrainer):
         )
         network.places_atlases = cls.places_atlases
         return network
+
+    @classmethod
+    def share_parts(cls, unets: Sequence[UNet], hyperparameters: Hyperparameters) -> None:
+        """Let the modalities' U-Nets share their decoder, or all convolutions."""
+        (share_convolutions if hyperparameters.shared_encoder else share_decoder)(unets)
 
     def parameter_groups(self) -> list[dict]:
         """The correspondence head has a rate of its own."""

@@ -5,6 +5,8 @@ The registration methods have no such twin: a scan with shifted organs shows whe
 
 from mass_nnunet.trainers.base.augmented import OrganContrastTrainer
 
+from .bcp import BCPTrainer
+from .cps import CPSTrainer
 from .dtc import DTCTrainer
 from .mmkd import MMKDTrainer
 from .tcsm import TCSMTrainer
@@ -20,3 +22,11 @@ class TCSMTrainerOrganContrast(OrganContrastTrainer, TCSMTrainer):
 
 class DTCTrainerOrganContrast(OrganContrastTrainer, DTCTrainer):
     """DTCTrainer with MASSTrainer's random organ contrast."""
+
+
+class CPSTrainerOrganContrast(OrganContrastTrainer, CPSTrainer):
+    """CPSTrainer with MASSTrainer's random organ contrast; both networks see the same."""
+
+
+class BCPTrainerOrganContrast(OrganContrastTrainer, BCPTrainer):
+    """BCPTrainer with MASSTrainer's random organ contrast, before scans are mixed."""
