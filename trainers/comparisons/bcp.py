@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -68,6 +68,11 @@ class BCPTrainer(TaughtTrainer, SingleTrainer):
     """
 
     TERMS: ClassVar = tuple(WEIGHTS)
+
+    @classmethod
+    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
+        """It does, whatever the plans say."""
+        return True
 
     @property
     def layout(self) -> Layout:

@@ -1,7 +1,7 @@
 """SelfTrainingTrainer: a network learns from its own labels of the unlabelled scans."""
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
@@ -101,7 +101,7 @@ class SelfTrainingTrainer(SingleTrainer, MASSTrainer):
             batch = {"data": batch["data"][:count], "target": [scale[:count] for scale in batch["target"]]}
         return super().prepare(batch)
 
-    def _build_loss(self) -> SelfTrainingObjective:  # type: ignore[override]
+    def _build_loss(self) -> Any:
         loss = super()._build_loss().supervised
         return SelfTrainingObjective(loss, self.marginal(loss), self.classes)
 
