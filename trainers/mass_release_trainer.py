@@ -87,8 +87,7 @@ class MASSReleaseTrainer(MASSTrainer):
         return network
 
     def _build_loss(self) -> ReleaseObjective:
-        classes = self.label_manager.num_segmentation_heads
-        return ReleaseObjective(super()._build_loss().supervised, classes, self.hyperparameters)
+        return ReleaseObjective(super()._build_loss().supervised, self.classes, self.hyperparameters)
 
 
 def through_the_wrong_encoder(network: MASSNet, inputs: tuple, output: object) -> GroupOutput | None:

@@ -48,6 +48,12 @@ def share_decoder(unets: Sequence[UNet]) -> None:
         other.decoder.seg_layers = first.seg_layers
 
 
+def share_everything(unets: Sequence[UNet]) -> None:
+    """Let all U-Nets be the first one: one network for all modalities."""
+    for other in unets[1:]:
+        other.encoder, other.decoder = unets[0].encoder, unets[0].decoder
+
+
 def share_convolutions(unets: Sequence[UNet]) -> None:
     """Let all U-Nets use the first one's convolutions and heads; each keeps its own normalizations.
 

@@ -10,12 +10,12 @@ import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-from torch import nn
+from torch import Tensor, nn
 
 from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
 from mass_nnunet.data.files import write_json
 from mass_nnunet.errors import exit_on_user_error
-from mass_nnunet.hyperparameters import complete
+from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES, complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
 from mass_nnunet.reporting.figures import plot_terms
 from mass_nnunet.training.augmenters import augmenters
@@ -48,6 +48,8 @@ class GroupTrainer(DatasetTrainer):
     TERMS: ClassVar[tuple[str, ...]] = ()
     """The terms and measures of the objective that are logged."""
 
+    inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
+
     def __init__(
         self,
         plans: dict,
@@ -61,7 +63,7 @@ class GroupTrainer(DatasetTrainer):
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters.learning_rate
         self.dataset_trainers: list[GroupTrainer] = []
-        self.epoch_terms: list[dict[str, torch.Tensor]] = []  # of each step of this epoch
+        self.epoch_terms: list[dict[str, Tensor]] = []  # of each step of this epoch
         log_also(self, (PREFIX + term for term in self.TERMS))
 
     @classmethod
@@ -84,10 +86,39 @@ class GroupTrainer(DatasetTrainer):
         Args:
             batch: of :class:`mass_nnunet.training.loaders.GroupLoader`.
         """
-        context = StepContext(self.layouts.next(len(batch["data"])), self.progress)
-        return {"data": batch["data"], "target": StepLabels(batch["target"], context)}
+        layout = self.layouts.next(len(batch["data"]))
+        images, labels = self.to_device(batch)
+        self.augment(images, labels[0], layout)
+        return {"data": images, "target": StepLabels(labels, StepContext(layout, self.progress))}
+
+    def to_device(self, batch: dict) -> tuple[Tensor, list[Tensor]]:
+        """Images and labels of a batch on the training's device."""
+        images, *labels = (each.to(self.device, non_blocking=True) for each in (batch["data"], *batch["target"]))
+        return images, labels
+
+    def augment(self, images: Tensor, labels: Tensor, layout: Layout) -> None:
+        """Augment the annotated scans of a batch in place; images (S, C, Z, Y, X), labels (S, 1, Z, Y, X)."""
+        annotated = layout.annotated(images)
+        scans = annotated.flatten(0, 1)
+        augmented = self.augmented(scans, layout.annotated(labels).flatten(0, 1))
+        if augmented is not scans:
+            annotated.copy_(augmented.view_as(annotated))
+
+    def augmented(self, scans: Tensor, labels: Tensor) -> Tensor:
+        """Annotated scans (B, C, Z, Y, X) with other intensities, besides nnU-Net's augmentation: the same scans.
+
+        Args:
+            scans: annotated scans.
+            labels: their labels (B, 1, Z, Y, X).
+        """
+        return scans
 
     # ---- network and optimizer
+
+    @property
+    def classes(self) -> int:
+        """K, with background."""
+        return self.label_manager.num_segmentation_heads
 
     @property
     def module(self) -> Any:
@@ -111,7 +142,8 @@ class GroupTrainer(DatasetTrainer):
         """nnU-Net's hook, by the names that it goes by: the method's network (:meth:`network_of`)."""
         hyperparameters = complete(plans_manager.plans["mass"]["hyperparameters"], cls.CHANGES)
         measures = (num_input_channels, num_output_channels, enable_deep_supervision)
-        return cls.network_of(Blueprint(plans_manager, configuration_manager, *measures, hyperparameters))
+        blueprint = Blueprint(plans_manager, configuration_manager, *measures, hyperparameters)
+        return blueprint.adapting(cls.network_of(blueprint))
 
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> nn.Module:
