@@ -62,9 +62,9 @@ class BCPTrainer(TaughtTrainer, SingleTrainer):
     rest. L = nnU-Net's loss of the annotated part + 0.5 times that of the other part. The teacher starts as the network
     is after the first phase, with momentum min(0.99, 1 - 1 / (step + 1)). The student predicts.
 
-    Different here: the first phase takes the share ``ramp`` of the training (0.3; in the paper 12 to 25 %), with the same
-    optimizer and schedule; each mixture has a box of its own, anywhere in the patch; the loss is nnU-Net's, with deep
-    supervision.
+    Different here: the first phase takes the share ``ramp`` of the training (0.3; in the paper 12 to 25 %), with the
+    same optimizer and schedule; each mixture has a box of its own, anywhere in the patch; the loss is nnU-Net's, with
+    deep supervision.
     """
 
     TERMS: ClassVar = tuple(WEIGHTS)
