@@ -94,7 +94,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
     def network_of(cls, blueprint: Blueprint) -> MASSNet:
         """The network of the whole group; the plans say which modality it segments."""
         hyperparameters, group = blueprint.hyperparameters, blueprint.modalities
-        unets = [blueprint.unet() for _ in range(group)]
+        unets = blueprint.unets()
         (share_convolutions if hyperparameters.shared_encoder else share_decoder)(unets)
         network = MASSNet(
             unets,
