@@ -8,9 +8,10 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from .blocks import UNet, input_channels, join
+from .stock import TakesStockWeights
 
 
-class GroupNet(nn.Module):
+class GroupNet(TakesStockWeights):
     """The U-Nets of all modalities, in one module with one state; it segments scans, each by its modality's U-Net.
 
     Images in a batch have the largest number of channels of all modalities; a U-Net sees its own first ones.
@@ -32,6 +33,10 @@ class GroupNet(nn.Module):
         """Logits of scans (S, C, Z, Y, X): (S, K, Z, Y, X), or a list from fine to coarse with deep supervision."""
         outputs = [unet(share) for unet, share in self._shares(scans)]
         return torch.cat(outputs) if isinstance(outputs[0], Tensor) else join(outputs)
+
+    def stock_prefixes(self) -> list[str]:
+        """Those of the U-Nets of all modalities."""
+        return [f"unets.{modality}." for modality in range(len(self.unets))]
 
     def plain_weights(self) -> dict[str, Tensor]:
         """State dict of the active modality's U-Net, for the plain network class of the plans."""

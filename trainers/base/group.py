@@ -89,12 +89,6 @@ class GroupTrainer(DatasetTrainer):
 
     # ---- network and optimizer
 
-    @property
-    def module(self) -> Any:
-        """The network that :meth:`network_of` has built, without the wrappers of DDP and torch.compile."""
-        network = getattr(self.network, "module", self.network)
-        return getattr(network, "_orig_mod", network)
-
     def activate(self, modalities: Iterable[int]) -> None:
         """Tell the network of which modalities a batch holds scans."""
         self.module.active = tuple(modalities)
