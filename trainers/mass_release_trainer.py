@@ -6,7 +6,6 @@ import torch
 from torch import Tensor
 
 from mass_nnunet.batch import Scans, StepContext
-from mass_nnunet.errors import UserError
 from mass_nnunet.losses.overlap import one_hot, soft_dice, soft_dice_loss
 from mass_nnunet.networks.blocks import cpu_autocast
 from mass_nnunet.networks.mass import GroupOutput, MASSNet
@@ -15,7 +14,6 @@ from mass_nnunet.registration.fields import upsample, warp
 
 from .ablations import CONSISTENCIES
 from .base.blueprint import Blueprint
-from .base.group import GroupTrainer
 from .mass_trainer import MASSTrainer
 
 
@@ -68,6 +66,7 @@ class MASSReleaseTrainer(MASSTrainer):
 
     inferences: ClassVar[tuple[str, ...]] = ()  # the head is not trained
     places_atlases: ClassVar = False
+    needs_same_channels: ClassVar = True
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,
@@ -88,24 +87,8 @@ class MASSReleaseTrainer(MASSTrainer):
         network.register_forward_hook(through_the_wrong_encoder)
         return network
 
-    def make_dataset_trainers(self) -> list[GroupTrainer]:
-        """As in :class:`MASSTrainer`.
-
-        Raises:
-            UserError: besides, where scans of one modality do not fit into the encoder of another.
-        """
-        trainers = super().make_dataset_trainers()
-        if len({len(trainer.dataset_json["channel_names"]) for trainer in trainers}) > 1:
-            names = " and ".join(trainer.plans_manager.dataset_name for trainer in trainers)
-            raise UserError(
-                f"{type(self).__name__} encodes scans of one modality by the encoder of another, and {names} differ in "
-                "their number of channels: use another trainer"
-            )
-        return trainers
-
     def _build_loss(self) -> ReleaseObjective:
-        classes = self.label_manager.num_segmentation_heads
-        return ReleaseObjective(super()._build_loss().supervised, classes, self.hyperparameters)
+        return ReleaseObjective(super()._build_loss().supervised, self.classes, self.hyperparameters)
 
 
 def through_the_wrong_encoder(network: MASSNet, inputs: tuple, output: object) -> GroupOutput | None:

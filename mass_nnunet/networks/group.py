@@ -34,10 +34,6 @@ class GroupNet(TakesStockWeights):
         outputs = [unet(share) for unet, share in self._shares(scans)]
         return torch.cat(outputs) if isinstance(outputs[0], Tensor) else join(outputs)
 
-    def stock_prefixes(self) -> list[str]:
-        """Those of the U-Nets of all modalities."""
-        return [f"unets.{modality}." for modality in range(len(self.unets))]
-
     def plain_weights(self) -> dict[str, Tensor]:
         """State dict of the active modality's U-Net, for the plain network class of the plans."""
         return self.unets[self.active[0]].state_dict()
@@ -55,6 +51,12 @@ def share_decoder(unets: Sequence[UNet]) -> None:
         # Part by part, because a decoder also holds its own encoder.
         other.decoder.stages, other.decoder.transpconvs = first.stages, first.transpconvs
         other.decoder.seg_layers = first.seg_layers
+
+
+def share_everything(unets: Sequence[UNet]) -> None:
+    """Let all U-Nets be the first one: one network for all modalities."""
+    for other in unets[1:]:
+        other.encoder, other.decoder = unets[0].encoder, unets[0].decoder
 
 
 def share_convolutions(unets: Sequence[UNet]) -> None:

@@ -22,8 +22,9 @@ class TakesStockWeights(nn.Module):
     awaits_stock = False
 
     def stock_prefixes(self) -> list[str]:
-        """What the keys of each stock U-Net in this network begin with."""
-        return [""]
+        """What the keys of each stock U-Net in this network begin with: those in ``unets``, or the network itself."""
+        count = len(getattr(self, "unets", ()))
+        return [f"unets.{number}." for number in range(count)] or [""]
 
     def stock_states(self) -> list[dict[str, Any]]:
         """The state of each stock U-Net in this network, under the keys that it has in nnU-Net."""

@@ -40,12 +40,15 @@ def test_from_raw_data_to_predictions(root, tmp_path):
         assert main(["export", "-d", ident, "-o", str(tmp_path / f"{ident}.zip")]) == 0
 
 
-@pytest.mark.parametrize("name", ["MMKDTrainer", "MASSTrainerSCAC", "TCSMTrainer", "LTNetTrainer"])
+@pytest.mark.parametrize(
+    "name", ["MMKDTrainer", "MASSTrainerSCAC", "SingleModalityTrainerOrganContrast", "LTNetTrainer"]
+)
 def test_other_methods(root, name):
     weights = trained(root, "802", name)
     assert all(torch.isfinite(weight).all() for weight in weights.values())
 
 
-def test_the_encoder_of_another_modality_needs_as_many_channels(root):
-    with pytest.raises(SystemExit, match=r"error: MASSReleaseTrainer encodes .* differ in their number of channels"):
-        trainer("MASSReleaseTrainer", "801").initialize()
+@pytest.mark.parametrize("name", ["MASSReleaseTrainer", "PooledTrainer"])
+def test_the_encoder_of_another_modality_needs_as_many_channels(root, name):
+    with pytest.raises(SystemExit, match=f"^error: {name} needs scans with as many channels in all datasets"):
+        trainer(name, "801").initialize()

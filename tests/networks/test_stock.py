@@ -2,6 +2,7 @@ import pytest
 import torch
 from nnunetv2.run.load_pretrained_weights import load_pretrained_weights
 
+from mass_nnunet.networks.cross import CrossNet
 from mass_nnunet.networks.dual_task import DualTaskNet
 from mass_nnunet.networks.group import GroupNet, share_convolutions, share_decoder
 from mass_nnunet.networks.stock import HEADS, misfit
@@ -20,6 +21,7 @@ MAKERS = {
     "shared convolutions": lambda: group(share_convolutions),
     "MASS": network,
     "dual task": lambda: DualTaskNet(unet()),
+    "cross": lambda: CrossNet([unet(), unet()]),
 }
 
 

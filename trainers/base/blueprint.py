@@ -8,6 +8,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import nn
 
 from mass_nnunet.hyperparameters import Hyperparameters
+from mass_nnunet.networks.adapted import offer_adaptation
+from mass_nnunet.networks.intensity import PRIOR
 from mass_nnunet.registration.atlas import AtlasBank
 
 
@@ -68,6 +70,13 @@ class Blueprint:
         return nnUNetTrainer.build_network_architecture(
             self.plans, self.configuration, channels, self.classes, self.deep_supervision
         )
+
+    def adapting(self, network: nn.Module) -> nn.Module:
+        """The same network; if it has no ``inferences`` of its own it can also predict with intensity adaptation."""
+        if not hasattr(network, "inferences"):
+            weight, prior = self.hyperparameters.intensity_weight, self.voxels(PRIOR)
+            offer_adaptation(network, inference=self.inference, weight=weight, prior=prior)
+        return network
 
     def atlases(self, modalities: int) -> AtlasBank:
         """An empty bank for the atlases of so many modalities: those of the group, or one alone."""

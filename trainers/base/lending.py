@@ -31,19 +31,15 @@ def lend_annotated_scans(trainers: Sequence[DatasetTrainer]) -> None:
 
 
 def _lender(borrower: DatasetTrainer, lenders: Sequence[DatasetTrainer]) -> DatasetTrainer:
-    channels = _channels(borrower)
+    channels = borrower.channels
     for lender in lenders:
-        if _channels(lender) == channels:
+        if lender.channels == channels:
             return lender
     raise UserError(
         f"fold {borrower.fold} of {borrower.plans_manager.dataset_name} has no annotated training scan, and cannot use "
         f"those of {' or '.join(lender.plans_manager.dataset_name for lender in lenders)}: its scans have "
-        f"{channels} channels and theirs {_channels(lenders[0])}; annotate one, or make datasets of as many channels"
+        f"{channels} channels and theirs {lenders[0].channels}; annotate one, or make datasets of as many channels"
     )
-
-
-def _channels(trainer: DatasetTrainer) -> int:
-    return len(trainer.dataset_json["channel_names"])
 
 
 def refuse_lonely_modality(trainers: Sequence[DatasetTrainer]) -> None:

@@ -27,6 +27,7 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
     """Weights of the terms of :class:`RegistrationObjective`."""
 
     TERMS: ClassVar = (*WEIGHTS, "folding")
+    inferences: ClassVar[tuple[str, ...]] = ()  # by atlases, in one way
     BACKWARD: ClassVar = False
     """Whether the network also has fields from the warped atlas back to the atlas."""
 
@@ -40,8 +41,8 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
         )
 
     def _build_loss(self) -> RegistrationObjective:
-        classes, similarity = self.label_manager.num_segmentation_heads, self.hyperparameters.similarity_measure
-        return RegistrationObjective(super()._build_loss(), classes, similarity, self.WEIGHTS)
+        similarity = self.hyperparameters.similarity_measure
+        return RegistrationObjective(super()._build_loss(), self.classes, similarity, self.WEIGHTS)
 
     def on_train_start(self) -> None:
         """As in :class:`SingleTrainer`; besides, take in the atlases when training begins."""

@@ -68,7 +68,7 @@ class TCSMTrainer(TaughtTrainer, SingleTrainer):
     def prepare(self, batch: dict) -> dict:
         """As in :class:`SingleTrainer`; besides, the teacher segments the transformed scans."""
         prepared = super().prepare(batch)
-        scans, context = prepared["data"].to(self.device, non_blocking=True), prepared["target"].context
+        scans, context = prepared["data"], prepared["target"].context
         assert self.teacher is not None  # from the start of the training on
         transformations = sample_transformations(len(scans), scans.shape[2:])
         expected = self.teacher(transform(scans, transformations))
