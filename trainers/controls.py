@@ -22,6 +22,7 @@ class PooledTrainerOrganContrast(MASSTrainer):
 
     CHANGES: ClassVar = SUPERVISED
     inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
+    needs_same_channels: ClassVar = True
 
     @classmethod
     def share_parts(cls, unets: Sequence[UNet], hyperparameters: Hyperparameters) -> None:

@@ -66,6 +66,7 @@ class MASSReleaseTrainer(MASSTrainer):
 
     inferences: ClassVar[tuple[str, ...]] = ()  # the head is not trained
     places_atlases: ClassVar = False
+    needs_same_channels: ClassVar = True
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,

@@ -34,7 +34,7 @@ from .templates import put_templates
 class MASSTrainer(OrganContrastTrainer, TaughtTrainer, RegisteringTrainer):
     """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
-    TERMS: ClassVar = TERMS
+    TERMS: ClassVar[tuple[str, ...]] = TERMS
     inferences: ClassVar[tuple[str, ...]] = INFERENCES
 
     places_atlases: ClassVar = True
@@ -91,7 +91,7 @@ class MASSTrainer(OrganContrastTrainer, TaughtTrainer, RegisteringTrainer):
         """The network of the whole group; the plans say which modality it segments."""
         hyperparameters = blueprint.hyperparameters
         group, modality = (blueprint.modalities, blueprint.modality) if cls.trains_group else (1, 0)
-        unets = [blueprint.unet() for _ in range(group)]
+        unets = blueprint.unets() if cls.trains_group else [blueprint.unet()]
         cls.share_parts(unets, hyperparameters)
         network = MASSNet(
             unets,

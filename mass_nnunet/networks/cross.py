@@ -6,9 +6,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from .blocks import UNet, cpu_autocast
+from .stock import TakesStockWeights
 
 
-class CrossNet(nn.Module):
+class CrossNet(TakesStockWeights):
     """Two U-Nets of one architecture, each with its own initial weights. The first one predicts.
 
     In training mode it returns the logits of both, a pair of lists from fine to coarse. In evaluation mode it returns

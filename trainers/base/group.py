@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
 from mass_nnunet.data.files import write_json
-from mass_nnunet.errors import exit_on_user_error
+from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES, complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
 from mass_nnunet.reporting.figures import plot_terms
@@ -44,6 +44,9 @@ class GroupTrainer(DatasetTrainer):
     """
 
     trains_group: ClassVar = True
+
+    needs_same_channels: ClassVar = False
+    """Whether scans of one modality go through a U-Net of another one, and so need as many channels."""
 
     TERMS: ClassVar[tuple[str, ...]] = ()
     """The terms and measures of the objective that are logged."""
@@ -98,11 +101,16 @@ class GroupTrainer(DatasetTrainer):
 
     def augment(self, images: Tensor, labels: Tensor, layout: Layout) -> None:
         """Augment the annotated scans of a batch in place; images (S, C, Z, Y, X), labels (S, 1, Z, Y, X)."""
-        annotated = layout.annotated(images)
-        scans = annotated.flatten(0, 1)
-        augmented = self.augmented(scans, layout.annotated(labels).flatten(0, 1))
-        if augmented is not scans:
-            annotated.copy_(augmented.view_as(annotated))
+        own = [trainer.channels for trainer in self.dataset_trainers]
+        parts = [(slice(None), images.shape[1])]  # all modalities at once, unless they differ in their channels
+        if len(set(own)) > 1:
+            parts = [(slice(modality, modality + 1), channels) for modality, channels in enumerate(own)]
+        for part, channels in parts:
+            annotated = layout.annotated(images)[part, :, :channels]
+            scans = annotated.flatten(0, 1)
+            augmented = self.augmented(scans, layout.annotated(labels)[part].flatten(0, 1))
+            if augmented is not scans:
+                annotated.copy_(augmented.view_as(annotated))
 
     def augmented(self, scans: Tensor, labels: Tensor) -> Tensor:
         """Annotated scans (B, C, Z, Y, X) with other intensities, besides nnU-Net's augmentation: the same scans.
@@ -119,12 +127,6 @@ class GroupTrainer(DatasetTrainer):
     def classes(self) -> int:
         """K, with background."""
         return self.label_manager.num_segmentation_heads
-
-    @property
-    def module(self) -> Any:
-        """The network that :meth:`network_of` has built, without the wrappers of DDP and torch.compile."""
-        network = getattr(self.network, "module", self.network)
-        return getattr(network, "_orig_mod", network)
 
     def activate(self, modalities: Iterable[int]) -> None:
         """Tell the network of which modalities a batch holds scans."""
@@ -217,7 +219,8 @@ class GroupTrainer(DatasetTrainer):
         """One trainer a modality, in the order of the plans; this one among them.
 
         Raises:
-            UserError: a partner's plans are missing, or are of another planning.
+            UserError: a partner's plans are missing, are of another planning, or of another number of channels than a
+                method can do with.
         """
         plans, name = self.plans_manager.plans, self.configuration_name
         trainers = []
@@ -227,6 +230,12 @@ class GroupTrainer(DatasetTrainer):
             else:
                 arguments = (dataset.plans | {"continue_training": False}, name, self.fold, dataset.dataset_json)
                 trainers.append(type(self)(*arguments, self.device))
+        if self.needs_same_channels and len({trainer.channels for trainer in trainers}) > 1:
+            names = " and ".join(trainer.plans_manager.dataset_name for trainer in trainers)
+            raise UserError(
+                f"{type(self).__name__} needs scans with as many channels in all datasets, and {names} differ: use "
+                "MASSTrainer, or make datasets of as many channels"
+            )
         return trainers
 
     def get_dataloaders(self) -> tuple:
