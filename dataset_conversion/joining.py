@@ -89,5 +89,5 @@ def _check_format(dataset: RawDataset, target: Target) -> None:
         if dataset.content.get(key) != value:
             raise UserError(f"{dataset.folder / DATASET_JSON} has another {key} than {value}: choose another id")
     if dataset.channels != target.channels:
-        held, wanted = (", ".join(names) for names in (dataset.channels, target.channels))
-        raise UserError(f"{dataset.name} holds {held}, not {wanted}: choose another id")
+        held, others = (", ".join(names) for names in (dataset.channels, target.channels))
+        raise UserError(f"{dataset.name} holds {held}, not {others}: choose another id")

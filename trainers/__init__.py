@@ -28,6 +28,7 @@ from .comparisons.organ_contrast import (
     TCSMTrainerOrganContrast,
 )
 from .comparisons.registration import LTNetTrainer, VoxelMorphTrainer
+from .comparisons.self_training import SelfTrainingTrainer, SelfTrainingTrainerOrganContrast
 from .comparisons.supervised import SupervisedTrainer
 from .comparisons.tcsm import TCSMTrainer
 from .controls import (
@@ -67,6 +68,8 @@ __all__ = [
     "MMKDTrainerOrganContrast",
     "PooledTrainer",
     "PooledTrainerOrganContrast",
+    "SelfTrainingTrainer",
+    "SelfTrainingTrainerOrganContrast",
     "SingleModalityTrainer",
     "SingleModalityTrainerOrganContrast",
     "SupervisedTrainer",

@@ -78,6 +78,8 @@ class PartlyAnnotatedTrainer(GuardedTrainer):
 
     def marginal(self, loss: Any) -> Any:
         """The marginal form of nnU-Net's loss, in which a voxel with the label K does not count."""
-        if not self.enable_deep_supervision:
-            return MarginalLoss(loss.dc, self.possible_table)
-        return type(loss)(MarginalLoss(loss.loss.dc, self.possible_table), loss.weight_factors)
+        inner = loss.loss if self.enable_deep_supervision else loss
+        if isinstance(inner, MarginalLoss):
+            return loss
+        marginal = MarginalLoss(inner.dc, self.possible_table)
+        return type(loss)(marginal, loss.weight_factors) if self.enable_deep_supervision else marginal

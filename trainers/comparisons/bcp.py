@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -69,6 +69,11 @@ class BCPTrainer(TaughtTrainer, SingleTrainer):
 
     TERMS: ClassVar = tuple(WEIGHTS)
 
+    @classmethod
+    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
+        """It does, whatever the plans say."""
+        return True
+
     @property
     def layout(self) -> Layout:
         """As in :class:`SingleTrainer`, with as many unlabelled scans as annotated ones."""
@@ -106,7 +111,7 @@ class BCPTrainer(TaughtTrainer, SingleTrainer):
 
     def _build_loss(self) -> BCPObjective:
         loss = super()._build_loss()
-        return BCPObjective(loss, loss if self.possible.unannotated else self.marginal(loss))
+        return BCPObjective(loss, self.marginal(loss))
 
 
 def at_scales(labels: Tensor, shapes: list[torch.Size]) -> list[Tensor]:
