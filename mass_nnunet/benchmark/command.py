@@ -30,6 +30,8 @@ A grid is a YAML file:
     device: cuda
     inference: [segmentation]        # also adapted, atlas, fused, for the methods that have them
     note: ""                         # the first sentence of the report
+    external: {}                     # predictions of other tools: {TotalSegmentator: folder}, with a subfolder
+                                     # Dataset801_NAME for each dataset
 
 A cell is one training with its predictions and scores. Any number of workers does the cells, on any machine that has
 the output folder. A cell that is done is not repeated, and one that was interrupted continues.
@@ -139,7 +141,9 @@ def _print_commands(jobs: Sequence[Job]) -> None:
 
 
 def _submit(jobs: Sequence[Job], args: argparse.Namespace, options: dict[str, Any]) -> None:
-    tasks = [CellTask(job, args.retries) for job in jobs if is_open(job.folder, args.retries, job.inferences)]
+    tasks = [
+        CellTask(job, args.retries) for job in jobs if is_open(job.folder, args.retries, job.inferences, job.inputs)
+    ]
     if args.jobs is not None:
         options["slurm_array_parallelism"] = args.jobs
     if tasks:

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mass_nnunet.benchmark.run.cell import SCORES
 from mass_nnunet.benchmark.run.grid import Cell, Grid, save_grid
+from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.labels import ORGANS
 

@@ -12,17 +12,16 @@ from typing import Any, Protocol
 
 import pandas as pd
 
-from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime import child
 from mass_nnunet.runtime.env import HOOK_FOLDER
 from mass_nnunet.runtime.process import identify, is_certain, is_here, runs
 
+from .external import score_external
 from .job import Job, Tested
+from .scoring import of_cell, write_scores
 
-SCORES = "scores.csv"
-SCORED = ("method", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient", "organ")
-"""Columns that identify a row of the scores; all other columns are values."""
 _POLL = 1.0  # seconds
 _PATIENCE = 20.0  # seconds in which the step of a killed worker can end by itself
 
@@ -50,13 +49,18 @@ class StepFailed(Exception):
 def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
     """Do the unfinished steps of a cell, and write its ``scores.csv``.
 
+    For the predictions of another tool there is nothing to do but to score them.
+
     Returns:
         The cost, for ``cell.json``, without the time of interrupted attempts that contributed nothing.
 
     Raises:
         StepFailed: a training or a prediction failed.
         ClaimLost: another worker took the cell over; the running step is stopped.
+        UserError: the predictions of another tool are wrong (:func:`score_external`).
     """
+    if job.external is not None:
+        return score_external(job)
     trained = [_train(job, claim, [dataset.name for dataset in datasets]) for datasets in job.trainings]
     tables, predicting = [], 0.0
     per_scan: dict[str, dict[str, float]] = {}
@@ -66,10 +70,7 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
             tables.append(table)
             predicting += cost["seconds"]
             per_scan.setdefault(inference, {})[tested.modality] = cost["seconds"] / cost["scans"]
-    scores = pd.concat(tables, ignore_index=True)
-    measures = [column for column in scores.columns if column not in SCORED]
-    with atomic_path(job.folder / SCORES) as temporary:
-        scores[[*SCORED, *measures]].to_csv(temporary, index=False)
+    write_scores(job.folder, tables)
     training = sum(cost["seconds"] for cost in trained)
     return {
         "inferences": list(job.inferences),
@@ -116,15 +117,7 @@ def _predict(job: Job, claim: Claim, tested: Tested, inference: str) -> tuple[pd
         "scores": str(scores),
     }
     cost = _run(job, claim, "predict", name, arguments)
-    setting = {
-        "method": job.cell.method,
-        "modality": tested.modality,
-        "dataset": tested.dataset.name,
-        "label_rate": job.cell.label_rate,
-        "seed": job.cell.seed,
-        "inference": inference,
-    }
-    return pd.read_csv(scores, dtype={"case": str, "patient": str}).assign(**setting), cost
+    return of_cell(job, tested, inference, pd.read_csv(scores, dtype={"case": str, "patient": str})), cost
 
 
 def _model(job: Job) -> dict[str, Any]:

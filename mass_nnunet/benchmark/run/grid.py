@@ -1,7 +1,7 @@
 """The grid of a comparison, read from YAML: datasets, methods, label rates and seeds."""
 
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import yaml
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import INFERENCES
+
+from .entries import External, check_unique, read_external
 
 DEVICES = ("cuda", "cpu", "mps")
 GRID_FILE = "last_grid.yaml"
@@ -54,6 +56,13 @@ class Grid:
     """Inferences to predict by. A network uses those that it offers, or ``segmentation`` if it offers none of them."""
     note: str = ""
     """First sentence of the report, such as the origin of the data."""
+    external: tuple[External, ...] = ()
+    """Predictions of other tools, which are scored beside the methods."""
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of all that is compared: the methods, then the other tools."""
+        return (*self.methods, *(external.name for external in self.external))
 
     @property
     def models(self) -> Path:
@@ -62,8 +71,16 @@ class Grid:
 
     @property
     def cells(self) -> list[Cell]:
-        """All cells, seed by seed, so that an early stop leaves complete comparisons."""
-        return [Cell(method, rate, seed) for seed, rate, method in product(self.seeds, self.label_rates, self.methods)]
+        """All cells, seed by seed, so that an early stop leaves complete comparisons.
+
+        Those of other tools come first: what is wrong with their files is then known before the first training.
+        """
+        others = [external.name for external in self.external]
+        return [
+            Cell(name, rate, seed)
+            for names in (others, self.methods)
+            for seed, rate, name in product(self.seeds, self.label_rates, names)
+        ]
 
 
 def load_grid(path: Path) -> Grid:
@@ -94,6 +111,8 @@ def load_grid(path: Path) -> Grid:
         raise UserError(f"{path}: device {content['device']!r} is none of {', '.join(DEVICES)}")
     values: dict[str, Any] = {key: tuple(value) if key in _RULES else value for key, value in content.items()}
     values["label_rates"] = tuple(float(rate) for rate in content["label_rates"])
+    values["external"] = read_external(path, content.get("external", {}))
+    check_unique(path, [*values["methods"], *(external.name for external in values["external"])])
     values["output"] = (path.resolve().parent / Path(content["output"]).expanduser()).resolve()
     return Grid(**values)
 
@@ -106,7 +125,11 @@ def save_grid(grid: Grid) -> None:
 
 def to_yaml(grid: Grid, output: str) -> str:
     """The YAML text of a grid; ``output`` is the output folder, relative to the folder of the file."""
-    content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
+    content = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(grid).items()}
+    if grid.external:
+        content["external"] = {external.name: external.as_yaml() for external in grid.external}
+    else:
+        del content["external"]
     return yaml.safe_dump(content | {"output": output}, sort_keys=False, default_flow_style=None, allow_unicode=True)
 
 

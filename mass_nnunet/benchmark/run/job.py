@@ -5,6 +5,7 @@ from pathlib import Path
 
 from mass_nnunet.data.raw import TEST, RawDataset
 
+from .entries import External
 from .grid import Cell, Grid
 
 
@@ -39,7 +40,14 @@ class Job:
     """Inferences that the network offers; empty for a network without a choice."""
     tested: tuple[Tested, ...]
     inputs: str
-    """Digest of the plans and the fold; a cell that was begun with another digest is refused."""
+    """Digest of the plans and the fold, or of the predictions of another tool.
+
+    A cell that was begun with other plans or another fold is refused, one with other predictions is scored again.
+    """
+    external: External | None = None
+    """The tool that made the predictions; None for a method that is trained."""
+    predicted: Path | None = None
+    """Folder of that tool's predictions, with a subfolder for each dataset."""
 
     @property
     def inferences(self) -> tuple[str, ...]:
@@ -53,10 +61,14 @@ class Job:
 
     @property
     def trainings(self) -> list[list[RawDataset]]:
-        """Datasets of each training, which is started for the first of them."""
+        """Datasets of each training, which is started for the first of them; none for another tool."""
+        if self.external is not None:
+            return []
         datasets = [tested.dataset for tested in self.tested]
         return [datasets] if self.together else [[dataset] for dataset in datasets]
 
     def predictions(self, tested: Tested, inference: str) -> Path:
         """Folder of the predicted label maps."""
+        if self.predicted is not None:
+            return self.predicted / tested.dataset.name
         return self.folder / "predictions" / f"{tested.dataset.name}_{inference}"

@@ -12,26 +12,34 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.trainers.base.schedule import ScheduledTrainer
 from mass_nnunet.training.begun import digest, planned
 
+from .external import find_predictions
 from .grid import Cell, Grid
 from .job import Job, Tested
-from .state import read_record
+from .state import is_outdated
 
 
 def make_jobs(grid: Grid) -> list[Job]:
     """The jobs of all cells, in the grid's order.
 
     Raises:
-        UserError: a dataset, its test scans, their labels, plans, a fold or a trainer is missing, or a cell was begun
-            with other plans, hyperparameters or splits.
+        UserError: a dataset, its test scans, their labels, plans, a fold, a trainer or a prediction of another tool is
+            missing, or a cell was begun with other plans, hyperparameters or splits.
     """
     classes = {method: _trainer(method) for method in grid.methods}
     tests, plans = _look_up(grid)
+    by_name = {external.name: external for external in grid.external}
+    found = {name: find_predictions(grid, external, tests) for name, external in by_name.items()}
     jobs = []
     for cell in grid.cells:
+        if cell.method in by_name:
+            folder, predicted, inputs = found[cell.method][cell]
+            fold = _fold(tests, plans, cell, {})[0]
+            jobs.append(Job(grid, cell, fold, False, (), predicted, inputs, by_name[cell.method], folder))
+            continue
         kind = classes[cell.method]
         fold, inputs = _fold(tests, plans, cell, kind.CHANGES)
         job = Job(grid, cell, fold, kind.trains_group, kind.inferences, tests, inputs)
-        if read_record(job.folder).get("inputs", inputs) != inputs:
+        if is_outdated(job.folder, inputs):
             raise UserError(
                 f"{job.folder} was begun with other plans, hyperparameters or another split: name another output in "
                 "the grid, or remove that folder"

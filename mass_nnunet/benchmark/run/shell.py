@@ -22,14 +22,19 @@ def commands(job: Job) -> list[str]:
     lines = [f"# {job.cell.title}"]
     for datasets in job.trainings:
         lines.append(_line("nnUNetv2_train", datasets[0].id, grid.configuration, fold, *model))
+    if job.external is not None:
+        lines.append("# made by another tool")
     for inference in job.inferences:
         if job.choices:
             lines.append(f'# with "inference": "{inference}" under "mass" in plans.json beside the models')
         for tested in job.tested:
             out = job.predictions(tested, inference)
             options = ("-d", tested.dataset.id, "-i", tested.images, "-o", out, "-c", grid.configuration, "-f", fold)
-            lines.append(_line("nnUNetv2_predict", *options, *model))
             scores = out.with_name(f"{out.name}.csv")
+            if job.external is None:
+                lines.append(_line("nnUNetv2_predict", *options, *model))
+            else:
+                scores = job.folder / f"{tested.dataset.name}.csv"
             lines.append(_line("mass_nnunet", "evaluate", out, tested.truth, "--csv", scores))
     return lines
 

@@ -26,9 +26,10 @@ from mass_nnunet.data.files import atomic_path, write_json
 from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.errors import exit_on_user_error
-from mass_nnunet.evaluation.scores import evaluate_folder
 from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
 from mass_nnunet.runtime.checkpoint import read_checkpoint
+
+from .scoring import score_test_scans
 
 
 def train(
@@ -122,9 +123,7 @@ def predict(
     start = time.perf_counter()
     predictor.predict_from_files_sequential(str(raw.folder / TEST), predictions)
     seconds = time.perf_counter() - start
-    truth, annotated = raw.label_folder(TEST), raw.annotated()
-    table = evaluate_folder(Path(predictions), truth, raw.values, ending=raw.ending, annotated=annotated)
-    table.insert(1, "patient", table["case"].map(raw.patients()))
+    table = score_test_scans(raw, Path(predictions))
     with atomic_path(Path(scores)) as temporary:
         table.to_csv(temporary, index=False)
     write_json(Path(cost), {"seconds": seconds, "scans": len(raw.cases(TEST))})

@@ -12,6 +12,7 @@ import pytest
 
 from mass_nnunet.benchmark.run import cell
 from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.scoring import SCORED
 from mass_nnunet.benchmark.run.state import read_record
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
@@ -91,7 +92,7 @@ def test_supervised_cell(jobs):
         "peak_gpu_memory_mb": None,
     }
     scores = pd.read_csv(job.folder / "scores.csv", dtype={"case": str, "patient": str})
-    assert list(scores) == [*cell.SCORED, "dice"]
+    assert list(scores) == [*SCORED, "dice"]
     assert len(scores) == 4
     first = ["SupervisedTrainer", "CT", CT, 0.25, 0, "segmentation", "007", "08", "liver", 0.5]
     assert scores.iloc[0].tolist() == first
@@ -171,7 +172,7 @@ def test_a_grid_with_one_real_cell(tmp_path, monkeypatch, capsys):
     assert set(record["prediction_seconds_per_scan"]["segmentation"]) == {"CT", "MRI"}
     assert record["peak_memory_mb"] > 50
     scores = pd.read_csv(folder / "scores.csv")
-    assert list(scores)[9:] == [column for column in score_columns() if column not in cell.SCORED]
+    assert list(scores)[9:] == [column for column in score_columns() if column not in SCORED]
     assert scores.groupby("dataset").size().to_dict() == {CT: 4, MRI: 4}
     assert scores["dice"].between(0, 1).all()
     assert (folder / "predictions" / f"{MRI}_segmentation" / "mrtest.nii.gz").is_file()
