@@ -21,7 +21,8 @@ _EPILOG = """\
 A grid is a YAML file:
 
     datasets: [801, 802]
-    methods: [SupervisedTrainer, DualStreamTrainer, MASSTrainer]
+    methods: [SupervisedTrainer, DualStreamTrainer, MASSTrainer]    # or {trainer: nnUNetTrainer, plans: nnUNetPlans,
+                                                                    # name: stock}: any trainer that nnU-Net finds
     label_rates: [0.1, 0.5]
     seeds: [0, 1, 2]
     output: benchmark                # beside this file
@@ -65,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--reference",
                 metavar="METHOD",
                 help="method that all others are tested against (default: the best of each column)",
+            )
+            action.add_argument(
+                "--no-pictures",
+                action="store_true",
+                help="show no scan, for data that must not be shown: neither on the page nor in its folder",
             )
 
 
@@ -129,7 +135,7 @@ def _report(args: argparse.Namespace) -> None:
         raise UserError(f"-o {path} is not an HTML file: give a name that ends with .html")
     from .report.document import write_report
 
-    results = write_report(grid, path, args.reference)
+    results = write_report(grid, path, args.reference, pictures=not args.no_pictures)
     done, cells = len(results.done), len(results.states)
     print(f"wrote {path} from {done} of {cells} cells ({path.stat().st_size / 2**20:.1f} MiB)")
 

@@ -14,20 +14,22 @@ from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES
 from mass_nnunet.reporting import html as report
 
-from . import provenance, sections
+from . import cost, provenance, sections
 from .comparison import compare_methods
 from .page import Page
 from .palette import styles
 from .results import Results, load_results
 
 
-def write_report(grid: Grid, path: Path, reference: str | None = None) -> Results:
+def write_report(grid: Grid, path: Path, reference: str | None = None, *, pictures: bool = True) -> Results:
     """Write the page ``path``, and beside it the folder ``STEM_files``.
 
     Args:
         grid: a grid with at least one finished cell.
         path: the HTML file.
         reference: the method that all others are tested against; None for the best method of each column.
+        pictures: whether scans are shown. Without, none is on the page or in its folder, also not from an earlier
+            report.
 
     Raises:
         UserError: no cell is done, scores cannot be read, or the reference has no scores.
@@ -37,7 +39,7 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
     if reference is not None and reference not in results.methods:
         raise UserError(f"--reference {reference} has no scores: name one of {', '.join(results.methods)}")
     numbers = compare_methods(results.scores, DICE.column, reference)
-    page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs)
+    page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs, pictures)
     parts = [
         ("Dice", sections.dice(page)),
         ("Dice against label rate", sections.rates(page)),
@@ -46,6 +48,7 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
         ("Ranking", sections.ranking(page)),
         ("Further measures", sections.measures(page)),
         ("Worst cases", sections.worst(page)),
+        ("Dice against training time and steps", sections.effort(page)),
         ("Cost", _cost(page)),
         ("Methods", _methods(page)),
         ("Environment and splits", _provenance(page)),
@@ -98,17 +101,22 @@ def _cost(page: Page) -> Markup:
         "reached the value. Time of interrupted attempts does not count. Compare times only if they are of one kind of "
         "machine."
     )
-    tables = {"cost": provenance.cost_table, "cost_of_prediction": provenance.prediction_table}
+    tables = {"cost": cost.cost_table, "cost_of_prediction": cost.prediction_table}
     parts = [page.table(table(page.results), name) for name, table in tables.items()]
     return Markup("\n").join([report.paragraph(text, "note"), *parts])
 
 
 def _methods(page: Page) -> Markup:
+    grid = page.results.grid
     rows = []
-    for name in page.results.grid.methods:
-        text = getattr(getattr(trainers, name, None), "__doc__", None) or "–"
-        rows.append([name, " ".join(text.split("\n\n")[0].split())])
-    for external in page.results.grid.external:
+    for name in grid.methods:
+        method = grid.method(name)
+        text = getattr(getattr(trainers, method.trainer, None), "__doc__", None)
+        what = " ".join(text.split("\n\n")[0].split()) if text else "–"
+        if any(variant.name == name for variant in grid.variants):
+            what = f"{method.trainer} on {method.plans}, {method.configuration}. {what if text else ''}"
+        rows.append([name, what])
+    for external in grid.external:
         rows.append([external.name, "Predictions of another tool: this report does not know what it was trained on."])
     return report.table(["method", "what it is"], rows, text_columns=2)
 

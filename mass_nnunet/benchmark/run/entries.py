@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,24 @@ Values = int | tuple[int, ...]
 """The value of an organ in a label map, or several."""
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,79}")
 _NAME_RULE = "a name begins with a letter or digit and has letters, digits and . _ + - only"
+
+
+@dataclass(frozen=True)
+class Method:
+    """A trainer, and what it is trained with."""
+
+    name: str
+    """Name of its row."""
+    trainer: str
+    plans: str
+    configuration: str
+    epochs: int | None = None
+    """Epochs of a trainer that is not of this package; None for those of the grid's plans."""
+
+    def as_yaml(self) -> dict[str, Any]:
+        """An entry of ``methods`` in the grid's file."""
+        entry = {key: getattr(self, key) for key in ("name", "trainer", "plans", "configuration")}
+        return entry if self.epochs is None else entry | {"epochs": self.epochs}
 
 
 @dataclass(frozen=True)
@@ -30,6 +48,42 @@ class External:
             return str(self.folder)
         labels = {organ: list(value) if isinstance(value, tuple) else value for organ, value in self.labels.items()}
         return {"folder": str(self.folder), "labels": labels}
+
+
+def read_methods(path: Path, content: Sequence[object], plans: str, configuration: str) -> list[str | Method]:
+    """The entries of ``methods`` in a grid's file: names of trainers, and mappings.
+
+    Args:
+        path: the file.
+        content: the entries.
+        plans: the grid's plans, which a mapping may leave out.
+        configuration: the grid's configuration.
+
+    Raises:
+        UserError: an entry is of another form, or has an unknown key or a wrong value.
+    """
+    example = "give it as in `methods: [MASSTrainer, {trainer: nnUNetTrainer, plans: nnUNetPlans, name: stock}]`"
+    methods: list[str | Method] = []
+    for entry in content:
+        if isinstance(entry, str) and entry.isidentifier():
+            methods.append(entry)
+            continue
+        if not isinstance(entry, dict):
+            raise UserError(f"{path}: methods has {entry!r}, which cannot be: {example}")
+        keys = [one.name for one in fields(Method)]
+        if unknown := [key for key in entry if key not in keys]:
+            raise UserError(f"{path}: methods has the key {unknown[0]!r}: it may have {', '.join(keys)}")
+        method = {"plans": plans, "configuration": configuration, "name": entry.get("trainer"), "epochs": None, **entry}
+        for key in ("trainer", "plans", "configuration"):
+            if not isinstance(method.get(key), str) or not method[key]:
+                raise UserError(f"{path}: methods has the {key} {method.get(key)!r}: {example}")
+        if not method["trainer"].isidentifier():
+            raise UserError(f"{path}: methods has the trainer {method['trainer']!r}, which is no name of a class")
+        if method["epochs"] is not None and (type(method["epochs"]) is not int or method["epochs"] < 1):
+            raise UserError(f"{path}: methods has the epochs {method['epochs']!r}: give 1 or more")
+        check_name(path, "methods", method["name"])
+        methods.append(Method(**method))
+    return methods
 
 
 def read_external(path: Path, content: object) -> tuple[External, ...]:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mass_nnunet.data.raw import TEST, RawDataset
 
-from .entries import External
+from .entries import External, Method
 from .grid import Cell, Grid
 
 
@@ -25,6 +26,14 @@ class Tested:
     def truth(self) -> Path:
         """Folder of the true label maps."""
         return self.dataset.label_folder(TEST)
+
+
+class Schedule(NamedTuple):
+    """The schedule that a trainer gets that is not of this package; the others take it from their plans."""
+
+    epochs: int
+    iterations: int
+    validation_iterations: int
 
 
 @dataclass(frozen=True)
@@ -48,6 +57,23 @@ class Job:
     """The tool that made the predictions; None for a method that is trained."""
     predicted: Path | None = None
     """Folder of that tool's predictions, with a subfolder for each dataset."""
+    schedule: Schedule | None = None
+    """Schedule of a trainer that is not of this package, which is trained on isolated data; None for the others."""
+
+    @property
+    def method(self) -> Method:
+        """Trainer, plans and configuration of the cell."""
+        return self.grid.method(self.cell.method)
+
+    @property
+    def isolated(self) -> Path:
+        """Folder of the data for a trainer that is not of this package; it is removed when the cell is done."""
+        return self.folder / "isolated"
+
+    @property
+    def models(self) -> Path:
+        """nnUNet_results of the cell's trainings."""
+        return self.grid.models_of(self.cell.method)
 
     @property
     def inferences(self) -> tuple[str, ...]:

@@ -111,3 +111,18 @@ def test_predictions_of_another_tool_are_shown_by_the_datasets_labels(done, tmp_
     assert "Predictions of Tool were made by other tools, and only scored here." in html
     assert "this report does not know what it was trained on" in html
     assert f"folder: {tool.folder.name}" in html and str(tool.folder) not in html
+
+
+def test_no_scan_is_shown_where_none_may_be(done, tmp_path):
+    words = ["benchmark", "report", str(tmp_path / "grid.yaml"), "-o", str(tmp_path / "r.html")]
+    assert main(words) == 0
+    files = tmp_path / "r_files"
+    raster = (".jpg", ".jpeg", ".png")
+    assert len([file for file in files.rglob("*") if file.suffix in raster]) == 4
+    assert main([*words, "--no-pictures"]) == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in html and "data:image/png" not in html
+    assert "No pictures: they were not asked for (--no-pictures)." in html
+    assert [file for file in files.rglob("*") if file.suffix in raster] == []
+    # Figures are lines, but for the shares of the ranks, which are an image.
+    assert {file.name for file in files.glob("*.svg") if b"image/png" in file.read_bytes()} <= {"ranking.svg"}

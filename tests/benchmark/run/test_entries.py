@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mass_nnunet.benchmark.run.entries import External, check_unique, read_external
+from mass_nnunet.benchmark.run.entries import External, Method, check_unique, read_external, read_methods
 from mass_nnunet.errors import UserError
 
 FILE = Path("/grids/grid.yaml")
@@ -51,3 +51,35 @@ def test_names_are_those_of_folders_on_every_file_system():
         check_unique(FILE, ["A", "B", "A"])
     with pytest.raises(UserError, match="'A' and 'a' differ in upper and lower case only"):
         check_unique(FILE, ["A", "a"])
+
+
+def test_methods_are_names_or_trainers_with_plans_of_their_own():
+    stock = {"trainer": "nnUNetTrainer", "plans": "nnUNetPlans", "name": "stock", "epochs": 5}
+    plain, other, default = read_methods(FILE, ["MASSTrainer", stock, {"trainer": "B", "name": "b"}], "P", "3d")
+    assert plain == "MASSTrainer"
+    assert other == Method("stock", "nnUNetTrainer", "nnUNetPlans", "3d", 5)
+    assert other.as_yaml() == stock | {"configuration": "3d"}
+    assert default == Method("b", "B", "P", "3d")
+    assert "epochs" not in default.as_yaml()
+
+
+@pytest.mark.parametrize(
+    ("entry", "text"),
+    [
+        (3, "methods has 3, which cannot be: give it as in `methods: [MASSTrainer, {trainer: nnUNetTrainer"),
+        ("a b", "methods has 'a b', which cannot be"),
+        ({"trainer": "A", "seed": 3}, "methods has the key 'seed': it may have name, trainer, plans, configuration"),
+        ({"name": "A"}, "methods has the trainer None: give it as in"),
+        ({"trainer": "A", "plans": 3}, "methods has the plans 3: give it as in"),
+        ({"trainer": "a.b"}, "methods has the trainer 'a.b', which is no name of a class"),
+        ({"trainer": "A", "name": "a/b"}, "methods has 'a/b', which cannot be: a name begins with"),
+        ({"trainer": "A", "name": ".a"}, "methods has '.a', which cannot be: a name begins with"),
+        ({"trainer": "A", "epochs": 0}, "methods has the epochs 0: give 1 or more"),
+        ({"trainer": "A", "epochs": "5"}, "methods has the epochs '5': give 1 or more"),
+    ],
+)
+def test_what_is_wrong_with_a_method_is_said_in_one_line(entry, text):
+    with pytest.raises(UserError) as error:
+        read_methods(FILE, [entry], "P", "3d")
+    assert str(error.value).startswith(f"{FILE}: {text}")
+    assert "\n" not in str(error.value)
