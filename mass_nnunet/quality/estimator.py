@@ -1,0 +1,98 @@
+"""From features to an estimated Dice with an interval, calibrated on scans with known labels."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+RIDGE = 3.0
+"""Penalty on the squared weights of standardized features, for each scan's worth of samples."""
+LEVEL = 0.9
+"""Share of the cases whose Dice the interval is to hold."""
+LEAST_SPREAD = 0.05
+ITERATIONS = 30
+
+
+@dataclass(frozen=True)
+class Estimator:
+    """A logistic regression of Dice, and a conformal interval around it.
+
+    Attributes:
+        centre: mean of each feature (F,).
+        scale: standard deviation of each feature (F,).
+        weights: (F + 1,), the constant last.
+        width: half the width of the interval, in units of :func:`spread`.
+        scans: number of scans with known labels.
+    """
+
+    centre: np.ndarray
+    scale: np.ndarray
+    weights: np.ndarray
+    width: float
+    scans: int
+
+    def estimate(self, features: np.ndarray) -> np.ndarray:
+        """Estimated Dice (N,) for features (N, F)."""
+        inner = np.clip((features - self.centre) / self.scale, -4, 4) @ self.weights[:-1] + self.weights[-1]
+        return 1 / (1 + np.exp(-inner))
+
+    def interval(self, estimated: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper ends (N,) of the interval around estimates (N,)."""
+        half = self.width * spread(estimated)
+        return np.clip(estimated - half, 0, 1), np.clip(estimated + half, 0, 1)
+
+
+def spread(estimated: np.ndarray) -> np.ndarray:
+    """How much Dice varies around an estimate, up to a factor: most in the middle of its range."""
+    return LEAST_SPREAD + estimated * (1 - estimated)
+
+
+def fit(features: np.ndarray, dice: np.ndarray, scans: Sequence[str]) -> Estimator:
+    """Calibrate an estimator.
+
+    The interval is conformal over scans (Vovk et al., Algorithmic Learning in a Random World, 2005), because samples of
+    one scan are no independent samples: each scan is left out, estimated by the others, and gives one number, the
+    quantile :data:`LEVEL` of its normalized residuals. The half width is the quantile of these numbers with the
+    correction for a finite sample; with fewer than nine scans it is the largest one.
+
+    Args:
+        features: (N, F).
+        dice: true Dice (N,).
+        scans: scan of each sample.
+
+    Raises:
+        ValueError: there are samples of fewer than two scans.
+    """
+    names = np.array(scans)
+    distinct = sorted(set(scans))
+    if len(distinct) < 2:
+        raise ValueError("samples of two scans are needed: one to calibrate on, one to see how far that is off")
+    balance = np.array([1 / np.count_nonzero(names == name) for name in names])
+    numbers = []
+    for name in distinct:
+        left = names == name
+        found = _regression(features[~left], dice[~left], balance[~left])
+        estimated = found.estimate(features[left])
+        numbers.append(float(np.quantile(np.abs(estimated - dice[left]) / spread(estimated), LEVEL)))
+    rank = min(len(numbers), math.ceil(LEVEL * (len(numbers) + 1)))
+    whole = _regression(features, dice, balance)
+    return Estimator(whole.centre, whole.scale, whole.weights, sorted(numbers)[rank - 1], len(distinct))
+
+
+def _regression(features: np.ndarray, dice: np.ndarray, balance: np.ndarray) -> Estimator:
+    """Weighted logistic regression with a ridge penalty, by Newton's method."""
+    share = balance / balance.sum()
+    centre = share @ features
+    scale = np.sqrt(share @ (features - centre) ** 2) + 1e-3
+    inputs = np.hstack([np.clip((features - centre) / scale, -4, 4), np.ones((len(features), 1))])
+    penalty = np.full(inputs.shape[1], RIDGE / 1000)
+    penalty[-1] = 0
+    weights = np.zeros(inputs.shape[1])
+    for _ in range(ITERATIONS):
+        p = 1 / (1 + np.exp(-inputs @ weights))
+        gradient = inputs.T @ (share * (p - dice)) + penalty * weights
+        curvature = (inputs.T * (share * p * (1 - p))) @ inputs + np.diag(penalty + 1e-9)
+        step = np.linalg.solve(curvature, gradient)
+        weights = weights - step / max(1.0, float(np.abs(step).max()))
+    return Estimator(centre, scale, weights, 0.0, 0)
