@@ -10,11 +10,10 @@ from torch import Tensor
 
 from mass_nnunet.losses.similarity import local_correlation
 from mass_nnunet.registration.fields import downsample, upsample, voxel_grid, warp
-from mass_nnunet.registration.place import EDGE as PLACE_EDGE
 from mass_nnunet.registration.place import coarse_alignments
 from mass_nnunet.registration.refinement import refine
 
-from .grid import EDGE, Coarse, coarser
+from .grid import Coarse
 
 NEAR = 3
 """Voxels around organs whose similarity counts."""
@@ -58,7 +57,7 @@ def lay(atlas: Coarse, shares: np.ndarray, case: Coarse) -> Laid:
         case: the case, of the same modality.
     """
     moving, fixed = (torch.from_numpy(scan.image) for scan in (atlas, case))
-    low = [coarser(scan.image, PLACE_EDGE / EDGE) for scan in (atlas, case)]
+    low = [scan.coarsest() for scan in (atlas, case)]
     volumes = torch.cat([moving[None], torch.from_numpy(shares).float()])
     starts = [_moved(volumes, fixed, low, *start) for start in coarse_alignments(*low)[:STARTS]]
     begun = [_begin(start, fixed) for start in starts]

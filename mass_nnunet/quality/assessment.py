@@ -15,7 +15,7 @@ from mass_nnunet.errors import UserError
 from .calibration import Calibration
 from .evidence import Evidence, Reference, gather
 from .features import features
-from .grid import Coarse, read_scan, read_shares
+from .grid import Coarse, Segmented, read_scan, read_shares
 from .marks import marks, most_doubtful
 
 POOR, GOOD = 0.6, 0.8
@@ -98,7 +98,7 @@ def assess(
     dataset: RawDataset,
     references: Mapping[str, Reference],
     calibration: Calibration,
-) -> tuple[Assessment, np.ndarray, Evidence]:
+) -> tuple[Assessment, Evidence]:
     """Estimate the quality of a segmentation.
 
     Args:
@@ -110,33 +110,33 @@ def assess(
         calibration: made with these.
 
     Returns:
-        The assessment; the segmentation as shares (K, Z, Y, X) on the coarse grid, and the evidence.
+        The assessment, and what it rests on.
 
     Raises:
         UserError: a file is no sound volume, or the two have different grids.
     """
     scan, stored = read_scan(image, dataset.channels[0])
-    shares, labels = read_shares(prediction, dataset.labels)
-    if grid_distance(stored, labels) > SIMILAR_GRID:
-        raise UserError(
-            f"{prediction} has {describe_grid(labels)}, but its scan {describe_grid(stored)}: predict the scan again"
-        )
+    segmented = read_shares(prediction, dataset.labels)
+    if grid_distance(stored, segmented.stored) > SIMILAR_GRID:
+        own, scans = describe_grid(segmented.stored), describe_grid(stored)
+        raise UserError(f"{prediction} has {own}, but its scan {scans}: predict the scan again")
     evidence = gather(scan, references)
     organs = [name for name in dataset.labels if name != "background"]
-    signs = marks(shares, evidence, references, calibration.usual, organs, dataset.channels[0])
-    return assessment_of(case, shares, evidence, calibration, organs, signs, stored), shares, evidence
+    signs = marks(segmented.shares, evidence, calibration.usual, organs, dataset.channels[0])
+    return assessment_of(case, segmented, evidence, calibration, organs, signs, stored), evidence
 
 
 def assessment_of(
     case: str,
-    shares: np.ndarray,
+    segmented: Segmented,
     evidence: Evidence,
     calibration: Calibration,
     organs: Sequence[str],
     signs: Sequence[str],
     stored: sitk.Image,
 ) -> Assessment:
-    """The assessment of a segmentation (K, Z, Y, X) on the coarse grid of a case, whose file is ``stored``."""
+    """The assessment of a segmentation of a case whose scan is the file ``stored``."""
+    shares = segmented.shares
     estimated = calibration.estimator.estimate(features(shares, evidence))
     estimated = np.where((shares[1:] > 0.5).any((1, 2, 3)), estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated)
@@ -150,7 +150,7 @@ def assessment_of(
                 round(float(estimated[k - 1]), 4),
                 round(float(low[k - 1]), 4),
                 round(float(high[k - 1]), 4),
-                round(float(shares[k].sum()) * evidence.case.voxel_ml, 2),
+                round(segmented.volumes[k], 2),
                 round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
                 index,
                 tuple(round(float(value), 1) for value in position),  # type: ignore[arg-type]

@@ -1,6 +1,6 @@
 """Calibration of quality on the annotated scans: corrupted annotations, and predictions of validation cases."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from .corruption import corrupted
 from .estimator import Estimator, fit
 from .evidence import Evidence, Reference, gather
-from .features import dice, features
+from .features import FEATURES, dice, features
 from .marks import Usual, usual
 
 
@@ -51,19 +51,47 @@ def calibrate(
         progress: wraps the names of the scans, to show how far it is.
     """
     seen: dict[str, Evidence] = {}
-    rows: list[np.ndarray] = []
-    truths: list[float] = []
-    scans: list[str] = []
+    samples = Samples()
     for number, name in enumerate(progress(list(references))):
         reference = references[name]
         seen[name] = gather(reference.scan, {other: r for other, r in references.items() if other != name})
-        for shares in _samples(reference, predicted.get(name, ()), number):
-            rows.extend(features(shares, seen[name]))
-            truths += [dice(shares[k], reference.shares[k]) for k in range(1, len(shares))]
-            scans += [name] * (len(shares) - 1)
-    return Calibration(fit(np.array(rows), np.array(truths), scans), usual(references, seen))
+        samples.add(name, reference, seen[name], predicted.get(name, ()), number)
+    return Calibration(samples.fit(), usual(references, seen))
 
 
-def _samples(reference: Reference, predicted: Sequence[np.ndarray], seed: int) -> Iterator[np.ndarray]:
-    yield from corrupted(reference.shares, reference.scan.image, seed)
-    yield from predicted
+class Samples:
+    """Features and true Dice of segmentations of annotated scans.
+
+    Args:
+        names: the features.
+    """
+
+    def __init__(self, names: tuple[str, ...] = FEATURES) -> None:
+        self.names = names
+        self.features: list[np.ndarray] = []
+        self.dice: list[float] = []
+        self.scans: list[str] = []
+        self.real: list[bool] = []
+
+    def add(
+        self, name: str, reference: Reference, evidence: Evidence, predicted: Sequence[np.ndarray], seed: int
+    ) -> None:
+        """Add synthetic errors of an annotated scan, and real predictions of it (K, Z, Y, X)."""
+        for shares in corrupted(reference.shares, reference.scan.image, seed):
+            self.add_one(name, reference, evidence, shares, is_real=False)
+        for shares in predicted:
+            self.add_one(name, reference, evidence, shares, is_real=True)
+
+    def add_one(
+        self, name: str, reference: Reference, evidence: Evidence, shares: np.ndarray, *, is_real: bool
+    ) -> None:
+        """Add one segmentation (K, Z, Y, X) of an annotated scan."""
+        organs = range(1, len(shares))
+        self.features += list(features(shares, evidence, self.names))
+        self.dice += [dice(shares[k], reference.shares[k]) for k in organs]
+        self.scans += [name for _ in organs]
+        self.real += [is_real for _ in organs]
+
+    def fit(self) -> Estimator:
+        """An estimator from these features."""
+        return fit(np.array(self.features), np.array(self.dice), self.scans, self.real)

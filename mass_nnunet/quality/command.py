@@ -134,7 +134,7 @@ def _calibrated(
             return Calibration.from_json(kept)
     shares: dict[str, list[np.ndarray]] = {}
     for case, path in predicted:
-        shares.setdefault(case, []).append(read_shares(path, dataset.labels)[0])
+        shares.setdefault(case, []).append(read_shares(path, dataset.labels).shares)
     found = calibrate(references, shares, partial(tqdm, desc="calibrating on annotated scans", unit="scan"))
     write_json(file, {"digest": mark} | found.as_json())
     return found
@@ -158,7 +158,7 @@ def _assessed(
             return Assessment.from_json(kept)
     picture = folder / f"{case}.jpg"
     try:
-        found, _, evidence = assess(case, image, prediction, dataset, references, calibration)
+        found, evidence = assess(case, image, prediction, dataset, references, calibration)
         draw_case(picture, found, image, prediction, dataset, evidence)
     except UserError as error:  # one bad file must not stop the others
         picture.unlink(missing_ok=True)

@@ -48,7 +48,7 @@ def spread(estimated: np.ndarray) -> np.ndarray:
     return LEAST_SPREAD + estimated * (1 - estimated)
 
 
-def fit(features: np.ndarray, dice: np.ndarray, scans: Sequence[str]) -> Estimator:
+def fit(features: np.ndarray, dice: np.ndarray, scans: Sequence[str], real: Sequence[bool] = ()) -> Estimator:
     """Calibrate an estimator.
 
     The interval is conformal over scans (Vovk et al., Algorithmic Learning in a Random World, 2005), because samples of
@@ -59,25 +59,43 @@ def fit(features: np.ndarray, dice: np.ndarray, scans: Sequence[str]) -> Estimat
     Args:
         features: (N, F).
         dice: true Dice (N,).
-        scans: scan of each sample.
+        scans: scan of each sample. All scans count alike.
+        real: whether a sample is of a real prediction, not of a synthetic error; default none. Where a scan has real
+            ones, they count as much as all its synthetic ones.
 
     Raises:
         ValueError: there are samples of fewer than two scans.
     """
-    names = np.array(scans)
+    names, genuine = np.array(scans), np.array(real or [False] * len(scans))
     distinct = sorted(set(scans))
     if len(distinct) < 2:
         raise ValueError("samples of two scans are needed: one to calibrate on, one to see how far that is off")
-    balance = np.array([1 / np.count_nonzero(names == name) for name in names])
+    balance = _balance(names, genuine)
     numbers = []
     for name in distinct:
         left = names == name
-        found = _regression(features[~left], dice[~left], balance[~left])
-        estimated = found.estimate(features[left])
-        numbers.append(float(np.quantile(np.abs(estimated - dice[left]) / spread(estimated), LEVEL)))
+        estimated = _regression(features[~left], dice[~left], balance[~left]).estimate(features[left])
+        numbers.append(_quantile(np.abs(estimated - dice[left]) / spread(estimated), balance[left]))
     rank = min(len(numbers), math.ceil(LEVEL * (len(numbers) + 1)))
     whole = _regression(features, dice, balance)
     return Estimator(whole.centre, whole.scale, whole.weights, sorted(numbers)[rank - 1], len(distinct))
+
+
+def _balance(names: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Weight of each sample: those of a scan sum to one."""
+    weights = np.zeros(len(names))
+    for name in np.unique(names):
+        kinds = [kind for kind in ((names == name) & real, (names == name) & ~real) if kind.any()]
+        for kind in kinds:
+            weights[kind] = 1 / len(kinds) / kind.sum()
+    return weights
+
+
+def _quantile(values: np.ndarray, weights: np.ndarray) -> float:
+    """Smallest value (N,) up to which weights (N,) sum to :data:`LEVEL` of all."""
+    order = values.argsort()
+    share = weights[order].cumsum() / weights.sum()
+    return float(values[order][min(int(np.searchsorted(share, LEVEL)), len(values) - 1)])
 
 
 def _regression(features: np.ndarray, dice: np.ndarray, balance: np.ndarray) -> Estimator:

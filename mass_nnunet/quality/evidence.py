@@ -5,11 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mass_nnunet.registration.place import EDGE as PLACE_EDGE
 from mass_nnunet.registration.place import best_correlation
 
 from .alignment import Laid, lay
-from .grid import EDGE, Coarse, coarser
+from .grid import Coarse
 from .opinion import posterior, prior
 
 MOST = 4
@@ -67,9 +66,8 @@ def gather(case: Coarse, references: Mapping[str, Reference]) -> Evidence:
     """
     chosen = dict(references)
     if len(references) > MOST:
-        fixed = coarser(case.image, PLACE_EDGE / EDGE)
-        factor = PLACE_EDGE / EDGE
-        alike = {name: best_correlation(coarser(r.scan.image, factor), fixed) for name, r in references.items()}
+        fixed = case.coarsest()
+        alike = {name: best_correlation(r.scan.coarsest(), fixed) for name, r in references.items()}
         chosen = {name: references[name] for name in sorted(alike, key=lambda name: -alike[name])[:MOST]}
     laid = {name: lay(reference.scan, reference.shares, case) for name, reference in chosen.items()}
     before = prior(list(laid.values()))

@@ -1,38 +1,22 @@
 """Numbers that tell a good segmentation of an organ from a bad one, without its truth."""
 
-from collections.abc import Mapping
-
 import numpy as np
 from scipy.ndimage import binary_dilation, binary_erosion, label
 
 from .evidence import Evidence
 
-POSSIBLE = 0.02
-"""Probability by place below which an organ cannot be."""
 MOST = 3.0
-"""Largest absolute logarithm of a ratio of volumes."""
+"""Largest absolute logarithm of a ratio of volumes, and largest contrast."""
+TEMPERATURE = 0.05
+"""Of the softmax of likeness, by which annotated scans count."""
 TINY = 1e-6
 
-FEATURES = (
-    "best_agreement",
-    "agreement",
-    "expected",
-    "expected_by_place",
-    "precision",
-    "recall",
-    "too_large",
-    "too_small",
-    "unusual_volume",
-    "scattered",
-    "misplaced",
-    "contrast",
-    "likeness",
-)
-"""Names of the features: Dice with the annotation that agrees best; the mean of the annotations, weighted by
-likeness; expected Dice, precision and recall under the second opinion; expected Dice by place alone; logarithm of the
-ratio to the expected volume, above and below; the same to the median annotated volume; share of the volume that is not
-in the largest component, and share where the organ cannot be; contrast of the surface; likeness of the case and the
-annotated scans."""
+CANDIDATES = ("agreement", "scattered", "expected", "contrast", "unusual_volume")
+"""Features that were measured (docs/experiments/quality.md): soft Dice with the registered annotations, weighted by
+likeness; share of the volume that is not in the largest component; expected Dice under the second opinion; contrast of
+the surface; logarithm of the ratio to the median annotated volume."""
+FEATURES = ("agreement", "expected")
+"""Those that the estimate uses. With more of them it fits synthetic errors better, and real predictions worse."""
 
 
 def dice(one: np.ndarray, other: np.ndarray) -> float:
@@ -41,41 +25,43 @@ def dice(one: np.ndarray, other: np.ndarray) -> float:
     return 2 * float(np.minimum(one, other).sum()) / total if total > TINY else 1.0
 
 
-def features(shares: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """The :data:`FEATURES` of each organ of a segmentation (K - 1, F).
+def features(shares: np.ndarray, evidence: Evidence, names: tuple[str, ...] = FEATURES) -> np.ndarray:
+    """Some of the :data:`CANDIDATES` for each organ of a segmentation (K - 1, F).
 
     Args:
         shares: share of each label (K, Z, Y, X), the background first, on the grid of the case.
         evidence: what the annotated scans say about the case.
+        names: the features.
     """
-    return np.array([list(_of_organ(shares[k], k, evidence).values()) for k in range(1, len(shares))])
+    return np.array([[_feature(name, shares[k], k, evidence) for name in names] for k in range(1, len(shares))])
 
 
-def _of_organ(organ: np.ndarray, k: int, evidence: Evidence) -> Mapping[str, float]:
-    scans = list(evidence.laid.values())
-    agreements = np.array([dice(organ, scan.shares[k]) for scan in scans])
-    weights = np.exp(np.array([scan.likeness for scan in scans]) / 0.05)
-    place, opinion = evidence.before[k], evidence.after[k]
-    size, expected = float(organ.sum()), float(opinion.sum())
-    common = float((organ * opinion).sum())
-    ratio = float(np.clip(np.log((size + 1) / (expected + 1)), -MOST, MOST))
-    usual = evidence.volumes[k - 1] / evidence.case.voxel_ml
-    mask = organ > 0.5
-    return {
-        "best_agreement": float(agreements.max()),
-        "agreement": float((agreements * weights).sum() / weights.sum()),
-        "expected": 2 * common / (size + expected + TINY),
-        "expected_by_place": 2 * float((organ * place).sum()) / (size + float(place.sum()) + TINY),
-        "precision": common / (size + TINY),
-        "recall": common / (expected + TINY),
-        "too_large": max(ratio, 0.0),
-        "too_small": max(-ratio, 0.0),
-        "unusual_volume": min(abs(float(np.log((size + 1) / (usual + 1)))), MOST),
-        "scattered": 1 - _largest(mask) / max(mask.sum(), 1),
-        "misplaced": float(organ[place < POSSIBLE].sum()) / (size + TINY),
-        "contrast": _contrast(mask, evidence.case.image),
-        "likeness": evidence.likeness,
-    }
+def _feature(name: str, organ: np.ndarray, k: int, evidence: Evidence) -> float:
+    """One feature of the shares (Z, Y, X) of organ ``k``."""
+    if name == "agreement":
+        scans = list(evidence.laid.values())
+        likeness = np.array([scan.likeness for scan in scans])
+        weights = np.exp((likeness - likeness.max()) / TEMPERATURE)
+        return float(weights @ [dice(organ, scan.shares[k]) for scan in scans] / weights.sum())
+    if name == "expected":
+        opinion = evidence.after[k]
+        return 2 * float((organ * opinion).sum()) / (float(organ.sum() + opinion.sum()) + TINY)
+    if name == "unusual_volume":
+        usual = evidence.volumes[k - 1] / evidence.case.voxel_ml
+        return min(abs(float(np.log((organ.sum() + 1) / (usual + 1)))), MOST)
+    mask, image = _cropped(organ > 0.5, evidence.case.image)
+    if name == "scattered":
+        return 1 - _largest(mask) / max(int(mask.sum()), 1)
+    return _contrast(mask, image)
+
+
+def _cropped(mask: np.ndarray, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The box of a mask with one voxel around it, of both (Z, Y, X): most of a scan need not be looked at."""
+    box = []
+    for axis in range(3):
+        hit = np.flatnonzero(mask.any(tuple(other for other in range(3) if other != axis)))
+        box.append(slice(max(0, int(hit[0]) - 1), int(hit[-1]) + 2) if hit.size else slice(0, 1))
+    return mask[tuple(box)], image[tuple(box)]
 
 
 def _largest(mask: np.ndarray) -> int:
@@ -85,7 +71,7 @@ def _largest(mask: np.ndarray) -> int:
 
 
 def _contrast(mask: np.ndarray, image: np.ndarray) -> float:
-    """Difference of the mean intensities on both sides of the surface, over the spread on both sides, at most 3."""
+    """Difference of the mean intensities on both sides of the surface, over the spread on both sides."""
     inner, outer = mask & ~binary_erosion(mask), binary_dilation(mask) & ~mask
     if not inner.any() or not outer.any():
         return 0.0

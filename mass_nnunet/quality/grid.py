@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
@@ -11,6 +12,7 @@ from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.label_map import mask_of, read_label_map
 from mass_nnunet.data.volume import ORIENTATION, read_volume
 from mass_nnunet.registration.fields import downsample
+from mass_nnunet.registration.place import EDGE as PLACE_EDGE
 
 EDGE = 5.0
 """Edge of the voxels of the grid in mm."""
@@ -41,6 +43,25 @@ class Coarse:
         """Volume of a voxel of the coarse grid."""
         return float(np.prod(self.edges)) / 1000
 
+    def coarsest(self) -> torch.Tensor:
+        """The image on the grid on which whole scans are aligned (:mod:`mass_nnunet.registration.place`)."""
+        sizes = (round(n * edge / PLACE_EDGE) for n, edge in zip(self.image.shape, self.edges, strict=True))
+        return torch.from_numpy(_means(self.image, tuple(max(1, size) for size in sizes)))
+
+
+class Segmented(NamedTuple):
+    """A label map on the coarse grid.
+
+    Attributes:
+        shares: share (K, Z, Y, X) of each coarse voxel that each label fills, in the order of the labels.
+        volumes: volume of each label (K,) in ml, in the file.
+        stored: the file as it is.
+    """
+
+    shares: np.ndarray
+    volumes: tuple[float, ...]
+    stored: sitk.Image
+
 
 def read_scan(file: Path, modality: str) -> tuple[Coarse, sitk.Image]:
     """Read a scan, and bring it to the coarse grid.
@@ -70,15 +91,12 @@ def read_scan(file: Path, modality: str) -> tuple[Coarse, sitk.Image]:
     return Coarse(scaled, array.shape, (edges[0], edges[1], edges[2]), (float(dark), float(middle))), stored
 
 
-def read_shares(file: Path, labels: Labels) -> tuple[np.ndarray, sitk.Image]:
+def read_shares(file: Path, labels: Labels) -> Segmented:
     """Read a label map, and bring it to the coarse grid.
 
     Args:
         file: the label map.
         labels: labels of the dataset: a value, or several for a region.
-
-    Returns:
-        Share (K, Z, Y, X) of each coarse voxel that each label fills, in the order of ``labels``; the file as it is.
 
     Raises:
         UserError: the file is no sound label map, or has a value that no label names.
@@ -88,12 +106,10 @@ def read_shares(file: Path, labels: Labels) -> tuple[np.ndarray, sitk.Image]:
     stored.CopyInformation(found.image)
     turned = sitk.DICOMOrient(stored, ORIENTATION)
     array, shape = sitk.GetArrayFromImage(turned), _coarse_shape(turned)
-    return np.stack([_means(mask_of(array, value).astype(np.float32), shape) for value in labels.values()]), found.image
-
-
-def coarser(array: np.ndarray, factor: float) -> torch.Tensor:
-    """Means of a volume (Z, Y, X) over voxels that are larger by a factor along each axis."""
-    return torch.from_numpy(_means(array, tuple(max(1, round(n / factor)) for n in array.shape)))
+    voxel = float(np.prod(turned.GetSpacing())) / 1000
+    masks = [mask_of(array, value) for value in labels.values()]
+    shares = np.stack([_means(mask.astype(np.float32), shape) for mask in masks])
+    return Segmented(shares, tuple(int(mask.sum()) * voxel for mask in masks), found.image)
 
 
 def _coarse_shape(image: sitk.Image) -> tuple[int, ...]:

@@ -8,13 +8,11 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
-from mass_nnunet.registration.place import EDGE as PLACE_EDGE
-from mass_nnunet.registration.place import best_correlation
 from mass_nnunet.registration.translation import best_translation
 
 from .evidence import Evidence, Reference
 from .features import dice
-from .grid import EDGE, Coarse, coarser
+from .grid import Coarse
 
 DIRECTIONS = (("feet", "head"), ("back", "front"), ("left", "right"))
 """Where each axis (z, y, x) of the coarse grid begins and ends."""
@@ -22,8 +20,6 @@ SMALL, LARGE = 0.4, 2.5
 """A volume is unusual below and above this share of the smallest and the largest annotated one."""
 UNLIKE = 0.75
 """A scan is unlike the annotated ones below this share of the least likeness among them."""
-TURNED = 0.02
-"""How much better a mirrored scan must correlate with the annotated ones."""
 FAR = 30.0
 """Shift in mm that is marked where a segmentation would fit the evidence better, by :data:`GAIN` in Dice."""
 GAIN = 0.1
@@ -100,7 +96,6 @@ def usual(references: Mapping[str, Reference], evidence: Mapping[str, Evidence])
 def marks(
     shares: np.ndarray,
     evidence: Evidence,
-    references: Mapping[str, Reference],
     known: Usual,
     organs: Sequence[str],
     modality: str,
@@ -110,13 +105,12 @@ def marks(
     Args:
         shares: its segmentation, share of each label (K, Z, Y, X), the background first.
         evidence: what the annotated scans say about it.
-        references: the annotated scans, by name.
-        known: what is usual in them.
+        known: what is usual in the annotated scans.
         organs: names of the labels but the background.
         modality: name of the first channel.
     """
     case = evidence.case
-    scan = _of_the_scan(case, evidence, references, known, modality)
+    scan = _of_the_scan(case, evidence, known, modality)
     if not (shares[1:] > 0.5).any():
         return [*scan, "nothing is segmented"]
     return [*scan, *_of_organs(shares, case, known, organs), *_of_the_place(shares, evidence)]
@@ -132,9 +126,7 @@ def smoothness(image: np.ndarray) -> float:
     return min(found, default=0.0)
 
 
-def _of_the_scan(
-    case: Coarse, evidence: Evidence, references: Mapping[str, Reference], known: Usual, modality: str
-) -> list[str]:
+def _of_the_scan(case: Coarse, evidence: Evidence, known: Usual, modality: str) -> list[str]:
     found = []
     if (text := strange_intensities(case, known, modality)) is not None:
         found.append(text)
@@ -146,7 +138,7 @@ def _of_the_scan(
             f"the scan is unlike the annotated ones (likeness {evidence.likeness:.2f}, theirs {known.likeness:.2f} or "
             "more): another part of the body, another modality, or badly turned"
         )
-    return [*found, *_turned(case, references)]
+    return found
 
 
 def strange_intensities(case: Coarse, known: Usual, modality: str) -> str | None:
@@ -158,20 +150,6 @@ def strange_intensities(case: Coarse, known: Usual, modality: str) -> str | None
     elif dark < 0 and known.intensities[0][0] >= 0 and dark < -0.2 * abs(middle) - 50:
         return f"the scan has negative intensities ({dark:.0f}), as a CT has: it is of another modality"
     return None
-
-
-def _turned(case: Coarse, references: Mapping[str, Reference]) -> list[str]:
-    """A mark where a mirrored scan correlates better with the annotated ones: upside down, or with swapped sides."""
-    fixed = coarser(case.image, PLACE_EDGE / EDGE)
-    atlases = [coarser(reference.scan.image, PLACE_EDGE / EDGE) for reference in references.values()]
-    scores = {(): float(np.mean([best_correlation(atlas, fixed) for atlas in atlases]))}
-    for axis in range(3):
-        scores[(axis,)] = float(np.mean([best_correlation(atlas, fixed.flip(axis)) for atlas in atlases]))
-    best = max(scores, key=lambda axes: scores[axes])
-    if best and scores[best] > scores[()] + TURNED:
-        ends = " and ".join(DIRECTIONS[best[0]])
-        return [f"the scan fits the annotated ones better with {ends} swapped: its orientation is wrong"]
-    return []
 
 
 def _of_organs(shares: np.ndarray, case: Coarse, known: Usual, organs: Sequence[str]) -> list[str]:

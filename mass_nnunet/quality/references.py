@@ -66,7 +66,7 @@ def read_reference(image: Path, label: Path, dataset: RawDataset) -> Reference:
         UserError: a file is no sound scan or label map.
     """
     scan, _ = read_scan(image, dataset.channels[0])
-    shares, _ = read_shares(label, dataset.values)
+    shares = read_shares(label, dataset.values).shares
     kept = [k for k, name in enumerate(dataset.values) if name in dataset.labels]
     order = sorted(kept, key=lambda k: values_of(list(dataset.values.values())[k])[0])
     return Reference(scan, shares[order])

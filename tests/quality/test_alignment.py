@@ -1,0 +1,49 @@
+"""An annotated scan is laid on a case where the same organs are."""
+
+import numpy as np
+import pytest
+
+from mass_nnunet.quality.alignment import lay
+from mass_nnunet.quality.grid import Coarse
+
+
+def scan(shift=(0, 0, 0), shape=(20, 24, 24)):
+    """A body with two organs, moved by some voxels of 10 mm."""
+    z, y, x = np.indices(shape)
+    centre = np.array(shape) / 2 + shift
+    body = ((y - centre[1]) / 9) ** 2 + ((x - centre[2]) / 10) ** 2 < 1
+    one = (z - centre[0]) ** 2 + (y - centre[1]) ** 2 + (x - centre[2] + 4) ** 2 < 12
+    other = (z - centre[0] - 2) ** 2 + (y - centre[1]) ** 2 + (x - centre[2] - 4) ** 2 < 9
+    image = (0.1 + 0.4 * body + 0.3 * one + 0.15 * other) * (np.abs(z - centre[0]) < 9)
+    shares = np.stack([~(one | other), one, other]).astype(np.float32)
+    return Coarse(image.astype(np.float32), shape, (10.0, 10.0, 10.0), (0.0, 0.5)), shares
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), (3, -2, 1)])
+def test_organs_are_laid_on_organs(shift):
+    case, truth = scan(shift)
+    atlas, shares = scan()
+    laid = lay(atlas, shares, case)
+    assert laid.shares.shape == truth.shape
+    np.testing.assert_allclose(laid.shares.sum(0), 1, atol=1e-5)
+    for k in (1, 2):
+        common = np.minimum(laid.shares[k], truth[k]).sum()
+        assert 2 * common / (laid.shares[k].sum() + truth[k].sum()) > 0.75
+    assert laid.likeness > 0.6
+
+
+def test_beyond_an_annotated_scan_nothing_is_known():
+    case, _ = scan(shape=(40, 24, 24))
+    atlas, shares = scan()
+    laid = lay(atlas, shares, case)
+    assert not laid.known.all()
+    assert not laid.shares[1:, ~laid.known].any()
+    assert not laid.similarity[~laid.known].any()
+
+
+def test_without_organs_nothing_is_like():
+    case, _ = scan()
+    atlas, shares = scan()
+    shares[1:] = 0
+    shares[0] = 1
+    assert lay(atlas, shares, case).likeness == 0
