@@ -76,6 +76,10 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
         for case in dataset.cases(TEST)
     }
     sure = probabilities(dataset, number, benches, work)
+    seen |= {
+        case: evidence_of(case, dataset.images(TEST, case)[0], references, modality, work)
+        for case in dataset.cases(TEST)
+    }
     rows = []
     for method, inference, _, scores in cells:
         own = _own_validation(benches, method, dataset, fold.val)
@@ -84,7 +88,7 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
         table = table[(table["dataset"] == dataset.name) & (table["inference"] == inference)]
         truth = {(row.case, row.organ): row.dice for row in table.itertuples()}
         for case in dataset.cases(TEST):
-            evidence = evidence_of(case, dataset.images(TEST, case)[0], references, modality, work)
+            evidence = seen[case]
             numbers = features(shares[method, inference, case], evidence, CANDIDATES)
             others = [key for key in shares if key[0] != method and key[1:] == (inference, case)]
             for k, organ in enumerate(organs, 1):
@@ -93,7 +97,7 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
                 for name, estimator in estimators.items():
                     chosen = [CANDIDATES.index(column) for column in CHOICES[name]]
                     value = estimator.estimate(numbers[k - 1 : k, chosen])
-                    (row[name],), ends = value, estimator.interval(value)
+                    (row[name],), ends = value, estimator.interval(value, evidence.likeness)
                     row[f"{name} low"], row[f"{name} high"] = (float(end[0]) for end in ends)
                 here = shares[method, inference, case][k]
                 row["other trainings"] = float(np.mean([dice(here, shares[key][k]) for key in others]))
@@ -127,7 +131,8 @@ def _estimator(
     chosen = Samples(columns)
     keep = [CANDIDATES.index(column) for column in columns]
     chosen.features = [row[keep] for row in samples.features]
-    chosen.dice, chosen.scans, chosen.real = (list(part) for part in (samples.dice, samples.scans, samples.real))
+    chosen.dice, chosen.scans, chosen.real = list(samples.dice), list(samples.scans), list(samples.real)
+    chosen.likeness = list(samples.likeness)
     for case, predicted in own.items():
         for shares in predicted:
             chosen.add_one(case, references[case], seen[case], shares, is_real=True)

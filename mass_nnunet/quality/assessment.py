@@ -139,7 +139,7 @@ def assessment_of(
     shares = segmented.shares
     estimated = calibration.estimator.estimate(features(shares, evidence))
     estimated = np.where((shares[1:] > 0.5).any((1, 2, 3)), estimated, 0.0)  # nothing overlaps with nothing
-    low, high = calibration.estimator.interval(estimated)
+    low, high = calibration.estimator.interval(estimated, evidence.likeness)
     found = []
     for k, organ in enumerate(organs, 1):
         index = file_index(most_doubtful(shares[k], evidence.after[k]), evidence.case, stored)

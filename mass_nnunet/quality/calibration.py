@@ -71,6 +71,7 @@ class Samples:
         self.features: list[np.ndarray] = []
         self.dice: list[float] = []
         self.scans: list[str] = []
+        self.likeness: list[float] = []
         self.real: list[bool] = []
 
     def add(
@@ -90,8 +91,9 @@ class Samples:
         self.features += list(features(shares, evidence, self.names))
         self.dice += [dice(shares[k], reference.shares[k]) for k in organs]
         self.scans += [name for _ in organs]
+        self.likeness += [evidence.likeness for _ in organs]
         self.real += [is_real for _ in organs]
 
     def fit(self) -> Estimator:
         """An estimator from these features."""
-        return fit(np.array(self.features), np.array(self.dice), self.scans, self.real)
+        return fit(np.array(self.features), np.array(self.dice), self.scans, self.likeness, self.real)

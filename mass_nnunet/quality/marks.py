@@ -18,8 +18,10 @@ DIRECTIONS = (("feet", "head"), ("back", "front"), ("left", "right"))
 """Where each axis (z, y, x) of the coarse grid begins and ends."""
 SMALL, LARGE = 0.4, 2.5
 """A volume is unusual below and above this share of the smallest and the largest annotated one."""
-UNLIKE = 0.75
-"""A scan is unlike the annotated ones below this share of the least likeness among them."""
+UNLIKE = 0.65
+"""A scan is unlike the annotated ones below this share of the median likeness among them."""
+DARK = 100.0
+"""Distance in HU of the dark voxels of a CT from those of the annotated CTs, beyond which it is no such CT."""
 FAR = 30.0
 """Shift in mm that is marked where a segmentation would fit the evidence better, by :data:`GAIN` in Dice."""
 GAIN = 0.1
@@ -34,16 +36,16 @@ class Usual:
     """What is usual in the annotated scans, each seen by the others.
 
     Attributes:
-        likeness: least :attr:`Evidence.likeness`.
+        likeness: median :attr:`Evidence.likeness`.
         smoothness: least :func:`smoothness`.
-        intensities: least and largest of the percentiles 1 and 50 of the intensities.
+        dark: least and largest percentile 1 of the intensities: those of air.
         volumes: least and largest volume of each organ, in ml.
         order: pairs of organs, the axis along which the first always lies before the second, and the least distance.
     """
 
     likeness: float
     smoothness: float
-    intensities: tuple[tuple[float, float], tuple[float, float]]
+    dark: tuple[float, float]
     volumes: tuple[tuple[float, float], ...]
     order: tuple[tuple[int, int, int], ...]
 
@@ -54,11 +56,11 @@ class Usual:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Usual":
         """From :meth:`as_json`, after JSON has made lists of tuples."""
-        first, second = (tuple(pair) for pair in content["intensities"])
+        least, most = content["dark"]
         return cls(
             content["likeness"],
             content["smoothness"],
-            (first, second),
+            (least, most),
             tuple(tuple(pair) for pair in content["volumes"]),
             tuple(tuple(one) for one in content["order"]),
         )
@@ -72,7 +74,7 @@ def usual(references: Mapping[str, Reference], evidence: Mapping[str, Evidence])
         evidence: what the others say about each of them.
     """
     scans = list(references.values())
-    percentiles = np.array([scan.scan.percentiles for scan in scans])
+    dark = [scan.scan.percentiles[0] for scan in scans]
     volumes = np.array([scan.volumes for scan in scans])
     centres = np.array([_centres(scan.shares, scan.scan.edges) for scan in scans])  # (R, K - 1, 3)
     count = centres.shape[1]
@@ -83,11 +85,10 @@ def usual(references: Mapping[str, Reference], evidence: Mapping[str, Evidence])
         for axis in range(3)
         if (centres[:, second, axis] - centres[:, first, axis] > APART).all()
     )
-    low, high = percentiles.min(0), percentiles.max(0)
     return Usual(
-        min(one.likeness for one in evidence.values()),
+        float(np.median([one.likeness for one in evidence.values()])),
         min(smoothness(scan.scan.image) for scan in scans),
-        ((float(low[0]), float(high[0])), (float(low[1]), float(high[1]))),
+        (min(dark), max(dark)),
         tuple((float(a), float(b)) for a, b in zip(volumes.min(0), volumes.max(0), strict=True)),
         order,
     )
@@ -135,8 +136,8 @@ def _of_the_scan(case: Coarse, evidence: Evidence, known: Usual, modality: str) 
         return [*found, f"the scan is noise or has no content: neighbouring voxels correlate by {even:.2f}"]
     if evidence.likeness < UNLIKE * known.likeness:
         found.append(
-            f"the scan is unlike the annotated ones (likeness {evidence.likeness:.2f}, theirs {known.likeness:.2f} or "
-            "more): another part of the body, another modality, or badly turned"
+            f"the scan is unlike the annotated ones (likeness {evidence.likeness:.2f}, usually {known.likeness:.2f}): "
+            "another part of the body, another modality, or badly turned"
         )
     return found
 
@@ -145,9 +146,10 @@ def strange_intensities(case: Coarse, known: Usual, modality: str) -> str | None
     """A mark where intensities are those of another modality."""
     dark, middle = case.percentiles
     if modality.lower() == "ct":
-        if dark > -200:
-            return f"the scan has no air (its dark voxels are {dark:.0f} HU): it is no CT, or not in HU"
-    elif dark < 0 and known.intensities[0][0] >= 0 and dark < -0.2 * abs(middle) - 50:
+        if not known.dark[0] - DARK <= dark <= known.dark[1] + DARK:
+            usual_dark = f"{known.dark[0]:.0f} to {known.dark[1]:.0f} in annotated ones"
+            return f"the scan's air has {dark:.0f} HU, {usual_dark}: it is no CT, or prepared otherwise"
+    elif dark < 0 <= known.dark[0] and dark < -0.2 * abs(middle) - 50:
         return f"the scan has negative intensities ({dark:.0f}), as a CT has: it is of another modality"
     return None
 

@@ -98,7 +98,7 @@ def one_organ_everywhere(world):
 
 
 WRONG = {
-    mri: "has no air|negative",
+    mri: "it is no CT",
     noise: "noise",
     other_body_part: "unlike the annotated ones|fits better",
     upside_down: "nearer to the head",

@@ -3,10 +3,10 @@
 import json
 
 import numpy as np
-from test_alignment import scan
 
 from mass_nnunet.quality.calibration import Calibration, Samples
 from mass_nnunet.quality.evidence import Evidence, Reference
+from two_organs import scan
 
 
 def test_a_calibration_survives_json(calibrated):

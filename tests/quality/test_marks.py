@@ -10,7 +10,7 @@ from mass_nnunet.quality.grid import Coarse
 from mass_nnunet.quality.marks import Usual, marks, most_doubtful, smoothness, strange_intensities
 
 SHAPE = (12, 16, 16)
-KNOWN = Usual(0.6, 0.8, ((0.0, 5.0), (90.0, 110.0)), ((20.0, 40.0), (20.0, 40.0)), ((0, 1, 2),))
+KNOWN = Usual(0.6, 0.8, (0.0, 5.0), ((20.0, 40.0), (20.0, 40.0)), ((0, 1, 2),))
 
 
 def scan(percentiles=(0.0, 100.0)):
@@ -59,13 +59,14 @@ def test_wrong_scans():
     assert any(text.startswith("the scan is noise") for text in of(segmentation(), case=noise))
     assert smoothness(np.zeros((1, 1, 1))) == 0
     (text,) = of(segmentation(), likeness=0.3)
-    assert text.startswith("the scan is unlike the annotated ones (likeness 0.30, theirs 0.60 or more)")
-    assert any("has no air" in text for text in of(segmentation(), modality="CT"))
+    assert text.startswith("the scan is unlike the annotated ones (likeness 0.30, usually 0.60)")
+    dark = scan((-1000.0, 0.0))
+    assert any("air has -1000 HU, 0 to 5 in" in text for text in of(segmentation(), case=dark, modality="CT"))
 
 
 def test_intensities_of_another_modality():
-    assert strange_intensities(scan((-1000.0, -900.0)), KNOWN, "CT") is None
-    assert "it is no CT" in strange_intensities(scan((0.0, 100.0)), KNOWN, "CT")
+    assert strange_intensities(scan((-90.0, -90.0)), KNOWN, "CT") is None
+    assert "it is no CT" in strange_intensities(scan((300.0, 400.0)), KNOWN, "CT")
     assert "as a CT has" in strange_intensities(scan((-1000.0, -900.0)), KNOWN, "MRI")
     assert strange_intensities(scan((-3.0, 100.0)), KNOWN, "MRI") is None
 
