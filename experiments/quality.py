@@ -10,6 +10,7 @@ import argparse
 import pickle
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -76,10 +77,8 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
         for case in dataset.cases(TEST)
     }
     sure = probabilities(dataset, number, benches, work)
-    seen |= {
-        case: evidence_of(case, dataset.images(TEST, case)[0], references, modality, work)
-        for case in dataset.cases(TEST)
-    }
+    for case in dataset.cases(TEST):
+        seen[case] = evidence_of(case, dataset.images(TEST, case)[0], references, modality, work)
     rows = []
     for method, inference, _, scores in cells:
         own = _own_validation(benches, method, dataset, fold.val)
@@ -90,9 +89,15 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
         for case in dataset.cases(TEST):
             evidence = seen[case]
             numbers = features(shares[method, inference, case], evidence, CANDIDATES)
-            others = [key for key in shares if key[0] != method and key[1:] == (inference, case)]
+            partners = [key for key in shares if key[0] != method and key[1:] == (inference, case)]
             for k, organ in enumerate(organs, 1):
-                row = {"modality": modality, "method": method, "inference": inference, "case": case, "organ": organ}
+                row: dict[str, Any] = {
+                    "modality": modality,
+                    "method": method,
+                    "inference": inference,
+                    "case": case,
+                    "organ": organ,
+                }
                 row["dice"] = truth[case, organ]
                 for name, estimator in estimators.items():
                     chosen = [CANDIDATES.index(column) for column in CHOICES[name]]
@@ -100,7 +105,7 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
                     (row[name],), ends = value, estimator.interval(value, evidence.likeness)
                     row[f"{name} low"], row[f"{name} high"] = (float(end[0]) for end in ends)
                 here = shares[method, inference, case][k]
-                row["other trainings"] = float(np.mean([dice(here, shares[key][k]) for key in others]))
+                row["other trainings"] = float(np.mean([dice(here, shares[key][k]) for key in partners]))
                 if inference == "segmentation":
                     row["softmax"] = sure.get((method, case, k), np.nan)
                 rows.append(row)

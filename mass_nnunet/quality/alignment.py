@@ -80,14 +80,15 @@ class _Begun:
         return self._warped(self.field).likeness
 
     def finished(self) -> Laid:
-        pair = (self.laid[None, :1][(slice(None), slice(None), *self.box)], self.fixed[self.box][None, None])
+        pair = (self.laid[0][self.box][None, None], self.fixed[self.box][None, None])
         return self._warped(refine(self.field, *pair, STEPS[1]))
 
     def _warped(self, field: Tensor) -> Laid:
         box = self.box
         field = upsample(field, self.fixed[box].shape)
         result, shown = self.laid.clone(), self.known.clone()
-        result[(slice(None), *box)] = warp(self.laid[(slice(None), *box)][None], field)[0]
+        inner = (slice(None), *box)
+        result[inner] = warp(self.laid[inner][None], field)[0]
         shown[box] = warp(self.known[box][None, None].float(), field)[0, 0] > 0.5
         organs = result[2:] * shown
         shares = torch.cat([1 - organs.sum(0, keepdim=True), organs])

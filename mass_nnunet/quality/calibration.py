@@ -35,8 +35,8 @@ class Calibration:
     def from_json(cls, content: Mapping[str, Any]) -> "Calibration":
         """From :meth:`as_json`."""
         e = content["estimator"]
-        arrays = (np.array(e[name]) for name in ("centre", "scale", "weights"))
-        return cls(Estimator(*arrays, e["width"], e["scans"]), Usual.from_json(content["usual"]))
+        centre, scale, weights = (np.array(e[name]) for name in ("centre", "scale", "weights"))
+        return cls(Estimator(centre, scale, weights, e["width"], e["scans"]), Usual.from_json(content["usual"]))
 
 
 def calibrate(
