@@ -59,7 +59,8 @@ def lay(atlas: Coarse, shares: np.ndarray, case: Coarse) -> Laid:
     moving, fixed = (torch.from_numpy(scan.image) for scan in (atlas, case))
     low = [scan.coarsest() for scan in (atlas, case)]
     volumes = torch.cat([moving[None], torch.from_numpy(shares).float()])
-    starts = [_moved(volumes, fixed, low, *start) for start in coarse_alignments(*low)[:STARTS]]
+    found = coarse_alignments(*low)[:STARTS] or [(1.0, np.zeros(3, int))]  # without content nothing correlates
+    starts = [_moved(volumes, fixed, low, *start) for start in found]
     begun = [_begin(start, fixed) for start in starts]
     best = int(np.argmax([first.likeness for first in begun]))
     return begun[best].finished()
