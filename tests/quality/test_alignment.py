@@ -1,5 +1,7 @@
 """An annotated scan is laid on a case where the same organs are."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -35,3 +37,11 @@ def test_without_organs_nothing_is_like():
     shares[1:] = 0
     shares[0] = 1
     assert lay(atlas, shares, case).likeness == 0
+
+
+def test_a_scan_without_content_is_like_nothing():
+    atlas, shares = scan()
+    empty = replace(atlas, image=np.zeros_like(atlas.image))
+    laid = lay(atlas, shares, empty)
+    assert laid.likeness < 0.05
+    assert laid.shares.shape == shares.shape
