@@ -25,6 +25,7 @@ ROOMS = (
     ("objectives",),
     ("training",),
     ("evaluation",),
+    ("api",),
     ("reporting",),
     ("dataset_conversion", "planners", "trainers"),
     ("export",),

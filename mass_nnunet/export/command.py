@@ -15,6 +15,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
+from mass_nnunet.api.loading import load_model
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.paths import FINAL_CHECKPOINT, base_folder, dataset_name
@@ -25,7 +26,6 @@ from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.labels import BACKGROUND
 from mass_nnunet.networks.group import GroupNet
 from mass_nnunet.networks.mass import MASSNet
-from mass_nnunet.reporting.explain import load_model
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
 from .model_card import MODEL_CARD, Facts, model_card

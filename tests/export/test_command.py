@@ -22,11 +22,11 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 import stock_prediction
 from full_disk import file_limit
+from mass_nnunet.api.loading import load_model
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
 from mass_nnunet.export.command import stated_licence
 from mass_nnunet.export.plain_model import plain_checkpoint
-from mass_nnunet.reporting.explain import load_model
 from tiny_group import CT, MODEL, MRI, command, make_group, trainer, variables
 
 EXPORTED = "nnUNetTrainer__MASSPlans__3d_fullres"

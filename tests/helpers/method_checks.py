@@ -8,7 +8,7 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import Tensor, nn
 
-from mass_nnunet.reporting.explain import load_model
+from mass_nnunet.api.loading import load_model
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
 PATCH = (8, 16, 16)
