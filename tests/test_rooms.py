@@ -29,6 +29,7 @@ ROOMS = (
     ("reporting",),
     ("dataset_conversion", "planners", "trainers"),
     ("export",),
+    ("annotation",),
     ("benchmark.run",),
     ("benchmark.report",),
     ("benchmark.command",),

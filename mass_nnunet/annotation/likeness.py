@@ -99,7 +99,7 @@ def _aligned(scans: Sequence[Description]) -> list[np.ndarray]:
         elif alignment is None:
             laid.append(np.full(images[longest].shape, np.nan, np.float32))
         else:
-            index = alignment.index(images[longest].shape)
+            index = alignment.voxels(images[longest].shape)
             inside = [(v >= 0) & (v < n) for v, n in zip(index, alignment.size, strict=True)]
             clipped = [np.clip(v, 0, n - 1) for v, n in zip(index, alignment.size, strict=True)]
             values = alignment.scaled(image)[np.ix_(*clipped)]

@@ -81,5 +81,3 @@ def suggestion_page(
     datasets = " and ".join(dict.fromkeys(one.dataset for one in suggestions))
     lead = f"{len(suggestions)} scans of {datasets}, the most useful one first."
     return report.page(_TITLE, lead, sections)
-
-

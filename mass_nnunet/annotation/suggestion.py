@@ -136,11 +136,12 @@ def _reason(one: Surveyed, pick: Pick, certainty: Certainty | None) -> str:
         said = [f"No {modality} is annotated, and this is the most typical one of {count}."]
     else:
         others = pick.stands_for - 1
-        said = [f"{others} more unlabelled {modality} scan{'s are' if others != 1 else ' is'} like it."] if others else []
+        scans = f"{modality} scan is" if others == 1 else f"{modality} scans are"
+        said = [f"{others} more unlabelled {scans} like it."] if others else []
         case, aspect = one.cases[pick.nearest], one.likeness.main_aspect(pick.scan, pick.nearest)
-        which = "annotated scan" if pick.nearest < len(one.pool.annotated) else "scan above it in this list"
+        known = "annotated scan" if pick.nearest < len(one.pool.annotated) else "scan of this list"
         details = _details(aspect, one.descriptions[pick.scan], one.descriptions[pick.nearest], is_ct(modality))
-        said.append(f"From {case}, the {which} most like it, it differs most in {aspect}{details}.")
+        said.append(f"It differs from {case}, the {known} nearest to it, most in {aspect}{details}.")
     if certainty is not None:
         parts = []
         if certainty.missing:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import SimpleITK as sitk
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -36,7 +35,7 @@ class Alignment(NamedTuple):
     size: tuple[int, int, int]
     shift: np.ndarray
 
-    def index(self, shape: Sequence[int]) -> list[np.ndarray]:
+    def voxels(self, shape: Sequence[int]) -> list[np.ndarray]:
         """For each axis of the fixed grid the voxels of the scaled moving scan; they may lie beyond its border."""
         return [np.arange(n) - s for n, s in zip(shape, self.shift, strict=True)]
 

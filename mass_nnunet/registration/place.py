@@ -54,5 +54,5 @@ def _laid(organs: Tensor, moving: Tensor, fixed: Tensor) -> np.ndarray:
     if best is None:
         return np.zeros(fixed.shape)
     # Indices beyond the atlas are those of its border.
-    index = [np.clip(voxels, 0, m - 1) for voxels, m in zip(best.index(fixed.shape), best.size, strict=True)]
+    index = [np.clip(v, 0, m - 1) for v, m in zip(best.voxels(fixed.shape), best.size, strict=True)]
     return best.scaled(organs)[np.ix_(*index)]
