@@ -49,10 +49,11 @@ def choose(grounds: Sequence[Ground], count: int) -> list[Pick]:
 
     The gain of a scan c is the mean, over the unlabelled scans u of its modality, of
     ``uncertainty(u) * max(0, d(u) - distance(u, c))``, where d(u) is the distance from u to the nearest scan that is
-    annotated or picked. So a scan is picked that many uncertain scans are like, which are unlike the annotated ones;
-    and no second one like it. The sum of the gains is submodular, and greedy picks reach at least 63 % of the largest
-    possible sum (Nemhauser et al., Mathematical Programming 1978; Wei et al., ICML 2015, for active learning). Typical
-    scans come before outliers, which is what few annotations want (Hacohen et al., ICML 2022).
+    annotated or picked; a modality in which nothing is annotated comes first. So a scan is picked that many uncertain
+    scans are like, which are unlike the annotated ones; and no second one like it. The sum of the gains is submodular,
+    and greedy picks reach at least 63 % of the largest possible sum (Nemhauser et al., Mathematical Programming 1978;
+    Wei et al., ICML 2015, for active learning). Typical scans come before outliers, which is what few annotations want
+    (Hacohen et al., ICML 2022).
 
     Args:
         grounds: one for each modality; each counts the same, however many scans it has.
@@ -62,13 +63,19 @@ def choose(grounds: Sequence[Ground], count: int) -> list[Pick]:
     picked: list[tuple[int, int, float, int | None]] = []
     for _ in range(min(count, sum(int((~ground.annotated).sum()) for ground in grounds))):
         gains = [_gains(ground, its_taken) for ground, its_taken in zip(grounds, taken, strict=True)]
-        number = max(range(len(grounds)), key=lambda g: float(gains[g].max(initial=-1.0)))
+        number = max(range(len(grounds)), key=lambda g: _urgency(taken[g], gains[g]))
         scan = int(gains[number].argmax())
         before = np.flatnonzero(taken[number])
         nearest = int(before[grounds[number].distance[scan, before].argmin()]) if before.size else None
         picked.append((number, scan, float(gains[number][scan]), nearest))
         taken[number][scan] = True
     return [Pick(*pick, _stands_for(grounds[pick[0]], taken[pick[0]], pick[1])) for pick in picked]
+
+
+def _urgency(taken: np.ndarray, gains: np.ndarray) -> tuple[bool, float]:
+    """A modality in which nothing is annotated comes first, then the one with the largest gain."""
+    best = float(gains.max(initial=-1.0))
+    return best >= 0 and not taken.any(), best
 
 
 def _gains(ground: Ground, taken: np.ndarray) -> np.ndarray:
