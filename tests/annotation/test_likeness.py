@@ -57,10 +57,8 @@ def test_a_part_is_compared_with_what_it_shows():
 def test_scans_that_cannot_be_aligned_are_as_far_as_the_farthest(monkeypatch):
     scans = [description(), description(seed=1), description(seed=2)]
     before = compare(scans, is_ct=True).aspects["anatomy"]
-    align = likeness.best_alignment
-    monkeypatch.setattr(
-        likeness, "best_alignment", lambda m, f: None if m[0, 0, 0] == scans[2].image[0, 0, 0] else align(m, f)
-    )
+    align, strange = likeness.best_alignment, scans[2].image[0, 0, 0]
+    monkeypatch.setattr(likeness, "best_alignment", lambda m, f: None if m[0, 0, 0] == strange else align(m, f))
     found = compare(scans, is_ct=True)
     assert np.isfinite(found.distance).all()
     assert found.aspects["anatomy"][0, 2] == found.aspects["anatomy"][1, 2] == found.aspects["anatomy"].max()
