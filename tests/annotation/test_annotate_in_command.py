@@ -155,11 +155,8 @@ def test_a_dataset_without_a_validation_scan_is_to_be_split_again(pair, folder, 
     file = pair / "preprocessed" / MRI / "splits_final.json"
     folds = json.loads(file.read_text())
     for fold in folds:
-        fold["unlabelled"], fold["train"], fold["val"] = (
-            sorted(sum((fold[k] for k in ("train", "val", "unlabelled")), [])),
-            [],
-            [],
-        )
+        everything = sorted([*fold["train"], *fold["val"], *fold["unlabelled"]])
+        fold.update(train=[], val=[], unlabelled=everything)
     file.write_text(json.dumps(folds))
     before = file.read_text()
     for _ in range(2):
