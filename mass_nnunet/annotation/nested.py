@@ -50,11 +50,11 @@ def extend(splits: Mapping[str, Entries], base: int, annotated: Mapping[str, Seq
             parent = longest[len(entries)].get(EXTENDS)
             if parent is None:
                 raise UserError(f"{name} has fewer folds than another dataset of its group: split them together again")
-            entries.append(_extended(entries[parent], parent, annotated.get(name, ())))
+            entries.append(extended(entries[parent], parent, annotated.get(name, ())))
     head = newest(splits, base)
     if any(case in splits[name][head]["unlabelled"] for name, cases in annotated.items() for case in cases):
         for name, entries in splits.items():
-            entries.append(_extended(entries[head], head, annotated.get(name, ())))
+            entries.append(extended(entries[head], head, annotated.get(name, ())))
         head = len(longest) - 1
     return head
 
@@ -84,7 +84,8 @@ def set_structures(entries: Entries, case: str, structures: Sequence[str] | None
                 entry["annotated"] = partly
 
 
-def _extended(entry: Mapping[str, Any], number: int, cases: Sequence[str]) -> dict[str, Any]:
+def extended(entry: Mapping[str, Any], number: int, cases: Sequence[str]) -> dict[str, Any]:
+    """An entry that extends fold ``number``, which is ``entry``: these of its unlabelled scans are training scans."""
     moved = [case for case in cases if case in entry["unlabelled"]]
     return {
         **entry,

@@ -20,7 +20,7 @@ def test_suggest_correct_annotate_in_plan_and_train(root, tmp_path):
     words = ["-o", str(tmp_path / "list.html"), "--export", str(tmp_path / "out"), "-np", "1"]
     assert main(["suggest", "-d", "801", "802", "-n", "9", *words]) == 0
     scans = [(one["dataset"], one["case"]) for one in read_json(tmp_path / "list.json", "")["scans"]]
-    chosen = [scan for scan in scans if not scan[1].endswith("un")][:2] + [(CT, "ctun")]
+    chosen = [*[scan for scan in scans if not scan[1].endswith("un")][:2], (CT, "ctun")]
     for name, case in chosen:  # the expert knows what the dataset hides; of ctun nobody knows anything
         truth = hidden[name] / ("ct0.nii.gz" if case == "ctun" else f"{case}.nii.gz")
         shutil.copyfile(truth, label_file(tmp_path / "out", name, case))
