@@ -171,7 +171,9 @@ def checked_case(
     """
     done, part = staged[case.name], parts.get(case.name)
     notes = list(done.notes)
-    if part is None:
+    if part is None and case.complete:
+        notes.append("left out, as it shows none of the organs")
+    elif part is None:
         notes.append(f"left out, as its patient is a test patient: {lacking.get(case.name, 'no labels')}")
     elif case.name in lacking:
         how = "used without labels" if part is Part.UNLABELLED else "used, and what it lacks is unknown"

@@ -44,6 +44,8 @@ class Case(ABC):
         part: part chosen by the dataset's authors; None if we may choose.
         may_stop_short: whether organs may be annotated in a part of the scan only. An organ that ends abruptly inside
             the scan then counts as not annotated.
+        complete: whether all organs were annotated that the scan shows. An organ without a voxel is then outside of the
+            scan, and a scan without any organ is left out.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Case(ABC):
     label: Path | None = None
     part: Part | None = None
     may_stop_short: bool = False
+    complete: bool = False
 
     @property
     @abstractmethod

@@ -1,7 +1,7 @@
 """A scan in memory as nnU-Net's reader would give it: an array (C, Z, Y, X) and its spacing."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import SimpleITK as sitk
@@ -12,7 +12,7 @@ from mass_nnunet.errors import UserError
 REORIENTING = "NibabelIOWithReorient"
 """nnU-Net's reader that turns scans to :data:`mass_nnunet.data.volume.ORIENTATION`; our plans name it."""
 
-Images = np.ndarray | sitk.Image | Sequence[sitk.Image]
+Images: TypeAlias = np.ndarray | sitk.Image | Sequence[sitk.Image]
 """An array (Z, Y, X) or (C, Z, Y, X), an image, or one image for each channel."""
 
 

@@ -24,8 +24,6 @@ from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.labels import BACKGROUND
-from mass_nnunet.networks.group import GroupNet
-from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
 from .model_card import MODEL_CARD, Facts, model_card
@@ -107,10 +105,10 @@ def _facts(
     network = predictor.network
     with contextlib.redirect_stdout(io.StringIO()):
         trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
-    joint = isinstance(network, GroupNet)
-    trained_on = [entry["dataset"] for entry in plans["mass"]["modalities"]] if joint else [plans["dataset_name"]]
+    together = getattr(trainer, "trains_group", False)
+    trained_on = [entry["dataset"] for entry in plans["mass"]["modalities"]] if together else [plans["dataset_name"]]
     partners = {name: _dataset_json(name) for name in trained_on if name != plans["dataset_name"]}
-    inference = network.inference if isinstance(network, MASSNet) else "segmentation"
+    inference = getattr(network, "inference", "segmentation")
     validation, note = {}, "There are no scores of the validation scans."
     if inference != "segmentation":
         # These scores belong to an inference that the exported model does not have.

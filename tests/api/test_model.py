@@ -60,7 +60,7 @@ def test_an_array_gets_the_labels_of_the_image(model, scan_file):
         ("SupervisedTrainer", ("segmentation",)),
         ("MASSTrainerNoAtlas", ("segmentation", "adapted")),
         ("MASSReleaseTrainer", ("atlas",)),
-        ("DTCTrainer", ("segmentation",)),
+        ("DTCTrainer", ("segmentation", "adapted")),
     ],
 )
 def test_models_of_other_trainers(root, tmp_path, monkeypatch, name, branches):
