@@ -61,15 +61,16 @@ def suggestion_page(
         method: how they were chosen, in words.
         next_steps: commands to type next.
     """
-    unsure = [one.uncertainty is not None for one in suggestions]
-    header = ["", "scan", "modality", "why", "scans like it", *(["uncertainty"] if any(unsure) else [])]
+    by_model = any(one.uncertainty is not None for one in suggestions)
+    header = ["", "scan", "modality", "others like it", *(["uncertainty"] if by_model else []), "why"]
     rows = [
-        [one.rank, one.case, one.modality, one.reason, one.stands_for]
+        [one.rank, one.case, one.modality, one.stands_for - 1]
         + ([] if one.uncertainty is None else [f"{one.uncertainty:.2f}"])
+        + [one.reason]
         for one in suggestions
     ]
     sections = [
-        report.table(header, rows, text_columns=4),
+        report.table(header, rows, text_columns=len(header)),
         report.paragraph(method, "note"),
         report.section("Next", report.code(next_steps)),
     ]
