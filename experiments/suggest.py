@@ -18,6 +18,7 @@ import shutil
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -195,6 +196,12 @@ class Simulation:
         return sum(len(read_json(file, "")[fold]["train"]) for file in files)
 
 
+def chosen_by(strategy: str, simulation: Simulation, fold: int, count: int, rng: np.random.Generator) -> Chosen:
+    """The scans that a strategy adds to a fold."""
+    pools = [hidden(pool) for pool in load_pools(simulation.ids, fold)]
+    return STRATEGIES[strategy](pools, simulation.models(fold), count, rng)
+
+
 def simulate(
     simulation: Simulation, folds: Sequence[int], strategies: Sequence[str], rounds: int, count: int
 ) -> pd.DataFrame:
@@ -208,10 +215,7 @@ def simulate(
             for number in range(1, rounds + 1):
                 rng, before = np.random.default_rng([draw, number]), fold
 
-                def choose(strategy=strategy, before=before, rng=rng) -> Chosen:
-                    pools = [hidden(pool) for pool in load_pools(simulation.ids, before)]
-                    return STRATEGIES[strategy](pools, simulation.models(before), count, rng)
-
+                choose = partial(chosen_by, strategy, simulation, before, count, rng)
                 fold = simulation.extend(f"{draw}_{strategy}_{number}", before, choose)
                 dice = simulation.dice(fold, draw)
                 rows.append(

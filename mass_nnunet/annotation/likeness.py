@@ -1,7 +1,7 @@
 """How unlike scans of one modality are: in what they show, how they were made, and what the patients are like.
 
 Each aspect has a distance of its own in a unit of its own. Their root mean square, with each divided by its median over
-all pairs of scans, is the distance of two scans.
+all pairs of scans, is the distance of two scans, at most :data:`LARGEST`.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,6 +16,8 @@ from .description import Description
 
 _LEAST = {"field of view": 0.1, "resolution": 0.1, "size of the body": 0.05, "intensities": 0.05, "anatomy": 0.1}
 """Differences below are noise: the divisor of an aspect is at least this."""
+LARGEST = 2.0
+"""Scans that are farther apart are unlike, whatever the distance: an outlier does not count more for being extreme."""
 _HU = 100.0  # the intensities of a CT are compared in this unit
 _COMMON = 0.1
 """Least share of a scan that another one must show, too, for their anatomy to be compared."""
@@ -26,7 +28,7 @@ class Likeness:
     """Distances of N scans.
 
     Attributes:
-        distance: (N, N), 0 for equal; the median of different scans is about 1.
+        distance: (N, N), 0 for equal, to :data:`LARGEST`; about 1 in the median of different scans.
         aspects: (N, N) of each aspect by its name, divided as said above.
     """
 
@@ -59,7 +61,8 @@ def compare(scans: Sequence[Description], *, is_ct: bool) -> Likeness:
         farthest = float(known.max()) if known.size else 1.0
         usual = max(float(np.median(known)) if known.size else 0.0, _LEAST[name])
         relative[name] = np.where(np.isfinite(values), values, farthest) / usual
-    return Likeness(np.sqrt(np.mean([values**2 for values in relative.values()], axis=0)), relative)
+    distance = np.sqrt(np.mean([values**2 for values in relative.values()], axis=0))
+    return Likeness(np.minimum(distance, LARGEST), relative)
 
 
 def _pairs(count: int, distance: Callable[[int, int], float]) -> np.ndarray:

@@ -22,7 +22,7 @@ def newest(splits: Mapping[str, Entries], base: int) -> int:
         base: number of a fold.
     """
     head = base
-    for number, entry in enumerate(max(splits.values(), key=len)):
+    for number, entry in enumerate(_longest(splits)):
         if entry.get(EXTENDS) == head:
             head = number
     return head
@@ -44,7 +44,7 @@ def extend(splits: Mapping[str, Entries], base: int, annotated: Mapping[str, Seq
     Raises:
         UserError: the datasets have different numbers of folds, and not for an interruption.
     """
-    longest = max(splits.values(), key=len)
+    longest = _longest(splits)
     for name, entries in splits.items():
         while len(entries) < len(longest):
             parent = longest[len(entries)].get(EXTENDS)
@@ -82,6 +82,11 @@ def set_structures(entries: Entries, case: str, structures: Sequence[str] | None
             entry.pop("annotated", None)
             if partly:
                 entry["annotated"] = partly
+
+
+def _longest(splits: Mapping[str, Entries]) -> Entries:
+    """The entries of a dataset with the most folds."""
+    return max(splits.values(), key=lambda entries: len(entries))
 
 
 def extended(entry: Mapping[str, Any], number: int, cases: Sequence[str]) -> dict[str, Any]:

@@ -131,6 +131,7 @@ def _next(args: argparse.Namespace) -> list[str]:
     """The next commands to type."""
     ids = " ".join(map(str, dict.fromkeys(args.d)))
     folder = args.export or "FOLDER"
-    again = f"mass_nnunet suggest -d {ids} -n {args.n}" + (f" -tr {args.trainer}" if args.trainer else "")
+    again = f"mass_nnunet suggest -d {ids} -n {args.n} -f {args.fold}"
+    again += f" -tr {args.trainer} -p {args.plans} -c {args.configuration}" if args.trainer else ""
     lines = [] if args.export else [f"{again} --export {folder}"]
     return [*lines, f"mass_nnunet annotate-in {folder} -d {ids}"]

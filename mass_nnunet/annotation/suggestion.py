@@ -155,16 +155,20 @@ def _reason(one: Surveyed, pick: Pick, certainty: Certainty | None) -> str:
 
 def _details(aspect: str, this: Description, other: Description, ct: bool) -> str:
     """The two values of an aspect in brackets; nothing where there are no plain numbers."""
-    values = {
-        "field of view": lambda d: f"{d.extent[0]:.0f} mm along the body",
-        "resolution": lambda d: f"voxels of {' x '.join(f'{edge:.2g}' for edge in d.spacing[::-1])} mm",
-        "size of the body": lambda d: f"{d.body[1]:.0f} x {d.body[0]:.0f} mm",
-    }
-    if ct:
-        values["intensities"] = lambda d: f"soft tissue from {d.tissue[0]:.0f} to {d.tissue[-1]:.0f} HU"
-    if aspect not in values:
+    if aspect == "field of view":
+        text = f"{this.extent[0]:.0f} instead of {other.extent[0]:.0f} mm along the body"
+    elif aspect == "resolution":
+        edges = [" x ".join(f"{edge:.2g}" for edge in scan.spacing[::-1]) for scan in (this, other)]
+        text = f"voxels of {edges[0]} instead of {edges[1]} mm"
+    elif aspect == "size of the body":
+        sizes = [f"{scan.body[1]:.0f} x {scan.body[0]:.0f}" for scan in (this, other)]
+        text = f"{sizes[0]} instead of {sizes[1]} mm"
+    elif aspect == "intensities" and ct:
+        ranges = [f"{scan.tissue[0]:.0f} to {scan.tissue[-1]:.0f}" for scan in (this, other)]
+        text = f"soft tissue of {ranges[0]} instead of {ranges[1]} HU"
+    else:
         return ""
-    return f" ({values[aspect](this)} instead of {values[aspect](other)})"
+    return f" ({text})"
 
 
 def _listed(organs: Sequence[str]) -> str:

@@ -65,5 +65,13 @@ def test_scans_that_cannot_be_aligned_are_as_far_as_the_farthest(monkeypatch):
     assert found.aspects["anatomy"][0, 2] != before[0, 2]
 
 
+def test_an_outlier_is_unlike_and_no_more():
+    scans = [description(tissue=np.array([0.4, 0.7, 1.0, 1.2, 1.5, 1.9]) * (1 + 0.1 * i)) for i in range(6)]
+    for strange in (20.0, 2000.0):
+        found = compare([*scans, description(tissue=np.full(6, strange), extent=(strange, 1.0, 1.0))], is_ct=False)
+        assert found.distance[0, 6] == likeness.LARGEST
+        assert found.main_aspect(0, 6) == "intensities"
+
+
 def test_one_scan_alone():
     assert compare([description()], is_ct=True).distance.tolist() == [[0.0]]

@@ -39,7 +39,7 @@ def test_by_coverage(pair, tmp_path, capsys):
     assert table["case"].tolist() == [scan["case"] for scan in found["scans"]]
     page = (tmp_path / "list.html").read_text()
     assert page.count("<img") == 3
-    assert "mass_nnunet suggest -d 801 802 -n 3 --export FOLDER" in page
+    assert "mass_nnunet suggest -d 801 802 -n 3 -f 0 --export FOLDER" in page
     first = found["scans"][0]
     assert f"  1. {first['case']} ({first['modality']}): {first['reason']}\n" in capsys.readouterr().out
     assert sorted(path.name for path in tmp_path.iterdir()) == ["group", "list.csv", "list.html", "list.json"]

@@ -2,12 +2,14 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from exported_scans import CASES, UNLABELLED
 from mass_nnunet.annotation.certainty import Certainty
+from mass_nnunet.annotation.description import Description
 from mass_nnunet.annotation.pool import load_pools
-from mass_nnunet.annotation.suggestion import is_ct, suggest, survey
+from mass_nnunet.annotation.suggestion import _details, is_ct, suggest, survey
 from scarce_group import garble_hidden_labels
 from tiny_group import CT, MRI, entry
 
@@ -66,6 +68,19 @@ def test_what_the_model_is_unsure_of_comes_first_and_is_said(pair):
     assert others[0].reason.endswith("The model is least sure of liver (it expects a Dice of 0.95).")
 
 
-def test_details_are_those_of_the_modality():
-    assert is_ct("CT")
-    assert not is_ct("MRI")
+@pytest.mark.parametrize(
+    ("aspect", "modality", "text"),
+    [
+        ("field of view", "CT", " (300 instead of 450 mm along the body)"),
+        ("resolution", "MRI", " (voxels of 0.8 x 0.8 x 5 instead of 1 x 1 x 2 mm)"),
+        ("size of the body", "MRI", " (350 x 250 instead of 300 x 200 mm)"),
+        ("intensities", "CT", " (soft tissue of -90 to 120 instead of -80 to 200 HU)"),
+        ("intensities", "MRI", ""),
+        ("anatomy", "CT", ""),
+    ],
+)
+def test_details_are_plain_numbers(aspect, modality, text):
+    image = np.zeros((2, 2, 2))
+    this = Description((300.0, 1, 1), (5.0, 0.8, 0.8), (250.0, 350.0), np.array([-90.0, 50, 120]), image)
+    other = Description((450.0, 1, 1), (2.0, 1.0, 1.0), (200.0, 300.0), np.array([-80.0, 60, 200]), image)
+    assert _details(aspect, this, other, is_ct(modality)) == text
