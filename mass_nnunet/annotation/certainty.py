@@ -41,7 +41,7 @@ class Certainty:
         return min(found, key=lambda organ: found[organ], default=None)
 
 
-def assess(model: Model, files: Sequence[Path]) -> Certainty:
+def assess(model: Model, files: Sequence[Path], *, quick: bool = False) -> Certainty:
     """How sure a model is of a scan, from the mean of what its head and its own inference say.
 
     The mean is less sure where they contradict each other, as head and atlases may.
@@ -49,11 +49,12 @@ def assess(model: Model, files: Sequence[Path]) -> Certainty:
     Args:
         model: the model.
         files: files of the scan, one for each channel.
+        quick: whether only the head is asked; atlases take some twenty times as long.
 
     Raises:
         UserError: a file is no sound scan, or the scan does not fit the model.
     """
-    found = model.uncertainty(_read(files), branches=list(dict.fromkeys([HEAD, model.branch])))
+    found = model.uncertainty(_read(files), branches=[HEAD] if quick else list(dict.fromkeys([HEAD, model.branch])))
     labels = found.probabilities.argmax(0)
     names = [model.labels[value] for value in range(1, len(found.probabilities))]
     expected = [float(dice) if (labels == k + 1).any() else 0.0 for k, dice in enumerate(found.expected_dice)]

@@ -37,6 +37,11 @@ def test_a_scan_is_assessed_by_organ(model, file):
     parts = model.uncertainty([read_volume(file)], branches=["segmentation", "fused"])
     present = {name for name, value in LABELS.items() if (parts.probabilities.argmax(0) == value).any()}
     assert set(found.missing) == set(found.dice) - present
+    quick = assess(model, [file], quick=True)
+    expected = model.uncertainty(read_volume(file), branches=["segmentation"])
+    assert [dice for dice in quick.dice.values() if dice] == pytest.approx(
+        [d for d, name in zip(expected.expected_dice, quick.dice, strict=True) if name not in quick.missing]
+    )
 
 
 def test_a_proposal_is_on_the_grid_of_the_scan_and_that_of_the_model(model, file):
