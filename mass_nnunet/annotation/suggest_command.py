@@ -52,8 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="ask only the head of the model how sure it is, and not its own inference besides, which takes twenty times "
-        "as long where it is by atlases",
+        help="ask only the head of the model how sure it is, and not its own inference besides, which takes about "
+        "twenty times as long where it is by atlases",
     )
     parser.add_argument(
         "-o",
