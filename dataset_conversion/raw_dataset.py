@@ -83,7 +83,7 @@ def write_dataset(target: Target, options: ConversionOptions) -> str:
     """
     folder = dataset_path(target.dataset_id, target.name)
     staging = folder.with_name(f".tmp-{folder.name}")
-    stage = Stage(staging / "cases", target.labels, target.channel, target.pose)
+    stage = Stage(staging / "cases", target.labels, target.channel, target.pose, target.more_channels)
     if folder.exists():
         _check_same(folder, stage, target, options)
         check_free([staging], USERS)
@@ -114,7 +114,8 @@ def _convert_and_place(folder: Path, stage: Stage, target: Target, options: Conv
         if part is not Part.UNLABELLED:
             whole.label_folder(part).mkdir(exist_ok=True)
     for name, part in parts.items():
-        stage.image(name).replace(whole.image_paths(part, name)[0])
+        for staged_file, file in zip(stage.images(name), whole.image_paths(part, name), strict=True):
+            staged_file.replace(file)
         if part is not Part.UNLABELLED:
             stage.label(name).replace(whole.label_path(part, name))
     write_json(whole.folder / PATIENTS_JSON, {case.name: case.patient for case in cases if case.name in parts})
@@ -198,7 +199,7 @@ def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
     """The content of dataset.json, in the spelling of nnU-Net's ``generate_dataset_json``."""
     stated = {"licence": target.licence, "reference": target.reference}
     return {
-        "channel_names": {"0": target.channel},
+        "channel_names": {str(number): name for number, name in enumerate(target.channels)},
         "labels": dict(target.labels),
         "numTraining": training,
         "file_ending": FILE_ENDING,

@@ -72,6 +72,17 @@ class Case(ABC):
             UserError: a file is damaged, or files do not belong together.
         """
 
+    def read_more(self, image: sitk.Image) -> list[sitk.Image]:
+        """Read the further channels of the scan, on the grid of its first one: none.
+
+        Args:
+            image: the first channel, as :meth:`read` returns it.
+
+        Raises:
+            UserError: as :meth:`read`, or a channel is on another grid.
+        """
+        return []
+
     def described(self) -> dict[str, object]:
         """Everything besides the files that the converted case depends on, as JSON content.
 
@@ -93,13 +104,14 @@ class Target(NamedTuple):
     Attributes:
         dataset_id: nnU-Net's dataset id.
         name: name of the dataset, without ``DatasetXXX_``.
-        channel: ``CT`` or ``MRI``.
+        channel: ``CT`` or another modality, of the first channel of each scan.
         labels: name to value, background 0.
         cases: cases of the dataset.
         licence: licence of the scans; None if it is not known.
         reference: reference to cite; None if it is not known.
         may_join: whether the scans may join an existing dataset with this id, as scans without labels.
         pose: order and direction of the axes of all scans.
+        more_channels: names of the further channels.
     """
 
     dataset_id: int
@@ -111,6 +123,12 @@ class Target(NamedTuple):
     reference: str | None
     may_join: bool = False
     pose: Pose = Pose.UPRIGHT
+    more_channels: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of all channels, in their order."""
+        return [self.channel, *self.more_channels]
 
 
 class Source(NamedTuple):

@@ -34,7 +34,7 @@ from .templates import put_templates
 class MASSTrainer(OrganContrastTrainer, TaughtTrainer, RegisteringTrainer):
     """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
-    TERMS: ClassVar = TERMS
+    TERMS: ClassVar[tuple[str, ...]] = TERMS
     inferences: ClassVar[tuple[str, ...]] = INFERENCES
 
     places_atlases: ClassVar = True

@@ -34,7 +34,7 @@ class TakesStockWeights(nn.Module):
             for prefix in self.stock_prefixes()
         ]
 
-    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # it has overloads
         """As in torch, or the state of the first stock U-Net."""
         return self.stock_states()[0] if self.awaits_stock else super().state_dict(*args, **kwargs)
 

@@ -31,23 +31,24 @@ def location_scale_augmentation(scans: Tensor, labels: Tensor, classes: int) -> 
     what it shifts within the range of the scan, where the authors use percentiles.
 
     Args:
-        scans: (B, C, Z, Y, X); all channels get the same curve.
+        scans: (B, C, Z, Y, X); each channel has curves of its own.
         labels: (B, 1, Z, Y, X); a voxel of unknown class, K and above, counts as background.
         classes: K, with background.
 
     Returns:
         Scans (B, C, Z, Y, X).
     """
-    least, greatest = scans.amin((1, 2, 3, 4), keepdim=True), scans.amax((1, 2, 3, 4), keepdim=True)
+    count, channels = scans.shape[:2]
+    least, greatest = scans.amin((2, 3, 4), keepdim=True), scans.amax((2, 3, 4), keepdim=True)
     width = (greatest - least).clamp_min(1e-6)
     images = (scans - least) / width  # from 0 to 1
-    chance, local = torch.rand(2, len(scans), 1, 1, 1, 1, device=scans.device)
+    chance, local = torch.rand(2, count, 1, 1, 1, 1, device=scans.device)
     is_local = local < LOCAL
-    regions = (labels * (labels < classes) * is_local).long()
-    firsts = classes * torch.arange(len(scans), device=scans.device).view_as(is_local)
-    index = (firsts + regions).expand_as(images)
-    decreasing = (torch.rand(len(scans), classes, device=scans.device) < 0.5) & is_local.flatten(1)
-    changed = curved(images, index, len(scans) * classes, decreasing.flatten())
+    region = (labels * (labels < classes) * is_local).long()
+    first = classes * torch.arange(count * channels, device=scans.device).view(count, channels, 1, 1, 1)
+    decreasing = is_local.flatten().repeat_interleave(channels * classes)
+    decreasing &= torch.rand(len(decreasing), device=scans.device) < 0.5
+    changed = curved(images, first + region, len(decreasing), decreasing)
     changed = torch.where(images > AIR, changed, images)
     return torch.where(chance < SHARE, changed * width + least, scans)
 

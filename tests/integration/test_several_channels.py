@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mass_nnunet.cli import main
-from scarce_group import SHORT, cases, models, predicted, trained
+from scarce_group import SHORT, cases, garble_hidden_labels, models, predicted, trained, without_results
 from tiny_group import CT, MRI, plan_group, trainer, variables
 from tiny_raw import write_raw_dataset
 
@@ -25,7 +25,7 @@ def folders(root, monkeypatch):
         monkeypatch.setenv(variable, value)
 
 
-def test_from_raw_data_to_predictions(root, tmp_path):
+def test_from_raw_data_to_predictions_and_hidden_labels_change_no_weight(root, tmp_path):
     """The atlases of both modalities, their templates among them, have the channels of their scans."""
     assert main(["check", "-d", "801", "802"]) == 0
     weights = trained(root, "801", validated=True)
@@ -39,9 +39,15 @@ def test_from_raw_data_to_predictions(root, tmp_path):
         assert main(["visualize", "-d", ident, case, "-o", str(tmp_path / "page.html")]) == 0
         assert main(["export", "-d", ident, "-o", str(tmp_path / f"{ident}.zip")]) == 0
 
+    without_results(root)
+    assert garble_hidden_labels(root, MRI), "the fold hides a label"
+    after = trained(root, "801")
+    assert weights.keys() == after.keys()
+    assert all(torch.equal(weights[key], after[key]) for key in weights)
+
 
 @pytest.mark.parametrize(
-    "name", ["MMKDTrainer", "MASSTrainerSCAC", "SingleModalityTrainerOrganContrast", "LTNetTrainer"]
+    "name", ["MMKDTrainerOrganContrast", "MASSTrainerSCAC", "SingleModalityTrainerOrganContrast", "LTNetTrainer"]
 )
 def test_other_methods(root, name):
     weights = trained(root, "802", name)

@@ -137,3 +137,13 @@ def test_a_share_of_the_scans_stays_as_it_is(monkeypatch):
 def test_a_flat_scan_stays_finite():
     flat = torch.ones(2, 1, 4, 8, 8)
     assert torch.isfinite(location_scale_augmentation(flat, torch.zeros_like(flat), 3)).all()
+
+
+def test_each_channel_has_curves_of_its_own(monkeypatch):
+    still(monkeypatch)
+    torch.manual_seed(0)
+    before = torch.cat([scans(), scans(), 100 * scans()], 1)
+    after = location_scale_augmentation(before, organs(), 3)
+    torch.testing.assert_close(after.amin((2, 3, 4)), before.amin((2, 3, 4)))
+    torch.testing.assert_close(after.amax((2, 3, 4)), before.amax((2, 3, 4)))
+    assert not torch.allclose(after[:, 0], after[:, 1])

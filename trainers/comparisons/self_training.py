@@ -23,7 +23,6 @@ HALF = 0.5
 CHANGES = {
     "correspondence_channels": 0,
     "unlabelled_every": 1,
-    "place_margin": 0.0,
     "weights": {"teaching": 0.0},
 }
 
