@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -164,7 +165,12 @@ class Simulation:
 
     def dice(self, fold: int, seed: int) -> float:
         """Train a model on a fold and score it on the test scans: the mean Dice of organs, scans and modalities."""
-        model = {"trainer": self.trainer, "plans": PLANS, "configuration": CONFIGURATION, "device": self.device}
+        model: dict[str, Any] = {
+            "trainer": self.trainer,
+            "plans": PLANS,
+            "configuration": CONFIGURATION,
+            "device": self.device,
+        }
         work = self.root / "scores" / str(fold)
         work.mkdir(parents=True, exist_ok=True)
         if not (work / "train.json").exists():

@@ -27,6 +27,7 @@ ROOMS = (
     ("evaluation",),
     ("api",),
     ("reporting",),
+    ("quality",),
     ("dataset_conversion", "planners", "trainers"),
     ("export",),
     ("annotation",),

@@ -26,7 +26,7 @@ class Alignment(NamedTuple):
     """How a moving scan lies on a fixed one.
 
     Attributes:
-        correlation: normalized cross-correlation of what both show, above 0.
+        correlation: normalized cross-correlation of what both show.
         size: shape (Z, Y, X) of the scaled moving scan.
         shift: (z, y, x) in voxels: the voxel p of the scaled moving scan lies at p + shift.
     """
@@ -50,16 +50,21 @@ def coarse(volume: Tensor, spacing: Sequence[float]) -> Tensor:
     return downsample(volume[None, None], shape)[0, 0]
 
 
-def best_alignment(moving: Tensor, fixed: Tensor) -> Alignment | None:
-    """The best alignment of two coarse scans (Z', Y', X') and (Z, Y, X); None if no correlation is positive."""
-    best = None
+def alignments(moving: Tensor, fixed: Tensor) -> list[Alignment]:
+    """The best alignment of two coarse scans (Z', Y', X') and (Z, Y, X) for each of :data:`SCALES`, the best first."""
+    found = []
     for scale in SCALES:
         z, y, x = (max(1, round(scale * edge)) for edge in moving.shape)
         trial = Alignment(0.0, (z, y, x), np.zeros(3, int))
         correlation, shift = _translation(fixed.numpy(), trial.scaled(moving))
-        if correlation > (0.0 if best is None else best.correlation):
-            best = Alignment(correlation, trial.size, shift)
-    return best
+        found.append(Alignment(correlation, trial.size, shift))
+    return sorted(found, key=lambda one: -one.correlation)
+
+
+def best_alignment(moving: Tensor, fixed: Tensor) -> Alignment | None:
+    """The best of :func:`alignments`; None if no correlation is positive."""
+    best = alignments(moving, fixed)[0]
+    return best if best.correlation > 0 else None
 
 
 def _translation(fixed: np.ndarray, moving: np.ndarray) -> tuple[float, np.ndarray]:
