@@ -6,6 +6,7 @@ import pytest
 from mass_nnunet.cli import main
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
+from mass_nnunet.planners import preprocessing
 from mass_nnunet.planners.preprocessing import check_labels
 from nnunet_threads import use_threads
 from refused_input import messages
@@ -64,3 +65,15 @@ def test_the_command_ends_in_the_same_line(raw, capsys):
     assert main(PLAN) == 2
     (line,) = messages(capsys.readouterr().err)
     assert f"{file} has 8 x 24 x 23 voxels" in line
+
+
+@pytest.mark.parametrize("step", ["preprocess_dataset", "map_cases"])
+def test_a_library_that_cannot_write_names_the_folder_and_the_remedies(raw, capsys, monkeypatch, step):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Error while creating the NDArray")
+
+    monkeypatch.setattr(preprocessing, step, fail)
+    capsys.readouterr()
+    assert main(PLAN) == 2
+    *_, line = messages(capsys.readouterr().err)
+    assert f"{NAMES[0]} cannot be filled ('Error while creating the NDArray'): make room on the disk" in line

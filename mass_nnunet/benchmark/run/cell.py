@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import pandas as pd
+import psutil
 
 from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.errors import UserError
@@ -192,5 +192,5 @@ def _end_orphan(folder: Path) -> None:
             if not is_certain(orphan):
                 known = f"process {orphan['pid']} may be a step of this cell"
                 raise UserError(f"{file}: {known}: end it, or remove the file")
-            os.kill(orphan["pid"], signal.SIGKILL)
+            psutil.Process(orphan["pid"]).kill()
         time.sleep(0.1)

@@ -5,6 +5,7 @@ from typing import Any
 
 from mass_nnunet import trainers
 from mass_nnunet.data.files import read_json
+from mass_nnunet.data.group_plans import USED_BY_A_BENCHMARK, check_form
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.data.splits import find_fold, load_fold
@@ -54,8 +55,9 @@ def _look_up(grid: Grid) -> tuple[tuple[Tested, ...], list[dict[str, Any]]]:
     for dataset in [RawDataset.load(number) for number in grid.datasets]:
         path = dataset_folder("preprocessed", dataset.id) / f"{grid.plans}.json"
         plans = read_json(path, f"make it with `mass_nnunet plan -d {ids}`, or name other plans in the grid")
-        if "mass" not in plans:
+        if not isinstance(plans, dict) or "mass" not in plans:
             raise UserError(f"{path} is no plan of `mass_nnunet plan`: name another one in the grid")
+        check_form(path, plans, f"make it with `mass_nnunet plan -d {ids}`", USED_BY_A_BENCHMARK)
         if grid.configuration not in plans["configurations"]:
             known = ", ".join(plans["configurations"])
             raise UserError(f"{path} has no configuration {grid.configuration}, but {known}: name one in the grid")

@@ -8,6 +8,7 @@ from pathlib import Path
 import blosc2
 import numpy as np
 import pytest
+import torch
 
 from mass_nnunet import trainers
 from mass_nnunet.cli import main
@@ -172,3 +173,26 @@ def test_plans_of_one_planning(change, same):
     theirs = deepcopy(ours)
     change(theirs)
     assert same_group(ours, theirs, "3d_fullres") == same
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda plans: plans["configurations"]["3d_fullres"].pop("architecture"), "have no architecture in 3d_fullres"),
+        (lambda plans: plans["mass"].update(modalities=[5]), "has mass.modalities [5], which is of another form"),
+        (lambda plans: plans.update(label_manager="Absent"), "'Absent' in the plans of Dataset801_CTS is no label man"),
+    ],
+)
+def test_plans_of_another_form(root, change, told):
+    plans = deepcopy(trainer("SupervisedTrainer").plans_manager.plans) | {"continue_training": False}
+    change(plans)
+    kind = type(trainer("SupervisedTrainer"))
+    with pytest.raises(SystemExit) as raised:
+        kind(plans, "3d_fullres", 0, trainer("SupervisedTrainer").dataset_json, torch.device("cpu"))
+    assert told in str(raised.value)
+
+
+def test_plans_of_a_partner_of_another_form(root):
+    file = root / "preprocessed" / MRI / "MASSPlans.json"
+    file.write_text("5")
+    assert "MASSPlans.json has no plans_name: plan the group again" in refused(root, "MASSTrainer")
