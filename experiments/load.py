@@ -3,9 +3,9 @@
     python experiments/load.py work                      # 20, 200 and 2,000 scans of each modality
     python experiments/load.py work --scans 20 200
 
-Each command runs in a forked process, with one worker: the time is without that of imports, and the memory is what it
-takes beside what the process had. nnU-Net's own fingerprint, which samples a hundred million voxels however small the
-scans are, is made to sample a thousand. On Linux.
+Each command runs in a forked process, with one worker: the time is that of the processor without imports, and the
+memory what it takes beside what the process had. nnU-Net's own fingerprint, which samples a hundred million voxels
+however small the scans are, is made to sample a thousand. On Linux.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def write_group(root: Path, scans: int) -> None:
 
 
 def measured(root: Path, action: Callable[[], object], into: Path) -> tuple[float, float]:
-    """Seconds and megabytes of an action in a process of its own."""
+    """Seconds of the processor and megabytes of an action in a process of its own."""
 
     def begin() -> object:
         patch = pytest.MonkeyPatch()
@@ -62,9 +62,9 @@ def measured(root: Path, action: Callable[[], object], into: Path) -> tuple[floa
             patch.setenv(name, value)
         without_new_processes(patch)
         sample_few_voxels(patch)
-        before, start = _peak(), time.monotonic()
+        before, start = _peak(), time.process_time()
         status = action()
-        into.write_text(json.dumps([time.monotonic() - start, _peak() - before]))
+        into.write_text(json.dumps([time.process_time() - start, _peak() - before]))
         return status
 
     outcome = run_forked(begin, patience=3600)

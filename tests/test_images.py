@@ -54,7 +54,7 @@ def test_the_image_has_all_packages_and_the_locked_versions():
 
 
 def test_the_image_does_not_run_as_root_and_sets_what_nnunet_needs():
-    assert re.findall(r"^USER (\w+)$", INSTRUCTIONS, re.M) == ["user"]
+    assert re.findall(r"^USER (\w+)$", INSTRUCTIONS, re.M) == ["1000"]
     assert not re.search(r"curl|wget|:latest|ADD ", INSTRUCTIONS)
     for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results", "nnUNet_extTrainer"):
         assert f"{name}=/" in INSTRUCTIONS
