@@ -9,12 +9,12 @@ from mass_nnunet.phantom import folder as phantom
 
 from .archive import opened
 from .converter import Converter
-from .datasets import amos, btcv, chaos, dicom, mmwhs, nifti
+from .datasets import amos, btcv, chaos, dicom, mmwhs, nifti, totalsegmentator
 from .joining import join_dataset, joins
 from .raw_dataset import ConversionOptions, write_dataset
 from .source import Target
 
-CONVERTERS: tuple[Converter, ...] = (btcv, chaos, amos, mmwhs, nifti, dicom)
+CONVERTERS: tuple[Converter, ...] = (btcv, chaos, amos, mmwhs, totalsegmentator, nifti, dicom)
 """All datasets that can be converted: a new one is a module of ``datasets/`` and its name here."""
 
 

@@ -52,7 +52,7 @@ def join_dataset(target: Target, options: ConversionOptions) -> str:
     if not new:
         return f"{dataset.folder} holds all {len(cases)} scans already"
     staging = dataset.folder.with_name(f".tmp-{dataset.name}+{target.name}")
-    stage = Stage(staging / "cases", target.labels, target.channel, target.pose)
+    stage = Stage(staging / "cases", target.labels, target.channel, target.pose, target.more_channels)
     with only_user_of([staging], USERS):
         staged = convert_cases(stage, new, options.processes)
         parts = {case.name: Part.UNLABELLED for case in new}
@@ -62,7 +62,10 @@ def join_dataset(target: Target, options: ConversionOptions) -> str:
         write_json(dataset.folder / DATASET_JSON, _with_origin(dataset, target))
         (dataset.folder / UNLABELLED).mkdir(exist_ok=True)
         for case in new:
-            stage.image(case.name).replace(dataset.image_paths(UNLABELLED, case.name)[0])
+            for staged_file, file in zip(
+                stage.images(case.name), dataset.image_paths(UNLABELLED, case.name), strict=True
+            ):
+                staged_file.replace(file)
         shutil.rmtree(staging)
     check_datasets([dataset.id], options.processes)
     return f"{len(new)} scans joined {dataset.folder}: run `mass_nnunet split` and `plan` again"
@@ -85,5 +88,6 @@ def _check_format(dataset: RawDataset, target: Target) -> None:
     for key, value in wanted.items():
         if dataset.content.get(key) != value:
             raise UserError(f"{dataset.folder / DATASET_JSON} has another {key} than {value}: choose another id")
-    if dataset.channels != [target.channel]:
-        raise UserError(f"{dataset.name} holds {', '.join(dataset.channels)}, not {target.channel}: choose another id")
+    if dataset.channels != target.channels:
+        held, others = (", ".join(names) for names in (dataset.channels, target.channels))
+        raise UserError(f"{dataset.name} holds {held}, not {others}: choose another id")

@@ -37,6 +37,7 @@ def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction
 
     A test part published by the authors is kept; otherwise test patients are chosen among those with labels. An
     unlabelled scan of a test patient has no part and is left out, because training must not see the patient's anatomy.
+    Nor has a scan that was annotated and shows no organ: an unlabelled scan should be one of the same part of the body.
 
     Args:
         cases: all cases.
@@ -55,6 +56,8 @@ def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction
         test_patients = choose_test_patients(patients, test_fraction, seed) if patients else set()
     parts = {}
     for case in cases:
+        if case.complete and case.name not in labelled:
+            continue  # none of the organs is in it
         if case.patient in test_patients:
             if case.name in labelled:
                 parts[case.name] = Part.TEST
@@ -83,7 +86,7 @@ def usable_labels(
         organs = measures[case.name].organs
         if organs is None:
             continue
-        absent = absent_organs(organs, labels)
+        absent = [] if case.complete and organs else absent_organs(organs, labels)
         if case.may_stop_short:
             absent += [f"whole {name}" for name, organ in organs.items() if organ.cut_off]
         if absent:

@@ -83,7 +83,7 @@ def write_dataset(target: Target, options: ConversionOptions) -> str:
     """
     folder = dataset_path(target.dataset_id, target.name)
     staging = folder.with_name(f".tmp-{folder.name}")
-    stage = Stage(staging / "cases", target.labels, target.channel, target.pose)
+    stage = Stage(staging / "cases", target.labels, target.channel, target.pose, target.more_channels)
     if folder.exists():
         _check_same(folder, stage, target, options)
         check_free([staging], USERS)
@@ -114,7 +114,8 @@ def _convert_and_place(folder: Path, stage: Stage, target: Target, options: Conv
         if part is not Part.UNLABELLED:
             whole.label_folder(part).mkdir(exist_ok=True)
     for name, part in parts.items():
-        stage.image(name).replace(whole.image_paths(part, name)[0])
+        for staged_file, file in zip(stage.images(name), whole.image_paths(part, name), strict=True):
+            staged_file.replace(file)
         if part is not Part.UNLABELLED:
             stage.label(name).replace(whole.label_path(part, name))
     write_json(whole.folder / PATIENTS_JSON, {case.name: case.patient for case in cases if case.name in parts})
@@ -171,7 +172,9 @@ def checked_case(
     """
     done, part = staged[case.name], parts.get(case.name)
     notes = list(done.notes)
-    if part is None:
+    if part is None and case.complete:
+        notes.append("left out, as it shows none of the organs")
+    elif part is None:
         notes.append(f"left out, as its patient is a test patient: {lacking.get(case.name, 'no labels')}")
     elif case.name in lacking:
         how = "used without labels" if part is Part.UNLABELLED else "used, and what it lacks is unknown"
@@ -196,7 +199,7 @@ def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
     """The content of dataset.json, in the spelling of nnU-Net's ``generate_dataset_json``."""
     stated = {"licence": target.licence, "reference": target.reference}
     return {
-        "channel_names": {"0": target.channel},
+        "channel_names": {str(number): name for number, name in enumerate(target.channels)},
         "labels": dict(target.labels),
         "numTraining": training,
         "file_ending": FILE_ENDING,

@@ -44,6 +44,8 @@ class Case(ABC):
         part: part chosen by the dataset's authors; None if we may choose.
         may_stop_short: whether organs may be annotated in a part of the scan only. An organ that ends abruptly inside
             the scan then counts as not annotated.
+        complete: whether all organs were annotated that the scan shows. An organ without a voxel is then outside of the
+            scan, and a scan without any organ is left out.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Case(ABC):
     label: Path | None = None
     part: Part | None = None
     may_stop_short: bool = False
+    complete: bool = False
 
     @property
     @abstractmethod
@@ -68,6 +71,17 @@ class Case(ABC):
         Raises:
             UserError: a file is damaged, or files do not belong together.
         """
+
+    def read_more(self, image: sitk.Image) -> list[sitk.Image]:
+        """Read the further channels of the scan, on the grid of its first one: none.
+
+        Args:
+            image: the first channel, as :meth:`read` returns it.
+
+        Raises:
+            UserError: as :meth:`read`, or a channel is on another grid.
+        """
+        return []
 
     def described(self) -> dict[str, object]:
         """Everything besides the files that the converted case depends on, as JSON content.
@@ -90,13 +104,14 @@ class Target(NamedTuple):
     Attributes:
         dataset_id: nnU-Net's dataset id.
         name: name of the dataset, without ``DatasetXXX_``.
-        channel: ``CT`` or ``MRI``.
+        channel: ``CT`` or another modality, of the first channel of each scan.
         labels: name to value, background 0.
         cases: cases of the dataset.
         licence: licence of the scans; None if it is not known.
         reference: reference to cite; None if it is not known.
         may_join: whether the scans may join an existing dataset with this id, as scans without labels.
         pose: order and direction of the axes of all scans.
+        more_channels: names of the further channels.
     """
 
     dataset_id: int
@@ -108,6 +123,12 @@ class Target(NamedTuple):
     reference: str | None
     may_join: bool = False
     pose: Pose = Pose.UPRIGHT
+    more_channels: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> list[str]:
+        """Names of all channels, in their order."""
+        return [self.channel, *self.more_channels]
 
 
 class Source(NamedTuple):

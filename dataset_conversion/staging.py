@@ -49,18 +49,20 @@ class Stage:
     Attributes:
         folder: folder of the converted cases.
         labels: labels of the dataset, name to value.
-        channel: ``CT`` or another modality.
+        channel: ``CT`` or another modality, of the first channel.
         pose: order and direction of the axes of all scans.
+        more_channels: names of the further channels.
     """
 
     folder: Path
     labels: Mapping[str, int]
     channel: str
     pose: Pose = Pose.UPRIGHT
+    more_channels: tuple[str, ...] = ()
 
-    def image(self, name: str) -> Path:
-        """Path of the converted scan of a case."""
-        return self.folder / image_name(name, 0, FILE_ENDING)
+    def images(self, name: str) -> list[Path]:
+        """Paths of the converted scan of a case, one for each channel."""
+        return [self.folder / image_name(name, number, FILE_ENDING) for number in range(1 + len(self.more_channels))]
 
     def label(self, name: str) -> Path:
         """Path of the converted label map of a case."""
@@ -77,7 +79,8 @@ class Stage:
         for placed in dataset.glob(f"*/*{FILE_ENDING}"):
             placed.replace(self.folder / placed.name)
         shutil.rmtree(dataset, ignore_errors=True)
-        wanted = {path.name for name in names for path in (self.image(name), self.label(name), self._record(name))}
+        files = [(*self.images(name), self.label(name), self._record(name)) for name in names]
+        wanted = {path.name for its_files in files for path in its_files}
         for path in self.folder.iterdir():
             if path.name not in wanted:
                 path.unlink()
@@ -99,6 +102,7 @@ class Stage:
                 return known
             image, label, notes = case.read()
             orientation = self.pose.orientation(image)
+            more = [sitk.DICOMOrient(compact(other), orientation) for other in case.read_more(image)]
             image = sitk.DICOMOrient(compact(image), orientation)
             if label is not None:
                 label = sitk.DICOMOrient(label, orientation)
@@ -111,7 +115,8 @@ class Stage:
             return UserError(f"{error.filename} cannot be read ({reason}): check the file and its permissions")
         if label is not None:
             write_volume(label, self.label(case.name))
-        write_volume(image, self.image(case.name))
+        for channel, path in zip((image, *more), self.images(case.name), strict=True):
+            write_volume(channel, path)
         staged = Staged(signature=signature, measures=measures, preview=preview, notes=notes)
         self._save(case, staged)
         return staged
@@ -128,6 +133,8 @@ class Stage:
             "labels": dict(self.labels),
             "channel": self.channel,
         }
+        if self.more_channels:
+            content["more channels"] = list(self.more_channels)
         if self.pose is not Pose.UPRIGHT:  # records of upright scans know no pose
             content["pose"] = self.pose.value
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -142,7 +149,7 @@ class Stage:
 
     def _load(self, case: Case) -> Staged | None:
         """The case as converted by an earlier run; None if it is incomplete."""
-        needed = [self.image(case.name)] + ([] if case.label is None else [self.label(case.name)])
+        needed = self.images(case.name) + ([] if case.label is None else [self.label(case.name)])
         if not all(path.is_file() for path in needed):
             return None
         try:

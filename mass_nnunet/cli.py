@@ -28,6 +28,10 @@ COMMANDS = {
     "split": ("mass_nnunet.data.split_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
     "evaluate": ("mass_nnunet.evaluation.command", "Dice and surface distances of predictions against the truth"),
+    "quality": (
+        "mass_nnunet.quality.command",
+        "estimate how good segmentations without truth are, and say where to look",
+    ),
     "visualize": ("mass_nnunet.reporting.command", "a page of what a trained model makes of some cases"),
     "export": ("mass_nnunet.export.command", "share a model: a zip that stock nnU-Net runs without this package"),
     "benchmark": ("mass_nnunet.benchmark.command", "every method on the same splits: train, predict and score a grid"),

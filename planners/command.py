@@ -153,14 +153,21 @@ def planners(group: list[RawDataset], settings: GroupSettings, preset: str) -> l
 
 def memory(group: list[RawDataset], plans: dict[str, Any]) -> Memory:
     """The estimate of the memory that a training with these plans takes."""
-    return memory_of_plans(plans, CONFIGURATION, channels=len(group[0].channels), classes=len(group[0].labels))
+    channels = max(len(dataset.channels) for dataset in group)
+    return memory_of_plans(plans, CONFIGURATION, channels=channels, classes=len(group[0].labels))
 
 
 def mass_settings(group: list[RawDataset], args: argparse.Namespace, inference: str) -> dict[str, Any]:
     """What stands under ``mass`` in the plans of every dataset of the group."""
-    names = modality_names(group)
+    modalities: list[dict[str, Any]] = [
+        {"name": name, "dataset": dataset.name} for name, dataset in zip(modality_names(group), group, strict=True)
+    ]
+    numbers = [len(dataset.channels) for dataset in group]
+    if len(set(numbers)) > 1:  # else dataset.json of any of them tells the number of all
+        for modality, number in zip(modalities, numbers, strict=True):
+            modality["channels"] = number
     return {
-        "modalities": [{"name": name, "dataset": d.name} for name, d in zip(names, group, strict=True)],
+        "modalities": modalities,
         "epochs": args.epochs,
         "iterations": args.iterations,
         "validation_iterations": max(1, args.iterations // VALIDATION_SHARE),

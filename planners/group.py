@@ -17,8 +17,8 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     """Read the datasets of a group.
 
     Raises:
-        UserError: one is not complete or has unsupported labels, they differ in labels, channels or reader, or none
-            has labelled scans.
+        UserError: one is not complete or has unsupported labels, they differ in labels or reader, none has
+            labelled scans, or one is without, and none that has some has as many channels.
     """
     group = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
     first = group[0]
@@ -30,11 +30,6 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
             raise UserError(
                 f"the labels of {first.name} and {other.name} differ: {labels[0]} and {labels[1]}; "
                 f"make datasets with the same ones by {remedy}"
-            )
-        if len(first.channels) != len(other.channels):
-            raise UserError(
-                f"{first.name} and {other.name} differ in their number of channels: {first.channels} and "
-                f"{other.channels}; one network needs the same number"
             )
         readers = (first.content.get(_READER), other.content.get(_READER))
         if readers[0] != readers[1]:
@@ -52,7 +47,25 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
             f"{names}: {TRAINING} holds no scan, and a group without any label cannot be trained: "
             "plan them with a dataset that has labels"
         )
+    for dataset in group:
+        _check_lenders(dataset, group)
     return group
+
+
+def _check_lenders(dataset: RawDataset, group: Sequence[RawDataset]) -> None:
+    """Make sure that a dataset without labels can be trained with the labelled scans of another one.
+
+    Raises:
+        UserError: none of them has as many channels.
+    """
+    lenders = [other for other in group if other.cases(TRAINING)]
+    numbers = sorted({len(other.channels) for other in lenders})
+    if not dataset.cases(TRAINING) and len(dataset.channels) not in numbers:
+        raise UserError(
+            f"no scan of {dataset.name} has a label, and those of {' and '.join(other.name for other in lenders)} "
+            f"cannot serve in training: they have {' or '.join(map(str, numbers))} channels, and its scans "
+            f"{len(dataset.channels)}; annotate one, or make datasets of as many channels"
+        )
 
 
 def check_axes(group: Sequence[RawDataset], fingerprints: Sequence[dict]) -> None:

@@ -77,7 +77,7 @@ def training_memory(
         architecture: of the plans.
         patch: (Z, Y, X).
         layout: of a whole batch.
-        channels: of an image.
+        channels: of an image, the largest number in the group: batches and atlases have so many.
         classes: K, with background.
         correspondence_channels: width of the correspondence head; 0 for none.
         atlases: number of atlases of each modality.

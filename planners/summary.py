@@ -86,7 +86,7 @@ def coarser_than_stock(
 
 def several_channels(group: Sequence[RawDataset]) -> list[str]:
     """A note if the datasets have several channels: no line or one."""
-    if len(group[0].channels) == 1:
+    if all(len(dataset.channels) == 1 for dataset in group):
         return []
     first = ", ".join(f"{dataset.channels[0]} in {dataset.name}" for dataset in group)
     return [f"note: similarity and intensity adaptation use the first channel only ({first})"]

@@ -29,6 +29,22 @@ def planned(tmp_path_factory):
     return root
 
 
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A model that has hardly learned anything, with its data: the root of nnU-Net's folders, which no test changes."""
+    from tiny_group import make_group, trainer, variables
+
+    root = tmp_path_factory.mktemp("trained")
+    make_group(root)
+    with pytest.MonkeyPatch.context() as patch:
+        for variable, value in variables(root).items():
+            patch.setenv(variable, value)
+        mass = trainer("MASSTrainer")
+        mass.num_epochs = 1
+        mass.run_training()
+    return root
+
+
 @pytest.fixture
 def root(planned, tmp_path, monkeypatch):
     """A copy of the planned group, as nnU-Net's folders."""

@@ -2,7 +2,10 @@
 
 from .ablations import (
     DualStreamTrainer,
+    DualStreamTrainerGIN,
     DualStreamTrainerOrganContrast,
+    DualStreamTrainerSLAug,
+    MASSTrainerGIN,
     MASSTrainerKL,
     MASSTrainerMSE,
     MASSTrainerNoAC,
@@ -11,22 +14,47 @@ from .ablations import (
     MASSTrainerNoSC,
     MASSTrainerNoTeaching,
     MASSTrainerSCAC,
+    MASSTrainerSLAug,
 )
+from .comparisons.bcp import BCPTrainer
+from .comparisons.cps import CPSTrainer
 from .comparisons.dtc import DTCTrainer
 from .comparisons.mmkd import MMKDTrainer
+from .comparisons.organ_contrast import (
+    BCPTrainerOrganContrast,
+    CPSTrainerOrganContrast,
+    DTCTrainerOrganContrast,
+    MMKDTrainerOrganContrast,
+    TCSMTrainerOrganContrast,
+)
 from .comparisons.registration import LTNetTrainer, VoxelMorphTrainer
+from .comparisons.self_training import SelfTrainingTrainer, SelfTrainingTrainerOrganContrast
 from .comparisons.supervised import SupervisedTrainer
 from .comparisons.tcsm import TCSMTrainer
+from .controls import (
+    PooledTrainer,
+    PooledTrainerOrganContrast,
+    SingleModalityTrainer,
+    SingleModalityTrainerOrganContrast,
+)
 from .mass_release_trainer import MASSReleaseTrainer
 from .mass_trainer import MASSTrainer
 
 __all__ = [
+    "BCPTrainer",
+    "BCPTrainerOrganContrast",
+    "CPSTrainer",
+    "CPSTrainerOrganContrast",
     "DTCTrainer",
+    "DTCTrainerOrganContrast",
     "DualStreamTrainer",
+    "DualStreamTrainerGIN",
     "DualStreamTrainerOrganContrast",
+    "DualStreamTrainerSLAug",
     "LTNetTrainer",
     "MASSReleaseTrainer",
     "MASSTrainer",
+    "MASSTrainerGIN",
     "MASSTrainerKL",
     "MASSTrainerMSE",
     "MASSTrainerNoAC",
@@ -35,8 +63,17 @@ __all__ = [
     "MASSTrainerNoSC",
     "MASSTrainerNoTeaching",
     "MASSTrainerSCAC",
+    "MASSTrainerSLAug",
     "MMKDTrainer",
+    "MMKDTrainerOrganContrast",
+    "PooledTrainer",
+    "PooledTrainerOrganContrast",
+    "SelfTrainingTrainer",
+    "SelfTrainingTrainerOrganContrast",
+    "SingleModalityTrainer",
+    "SingleModalityTrainerOrganContrast",
     "SupervisedTrainer",
     "TCSMTrainer",
+    "TCSMTrainerOrganContrast",
     "VoxelMorphTrainer",
 ]

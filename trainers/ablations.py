@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES
 
+from .base.augmented import GINTrainer, SLAugTrainer
 from .mass_trainer import MASSTrainer
 
 CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
@@ -29,6 +30,22 @@ class DualStreamTrainerOrganContrast(MASSTrainer):
 
     CHANGES: ClassVar = SUPERVISED
     inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
+
+
+class DualStreamTrainerSLAug(SLAugTrainer, DualStreamTrainer):
+    """DualStreamTrainer with SLAug's location-scale augmentation in the place of random organ contrast."""
+
+
+class DualStreamTrainerGIN(GINTrainer, DualStreamTrainer):
+    """DualStreamTrainer with GIN's random convolutions in the place of random organ contrast."""
+
+
+class MASSTrainerSLAug(SLAugTrainer, MASSTrainer):
+    """MASSTrainer with SLAug's location-scale augmentation in the place of random organ contrast."""
+
+
+class MASSTrainerGIN(GINTrainer, MASSTrainer):
+    """MASSTrainer with GIN's random convolutions in the place of random organ contrast."""
 
 
 class MASSTrainerNoOrganContrast(MASSTrainer):

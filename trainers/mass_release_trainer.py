@@ -66,6 +66,7 @@ class MASSReleaseTrainer(MASSTrainer):
 
     inferences: ClassVar[tuple[str, ...]] = ()  # the head is not trained
     places_atlases: ClassVar = False
+    needs_same_channels: ClassVar = True
     CHANGES: ClassVar = {
         # In a step without atlases nothing would learn.
         "unlabelled_every": 1,
@@ -87,8 +88,7 @@ class MASSReleaseTrainer(MASSTrainer):
         return network
 
     def _build_loss(self) -> ReleaseObjective:
-        classes = self.label_manager.num_segmentation_heads
-        return ReleaseObjective(super()._build_loss().supervised, classes, self.hyperparameters)
+        return ReleaseObjective(super()._build_loss().supervised, self.classes, self.hyperparameters)
 
 
 def through_the_wrong_encoder(network: MASSNet, inputs: tuple, output: object) -> GroupOutput | None:

@@ -1,24 +1,27 @@
 """MASSTrainer: modality-collaborative semi-supervised training of all modalities of a group."""
 
 import shutil
+from collections.abc import Sequence
 from typing import ClassVar
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from torch import Tensor
 
 from mass_nnunet.batch import Scans, StepContext, StepLabels
-from mass_nnunet.hyperparameters import INFERENCES
+from mass_nnunet.hyperparameters import INFERENCES, Hyperparameters
+from mass_nnunet.networks.blocks import UNet
 from mass_nnunet.networks.group import share_convolutions, share_decoder
 from mass_nnunet.networks.intensity import PRIOR
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.objectives.mass import TERMS, MASSObjective
 from mass_nnunet.registration.fields import downsample
-from mass_nnunet.training.augmentation import perturbed, random_organ_contrast
+from mass_nnunet.training.augmentation import perturbed
 from mass_nnunet.training.loaders import GroupLoader
 from mass_nnunet.training.pseudo_labels import joined
 from mass_nnunet.training.shares import class_shares, known_classes, starting_points
 from mass_nnunet.training.teacher import Teacher
 
+from .base.augmented import OrganContrastTrainer
 from .base.blueprint import Blueprint
 from .base.registering import RegisteringTrainer
 from .base.schedule import two_rates
@@ -28,10 +31,10 @@ from .propagation import propagate_labels
 from .templates import put_templates
 
 
-class MASSTrainer(TaughtTrainer, RegisteringTrainer):
+class MASSTrainer(OrganContrastTrainer, TaughtTrainer, RegisteringTrainer):
     """Modality-collaborative semi-supervised training (MASS, Chen et al. 2022) with nnU-Net's pipeline."""
 
-    TERMS: ClassVar = TERMS
+    TERMS: ClassVar[tuple[str, ...]] = TERMS
     inferences: ClassVar[tuple[str, ...]] = INFERENCES
 
     places_atlases: ClassVar = True
@@ -46,7 +49,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         """What happens to a batch before the network sees it.
 
         1. Its layout says which scans are annotated, and which are atlases of which targets.
-        2. Annotated scans get random organ contrast.
+        2. Annotated scans are augmented, by default by random organ contrast.
         3. The teacher segments the unlabelled scans as they are. Its probabilities, joined with the labels that atlases
            have propagated to these scans and with where no organ can be, are the pseudo-labels.
         4. The network gets the unlabelled scans with other intensities than the teacher.
@@ -56,15 +59,8 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
             batch: ``data`` (S, C, Z, Y, X) and ``target``, from fine to coarse, each (S, 1, Z_s, Y_s, X_s).
         """
         layout = self.layouts.next(len(batch["data"]), sparing=self.ramped)
-        images = batch["data"].to(self.device, non_blocking=True)
-        labels = [scale.to(self.device, non_blocking=True) for scale in batch["target"]]
-        classes = self.label_manager.num_segmentation_heads
-
-        if most := self.hyperparameters.organ_contrast:
-            annotated = layout.annotated(images)
-            its_labels = layout.annotated(labels[0]).flatten(0, 1)
-            contrasted = random_organ_contrast(annotated.flatten(0, 1), its_labels, classes, most)
-            annotated.copy_(contrasted.view_as(annotated))
+        images, labels = self.to_device(batch)
+        self.augment(images, labels[0], layout)
 
         pseudo_labels = None
         if self.teacher is not None and layout.unlabelled:
@@ -77,7 +73,7 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         is_known: Tensor | None = None
         if layout.registered and self.module.correspondence is not None:
             half, coarsest = labels[1].shape[2:], labels[-1].shape[2:]  # the grids of the fields, and of their start
-            shares = class_shares(labels[0], pseudo_labels, layout, classes, half)
+            shares = class_shares(labels[0], pseudo_labels, layout, self.classes, half)
             if not self.possible.everything_known:
                 is_known = known_classes(labels[0], self.possible_table, layout, half)
             if self.places_atlases:
@@ -86,23 +82,24 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         return {"data": Scans(images, layout, start), "target": StepLabels(labels, context)}
 
     def _build_loss(self) -> MASSObjective:
-        return MASSObjective(super()._build_loss(), self.label_manager.num_segmentation_heads, self.hyperparameters)
+        return MASSObjective(super()._build_loss(), self.classes, self.hyperparameters)
 
     # ---- network, optimizer and batches
 
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> MASSNet:
         """The network of the whole group; the plans say which modality it segments."""
-        hyperparameters, group = blueprint.hyperparameters, blueprint.modalities
-        unets = [blueprint.unet() for _ in range(group)]
-        (share_convolutions if hyperparameters.shared_encoder else share_decoder)(unets)
+        hyperparameters = blueprint.hyperparameters
+        group, modality = (blueprint.modalities, blueprint.modality) if cls.trains_group else (1, 0)
+        unets = blueprint.unets() if cls.trains_group else [blueprint.unet()]
+        cls.share_parts(unets, hyperparameters)
         network = MASSNet(
             unets,
             atlases=blueprint.atlases(group) if hyperparameters.correspondence_channels else None,
             correspondence_channels=hyperparameters.correspondence_channels,
             correspondence_gradient=hyperparameters.correspondence_gradient,
             compares_features=hyperparameters.weights.anatomical > 0,
-            modality=blueprint.modality,
+            modality=modality,
             inference=blueprint.inference,
             refinement_steps=hyperparameters.refinement_steps,
             intensity_weight=hyperparameters.intensity_weight,
@@ -110,6 +107,11 @@ class MASSTrainer(TaughtTrainer, RegisteringTrainer):
         )
         network.places_atlases = cls.places_atlases
         return network
+
+    @classmethod
+    def share_parts(cls, unets: Sequence[UNet], hyperparameters: Hyperparameters) -> None:
+        """Let the modalities' U-Nets share their decoder, or all convolutions."""
+        (share_convolutions if hyperparameters.shared_encoder else share_decoder)(unets)
 
     def parameter_groups(self) -> list[dict]:
         """The correspondence head has a rate of its own."""

@@ -6,7 +6,7 @@ labels; 20 patients are annotated. In the CTs only the liver is annotated: they 
 
 import argparse
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.dataset_conversion.readers.dicom_slice import echo_time
 from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack, read_stack
+from mass_nnunet.dataset_conversion.readers.nifti_case import on_first_channel
 from mass_nnunet.dataset_conversion.source import (
     Case,
     Source,
@@ -35,6 +36,10 @@ REFERENCE = (
 )
 # Folder in the patient's folder, and in newer releases the subfolder of DICOM_anon for each T1 phase.
 _SEQUENCES = {"T2SPIR": ("T2SPIR", None), "T1IN": ("T1DUAL", "InPhase"), "T1OUT": ("T1DUAL", "OutPhase")}
+BOTH_PHASES = "T1"
+"""Both T1 phases, as two channels of one scan."""
+_SEQUENCES[BOTH_PHASES] = _SEQUENCES["T1IN"]
+T1_CHANNELS = ("T1in", "T1out")
 SEQUENCES = tuple(_SEQUENCES)
 _GRAY_VALUES = {"liver": (55, 70), "right_kidney": (110, 135), "left_kidney": (175, 200), "spleen": (240, 255)}
 _TABLE = {0: LABELS["background"]} | {
@@ -46,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet convert chaos``."""
     parser.add_argument("-d", "--dataset-id", type=int, metavar="ID", help="nnU-Net dataset id of the MRI")
     parser.add_argument(
-        "--sequences", nargs="+", choices=SEQUENCES, default=["T2SPIR"], help="of the MRI (default T2SPIR)"
+        "--sequences",
+        nargs="+",
+        choices=SEQUENCES,
+        default=["T2SPIR"],
+        help="of the MRI; T1 is both phases of T1 as two channels, and goes with no other (default T2SPIR)",
     )
     parser.add_argument(
         "--ct-dataset-id",
@@ -60,12 +69,18 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     """The MRI and CT datasets that ``mass_nnunet convert chaos`` writes, as far as ids are given.
 
     Raises:
-        UserError: no dataset id is given.
+        UserError: no dataset id is given, or sequences with one channel and with two.
     """
     result = []
     if args.dataset_id is not None:
-        cases = find_cases(source, tuple(dict.fromkeys(args.sequences)))
-        result.append(Target(args.dataset_id, "CHAOS", "MRI", LABELS, cases, LICENCE, REFERENCE))
+        sequences = tuple(dict.fromkeys(args.sequences))
+        if BOTH_PHASES in sequences and len(sequences) > 1:
+            words = " ".join(sequences)
+            raise UserError(f"--sequences {words}: {BOTH_PHASES} has two channels, and goes with no other")
+        channel, *more = T1_CHANNELS if BOTH_PHASES in sequences else ("MRI",)
+        cases = find_cases(source, sequences)
+        target = Target(args.dataset_id, "CHAOS", channel, LABELS, cases, LICENCE, REFERENCE)
+        result.append(target._replace(more_channels=tuple(more)))
     if args.ct_dataset_id is not None:
         cases = find_ct_cases(source)
         result.append(Target(args.ct_dataset_id, "CHAOSCT", "CT", LABELS, cases, LICENCE, REFERENCE, may_join=True))
@@ -81,22 +96,25 @@ class ChaosCase(Case):
     Attributes:
         folder: folder with ``DICOM_anon`` and, for an annotated series, ``Ground``.
         phase: ``InPhase`` or ``OutPhase`` for a T1 series.
+        second: the phase that is the second channel, if there is one.
     """
 
     folder: Path
     phase: str | None = None
+    second: str | None = None
 
     @property
     def source(self) -> Path:
         return self.folder
 
     def files(self) -> list[Path]:
-        return self._slices() + ([] if self.label is None else label_planes(self.folder))
+        second = [] if self.second is None else self._slices(self.second)
+        return self._slices(self.phase) + second + ([] if self.label is None else label_planes(self.folder))
 
     def read(self) -> Volumes:
         if self.label is None:
-            return Volumes(read_stack(self._slices()))
-        pairs = pair_by_name(self._slices(), label_planes(self.folder))
+            return Volumes(read_stack(self._slices(self.phase)))
+        pairs = pair_by_name(self._slices(self.phase), label_planes(self.folder))
         image, label = read_labelled_stack(pairs, decode_gray)
         check_annotated(sitk.GetArrayViewFromImage(label), self.label)
         return Volumes(image, label)
@@ -105,8 +123,14 @@ class ChaosCase(Case):
         grays = {organ: list(interval) for organ, interval in _GRAY_VALUES.items()}
         return super().described() | {"phase": self.phase, "gray values": grays}
 
-    def _slices(self) -> list[Path]:
-        return dicom_slices(self.folder / "DICOM_anon", self.phase)
+    def read_more(self, image: sitk.Image) -> list[sitk.Image]:
+        if self.second is None:
+            return []
+        second = read_stack(self._slices(self.second))
+        return [on_first_channel(image, self.folder, second, self.folder / self.second)]
+
+    def _slices(self, phase: str | None) -> list[Path]:
+        return dicom_slices(self.folder / "DICOM_anon", phase)
 
 
 def decode_gray(plane: np.ndarray, path: Path) -> np.ndarray:
@@ -160,11 +184,13 @@ def find_cases(source: Source, sequences: tuple[str, ...]) -> list[ChaosCase]:
     for patient, folder in _patients(source, "MR", "chaos"):
         for sequence in sequences:
             subfolder, phase = _SEQUENCES[sequence]
+            second = _SEQUENCES["T1OUT"][1] if sequence == BOTH_PHASES else None
             scan = folder / subfolder
             if scan.is_dir():
                 label = scan / "Ground" if label_planes(scan) else None
                 name = f"{patient}_{sequence}"
-                cases.append(ChaosCase(name=name, patient=patient, label=label, folder=scan, phase=phase))
+                case = ChaosCase(name=name, patient=patient, label=label, folder=scan, phase=phase)
+                cases.append(replace(case, second=second))
     if not cases:
         raise UserError(
             f"{source.path} holds no CHAOS MRI of {', '.join(sequences)}: "

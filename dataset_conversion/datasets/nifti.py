@@ -46,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="finds the patient in a scan's name, so that no patient is in two parts: '^(.*)_visit'; "
         "without it each scan is another patient's",
     )
+    parser.add_argument(
+        "--channels",
+        nargs="+",
+        metavar="NAME",
+        help="names of the channels x_0000, x_0001, ... of each scan, such as T1in T1out (default: one, of --modality)",
+    )
     add_pose(parser)
 
 
@@ -57,27 +63,34 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
     """
     labels, table = parse_labels(args.labels)
     name = dataset_name(args)
-    cases = find_cases(source, args.label_folder, table, args.patient_pattern)
+    channel, *more = args.channels or [CHANNELS[args.modality]]
+    if (channel == CHANNELS["CT"]) != (args.modality == "CT"):
+        raise UserError(f"--channels {channel}: the first channel of a CT is called CT, and that of an MRI is not")
+    cases = find_cases(source, args.label_folder, table, args.patient_pattern, 1 + len(more))
     pose = chosen_pose(args.pose, [case.image for case in cases])
-    channel = CHANNELS[args.modality]
-    return [Target(args.dataset_id, name, channel, labels, cases, args.licence, args.reference, pose=pose)]
+    target = Target(args.dataset_id, name, channel, labels, cases, args.licence, args.reference, pose=pose)
+    return [target._replace(more_channels=tuple(more))]
 
 
 def find_cases(
-    source: Source, label_folder: Path | None, table: dict[int, int], patient_pattern: str | None
+    source: Source,
+    label_folder: Path | None,
+    table: dict[int, int],
+    patient_pattern: str | None,
+    channels: int = 1,
 ) -> list[NiftiCase]:
     """The scans of a folder; ``x_0000.nii.gz`` and ``x.nii.gz`` are both the scan of the label map ``x.nii.gz``.
 
+    With several channels a scan is ``x_0000.nii.gz``, ``x_0001.nii.gz`` and so on.
+
     Raises:
-        UserError: there are no scans, nnU-Net cannot use a name, a label map has no scan, or no patient is found.
+        UserError: there are no scans, nnU-Net cannot use a name, a label map has no scan, no patient is found, or a
+            scan has another number of channels.
     """
     files = [path for root in source.roots for path in visible_files(root, *ENDINGS)]
-    stems = {stem(path) for path in files}
-    for path in files:
-        # patient_0001 may be a patient's name; with a patient_0000 beside it, it is the second channel of that scan.
-        if (match := re.fullmatch(r"(.+)_000([1-9])", stem(path))) and f"{match[1]}_0000" in stems:
-            raise UserError(f"{path} is channel {match[2]} of {match[1]}: leave one channel, a modality has one here")
-    images = keyed(((stem(path).removesuffix("_0000"), path) for path in files), "scan")
+    further = further_channels(files, channels)
+    firsts = set(files).difference(*further.values())
+    images = keyed(((stem(path).removesuffix("_0000"), path) for path in files if path in firsts), "scan")
     if not images:
         raise UserError(f"{source.path} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the scans")
     for name, path in images.items():
@@ -91,10 +104,45 @@ def find_cases(
             raise UserError(f"{label_folder} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the label maps")
     return [
         NiftiCase(
-            name=name, patient=_patient(name, path, patient_pattern), image=path, label=labels.get(name), table=table
+            name=name,
+            patient=_patient(name, path, patient_pattern),
+            image=path,
+            label=labels.get(name),
+            table=table,
+            more=further.get(name, ()),
         )
         for name, path in paired(images, labels)
     ]
+
+
+def further_channels(files: Iterable[Path], channels: int) -> dict[str, tuple[Path, ...]]:
+    """Files of the channels after the first one, by the name of the scan.
+
+    Args:
+        files: of all channels of all scans.
+        channels: of each scan.
+
+    Raises:
+        UserError: a scan has another number of channels.
+    """
+    named = keyed(((stem(path), path) for path in files), "scan")
+    result = {}
+    for name, path in named.items():
+        match = re.fullmatch(r"(.+)_(\d{4})", name)
+        # patient_0001 may be a patient's name; with a patient_0000 beside it, it is the second channel of that scan.
+        if match and int(match[2]) >= channels and f"{match[1]}_0000" in named:
+            raise UserError(
+                f"{path} is channel {int(match[2])} of {match[1]}: name all channels with --channels, or leave it out"
+            )
+        if channels == 1:
+            continue
+        if match is None or f"{match[1]}_0000" not in named:
+            raise UserError(f"{path} is no channel of a scan x_0000, x_0001, ...: rename it, or leave out --channels")
+        of_scan = [f"{match[1]}_{number:04d}" for number in range(channels)]
+        if absent := [other for other in of_scan if other not in named]:
+            raise UserError(f"{path} has no {absent[0]} beside it: add this channel, or leave the scan out")
+        result[match[1]] = tuple(named[other] for other in of_scan[1:])
+    return result
 
 
 def _patient(name: str, path: Path, pattern: str | None) -> str:

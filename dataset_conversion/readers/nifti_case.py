@@ -29,17 +29,19 @@ class NiftiCase(Case):
     Attributes:
         image: file of the scan.
         table: the dataset's label for each value of the label file.
+        more: files of its further channels.
     """
 
     image: Path
     table: Mapping[int, int]
+    more: tuple[Path, ...] = ()
 
     @property
     def source(self) -> Path:
         return self.image
 
     def files(self) -> list[Path]:
-        return [self.image] if self.label is None else [self.image, self.label]
+        return [self.image, *self.more] + ([] if self.label is None else [self.label])
 
     def described(self) -> dict[str, object]:
         return super().described() | {"table": {str(value): new for value, new in self.table.items()}}
@@ -50,6 +52,9 @@ class NiftiCase(Case):
             return Volumes(image)
         label, notes = read_label(self.label, image, self.image, self.table)
         return Volumes(image, label, notes)
+
+    def read_more(self, image: sitk.Image) -> list[sitk.Image]:
+        return [on_first_channel(image, self.image, read_volume(path), path) for path in self.more]
 
 
 def read_label(
@@ -109,6 +114,22 @@ def paired(images: Mapping[str, Path], labels: Mapping[str, Path]) -> list[tuple
     if orphans := sorted(labels.keys() - images.keys()):
         raise UserError(f"{labels[orphans[0]]} has no scan that it belongs to: add the scan, or correct a name")
     return sorted(images.items())
+
+
+def on_first_channel(image: sitk.Image, image_file: Path, channel: sitk.Image, channel_file: Path) -> sitk.Image:
+    """A further channel of a scan, with the axes and the header of its first one.
+
+    Raises:
+        UserError: it is on another grid.
+    """
+    distance = grid_distance(image, turned := aligned(channel, image))
+    if distance > SIMILAR_GRID:
+        raise UserError(
+            f"{channel_file} ({describe_grid(channel)}) is not on the grid of {image_file} ({describe_grid(image)}): "
+            "resample it to the first channel"
+        )
+    turned.CopyInformation(image)
+    return turned
 
 
 def on_grid_of(

@@ -1,4 +1,4 @@
-"""``mass_nnunet export``: write a trained model as a zip that stock nnU-Net runs without this package."""
+"""``mass_nnunet export``: write a trained model as a zip without patients' images, by default for stock nnU-Net."""
 
 import argparse
 import contextlib
@@ -15,6 +15,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
+from mass_nnunet.api.loading import branches_of, load_model
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.paths import FINAL_CHECKPOINT, base_folder, dataset_name
@@ -22,12 +23,11 @@ from mass_nnunet.data.raw import licence_of, reference_of
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE, HD95
+from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES
 from mass_nnunet.labels import BACKGROUND
-from mass_nnunet.networks.group import GroupNet
-from mass_nnunet.networks.mass import MASSNet
-from mass_nnunet.reporting.explain import load_model
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
+from .adapted_model import ADAPTED, ADAPTED_TRAINER, adapted_checkpoint, adapted_plans
 from .model_card import MODEL_CARD, Facts, model_card
 from .plain_model import (
     TRAINER,
@@ -46,13 +46,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet export``; those of the model are nnU-Net's."""
     parser.epilog = (
         "The model is the segmentation branch of the dataset's modality, a plain U-Net: it predicts what "
-        "--inference segmentation does. The other inferences need this package, and atlas and fused the atlases, which "
-        "are patients' images; they CANNOT be exported: nnUNetv2_export_model_to_zip passes on the whole model, images "
-        f"included. Once installed, the model counts as one of {TRAINER}, and replaces any other model of {TRAINER} "
-        "with the same dataset, plans and configuration."
+        "--inference segmentation does. With --inference adapted it adapts to a scan's own intensities, and needs this "
+        "package. The inferences atlas and fused need the atlases, which are patients' images; they CANNOT be "
+        "exported: nnUNetv2_export_model_to_zip passes on the whole model, images included. Once installed, the model "
+        f"counts as one of {TRAINER} (or {ADAPTED_TRAINER}), and replaces any other model of this trainer with the "
+        "same dataset, plans and configuration."
     )
     parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset id")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.zip", help="zip to write")
+    parser.add_argument(
+        "--inference",
+        choices=INFERENCES_WITHOUT_ATLASES,
+        default=INFERENCES_WITHOUT_ATLASES[0],
+        help="what the exported model predicts by: segmentation, for stock nnU-Net (the default), or adapted, for "
+        "nnU-Net with this package",
+    )
     parser.add_argument("-f", "--folds", nargs="+", type=int, default=[0], metavar="FOLD", help="default 0")
     parser.add_argument("-tr", "--trainer", default="MASSTrainer", help="default MASSTrainer")
     parser.add_argument("-p", "--plans", default="MASSPlans", help="default MASSPlans")
@@ -84,14 +92,21 @@ def _entries(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str 
     if "mass" not in plans:
         raise UserError(f"{folder} was not trained with plans of `mass_nnunet plan`: use nnUNetv2_export_model_to_zip")
     scores = None if args.scores is None else read_scores(args.scores, dataset)
-    root = f"{folder.parent.name}/{TRAINER}__{args.plans}__{args.configuration}"
+    adapted = args.inference == ADAPTED
+    trainer = ADAPTED_TRAINER if adapted else TRAINER
+    its_plans = adapted_plans(plans, _changes(folder)) if adapted else public_plans(plans)
+    root = f"{folder.parent.name}/{trainer}__{args.plans}__{args.configuration}"
     for fold in args.folds:
         for name in args.checkpoints:
             with contextlib.redirect_stdout(io.StringIO()):  # where nnU-Net looks for the trainer
                 predictor = load_model(folder, fold, name, torch.device("cpu"))
+            if args.inference not in branches_of(predictor.network):
+                raise UserError(f"{folder} does not predict by {args.inference}: export it without --inference")
             checkpoint = plain_checkpoint(predictor, args.configuration, fold)
+            if adapted:
+                checkpoint = adapted_checkpoint(checkpoint, its_plans)
             yield f"{root}/fold_{fold}/{name}", as_bytes(checkpoint)
-    yield f"{root}/plans.json", json.dumps(public_plans(plans), indent=4)
+    yield f"{root}/plans.json", json.dumps(its_plans, indent=4)
     yield f"{root}/dataset.json", json.dumps(public_dataset(dataset), indent=4)
     yield f"{root}/{MODEL_CARD}", model_card(_facts(args, folder, plans, dataset, scores, predictor))
 
@@ -105,14 +120,13 @@ def _facts(
     predictor: nnUNetPredictor,
 ) -> Facts:
     network = predictor.network
-    with contextlib.redirect_stdout(io.StringIO()):
-        trainer = recursive_find_trainer_class_by_name(predictor.trainer_name)
-    joint = isinstance(network, GroupNet)
-    trained_on = [entry["dataset"] for entry in plans["mass"]["modalities"]] if joint else [plans["dataset_name"]]
+    trainer = _trainer(predictor.trainer_name)
+    together = getattr(trainer, "trains_group", False)
+    trained_on = [entry["dataset"] for entry in plans["mass"]["modalities"]] if together else [plans["dataset_name"]]
     partners = {name: _dataset_json(name) for name in trained_on if name != plans["dataset_name"]}
-    inference = network.inference if isinstance(network, MASSNet) else "segmentation"
+    inference = getattr(network, "inference", "segmentation")
     validation, note = {}, "There are no scores of the validation scans."
-    if inference != "segmentation":
+    if inference != args.inference:
         # These scores belong to an inference that the exported model does not have.
         note = f"The validation scans were predicted by `{inference}`, which this model does not do."
     elif FINAL_CHECKPOINT in args.checkpoints:
@@ -123,6 +137,8 @@ def _facts(
         dataset=dataset,
         configuration=args.configuration,
         trainer=trainer,
+        inference=args.inference,
+        exported_trainer=ADAPTED_TRAINER if args.inference == ADAPTED else TRAINER,
         checkpoints=args.checkpoints,
         folds={fold: {name: _fold(name, fold) for name in trained_on} for fold in args.folds},
         validation=validation,
@@ -131,6 +147,17 @@ def _facts(
         licence=args.licence or stated_licence({plans["dataset_name"]: dataset, **partners}),
         references=list(filter(None, map(reference_of, [dataset, *partners.values()]))),
     )
+
+
+def _trainer(name: str) -> type:
+    """The class of a trainer."""
+    with contextlib.redirect_stdout(io.StringIO()):  # where nnU-Net looks for it
+        return recursive_find_trainer_class_by_name(name)
+
+
+def _changes(folder: Path) -> dict[str, Any]:
+    """The hyperparameters that the trainer of a results folder fixes."""
+    return getattr(_trainer(folder.name.split("__")[0]), "CHANGES", {})
 
 
 def _fold(dataset: str, fold: int) -> Fold | None:

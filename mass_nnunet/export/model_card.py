@@ -15,6 +15,8 @@ from mass_nnunet.evaluation.scores import summarize
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.labels import BACKGROUND, IGNORE
 
+from .adapted_model import ADAPTED
+
 MODEL_CARD = "MODEL_CARD.md"
 _UNKNOWN_SPLITS = "not known where the model was exported"
 _PACKAGES = ("mass-nnunet", "nnunetv2", "dynamic-network-architectures", "torch")
@@ -26,6 +28,16 @@ _CITATIONS = (
 )
 
 
+_KINDS = {
+    "segmentation": "A plain U-Net for stock nnU-Net v2",
+    ADAPTED: "A U-Net with intensity adaptation for nnU-Net v2 with mass-nnunet installed beside it",
+}
+_LEFT_OUT = {
+    "segmentation": "It does not do what the original model does with its atlases and with a scan's own intensities.",
+    ADAPTED: "It does not do what the original model does with its atlases.",
+}
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """The content of a model card.
@@ -35,6 +47,8 @@ class Facts:
         dataset: the content of dataset.json.
         configuration: its name in the plans.
         trainer: class that trained the model.
+        inference: what the exported model predicts by.
+        exported_trainer: name of the trainer that the exported model has.
         checkpoints: file names in each fold.
         folds: cases of each trained fold and each training dataset; None if they are not known.
         validation: Dice by organ on the validation scans of each fold.
@@ -48,6 +62,8 @@ class Facts:
     dataset: dict[str, Any]
     configuration: str
     trainer: type
+    inference: str
+    exported_trainer: str
     checkpoints: Sequence[str]
     folds: Mapping[int, Mapping[str, Fold | None]]
     validation: Mapping[int, Mapping[str, float]]
@@ -63,7 +79,7 @@ def model_card(facts: Facts) -> str:
     organs = [organ for organ in facts.dataset["labels"] if organ not in (BACKGROUND, IGNORE)]
     parts = [
         f"# {name}: {', '.join(organs)} on {mass['modality']}",
-        f"A plain U-Net for stock nnU-Net v2, exported by mass-nnunet from a model of `{facts.trainer.__name__}`. It "
+        f"{_KINDS[facts.inference]}, exported by mass-nnunet from a model of `{facts.trainer.__name__}`. It "
         "is the segmentation branch alone and holds no image of any patient.",
         _use(facts),
         *_data(facts, organs),
@@ -84,11 +100,14 @@ def model_card(facts: Facts) -> str:
 
 def _use(facts: Facts) -> str:
     words = [
-        f"nnUNetv2_predict -d {facts.plans['dataset_name']} -i IN -o OUT -tr nnUNetTrainer",
+        f"nnUNetv2_predict -d {facts.plans['dataset_name']} -i IN -o OUT -tr {facts.exported_trainer}",
         f"-p {facts.plans['plans_name']} -c {facts.configuration} -f {' '.join(str(fold) for fold in facts.folds)}",
         f"-chk {facts.checkpoints[0]}",
     ]
-    return f"    nnUNetv2_install_pretrained_model_from_zip MODEL.zip\n    {' '.join(words)}"
+    commands = ["nnUNetv2_install_pretrained_model_from_zip MODEL.zip", " ".join(words)]
+    if facts.inference == ADAPTED:
+        commands = ['eval "$(mass_nnunet env)"', *commands]  # nnU-Net finds the trainer by it
+    return "\n".join(f"    {line}" for line in commands)
 
 
 def _data(facts: Facts, organs: Sequence[str]) -> list[str]:
@@ -181,7 +200,7 @@ def _limits(facts: Facts) -> list[str]:
                 "a test of their own. It was trained from few labels where the label rate above is small.",
                 "The scores hold for scans like those that they were measured on, and small numbers of scans "
                 "leave them uncertain.",
-                "It does not do what the original model does with its atlases and with a scan's own intensities.",
+                _LEFT_OUT[facts.inference],
                 "The weights were learned from patients' scans; no scan is stored in them, but this is no proof "
                 "that nothing can be reconstructed.",
             ]

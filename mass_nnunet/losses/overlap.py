@@ -50,3 +50,8 @@ def confident_label_loss(logits: Tensor, label: Tensor, confident: Tensor) -> Te
     dice = soft_dice(logits.softmax(1), reference, confident[:, None])  # (B, K - 1)
     present = (reference[:, 1:] * confident[:, None]).flatten(2).any(2)
     return entropy + ((1 - dice) * present).sum() / present.sum().clamp_min(1)
+
+
+def mean_of(values: Tensor, mask: Tensor) -> Tensor:
+    """Mean of the values where a mask of the same shape is true; 0 if it is nowhere true."""
+    return (values * mask).sum() / mask.sum().clamp_min(1)

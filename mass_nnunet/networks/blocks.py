@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
 UNet: TypeAlias = Any
 """A U-Net of nnU-Net: anything with an ``encoder`` and a ``decoder`` of dynamic-network-architectures, which has no
@@ -18,6 +19,11 @@ NATIVE_BFLOAT16 = torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_til
 
 VECTOR = 16
 """Channels that oneDNN computes at once on a CPU with AVX-512."""
+
+
+def input_channels(unet: UNet) -> int:
+    """Channels of the images that a U-Net takes."""
+    return next(module for module in unet.encoder.modules() if isinstance(module, _ConvNd)).in_channels
 
 
 def decoder_features(decoder: UNetDecoder, skips: Sequence[Tensor]) -> list[Tensor]:

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from torch import Tensor, nn
 
 from .blocks import UNet, UNetDecoder, decoder_features
+from .stock import TakesStockWeights
 
 
 class DualTaskOutput(NamedTuple):
@@ -19,7 +20,7 @@ class DualTaskOutput(NamedTuple):
     distances: Tensor
 
 
-class DualTaskNet(nn.Module):
+class DualTaskNet(TakesStockWeights):
     """nnU-Net's U-Net with a second head beside its finest segmentation head: a convolution and tanh.
 
     In training mode it returns a :class:`DualTaskOutput`, in evaluation mode the output of the U-Net.

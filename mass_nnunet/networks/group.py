@@ -7,20 +7,25 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from .blocks import UNet, join
+from .blocks import UNet, input_channels, join
+from .stock import TakesStockWeights
 
 
-class GroupNet(nn.Module):
+class GroupNet(TakesStockWeights):
     """The U-Nets of all modalities, in one module with one state; it segments scans, each by its modality's U-Net.
 
+    Images in a batch have the largest number of channels of all modalities; a U-Net sees its own first ones.
+
     Args:
-        unets: one U-Net per modality, all of one architecture.
+        unets: one U-Net per modality, all of one architecture; their numbers of input channels may differ.
         modality: index of the modality that this model segments at inference.
     """
 
     def __init__(self, unets: Sequence[UNet], modality: int) -> None:
         super().__init__()
         self.unets = nn.ModuleList(unets)
+        self.channels = [input_channels(unet) for unet in unets]
+        """Channels of the images of each modality."""
         # A batch holds scans of these modalities, in this order and in equal numbers.
         self.active: tuple[int, ...] = (modality,)
 
@@ -34,9 +39,9 @@ class GroupNet(nn.Module):
         return self.unets[self.active[0]].state_dict()
 
     def _shares(self, scans: Tensor) -> list[tuple[UNet, Tensor]]:
-        """Each active modality's U-Net, and its part of a batch (S, C, Z, Y, X)."""
+        """Each active modality's U-Net, and its part of a batch (S, C, Z, Y, X), with the modality's own channels."""
         shares = scans.chunk(len(self.active))
-        return [(self.unets[m], share) for m, share in zip(self.active, shares, strict=True)]
+        return [(self.unets[m], share[:, : self.channels[m]]) for m, share in zip(self.active, shares, strict=True)]
 
 
 def share_decoder(unets: Sequence[UNet]) -> None:
@@ -48,8 +53,16 @@ def share_decoder(unets: Sequence[UNet]) -> None:
         other.decoder.seg_layers = first.seg_layers
 
 
+def share_everything(unets: Sequence[UNet]) -> None:
+    """Let all U-Nets be the first one: one network for all modalities."""
+    for other in unets[1:]:
+        other.encoder, other.decoder = unets[0].encoder, unets[0].decoder
+
+
 def share_convolutions(unets: Sequence[UNet]) -> None:
     """Let all U-Nets use the first one's convolutions and heads; each keeps its own normalizations.
+
+    Where modalities differ in their number of channels, each keeps its own first convolution, too.
 
     This follows Dou et al., Unpaired multi-modal segmentation via knowledge distillation (IEEE TMI 2020).
     """
@@ -57,4 +70,5 @@ def share_convolutions(unets: Sequence[UNet]) -> None:
         if isinstance(module, _ConvNd):
             for other in unets[1:]:
                 twin: Any = other.get_submodule(name)
-                twin.weight, twin.bias = module.weight, module.bias
+                if twin.weight.shape == module.weight.shape:
+                    twin.weight, twin.bias = module.weight, module.bias

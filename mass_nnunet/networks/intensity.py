@@ -17,6 +17,19 @@ NEIGHBOURHOOD = 5
 SHARE = 0.25
 
 
+def adaptation(logits: Tensor, scans: Tensor, weight: float, prior: float) -> Tensor:
+    """Weighted :func:`intensity_evidence` (S, K, Z, Y, X) of each scan, to be added to its logits.
+
+    Args:
+        logits: of the first segmentation, (S, K, Z, Y, X).
+        scans: (S, C, Z, Y, X); the first channel is used.
+        weight: of the evidence.
+        prior: :data:`PRIOR` in voxels.
+    """
+    pairs = zip(logits.softmax(1), scans, strict=True)
+    return weight * torch.stack([intensity_evidence(p, scan[0], prior) for p, scan in pairs])
+
+
 def intensity_evidence(probabilities: Tensor, image: Tensor, prior: float) -> Tensor:
     """Evidence of each voxel's intensity v for each class k near the voxel: log(1 + p(v | k) / p0).
 

@@ -16,7 +16,7 @@ from mass_nnunet.registration.translation import best_translation
 from .blocks import UNet, UNetDecoder, cpu_autocast, decoder_features, join
 from .correspondence import CorrespondenceHead
 from .group import GroupNet
-from .intensity import intensity_evidence
+from .intensity import adaptation
 
 
 class GroupOutput(NamedTuple):
@@ -176,13 +176,11 @@ class MASSNet(GroupNet):
             evidence = self._propagate(scans, features, logits)
             logits = logits + evidence if self.inference == "fused" else evidence
         if self.intensity_weight:
-            prior = self.intensity_prior
-            seen = [intensity_evidence(p, scan[0], prior) for p, scan in zip(logits.softmax(1), scans, strict=True)]
-            adaptation = self.intensity_weight * torch.stack(seen)
+            evidence = adaptation(logits, scans, self.intensity_weight, self.intensity_prior)
             if self.inference == "atlas":
                 # Where no atlas has a label there is nothing to adapt.
-                adaptation = adaptation * logits.amax(1, keepdim=True).gt(0)
-            logits = logits + adaptation
+                evidence = evidence * logits.amax(1, keepdim=True).gt(0)
+            logits = logits + evidence
         return logits
 
     def _propagate(self, scans: Tensor, features: list[Tensor], logits: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ from torch import Tensor, nn
 from mass_nnunet.batch import Layout, Scans
 from mass_nnunet.registration.atlas import EVIDENCE, AtlasBank
 from mass_nnunet.registration.fields import warp
+from mass_nnunet.registration.refinement import refine
+from mass_nnunet.registration.translation import best_image_translation
 
 from .blocks import UNet, UNetDecoder, cpu_autocast, decoder_features
 
@@ -62,20 +64,24 @@ class PairNet(nn.Module):
     """A network that registers atlases to scans of one modality, and segments by the propagated labels.
 
     In training mode it takes a batch with its layout, and registers the batch's atlases to its targets. In evaluation
-    mode it segments.
+    mode it segments. Each field starts from the translation that lays the atlas's image on that of the target.
 
     Args:
         unet: nnU-Net's U-Net for 2C channels.
         atlases: empty atlas bank with the patch shape of the plans.
         backward: another such U-Net, for fields from the warped atlas to the atlas; None for none.
+        refinement_steps: steps of the refinement of fields in evaluation mode (:func:`refinement.refine`).
     """
 
     # The index of its only modality in the bank, and its only inference.
     active = (0,)
     inferences = ("atlas",)
 
-    def __init__(self, unet: UNet, *, atlases: AtlasBank, backward: UNet | None = None) -> None:
+    def __init__(
+        self, unet: UNet, *, atlases: AtlasBank, backward: UNet | None = None, refinement_steps: int = 0
+    ) -> None:
         super().__init__()
+        self.refinement_steps = refinement_steps
         self.pair = PairUNet(unet)
         self.backward_pair = None if backward is None else PairUNet(backward)
         self.atlases = atlases
@@ -97,15 +103,26 @@ class PairNet(nn.Module):
         return [logits] if self.pair.decoder.deep_supervision else logits
 
     def _register_batch(self, scans: Tensor, layout: Layout) -> PairOutput:
-        atlases = layout.same_atlases(scans)
+        atlases, targets = layout.same_atlases(scans), layout.targets(scans)
+        start = -best_image_translation(atlases, targets)
         with cpu_autocast(scans.device):
-            fields = self.pair(atlases, layout.targets(scans))
+            fields = _registered(self.pair, atlases, targets, start)
             warped = warp(atlases, fields)
-            backward = None if self.backward_pair is None else self.backward_pair(warped, atlases)
+            backward = None
+            if self.backward_pair is not None:
+                backward = _registered(self.backward_pair, warped, atlases, -start)
         return PairOutput(scans, fields, warped, backward)
 
     def register(self, scan: Tensor) -> Tensor:
         """Fields (A', 3, Z, Y, X), in voxels, from each atlas to a scan (1, C, Z, Y, X)."""
         images = self.atlases.images_of(0)
+        start = -best_image_translation(images, scan)
         with cpu_autocast(scan.device):
-            return self.pair(images, scan.expand(len(images), -1, -1, -1, -1))
+            fields = _registered(self.pair, images, scan.expand(len(images), -1, -1, -1, -1), start)
+        return refine(fields, images, scan, self.refinement_steps) if self.refinement_steps else fields
+
+
+def _registered(pair: PairUNet, atlas: Tensor, target: Tensor, start: Tensor) -> Tensor:
+    """Fields (B, 3, Z, Y, X): the displacements (B, 3) that they start from, and what a network adds to them."""
+    translation = start.view(-1, 3, 1, 1, 1)
+    return pair(warp(atlas, translation.expand(-1, -1, *atlas.shape[2:])), target) + translation

@@ -12,7 +12,7 @@ from mass_nnunet.labels import ELSEWHERE
 from mass_nnunet.losses.absence import absence_loss
 from mass_nnunet.losses.deformation import diffusion_loss, folding_penalty
 from mass_nnunet.losses.features import channel_contrast_loss, feature_kl_loss, feature_mse_loss
-from mass_nnunet.losses.overlap import confident_label_loss, soft_dice, soft_dice_loss
+from mass_nnunet.losses.overlap import confident_label_loss, mean_of, soft_dice, soft_dice_loss
 from mass_nnunet.losses.similarity import SIMILARITIES
 from mass_nnunet.networks.mass import GroupOutput
 from mass_nnunet.registration.fields import downsample, folding, inside, jacobian_determinant, warp
@@ -153,8 +153,3 @@ class MASSObjective(Objective):
         """Loss of the segmentation head on the confident pseudo-labels; both arguments are (B, K, Z, Y, X)."""
         confidence, pseudo_label = probabilities.max(1)
         return confident_label_loss(logits, pseudo_label, confidence > self.confidence)
-
-
-def mean_of(values: Tensor, mask: Tensor) -> Tensor:
-    """Mean of the values where a mask of the same shape is true; 0 if it is nowhere true."""
-    return (values * mask).sum() / mask.sum().clamp_min(1)

@@ -28,7 +28,7 @@ class AtlasBank(nn.Module):
     Args:
         modalities: N.
         capacity: A.
-        channels: C, channels of an image.
+        channels: C, the largest number of channels of an image; an image with fewer is followed by zeros.
         classes: K, with background.
         patch: (Z, Y, X).
     """
@@ -61,11 +61,12 @@ class AtlasBank(nn.Module):
 
         Args:
             modality: index of the modality.
-            images: (C, Z, Y, X) each, of the patch's size.
+            images: (C, Z, Y, X) each, of the patch's size, or with fewer channels.
             labels: (Z, Y, X) each.
 
         Raises:
-            ValueError: there is no atlas, there are more than the capacity, or one does not have the patch's size.
+            ValueError: there is no atlas, there are more than the capacity, or one does not have the patch's size or
+                has too many channels.
         """
         if not images:
             raise ValueError("a modality needs an annotated atlas")
@@ -86,11 +87,14 @@ class AtlasBank(nn.Module):
         if end > self.capacity:
             raise ValueError(f"{end} atlases do not fit into a bank of {self.capacity}")
         for place, image, label in zip(range(start, end), images, labels, strict=True):
-            if image.shape != self.images.shape[2:] or label.shape != self.labels.shape[2:]:
+            channels = len(image)
+            fits = image.shape[1:] == label.shape == self.labels.shape[2:] and channels <= self.images.shape[2]
+            if not fits:
                 raise ValueError(
                     f"atlas of shape {tuple(image.shape)}, but the bank holds {tuple(self.images.shape[2:])}"
                 )
-            self.images[modality, place] = image
+            self.images[modality, place, :channels] = image
+            self.images[modality, place, channels:] = 0
             self.labels[modality, place] = label
         self.count[modality] = end
 
@@ -106,7 +110,8 @@ class AtlasBank(nn.Module):
     def fuse(self, modality: int, scan: Tensor, fields: Tensor) -> Tensor:
         """Labels of all atlases propagated to one scan, weighted by how well each matches it locally.
 
-        The weight is a softmax over the atlases of the local correlation (window 9) of the warped image with the scan.
+        The weight is a softmax over the atlases of the local correlation (window 9) of the warped image with the scan,
+        of their first channels.
         An atlas is one patch: beyond its border it has no label, not even background.
 
         Args:
@@ -117,7 +122,7 @@ class AtlasBank(nn.Module):
         Returns:
             Probabilities (K, Z, Y, X); their sum over the classes is below 1 where atlases have no label.
         """
-        warped = warp(self.images_of(modality), fields)  # (A', C, Z, Y, X)
-        correlation = local_correlation(warped[:, :1], scan[None, :1])
+        warped = warp(self.images_of(modality)[:, :1], fields)  # (A', 1, Z, Y, X)
+        correlation = local_correlation(warped, scan[None, :1])
         weight = (correlation / TEMPERATURE).softmax(0)  # (A', 1, Z, Y, X)
         return (weight * inside(fields) * warp(self.labels_of(modality), fields)).sum(0)

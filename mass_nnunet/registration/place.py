@@ -65,17 +65,44 @@ def _coarse(volume: Tensor, spacing: Sequence[float]) -> Tensor:
 
 def _laid(organs: Tensor, moving: Tensor, fixed: Tensor) -> np.ndarray:
     """The atlas's organs (both (Z', Y', X')) on the grid of the scan (Z, Y, X), by the best scaling and translation."""
-    best, laid = 0.0, np.zeros(fixed.shape)
+    found = coarse_alignments(moving, fixed)
+    if not found:
+        return np.zeros(fixed.shape)
+    scale, shift = found[0]
+    laid = _scaled(organs, scale).numpy()
+    # Indices beyond the atlas are those of its border.
+    index = [np.clip(np.arange(n) - s, 0, m - 1) for n, s, m in zip(fixed.shape, shift, laid.shape, strict=True)]
+    return laid[np.ix_(*index)]
+
+
+def coarse_alignments(moving: Tensor, fixed: Tensor) -> list[tuple[float, np.ndarray]]:
+    """Scalings and translations that lay one volume (Z', Y', X') on another (Z, Y, X), the best correlated first.
+
+    Returns:
+        For each of :data:`SCALES` with a positive correlation the scale, and the best shift (z, y, x) in whole voxels:
+        ``moving[p / scale]`` lies at ``fixed[p + shift]``.
+    """
+    return [(scale, shift) for correlation, scale, shift in _correlated(moving, fixed) if correlation > 0]
+
+
+def best_correlation(moving: Tensor, fixed: Tensor) -> float:
+    """Normalized cross-correlation of the best scaling and translation of one volume onto another."""
+    return _correlated(moving, fixed)[0][0]
+
+
+def _correlated(moving: Tensor, fixed: Tensor) -> list[tuple[float, float, np.ndarray]]:
+    """The correlation, the scale and the best shift for each of :data:`SCALES`, the best first."""
+    found = []
     for scale in SCALES:
-        size = [max(1, round(scale * edge)) for edge in moving.shape]
-        image, its_organs = (F.interpolate(v[None, None], size=size, mode="trilinear")[0, 0] for v in (moving, organs))
-        correlation, shift = _translation(fixed.numpy(), image.numpy())
-        if correlation > best:
-            best = correlation
-            # Indices beyond the atlas are those of its border.
-            index = [np.clip(np.arange(n) - s, 0, m - 1) for n, s, m in zip(fixed.shape, shift, size, strict=True)]
-            laid = its_organs.numpy()[np.ix_(*index)]
-    return laid
+        correlation, shift = _translation(fixed.numpy(), _scaled(moving, scale).numpy())
+        found.append((correlation, scale, shift))
+    return sorted(found, key=lambda one: -one[0])
+
+
+def _scaled(volume: Tensor, scale: float) -> Tensor:
+    """A volume (Z', Y', X') on a finer or coarser grid."""
+    size = [max(1, round(scale * edge)) for edge in volume.shape]
+    return F.interpolate(volume[None, None], size=size, mode="trilinear")[0, 0]
 
 
 def _translation(fixed: np.ndarray, moving: np.ndarray) -> tuple[float, np.ndarray]:

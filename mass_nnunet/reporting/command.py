@@ -10,13 +10,14 @@ from markupsafe import Markup
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 from tqdm import tqdm
 
+from mass_nnunet.api.loading import load_model
 from mass_nnunet.data.paths import FINAL_CHECKPOINT, base_folder
 from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
 from . import html as report
-from .explain import Explained, explain, load_model
+from .explain import Explained, explain
 from .figures import plot_branches, plot_registration
 
 

@@ -1,6 +1,5 @@
 """The predictions of a trained model for one scan, by branch, and the registration of its best atlas."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +8,10 @@ import numpy as np
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
-from mass_nnunet.data.files import read_json
+from mass_nnunet.api.best_atlas import Registration, register_best
+from mass_nnunet.api.loading import branches_of, predicting_by
 from mass_nnunet.data.label_map import read_label_map
 from mass_nnunet.data.volume import read_volume
-from mass_nnunet.errors import UserError
-from mass_nnunet.networks.strangers import check_classes
-from mass_nnunet.runtime.checkpoint import read_checkpoint
-
-from .best_atlas import Registration, register_best
 
 
 @dataclass(frozen=True)
@@ -36,26 +31,6 @@ class Explained:
     predictions: dict[str, np.ndarray]
     registration: Registration | None
     spacing: tuple[float, float, float]
-
-
-def load_model(folder: Path, fold: int, checkpoint: str, device: torch.device) -> nnUNetPredictor:
-    """nnU-Net's predictor of a trained model, without mirroring, and without compilation, which hides the class.
-
-    Raises:
-        UserError: the checkpoint does not exist, or holds more than weights and numbers, or the plans name a class that
-            is none of a network.
-    """
-    file = folder / f"fold_{fold}" / checkpoint
-    if not file.is_file():
-        raise UserError(f"{file} does not exist: train the model, or name another one with -tr, -p, -c, -f or -chk")
-    read_checkpoint(file)  # nnU-Net reads it with pickle, which may run code
-    check_classes(folder / "plans.json", read_json(folder / "plans.json", "copy the model again"))  # it imports them
-    predictor = nnUNetPredictor(
-        use_mirroring=False, perform_everything_on_device=False, device=device, allow_tqdm=False
-    )
-    os.environ.update(nnUNet_compile="f")
-    predictor.initialize_from_trained_model_folder(str(folder), (fold,), checkpoint)
-    return predictor
 
 
 def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | None) -> Explained:
@@ -86,9 +61,9 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
     has_atlases = getattr(network, "atlases", None) is not None
     predictions = {}
     with torch.inference_mode():
-        for branch in getattr(network, "inferences", ("segmentation",)):
-            network.inference = branch
-            logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
+        for branch in branches_of(network):
+            with predicting_by(network, branch):
+                logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
             predictions[branch] = logits.float().argmax(0).cpu().numpy()
         reference = next(iter(predictions.values())) if known is None else known
         registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None

@@ -11,7 +11,13 @@ from mass_nnunet.errors import UserError
 
 # nnU-Net's own trainers log NumPy's numbers, which torch does not know as harmless.
 _KINDS = (np.bool_, np.int32, np.int64, np.float16, np.float32, np.float64)
-_NUMBERS = [np.dtype, np.float64(0).__reduce__()[0], *(type(np.dtype(kind)) for kind in _KINDS)]
+_SCALAR = np.float64(0).__reduce__()[0]
+_NUMBERS: list[Any] = [
+    np.dtype,
+    _SCALAR,
+    (_SCALAR, "numpy.core.multiarray.scalar"),  # its name where NumPy 1 wrote the file
+    *(type(np.dtype(kind)) for kind in _KINDS),
+]
 
 
 def read_checkpoint(file: Path) -> dict[str, Any]:

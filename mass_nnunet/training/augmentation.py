@@ -18,12 +18,15 @@ SHARE = 0.5
 
 
 def perturbed(scans: Tensor) -> Tensor:
-    """Scans (B, C, Z, Y, X) with random contrast, brightness, noise and bias field, sampled for each scan."""
-    axes = (1, 2, 3, 4)
+    """Scans (B, C, Z, Y, X) with random contrast, brightness and noise, sampled for each channel, and a bias field.
+
+    The bias field is that of all channels of a scan. A channel of zeros stays one.
+    """
+    axes = (2, 3, 4)
     mean, standard_deviation = scans.mean(axes, keepdim=True), scans.std(axes, keepdim=True)
 
     def uniform(low: float, high: float) -> Tensor:
-        return scans.new_empty(len(scans), 1, 1, 1, 1).uniform_(low, high)
+        return scans.new_empty(*scans.shape[:2], 1, 1, 1).uniform_(low, high)
 
     changed = mean + (scans - mean) * uniform(1 - CONTRAST, 1 + CONTRAST)
     changed = changed + standard_deviation * uniform(-BRIGHTNESS, BRIGHTNESS)
@@ -34,6 +37,8 @@ def perturbed(scans: Tensor) -> Tensor:
 
 def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: float) -> Tensor:
     """Random organ contrast: in a share ``SHARE`` of the scans, shift the intensity of each organ by a random value.
+
+    In a scan of several channels each channel has its own values: organs differ in other ways in each of them.
 
     The order of the organs by brightness differs between contrast phases, or with iron in the liver, but a few
     annotated scans show one order only. A network that sees all orders finds an organ by its position, shape and
@@ -48,15 +53,15 @@ def random_organ_contrast(scans: Tensor, labels: Tensor, classes: int, most: flo
         labels: (B, 1, Z, Y, X), from 0, the background, to ``classes`` - 1. A voxel of any other label, of which the
             class is not known, is not shifted.
         classes: K, with background.
-        most: largest shift, in standard deviations of the scan; the shift is uniform in [-most, most].
+        most: largest shift, in standard deviations of the channel; the shift is uniform in [-most, most].
 
     Returns:
         Scans (B, C, Z, Y, X). The shift is averaged over 3 x 3 voxels in plane, as a scanner blurs an organ's edge.
     """
-    shift = scans.new_empty(len(scans), classes).uniform_(-most, most)
-    shift *= scans.new_empty(len(scans), 1).uniform_() < SHARE
-    shift[:, 0].zero_()
-    known = labels * (labels < classes)
-    by_voxel = shift.gather(1, known.flatten(1).long()).view_as(labels)
+    shift = scans.new_empty(*scans.shape[:2], classes).uniform_(-most, most)
+    shift *= scans.new_empty(len(scans), 1, 1).uniform_() < SHARE
+    shift[..., 0].zero_()
+    known = (labels * (labels < classes)).expand_as(scans)
+    by_voxel = shift.gather(2, known.flatten(2).long()).view_as(scans)
     spread = F.avg_pool3d(F.pad(by_voxel, (1, 1, 1, 1, 0, 0), mode="replicate"), (1, 3, 3), 1)
     return scans + spread * scans.std((2, 3, 4), keepdim=True)

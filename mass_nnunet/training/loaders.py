@@ -6,8 +6,10 @@ from pathlib import Path
 import blosc2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
+from torch import Tensor
 
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
@@ -94,7 +96,8 @@ class DistinctLoader(nnUNetDataLoader):
 class GroupLoader:
     """A loader that concatenates the batches of several loaders in the order of :class:`mass_nnunet.batch.Layout`.
 
-    The labels of deep supervision are concatenated scale by scale.
+    The labels of deep supervision are concatenated scale by scale. Scans of fewer channels than others are followed by
+    channels of zeros.
 
     Args:
         loaders: loaders of the parts of a batch.
@@ -114,7 +117,7 @@ class GroupLoader:
         batches = [next(loader) for loader, n in zip(self.loaders, self.every, strict=True) if self.batches % n == 0]
         self.batches += 1
         return {
-            "data": torch.cat([batch["data"] for batch in batches]),
+            "data": torch.cat(with_channels([batch["data"] for batch in batches])),
             "target": [torch.cat(scale) for scale in zip(*(batch["target"] for batch in batches), strict=True)],
             "keys": [key for batch in batches for key in batch["keys"]],
         }
@@ -129,6 +132,12 @@ class GroupLoader:
         self.batches = thread_id
         for loader in self.loaders:
             loader.set_thread_id(thread_id)
+
+
+def with_channels(images: Sequence[Tensor]) -> list[Tensor]:
+    """Images (B, C, Z, Y, X) with as many channels as the one that has most; those that they lack are 0."""
+    lacking = [max(image.shape[1] for image in images) - image.shape[1] for image in images]
+    return [F.pad(x, (0,) * 7 + (lack,)) if lack else x for x, lack in zip(images, lacking, strict=True)]
 
 
 class DistanceLoader(GroupLoader):

@@ -45,7 +45,7 @@ from native_trees import (
     write_slices,
 )
 from refused_input import Damage
-from sound_datasets import ECHO, GROUND, HEART, IMAGE, LABEL, PLANE, SERIES, SLICE, SOURCES, T1
+from sound_datasets import ECHO, GROUND, HEART, IMAGE, LABEL, MASK, PLANE, SERIES, SLICE, SOURCES, T1
 
 _AGAIN = "cannot be read (...): copy or download it again"
 _SHORT = "cannot be read (it ends too early): copy or download it again"
@@ -64,7 +64,7 @@ _T1 = ("--sequences", "T1IN")
 _RGB = [(channel, "u1") for channel in "RGB"]
 _RIGHT, _LEFT = CHAOS_GRAYS["right_kidney"], CHAOS_GRAYS["left_kidney"]
 
-btcv, chaos, amos, mmwhs, nifti, _ = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, masks, _ = (partial(Damage, source) for source in SOURCES)
 CONTENT_DAMAGES = [
     # Files that are not whole.
     btcv("NIfTI (.nii.gz) cut short", on(IMAGE, cut, 500), f"src/{IMAGE} {_AGAIN}"),
@@ -230,6 +230,12 @@ CONTENT_DAMAGES = [
     btcv("label value 1.0011", on(LABEL, edit, corner(1.0011)), f"src/{LABEL} holds the value 1.0011, {_CORRECT}"),
     btcv("label value 1.5", on(LABEL, edit, corner(1.5)), f"src/{LABEL} holds the value 1.5, {_CORRECT}"),
     mmwhs("label value 501 in a heart", on(HEART, edit, corner(501)), f"src/{HEART} holds the value 501, {_CORRECT}"),
+    masks("value 2 in a mask", on(MASK, edit, corner(2)), f"src/{MASK} holds the value 2, {_CORRECT}"),
+    masks(
+        "two masks with common voxels",
+        on(MASK, edit, np.ones_like),
+        f"src/{MASK} has voxels in common with another organ of ...src/s0002: correct one of them",
+    ),
     nifti(
         "label value that --labels does not name",
         on("labels/b.nii.gz", edit, corner(5)),

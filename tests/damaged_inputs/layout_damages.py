@@ -36,7 +36,7 @@ from native_trees import (
     write_slices,
 )
 from refused_input import RAW, Damage
-from sound_datasets import IMAGE, SLICE, SOURCES
+from sound_datasets import IMAGE, MASK, SLICE, SOURCES
 
 _NO_TEXT = os.fsdecode(b"src\xff")
 _OUT = "a path that leads out of it: get it from its authors"
@@ -46,7 +46,7 @@ _LINK = "is a broken link: repair or remove it"
 _DOWNLOAD = "cannot be unpacked (...): download it again"
 _PERMISSION = "ermission denied...permissions"
 
-btcv, chaos, amos, mmwhs, nifti, _ = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, masks, _ = (partial(Damage, source) for source in SOURCES)
 archived = partial(btcv, given="data.zip")
 apart = partial(btcv, apart=True, posix=True)
 LAYOUT_DAMAGES = [
@@ -99,7 +99,28 @@ LAYOUT_DAMAGES = [
         on("ct_train/ct_train_1002_image.nii.gz", unpack, keep=True),
         "ct_train_1002_image.nii and ...ct_train_1002_image.nii.gz are both the image ...: remove one of them",
     ),
+    masks(
+        "one mask as .nii and .nii.gz",
+        on(MASK, unpack, keep=True),
+        "liver.nii and ...liver.nii.gz are both the mask of liver: remove one of them",
+    ),
     # What is there, and what is not.
+    masks(
+        "a table of parts with other columns",
+        on("meta.csv", Path.write_text, "image_id,split\ns0001,train\n"),
+        "src/meta.csv has no 'image_id': the columns are image_id and split, of train, val, test: ...",
+    ),
+    masks(
+        "CT and MRI in one folder",
+        on("s0004/mri.nii.gz", put, scan(5)),
+        "src holds CT and MRI: give the folder of one release at a time",
+    ),
+    masks(
+        "no mask of a structure",
+        nothing,
+        "no scan of ...src has segmentations/milz.nii.gz: write in --labels which files are an organ",
+        ("--labels", "spleen=milz"),
+    ),
     btcv(
         "no such folder",
         remove,

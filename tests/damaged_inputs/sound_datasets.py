@@ -18,6 +18,7 @@ from native_trees import (
     write,
     write_amos_case,
     write_chaos_patient,
+    write_subject,
 )
 
 
@@ -34,6 +35,7 @@ SERIES, GROUND, T1 = f"{PATIENT}/T2SPIR/DICOM_anon", f"{PATIENT}/T2SPIR/Ground",
 SLICE, PLANE = f"{SERIES}/IMG-0002-00003.dcm", f"{GROUND}/IMG-0002-00003.png"
 ECHO = f"{T1}/IMG-0004-00003.dcm"
 HEART = "ct_train/ct_train_1002_label.nii.gz"
+MASK = "s0002/segmentations/liver.nii.gz"
 CT, CONTOURS = "Mustermann_Erika/CT", "Mustermann_Erika/RT"
 CT_SLICE = f"{CT}/IM0003"
 
@@ -69,6 +71,12 @@ def _dicom(root: Path) -> None:
     write_structures(root / CONTOURS, structures, slices)
 
 
+def _totalsegmentator(root: Path) -> None:
+    for number in (1, 2, 3):
+        write_subject(root, f"s000{number}")
+    (root / "meta.csv").write_text("image_id;split\ns0001;train\ns0002;val\ns0003;test\n")
+
+
 _NAMED = "--labels spleen=1 right_kidney=2 left_kidney=3 liver=6"
 SOURCES: Mapping[str, Source] = {
     "btcv": Source(partial(btcv_tree, labelled=3), "btcv {} -d 801"),
@@ -76,5 +84,6 @@ SOURCES: Mapping[str, Source] = {
     "amos": Source(_amos, "amos {} -d 803 804"),
     "mmwhs": Source(_mmwhs, "mmwhs {} -d 805 806"),
     "nifti": Source(_nifti, f"nifti {{0}}/images {{0}}/labels -d 807 --modality CT {_NAMED}"),
+    "totalsegmentator": Source(_totalsegmentator, "totalsegmentator {} -d 807"),
     "dicom": Source(_dicom, f"dicom {{}} -d 812 --modality CT --test-fraction 0 --labels {' '.join(BTCV_VALUES)}"),
 }

@@ -21,6 +21,7 @@ from native_trees import (
     write,
     write_amos_case,
     write_chaos_patient,
+    write_subject,
 )
 
 WORDS = {
@@ -28,6 +29,7 @@ WORDS = {
     "chaos": ["-d", "802"],
     "amos": ["-d", "803", "804"],
     "mmwhs": ["-d", "805", "806"],
+    "totalsegmentator": ["-d", "807"],
     "dicom": ["-d", "807", "--modality", "CT", "--licence", "L", "--reference", "R"],
     "nifti": ["-d", "807", "--modality", "CT", "--labels", "spleen=1", "--licence", "L", "--reference", "R"],
 }
@@ -66,6 +68,8 @@ def sample(name: str, root: Path) -> Path:
     elif name == "mmwhs":
         for prefix in ("ct", "mr"):
             write(scan(), root / f"{prefix}_train_1001_image.nii.gz")
+    elif name == "totalsegmentator":
+        write_subject(root, "s0000")
     elif name == "dicom":
         write_series(scan(), root)
     else:

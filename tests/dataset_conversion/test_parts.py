@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -103,3 +104,14 @@ def test_an_organ_that_may_stop_short_was_not_annotated():
     organs = measures("spleen", "liver", cut_off="liver").organs
     assert annotated_structures(case("cut", label=Path("y")), organs) == ["spleen", "liver"]
     assert annotated_structures(case("short", label=Path("y"), may_stop_short=True), organs) == ["spleen"]
+
+
+def test_what_a_complete_annotation_lacks_is_outside_of_the_scan():
+    cases = [case(name, label=Path("y"), complete=True) for name in ("whole", "some", "none")]
+    some = measures("liver")
+    found = {"whole_a": measures("spleen", "liver"), "some_a": some, "none_a": replace(some, organs={})}
+    labels = {"background": 0, "spleen": 1, "liver": 2}
+    used, lacking = usable_labels(cases, found, labels, keep_partial=False)
+    assert used == {"whole_a", "some_a"}
+    assert lacking == {"none_a": "no spleen, liver in y"}
+    assert set(assign_parts(cases, used, 0, 0)) == used

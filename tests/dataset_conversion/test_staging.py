@@ -41,7 +41,7 @@ def times(folder: Path) -> dict[str, int]:
 def test_a_case_is_upright_and_measured(case, stage):
     staged = stage.convert(case)
     assert set(staged.measures.organs) == set(LABELS) - {"background"}
-    for path, expected in ((stage.image("a"), scan()), (stage.label("a"), organs(LABELS))):
+    for path, expected in ((stage.images("a")[0], scan()), (stage.label("a"), organs(LABELS))):
         volume = read_volume(path)
         assert same_content(volume, expected)
         assert np.array_equal(np.sign(np.diag(np.reshape(volume.GetDirection(), (3, 3)))), [-1, -1, 1])  # RAS in LPS
@@ -73,7 +73,7 @@ def test_a_record_that_is_no_record_and_another_source(case, stage):
     assert stage.convert(case).signature == signature
     write(scan(1), case.image)
     assert stage.convert(case).signature != signature
-    assert same_content(read_volume(stage.image("a")), scan(1))
+    assert same_content(read_volume(stage.images("a")[0]), scan(1))
 
 
 def test_bad_files_are_returned_and_bad_disks_raised(case, stage, monkeypatch):
@@ -162,7 +162,7 @@ def test_slices_of_a_case_stay_slices(tmp_path):
     (stage,) = (stage for stage in stages if stage.pose is Pose.SLICES)
     again = stage.convert(case)
     assert np.allclose(again.measures.axes, done[1].measures.axes)
-    for path, expected in ((stage.image("a"), image), (stage.label("a"), label)):
+    for path, expected in ((stage.images("a")[0], image), (stage.label("a"), label)):
         volume = read_volume(path)
         assert same_content(volume, expected)
         assert volume.GetSpacing()[2] == pytest.approx(6)

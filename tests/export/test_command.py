@@ -22,11 +22,11 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 import stock_prediction
 from full_disk import file_limit
+from mass_nnunet.api.loading import load_model, predicting_by
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
 from mass_nnunet.export.command import stated_licence
 from mass_nnunet.export.plain_model import plain_checkpoint
-from mass_nnunet.reporting.explain import load_model
 from tiny_group import CT, MODEL, MRI, command, make_group, trainer, variables
 
 EXPORTED = "nnUNetTrainer__MASSPlans__3d_fullres"
@@ -121,6 +121,55 @@ def test_stock_nnunet_predicts_what_the_segmentation_branch_does(
     predictor.network.active = (1 - predictor.network.active[0],)
     stock_prediction.predict(predictor, scan, tmp_path / "wrong")
     assert not np.allclose(np.load(tmp_path / "wrong.npy"), logits["ours"], atol=0.05)  # of the other encoder
+
+
+def test_an_adapted_model_predicts_what_the_original_does(root, tmp_path):
+    """One U-Net of this package, without atlases, and without a word of the other dataset."""
+    zipped, logits = tmp_path / "adapted.zip", []
+    assert main(["export", "-d", "802", "--inference", "adapted", "-o", str(zipped)]) == 0
+    with zipfile.ZipFile(zipped) as archive:
+        archive.extractall(tmp_path)
+    folder = tmp_path / MRI / "SingleModalityTrainer__MASSPlans__3d_fullres"
+    card = (folder / "MODEL_CARD.md").read_text()
+    assert "nnUNetv2_predict -d Dataset802_MRS -i IN -o OUT -tr SingleModalityTrainer" in card
+    assert CT not in (folder / "plans.json").read_text()
+    weights = torch.load(folder / "fold_0" / "checkpoint_final.pth", weights_only=True)
+    assert weights["trainer_name"] == "SingleModalityTrainer"
+    assert all(key.startswith("unets.0.") for key in weights["network_weights"])
+    assert weights["init_args"]["plans"] == json.loads((folder / "plans.json").read_text())
+    for model in (folder, root / "results" / MRI / MODEL):
+        predictor = load_model(model, 0, "checkpoint_final.pth", torch.device("cpu"))
+        with predicting_by(predictor.network, "adapted"):
+            scan = root / "raw" / MRI / "imagesTs" / "mrtest_0000.nii.gz"
+            stock_prediction.predict(predictor, scan, tmp_path / "found")
+        logits.append(np.load(tmp_path / "found.npy"))
+        assert predictor.network.intensity_weight
+    assert np.array_equal(*logits)
+
+
+def test_a_model_without_adaptation_is_not_exported_as_one(root, tmp_path, capsys):
+    words = ["export", "-d", "801", "-tr", "SupervisedTrainer", "--inference", "adapted", "-o", str(tmp_path / "m.zip")]
+    assert main(words) == 2
+    assert "does not predict by adapted: export it without --inference" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", [CT, "supervised"])
+def test_the_layout_is_what_the_module_of_3d_slicer_reads(exported, tmp_path, name):
+    """The rules of SlicerNNUnet (SlicerNNUNetLib/Parameter.py): it is given the folder into which a zip was unpacked.
+
+    It takes the first dataset.json at any depth; the folder of this file, TRAINER__PLANS__CONFIGURATION, holds
+    fold_0/checkpoint_final.pth; the folder above is the dataset's name for -d, and that above nnUNet_results.
+    """
+    with zipfile.ZipFile(exported[name]) as archive:
+        archive.extractall(tmp_path)
+    (dataset,) = tmp_path.rglob("dataset.json")
+    assert dataset.parent.name.split("__") == ["nnUNetTrainer", "MASSPlans", "3d_fullres"]
+    assert (dataset.parent / "plans.json").is_file()
+    assert (dataset.parent / "fold_0" / "checkpoint_final.pth").is_file()
+    assert dataset.parents[1].name == CT and dataset.parents[2] == tmp_path
+    content = json.loads(dataset.read_text())
+    assert content["file_ending"] == ".nii.gz", "it writes the volume as volume_0000.nii.gz"
+    assert all(isinstance(value, int) for value in content["labels"].values()), "segments get the names of labels"
 
 
 def test_by_the_command_of_the_card(root, alone, installed, tmp_path):

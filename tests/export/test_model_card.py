@@ -45,6 +45,8 @@ def card(**changes: object) -> str:
         "dataset": {"labels": {"background": 0, "spleen": 1, "liver": 4}},
         "configuration": "3d_fullres",
         "trainer": PlainTrainer,
+        "inference": "segmentation",
+        "exported_trainer": "nnUNetTrainer",
         "checkpoints": ["checkpoint_final.pth"],
         "folds": {0: {"Dataset801_A": FOLD, "Dataset802_B": None}},
         "validation": {},
@@ -54,6 +56,15 @@ def card(**changes: object) -> str:
         "references": [],
     }
     return model_card(Facts(**(facts | changes)))
+
+
+def test_an_adapted_model_needs_this_package():
+    text = card(inference="adapted", exported_trainer="SomeTrainer")
+    assert "A U-Net with intensity adaptation for nnU-Net v2 with mass-nnunet installed beside it" in text
+    assert '    eval "$(mass_nnunet env)"\n    nnUNetv2_install' in text
+    assert "-tr SomeTrainer" in text
+    assert "It does not do what the original model does with its atlases." in text
+    assert "mass_nnunet env" not in card()
 
 
 def test_what_a_card_tells():

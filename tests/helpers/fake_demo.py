@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from mass_nnunet.benchmark.run.cell import SCORED, SCORES
+from mass_nnunet.api.best_atlas import Registration
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.scoring import SCORED, SCORES
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
 from mass_nnunet.data.raw import TEST
@@ -19,7 +20,6 @@ from mass_nnunet.demo.pictures import fold_folder
 from mass_nnunet.demo.settings import TINY
 from mass_nnunet.demo.steps import MODALITIES, Folders, demo_grid
 from mass_nnunet.evaluation.scores import score_columns
-from mass_nnunet.reporting.best_atlas import Registration
 from mass_nnunet.reporting.explain import Explained
 from mass_nnunet.runtime.env import temporary_environment
 from planned_grid import write_plans

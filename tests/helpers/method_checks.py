@@ -8,7 +8,7 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import Tensor, nn
 
-from mass_nnunet.reporting.explain import load_model
+from mass_nnunet.api.loading import load_model
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
 PATCH = (8, 16, 16)
@@ -33,12 +33,12 @@ def stepped(one: nnUNetTrainer, batch: dict) -> dict:
     return result | {term: float(value) for term, value in one.epoch_terms[-1].items()}
 
 
-def trained(name: str, dataset: str = "801") -> nnUNetTrainer:
-    """A trainer after an epoch, with its models written."""
+def trained(name: str, dataset: str = "801", epochs: int = 1) -> nnUNetTrainer:
+    """A trainer after an epoch, or several, with its models written."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
     one = trainer(name, dataset)
-    one.num_epochs = 1
+    one.num_epochs = epochs
     one.run_training()
     return one
 

@@ -1,6 +1,6 @@
 """Tiny scans with known organs, written as BTCV and CHAOS lay them out. For the tests of dataset_conversion."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import permutations, product
 from pathlib import Path
 
@@ -22,6 +22,8 @@ BOXES: Mapping[str, tuple[slice, ...]] = {
     "right_kidney": np.s_[1:4, 14:19, 5:9],
     "left_kidney": np.s_[0:3, 18:22, 14:18],
 }
+STRUCTURES = {"spleen": "spleen", "right_kidney": "kidney_right", "left_kidney": "kidney_left", "liver": "liver"}
+"""TotalSegmentator's names of the organs."""
 AXIS_CODES = ["".join(p) for letters in product("RL", "AP", "SI") for p in permutations(letters)]
 
 
@@ -67,6 +69,14 @@ def write_amos_case(root: Path, part: str, number: int, image: sitk.Image, label
     write(image, root / f"images{part}" / f"amos_{number:04d}.nii.gz")
     if label is not None:
         write(label, root / f"labels{part}" / f"amos_{number:04d}.nii.gz")
+
+
+def write_subject(root: Path, name: str, shown: Iterable[str] = STRUCTURES, image: str = "ct") -> None:
+    """``s0001/ct.nii.gz`` and a mask of each structure, empty where the scan does not show it."""
+    write(scan(int(name[1:])), root / name / f"{image}.nii.gz")
+    for organ, structure in STRUCTURES.items():
+        mask = organs({organ: 1}, {organ: BOXES[organ]} if organ in shown else {})
+        write(mask, root / name / "segmentations" / f"{structure}.nii.gz")
 
 
 def write_btcv_case(root: Path, number: int, image: sitk.Image, label: sitk.Image | None = None) -> None:

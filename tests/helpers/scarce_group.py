@@ -82,7 +82,9 @@ def without_results(root: Path) -> None:
 
 def predicted(root: Path, dataset: str, scan: Path, folder: Path) -> np.ndarray:
     """Labels (Z, Y, X) of a scan by nnU-Net's own command."""
-    shutil.copytree(scan.parent, folder / "in", ignore=lambda _, names: [n for n in names if n != scan.name])
+    (folder / "in").mkdir(parents=True)
+    for channel in scan.parent.glob(scan.name.replace("_0000", "_000?")):
+        shutil.copy(channel, folder / "in")
     command(root, "nnUNetv2_predict", "-d", dataset, "-i", f"{folder}/in", "-o", f"{folder}/out", *MODELS, *QUICK)
     (file,) = (folder / "out").glob("*.nii.gz")
     image, labels = sitk.ReadImage(str(scan)), sitk.ReadImage(str(file))

@@ -35,6 +35,7 @@ def write_raw_dataset(
     spacing: tuple[float, float, float] = (6.0, 2.0, 2.0),
     seed: int = 0,
     patients: Mapping[str, str] | None = None,
+    more: Sequence[str] = (),
 ) -> Path:
     """Write ``folder/name`` with ellipsoids for organs, each scan with its own pose, and return that folder.
 
@@ -49,19 +50,22 @@ def write_raw_dataset(
         spacing: (Z, Y, X) in mm.
         seed: of poses and noise.
         patients: of each case, for patients.json; without it that file is not written.
+        more: names of further channels, each with the organs and the body of the first one in another contrast.
     """
     dataset = folder / name
     rng = np.random.default_rng(seed)
     for part, identifiers in (("Tr", cases), ("Un", unlabelled), ("Ts", test)):
         for identifier in identifiers:
             image, label = make_scan(channel, shape, rng)
-            write_scan(dataset / f"images{part}" / f"{identifier}_0000.nii.gz", image, spacing)
+            contrasts = (image, *(another_contrast(image, number + 1) for number in range(len(more))))
+            for number, contrast in enumerate(contrasts):
+                write_scan(dataset / f"images{part}" / f"{identifier}_{number:04d}.nii.gz", contrast, spacing)
             if part != "Un":
                 write_scan(dataset / f"labels{part}" / f"{identifier}.nii.gz", label, spacing)
     write_json(
         dataset / "dataset.json",
         {
-            "channel_names": {"0": channel},
+            "channel_names": {str(number): name for number, name in enumerate((channel, *more))},
             "labels": LABELS,
             "numTraining": len(cases),
             "file_ending": ".nii.gz",
@@ -90,6 +94,12 @@ def make_scan(channel: str, shape: tuple[int, int, int], rng: np.random.Generato
     if channel == "MRI":
         image = np.where(body, np.maximum(image, 1), 0)
     return np.round(image).astype(np.int16), label
+
+
+def another_contrast(image: np.ndarray, number: int) -> np.ndarray:
+    """A scan of the same body: what was bright is dark; 0 outside."""
+    inside = (image > -500) & (image != 0)
+    return np.where(inside, np.maximum(1000 * number - image, 1), 0).astype(np.int16)
 
 
 def write_scan(path: Path, array: np.ndarray, spacing: tuple[float, float, float]) -> None:

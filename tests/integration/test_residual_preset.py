@@ -5,9 +5,9 @@ import json
 import torch
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
+from mass_nnunet.api.loading import load_model
 from mass_nnunet.batch import Layout, Scans
 from mass_nnunet.export.plain_model import plain_checkpoint, plain_network
-from mass_nnunet.reporting.explain import load_model
 from mass_nnunet.trainers import MASSTrainer
 from tiny_group import CONFIGURATION, CT, MODEL, MRI, make_group, trainer, variables
 

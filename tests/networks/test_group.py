@@ -2,7 +2,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from dynamic_network_architectures.architectures.unet import ResidualEncoderUNet
+from dynamic_network_architectures.architectures.unet import PlainConvUNet, ResidualEncoderUNet
 from torch import nn
 from torch.nn.modules.conv import _ConvNd
 
@@ -33,6 +33,26 @@ def test_convolutions_are_shared_and_normalizations_are_not():
     # A decoder of dynamic-network-architectures holds its encoder, so that its modules are met once, not twice.
     assert sum(p.numel() for p in net.parameters()) == count[_ConvNd] + 2 * count[nn.InstanceNorm3d]
     assert count[nn.InstanceNorm3d] > 0
+
+
+@pytest.mark.parametrize("share", [share_convolutions, share_decoder])
+@pytest.mark.parametrize("kind", [PlainConvUNet, ResidualEncoderUNet])
+def test_each_unet_sees_the_channels_of_its_modality(share, kind):
+    unets = [unet(channels=channels, kind=kind) for channels in (1, 2)]
+    share(unets)
+    net = GroupNet(unets, 0).eval()
+    net.active = (0, 1)
+    batch = torch.randn(2, 2, *PATCH)
+    other = batch.clone()
+    other[0, 1] = 7  # the first modality has one channel
+    assert net.channels == [1, 2]
+    for logits, same in zip(net(batch), net(other), strict=True):
+        assert torch.equal(logits, same)
+    other[1, 1] = 7
+    assert not torch.equal(net(batch)[0][1], net(other)[0][1])
+    first, second = (next(m for m in u.encoder.modules() if isinstance(m, _ConvNd)) for u in unets)
+    assert first.weight is not second.weight
+    assert unets[0].decoder.seg_layers[0].weight is unets[1].decoder.seg_layers[0].weight
 
 
 def test_decoder_is_shared_and_encoders_are_not():

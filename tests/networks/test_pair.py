@@ -7,6 +7,8 @@ from mass_nnunet.networks.blocks import cpu_autocast
 from mass_nnunet.networks.pair import PairOutput, PairUNet
 from mass_nnunet.registration.atlas import EVIDENCE
 from mass_nnunet.registration.fields import inside, warp
+from mass_nnunet.registration.refinement import refine
+from mass_nnunet.registration.translation import best_image_translation
 from small_network import CLASSES, PATCH, unet
 from small_pair import LAYOUT, pair_net
 
@@ -20,11 +22,16 @@ def test_training_registers_the_last_labelled_scan_to_the_others(backward):
     assert isinstance(output, PairOutput)
     assert output.fields.shape == (2, 3, *PATCH)
     assert output.fields.dtype == torch.float32
+    atlases, targets = scans[[1, 1]], scans[[0, 2]]
+    start = -best_image_translation(atlases, targets).view(2, 3, 1, 1, 1)
+    assert start.any()
     with torch.no_grad(), cpu_autocast(scans.device):
-        torch.testing.assert_close(output.fields, net.pair(scans[[1, 1]], scans[[0, 2]]))
-        torch.testing.assert_close(output.warped, warp(scans[[1, 1]], output.fields))
+        placed = warp(atlases, start.expand(-1, -1, *PATCH))
+        torch.testing.assert_close(output.fields, net.pair(placed, targets) + start)
+        torch.testing.assert_close(output.warped, warp(atlases, output.fields))
         if backward:
-            torch.testing.assert_close(output.backward, net.backward_pair(output.warped, scans[[1, 1]]))
+            back = warp(output.warped, -start.expand(-1, -1, *PATCH))
+            torch.testing.assert_close(output.backward, net.backward_pair(back, atlases) - start)
         else:
             assert output.backward is None
 
@@ -40,9 +47,11 @@ def test_every_parameter_is_trained():
     assert without == []
 
 
-def test_starts_from_the_identity():
-    field = pair_net()(Scans(torch.randn(3, 1, *PATCH), LAYOUT)).fields
-    assert 0 < field.abs().max() < 1e-2
+def test_starts_from_a_translation():
+    scans = torch.randn(3, 1, *PATCH)
+    field = pair_net()(Scans(scans, LAYOUT)).fields
+    change = field + best_image_translation(scans[[1, 1]], scans[[0, 2]]).view(2, 3, 1, 1, 1)
+    assert 0 < change.abs().max() < 1e-2
 
 
 def test_learns_to_undo_a_shift():
@@ -61,11 +70,11 @@ def test_learns_to_undo_a_shift():
 
 
 def test_evaluation_propagates_the_labels_of_the_atlases():
-    """With a field of nothing, and one atlas, they are the atlas's own."""
+    """With a field of nothing, and one atlas, on the atlas itself they are its own."""
     net = pair_net(atlases=1).eval()
     torch.nn.init.zeros_(net.pair.decoder.seg_layers[0].weight)
     with torch.no_grad():
-        logits = net(torch.randn(2, 1, *PATCH))
+        logits = net(net.atlases.images_of(0).repeat(2, 1, 1, 1, 1))
     assert logits.shape == (2, CLASSES, *PATCH)
     torch.testing.assert_close(logits, EVIDENCE * net.atlases.labels_of(0).expand(2, -1, -1, -1, -1), atol=1e-4, rtol=0)
 
@@ -84,6 +93,16 @@ def test_evaluation_registers_each_scan_for_itself():
     assert nowhere.any()
     assert (together.sum(1)[everywhere] - EVIDENCE).abs().max() < 1e-3
     assert not together.sum(1)[nowhere].any()
+
+
+def test_fields_are_refined_for_the_scan_at_hand():
+    net, scan = pair_net().eval(), torch.randn(1, 1, *PATCH)
+    with torch.no_grad():
+        fields = net.register(scan)
+        net.refinement_steps = 2
+        refined = net.register(scan)
+    assert torch.equal(refined, refine(fields, net.atlases.images_of(0), scan, 2))
+    assert not torch.equal(refined, fields)
 
 
 def test_nnunet_gets_a_list_if_it_expects_one():

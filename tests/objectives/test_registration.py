@@ -128,3 +128,46 @@ def test_validation_is_the_dice_of_the_propagated_labels():
     right = 20 * one_hot(labels, CLASSES)
     assert float(objective(WEIGHTS)([right], [labels])) == pytest.approx(0, abs=1e-4)
     assert float(objective(WEIGHTS)([right.roll(1, 1)], [labels])) == pytest.approx(1, abs=1e-2)
+
+
+def labelled(field: torch.Tensor, labels: torch.Tensor) -> float:
+    """The term ``dice`` of a field to one annotated target and an unlabelled one."""
+    scans = torch.randn(3, 1, *PATCH)
+    loss = RegistrationObjective(None, CLASSES, "lncc", {"similarity": 0.0, "smoothness": 0.0, "dice": 1.0})
+    output = PairOutput(scans, field, scans[[1, 1]])
+    return float(loss(output, step_labels([labels], LAYOUT)))
+
+
+def organ(start: int, klass: int = 1) -> torch.Tensor:
+    labels = torch.zeros(1, 1, *PATCH, dtype=torch.long)
+    labels[..., start : start + 4] = klass
+    return labels
+
+
+def test_dice_is_that_of_the_labels_of_the_warped_atlas_and_of_annotated_targets():
+    target, atlas, hidden = organ(6), organ(8), organ(0, 2)
+    labels = torch.cat([target, atlas, hidden])  # in the order of the layout; atlas is the last annotated one
+    assert labelled(shift(2), labels) == pytest.approx(0, abs=1e-4)  # two columns to the left
+    assert labelled(shift(0), labels) == pytest.approx(1 - 2 * 2 / 8, abs=1e-4)  # two of four columns overlap
+    assert labelled(shift(0), torch.cat([target, atlas, organ(8)])) == labelled(shift(0), labels)
+    assert labelled(shift(0), torch.cat([organ(6, 2), atlas, hidden])) == 0  # no class that both have
+
+
+def test_unknown_voxels_do_not_count_in_the_dice():
+    target, atlas = organ(6), organ(8)
+    unknown = torch.where(torch.arange(PATCH[2]) >= 8, CLASSES, target)
+    # The two columns that the target does not know leave 2 of its own against none of the atlas.
+    assert labelled(shift(0), torch.cat([unknown, atlas, organ(0)])) == pytest.approx(1, abs=1e-3)
+    known_by_atlas = torch.where(torch.arange(PATCH[2]) < 8, CLASSES, atlas)
+    # Of the atlas 8 to 11 are left, of the target 8 and 9.
+    assert labelled(shift(0), torch.cat([target, known_by_atlas, organ(0)])) == pytest.approx(1 - 4 / 6, abs=1e-3)
+
+
+def test_dice_teaches_every_part_of_the_forward_network():
+    net = pair_net(backward=False).train()
+    torch.nn.init.normal_(net.pair.decoder.seg_layers[0].weight, std=0.1)
+    loss = RegistrationObjective(None, CLASSES, "lncc", {"similarity": 0.0, "smoothness": 0.0, "dice": 1.0})
+    labels = torch.randint(0, CLASSES, (3, 1, *PATCH))
+    loss(net(Scans(torch.randn(3, 1, *PATCH), LAYOUT)), step_labels([labels], LAYOUT)).backward()
+    for part in (net.pair.encoder, net.pair.decoder.stages, net.pair.decoder.seg_layers):
+        assert has_gradient(part)

@@ -74,9 +74,15 @@ def test_one_of_the_datasets_may_have_ignored_voxels(folders):
 
 
 def test_different_numbers_of_channels(folders):
-    change(folders[1], channel_names={"0": "T1", "1": "T2"})
-    with pytest.raises(UserError, match=r"number of channels: \['CT'\] and \['T1', 'T2'\]"):
-        load_group([801, 802])
+    """Each dataset has its own; but a scan without a label needs labelled ones with as many channels."""
+    second = write_raw_dataset(folders[1].parent, "Dataset804_D", "MRI", ["a"], ["b"], shape=(2, 4, 4), more=["T2"])
+    assert [len(dataset.channels) for dataset in load_group([801, 804])] == [1, 2]
+    without_labelled_scans(second)
+    line = "no scan of Dataset804_D has a label, and those of Dataset801_A cannot serve in training"
+    with pytest.raises(UserError, match=line):
+        load_group([804, 801])
+    write_raw_dataset(folders[1].parent, "Dataset805_E", "MRI", ["a"], shape=(2, 4, 4), more=["T2"])
+    assert len(load_group([804, 801, 805])) == 3
 
 
 def test_different_readers(folders):

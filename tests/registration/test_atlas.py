@@ -20,6 +20,15 @@ def test_atlases_are_returned_as_they_were_put_in():
     assert len(atlases.images_of(0)) == 0
 
 
+def test_an_atlas_with_fewer_channels_is_followed_by_zeros():
+    atlases = AtlasBank(modalities=1, capacity=1, channels=3, classes=3, patch=PATCH)
+    atlases.put(0, [torch.ones(3, *PATCH)], [torch.zeros(PATCH)])
+    atlases.put(0, [torch.ones(2, *PATCH)], [torch.zeros(PATCH)])
+    assert atlases.images_of(0)[0, :, 0, 0, 0].tolist() == [1, 1, 0]
+    with pytest.raises(ValueError, match="shape"):
+        atlases.put(0, [torch.ones(4, *PATCH)], [torch.zeros(PATCH)])
+
+
 def test_templates_come_after_the_annotated_atlases():
     atlases = bank()
     images = [torch.full((1, *PATCH), float(i)) for i in range(3)]

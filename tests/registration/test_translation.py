@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from mass_nnunet.losses.overlap import one_hot
-from mass_nnunet.registration.translation import EPSILON, best_translation
+from mass_nnunet.registration import translation
+from mass_nnunet.registration.translation import EPSILON, best_image_translation, best_translation
 
 SHAPE = (6, 8, 10)
 
@@ -99,3 +100,47 @@ def test_half_precision_of_the_network_is_good_enough():
     moving, fixed = scan((1, box(1, 1, 1))), scan((1, box(3, 4, 6)))
     with torch.autocast("cpu", torch.bfloat16):
         assert best_translation(moving.bfloat16(), fixed.bfloat16()).tolist() == [[2, 3, 5]]
+
+
+def smooth(count: int, shape: tuple[int, int, int], seed: int = 0) -> torch.Tensor:
+    """Smooth random images (count, 1, Z, Y, X)."""
+    generator = torch.Generator().manual_seed(seed)
+    nodes = torch.rand((count, 1, *(size // 4 for size in shape)), generator=generator)
+    return torch.nn.functional.interpolate(nodes, shape, mode="trilinear")
+
+
+@pytest.mark.parametrize("shift", [(0, 0, 0), (1, -3, 4), (-2, 5, 0)])
+def test_images_are_laid_on_each_other(shift):
+    whole = smooth(1, (20, 32, 32))
+    moving = whole[..., 4:16, 8:24, 8:24]
+    z, y, x = (slice(a - s, b - s) for a, b, s in zip((4, 8, 8), (16, 24, 24), shift, strict=True))
+    fixed = 3 * whole[..., z, y, x] + 7  # of another brightness and contrast
+    both = best_image_translation(torch.cat([moving, fixed]), fixed)
+    assert both.tolist() == [list(map(float, shift)), [0.0, 0.0, 0.0]]
+
+
+def test_the_correlation_is_that_of_the_overlap():
+    """All shifts of a small pair of images, one by one."""
+    moving, fixed = smooth(1, (4, 8, 8)), smooth(1, (4, 8, 8), seed=1)
+    best, found = -2.0, None
+    for shift in product(*(range(1 - size, size) for size in (4, 8, 8))):
+        of_moving = tuple(slice(max(0, -s), size - max(0, s)) for s, size in zip(shift, (4, 8, 8), strict=True))
+        of_fixed = tuple(slice(max(0, s), size - max(0, -s)) for s, size in zip(shift, (4, 8, 8), strict=True))
+        a, b = moving[0, 0][of_moving].flatten(), fixed[0, 0][of_fixed].flatten()
+        if len(a) < 0.5 * 4 * 8 * 8:
+            continue
+        correlation = float(torch.corrcoef(torch.stack([a, b]))[0, 1])
+        if correlation > best:
+            best, found = correlation, list(map(float, shift))
+    assert best_image_translation(moving, fixed).tolist() == [found]
+
+
+def test_large_images_are_compared_on_a_coarser_grid(monkeypatch):
+    monkeypatch.setattr(translation, "GRID", 16)
+    whole = smooth(1, (16, 48, 48))
+    moving, fixed = whole[..., 8:40, 8:40], whole[..., 4:36, 12:44]
+    assert best_image_translation(moving, fixed).tolist() == [[0.0, 4.0, -4.0]]
+
+
+def test_images_that_show_nothing_stay_where_they_are():
+    assert not best_image_translation(torch.ones(2, 1, 4, 8, 8), torch.zeros(1, 1, 4, 8, 8)).any()

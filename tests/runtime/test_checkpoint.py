@@ -1,5 +1,7 @@
 """mass_nnunet.runtime.checkpoint: weights and numbers are read, and no code is run."""
 
+import zipfile
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,20 @@ def test_what_trainers_write(tmp_path):
     found = read_checkpoint(tmp_path / "c.pth")
     assert found["network_weights"]["a"].tolist() == [0, 1, 2]
     assert found["logging"] == content["logging"] and found["_best_ema"] == 3
+
+
+def test_what_trainers_wrote_with_numpy_1(tmp_path):
+    """Its pickles call a module by another name."""
+    new, old = tmp_path / "new.pth", tmp_path / "old.pth"
+    torch.save({"logging": [np.float32(0.5), np.float64(2)], "network_weights": {"a": torch.ones(2)}}, new)
+    with zipfile.ZipFile(new) as source, zipfile.ZipFile(old, "w", zipfile.ZIP_STORED) as target:
+        for entry in source.infolist():
+            content = source.read(entry)
+            renamed = content.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n")
+            assert (renamed != content) == entry.filename.endswith("data.pkl")
+            target.writestr(entry.filename, renamed)
+    found = read_checkpoint(old)
+    assert found["logging"] == [0.5, 2] and found["network_weights"]["a"].tolist() == [1, 1]
 
 
 def test_what_would_run_code(tmp_path):

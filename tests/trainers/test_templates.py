@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from mass_nnunet.reporting.best_atlas import register_best
+from mass_nnunet.api.best_atlas import register_best
 from mass_nnunet.trainers.templates import put_templates
 from tiny_group import CT, MRI, entry, trainer
 

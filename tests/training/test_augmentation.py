@@ -25,12 +25,12 @@ def test_scans_given_are_left_as_they_are():
 
 
 @pytest.mark.parametrize("kept", ["CONTRAST", "BRIGHTNESS"])
-def test_without_noise_and_bias_a_scan_is_mapped_linearly(kept, monkeypatch):
+def test_without_noise_and_bias_a_channel_is_mapped_linearly(kept, monkeypatch):
     for name in {"CONTRAST", "BRIGHTNESS", "NOISE", "BIAS"} - {kept}:
         monkeypatch.setattr(appearance, name, 0.0)
     torch.manual_seed(0)
     before, after = scans(), perturbed(scans())
-    for x, y in zip(before, after, strict=True):
+    for x, y in zip(before.flatten(0, 1), after.flatten(0, 1), strict=True):
         scale, shift = y.std() / x.std(), (y - y.mean() - (x - x.mean()) * (y.std() / x.std())).abs().max()
         assert shift < 1e-4
         if kept == "CONTRAST":
@@ -40,6 +40,15 @@ def test_without_noise_and_bias_a_scan_is_mapped_linearly(kept, monkeypatch):
         else:
             torch.testing.assert_close(y.std(), x.std())
             assert 1e-3 < abs(y.mean() - x.mean()) <= 0.3 * x.std() * 1.001
+
+
+def test_channels_change_on_their_own_and_one_of_zeros_does_not():
+    torch.manual_seed(0)
+    padded = torch.cat([scans(), torch.zeros(3, 1, 8, 16, 16)], dim=1)
+    padded[:, 1] = padded[:, 0]
+    for changed in (perturbed(padded), random_organ_contrast(padded, organs(), 3, 1.5)):
+        assert not changed[:, 2].any()
+    assert not torch.allclose(perturbed(padded)[:, 1], perturbed(padded)[:, 0])
 
 
 def test_bias_is_smooth_and_positive(monkeypatch):
@@ -66,20 +75,20 @@ def organs() -> torch.Tensor:
     return labels
 
 
-def test_each_organ_of_each_scan_is_shifted_as_a_whole(monkeypatch):
+def test_each_organ_of_each_channel_is_shifted_as_a_whole(monkeypatch):
     monkeypatch.setattr(appearance, "SHARE", 1.0)
     torch.manual_seed(0)
     before = scans()
     gain = (random_organ_contrast(before, organs(), 3, 1.5) - before) / before.std((2, 3, 4), keepdim=True)
     first, second = gain[:, :, 1:7, 3:7, 3:13].flatten(2), gain[:, :, 1:7, 11:13, 3:13].flatten(2)  # without the edges
     for inside in (first, second):
-        torch.testing.assert_close(inside, inside[:, :1, :1].expand_as(inside), atol=1e-5, rtol=0)
-    shifts = torch.stack([first[:, 0, 0], second[:, 0, 0]])
+        torch.testing.assert_close(inside, inside[..., :1].expand_as(inside), atol=1e-5, rtol=0)
+    shifts = torch.stack([first[..., 0], second[..., 0]])
     assert (shifts.abs() <= 1.5).all()
     assert len(shifts.unique()) == shifts.numel()
     assert not gain[:, :, :, 0].any()  # two voxels from the next organ
     assert not gain[:, :, 0].any()  # an edge is not spread along z
-    edge = gain[:, 0, 1:7, 1, 3:13] / first[:, :1, :1]  # three of the nine voxels around are the organ's
+    edge = gain[:, 0, 1:7, 1, 3:13] / first[:, 0, :1, None]  # three of the nine voxels around are the organ's
     torch.testing.assert_close(edge, torch.full_like(edge, 1 / 3))
 
 

@@ -13,6 +13,7 @@ from mass_nnunet.training.loaders import (
     GroupLoader,
     UnlabelledDataset,
     unlabelled_folder,
+    with_channels,
 )
 from mass_nnunet.training.possible import PossibleClasses
 
@@ -85,6 +86,11 @@ def test_batches_are_stacked_in_order():
     assert batch["keys"] == ["1", "1", "2", "3", "3"]
     group.set_thread_id(4)
     assert [loader.thread for loader in loaders] == [4, 4, 4]
+
+
+def test_scans_of_fewer_channels_are_followed_by_zeros():
+    padded = with_channels([torch.ones(1, 1, 2, 2, 2), torch.ones(2, 3, 2, 2, 2)])
+    assert [x[0, :, 0, 0, 0].tolist() for x in padded] == [[1, 0, 0], [1, 1, 1]]
 
 
 def test_a_loader_may_add_to_every_third_batch_only():

@@ -8,6 +8,8 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import nn
 
 from mass_nnunet.hyperparameters import Hyperparameters
+from mass_nnunet.networks.adapted import offer_adaptation
+from mass_nnunet.networks.intensity import PRIOR
 from mass_nnunet.registration.atlas import AtlasBank
 
 
@@ -18,7 +20,7 @@ class Blueprint:
     Attributes:
         plans: of nnU-Net.
         configuration: of the plans.
-        channels: C, of an image.
+        channels: C, of an image of the plans' dataset.
         classes: K, with background.
         deep_supervision: whether U-Nets yield the logits of all scales.
         hyperparameters: of the method.
@@ -51,14 +53,33 @@ class Blueprint:
         """How many voxels of the plans' grid a volume in ml has."""
         return volume * 1000 / math.prod(self.configuration.spacing)
 
+    @property
+    def group_channels(self) -> list[int]:
+        """C of each modality; plans say it where it is not the same in the whole group."""
+        return [modality.get("channels", self.channels) for modality in self.plans.plans["mass"]["modalities"]]
+
     def unet(self, images: int = 1) -> nn.Module:
-        """nnU-Net's own network, for so many images as channels of one."""
-        channels = images * self.channels
+        """nnU-Net's own network of the plans' dataset, for so many images as channels of one."""
+        return self._unet(images * self.channels)
+
+    def unets(self) -> list[nn.Module]:
+        """nnU-Net's own network of each modality of the group, for the channels of its images."""
+        return [self._unet(channels) for channels in self.group_channels]
+
+    def _unet(self, channels: int) -> nn.Module:
         return nnUNetTrainer.build_network_architecture(
             self.plans, self.configuration, channels, self.classes, self.deep_supervision
         )
 
+    def adapting(self, network: nn.Module) -> nn.Module:
+        """The same network; if it has no ``inferences`` of its own it can also predict with intensity adaptation."""
+        if not hasattr(network, "inferences"):
+            weight, prior = self.hyperparameters.intensity_weight, self.voxels(PRIOR)
+            offer_adaptation(network, inference=self.inference, weight=weight, prior=prior)
+        return network
+
     def atlases(self, modalities: int) -> AtlasBank:
-        """An empty bank for the atlases of so many modalities."""
+        """An empty bank for the atlases of so many modalities: those of the group, or one alone."""
         capacity, patch = self.hyperparameters.atlases, self.configuration.patch_size
-        return AtlasBank(modalities, capacity, self.channels, self.classes, patch)
+        channels = self.channels if modalities == 1 else max(self.group_channels)
+        return AtlasBank(modalities, capacity, channels, self.classes, patch)

@@ -26,6 +26,11 @@ class DatasetTrainer(ScheduledTrainer):
     lender: "DatasetTrainer | None" = None
     """The trainer of another dataset, whose annotated scans this one uses; it has none itself (``lending.py``)."""
 
+    @property
+    def channels(self) -> int:
+        """C, of this dataset's images."""
+        return len(self.dataset_json["channel_names"])
+
     def configure_rotation_dummyDA_mirroring_and_inital_patch_size(self) -> tuple:
         """nnU-Net's own but without mirroring, as organs have sides, and with rotations of at most 30 degrees."""
         _, dummy_2d, initial_patch, _ = super().configure_rotation_dummyDA_mirroring_and_inital_patch_size()

@@ -10,12 +10,12 @@ import torch.distributed as dist
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.utilities.default_n_proc_DA import get_allowed_n_proc_DA
 from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
-from torch import nn
+from torch import Tensor, nn
 
 from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
 from mass_nnunet.data.files import write_json
-from mass_nnunet.errors import exit_on_user_error
-from mass_nnunet.hyperparameters import complete
+from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES, complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
 from mass_nnunet.reporting.figures import plot_terms
 from mass_nnunet.training.augmenters import augmenters
@@ -45,8 +45,13 @@ class GroupTrainer(DatasetTrainer):
 
     trains_group: ClassVar = True
 
+    needs_same_channels: ClassVar = False
+    """Whether scans of one modality go through a U-Net of another one, and so need as many channels."""
+
     TERMS: ClassVar[tuple[str, ...]] = ()
     """The terms and measures of the objective that are logged."""
+
+    inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
 
     def __init__(
         self,
@@ -61,7 +66,7 @@ class GroupTrainer(DatasetTrainer):
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters.learning_rate
         self.dataset_trainers: list[GroupTrainer] = []
-        self.epoch_terms: list[dict[str, torch.Tensor]] = []  # of each step of this epoch
+        self.epoch_terms: list[dict[str, Tensor]] = []  # of each step of this epoch
         log_also(self, (PREFIX + term for term in self.TERMS))
 
     @classmethod
@@ -84,16 +89,44 @@ class GroupTrainer(DatasetTrainer):
         Args:
             batch: of :class:`mass_nnunet.training.loaders.GroupLoader`.
         """
-        context = StepContext(self.layouts.next(len(batch["data"])), self.progress)
-        return {"data": batch["data"], "target": StepLabels(batch["target"], context)}
+        layout = self.layouts.next(len(batch["data"]))
+        images, labels = self.to_device(batch)
+        self.augment(images, labels[0], layout)
+        return {"data": images, "target": StepLabels(labels, StepContext(layout, self.progress))}
+
+    def to_device(self, batch: dict) -> tuple[Tensor, list[Tensor]]:
+        """Images and labels of a batch on the training's device."""
+        images, *labels = (each.to(self.device, non_blocking=True) for each in (batch["data"], *batch["target"]))
+        return images, labels
+
+    def augment(self, images: Tensor, labels: Tensor, layout: Layout) -> None:
+        """Augment the annotated scans of a batch in place; images (S, C, Z, Y, X), labels (S, 1, Z, Y, X)."""
+        own = [trainer.channels for trainer in self.dataset_trainers]
+        parts = [(slice(None), images.shape[1])]  # all modalities at once, unless they differ in their channels
+        if len(set(own)) > 1:
+            parts = [(slice(modality, modality + 1), channels) for modality, channels in enumerate(own)]
+        for part, channels in parts:
+            annotated = layout.annotated(images)[part, :, :channels]
+            scans = annotated.flatten(0, 1)
+            augmented = self.augmented(scans, layout.annotated(labels)[part].flatten(0, 1))
+            if augmented is not scans:
+                annotated.copy_(augmented.view_as(annotated))
+
+    def augmented(self, scans: Tensor, labels: Tensor) -> Tensor:
+        """Annotated scans (B, C, Z, Y, X) with other intensities, besides nnU-Net's augmentation: the same scans.
+
+        Args:
+            scans: annotated scans.
+            labels: their labels (B, 1, Z, Y, X).
+        """
+        return scans
 
     # ---- network and optimizer
 
     @property
-    def module(self) -> Any:
-        """The network that :meth:`network_of` has built, without the wrappers of DDP and torch.compile."""
-        network = getattr(self.network, "module", self.network)
-        return getattr(network, "_orig_mod", network)
+    def classes(self) -> int:
+        """K, with background."""
+        return self.label_manager.num_segmentation_heads
 
     def activate(self, modalities: Iterable[int]) -> None:
         """Tell the network of which modalities a batch holds scans."""
@@ -111,7 +144,8 @@ class GroupTrainer(DatasetTrainer):
         """nnU-Net's hook, by the names that it goes by: the method's network (:meth:`network_of`)."""
         hyperparameters = complete(plans_manager.plans["mass"]["hyperparameters"], cls.CHANGES)
         measures = (num_input_channels, num_output_channels, enable_deep_supervision)
-        return cls.network_of(Blueprint(plans_manager, configuration_manager, *measures, hyperparameters))
+        blueprint = Blueprint(plans_manager, configuration_manager, *measures, hyperparameters)
+        return blueprint.adapting(cls.network_of(blueprint))
 
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> nn.Module:
@@ -185,7 +219,8 @@ class GroupTrainer(DatasetTrainer):
         """One trainer a modality, in the order of the plans; this one among them.
 
         Raises:
-            UserError: a partner's plans are missing, or are of another planning.
+            UserError: a partner's plans are missing, are of another planning, or of another number of channels than a
+                method can do with.
         """
         plans, name = self.plans_manager.plans, self.configuration_name
         trainers = []
@@ -195,6 +230,12 @@ class GroupTrainer(DatasetTrainer):
             else:
                 arguments = (dataset.plans | {"continue_training": False}, name, self.fold, dataset.dataset_json)
                 trainers.append(type(self)(*arguments, self.device))
+        if self.needs_same_channels and len({trainer.channels for trainer in trainers}) > 1:
+            names = " and ".join(trainer.plans_manager.dataset_name for trainer in trainers)
+            raise UserError(
+                f"{type(self).__name__} needs scans with as many channels in all datasets, and {names} differ: use "
+                "MASSTrainer, or make datasets of as many channels"
+            )
         return trainers
 
     def get_dataloaders(self) -> tuple:

@@ -18,6 +18,7 @@ from .finite import check_weights, only_finite_steps
 from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_trained_meanwhile, results_folders
 from .inputs import check_inputs, check_plans, planned_datasets, possible_in
 from .nnunet_private import use_plain_best_dice
+from .pretrained import await_weights, pretrained_file
 
 EARLIER = "checkpoint_final_earlier.pth"
 """The finished model of a training that goes on for longer, or begins anew."""
@@ -71,6 +72,23 @@ class GuardedTrainer(nnUNetTrainer):
                 own = folder
         if plans["continue_training"] and (earlier := checkpoint_to_go_on_from(own)) is not None:
             check_goes_on(earlier, self.begun, self.CHANGES)
+
+    @property
+    def module(self) -> Any:
+        """The network without the wrappers of DDP and torch.compile."""
+        network = getattr(self.network, "module", self.network)
+        return getattr(network, "_orig_mod", network)
+
+    def initialize(self) -> None:
+        """As in nnU-Net; besides, make ready for pretrained weights, if nnU-Net will read some.
+
+        Raises:
+            SystemExit: they do not fit, or their file could run code.
+        """
+        super().initialize()
+        if (file := pretrained_file()) is not None:
+            with exit_on_user_error():
+                await_weights(self.module, file)
 
     # ---- splits
 

@@ -10,13 +10,14 @@ from .dataset import DatasetTrainer
 def lend_annotated_scans(trainers: Sequence[DatasetTrainer]) -> None:
     """Where no training scan of a dataset is annotated in the fold, the first dataset that has some lends its own.
 
-    They train the network of the borrowing modality in the place of its own annotated scans, and are its atlases.
+    They train the network of the borrowing modality in the place of its own annotated scans, and are its atlases. So
+    they have as many channels.
 
     Args:
         trainers: of the datasets that are trained together, in the network's order.
 
     Raises:
-        UserError: none of the datasets has an annotated training scan.
+        UserError: none of the datasets has an annotated training scan, or none with as many channels as one without.
     """
     lenders = [trainer for trainer in trainers if trainer.fold_cases().train]
     if not lenders:
@@ -26,7 +27,19 @@ def lend_annotated_scans(trainers: Sequence[DatasetTrainer]) -> None:
             remedy = "only a method that trains the whole group, such as MASSTrainer, learns it from other modalities"
         raise UserError(f"fold {trainers[0].fold} of {names} has no annotated training scan: {remedy}")
     for trainer in trainers:
-        trainer.lender = None if trainer.fold_cases().train else lenders[0]
+        trainer.lender = None if trainer.fold_cases().train else _lender(trainer, lenders)
+
+
+def _lender(borrower: DatasetTrainer, lenders: Sequence[DatasetTrainer]) -> DatasetTrainer:
+    channels = borrower.channels
+    for lender in lenders:
+        if lender.channels == channels:
+            return lender
+    raise UserError(
+        f"fold {borrower.fold} of {borrower.plans_manager.dataset_name} has no annotated training scan, and cannot use "
+        f"those of {' or '.join(lender.plans_manager.dataset_name for lender in lenders)}: its scans have "
+        f"{channels} channels and theirs {lenders[0].channels}; annotate one, or make datasets of as many channels"
+    )
 
 
 def refuse_lonely_modality(trainers: Sequence[DatasetTrainer]) -> None:

@@ -74,10 +74,12 @@ class PartlyAnnotatedTrainer(GuardedTrainer):
     def _build_loss(self) -> Any:
         """nnU-Net's loss; where structures were not annotated, its marginal form."""
         loss = super()._build_loss()
-        if self.possible.unannotated:
-            inner = loss.loss if self.enable_deep_supervision else loss
-            marginal = MarginalLoss(inner.dc, self.possible_table)
-            if not self.enable_deep_supervision:
-                return marginal
-            loss.loss = marginal
-        return loss
+        return self.marginal(loss) if self.possible.unannotated else loss
+
+    def marginal(self, loss: Any) -> Any:
+        """The marginal form of nnU-Net's loss, in which a voxel with the label K does not count."""
+        inner = loss.loss if self.enable_deep_supervision else loss
+        if isinstance(inner, MarginalLoss):
+            return loss
+        marginal = MarginalLoss(inner.dc, self.possible_table)
+        return type(loss)(marginal, loss.weight_factors) if self.enable_deep_supervision else marginal

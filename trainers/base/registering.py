@@ -7,11 +7,11 @@ import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd
 from torch import Tensor
 
+from mass_nnunet.api.best_atlas import register_best
 from mass_nnunet.batch import Scans
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.networks.pair import PairNet
-from mass_nnunet.reporting.best_atlas import register_best
 from mass_nnunet.reporting.figures import plot_registration
 from mass_nnunet.training.patch import organ_box
 

@@ -44,7 +44,7 @@ class MMKDTrainer(GroupTrainer):
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> GroupNet:
         """The network of the whole group; the plans say which modality it segments."""
-        unets = [blueprint.unet() for _ in range(blueprint.modalities)]
+        unets = blueprint.unets()
         share_convolutions(unets)
         return GroupNet(unets, blueprint.modality)
 

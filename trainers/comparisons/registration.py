@@ -13,20 +13,24 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
     """Atlas registration alone: VoxelMorph (Balakrishnan et al., IEEE TMI 2019; eqs. 5 to 7), one modality.
 
     As in the paper: a U-Net on the concatenated pair gives a displacement field at full resolution; the loss is
-    1 - LNCC (window 9) of the warped atlas and the target, and 1 times the diffusion of the field; no loss sees a
-    label; the labels of the atlas, warped, are the segmentation. The hyperparameter ``similarity`` exchanges LNCC for
-    MSE, NMI or MIND-SSC; the weight of the smoothness stays 1 with each.
+    1 - LNCC (window 9) of the warped atlas and the target, 1 times the diffusion of the field, and, where the target is
+    annotated, too, 1 - soft Dice of their labels, the paper's variant with auxiliary data; the labels of the atlas,
+    warped, are the segmentation; a field is refined for the scan at hand (instance-specific optimization,
+    ``refinement_steps``). The hyperparameter ``similarity`` exchanges LNCC for MSE, NMI or MIND-SSC; the weights of the
+    other terms stay 1 with each.
 
-    Different here: the U-Net is that of the plans; the atlas of a step is any annotated scan of the batch, which is
-    augmented like the rest, as in MASSTrainer, and at prediction up to five are fused (:meth:`AtlasBank.fuse`);
-    schedule, optimizer, augmentation, sampling and cases are MASSTrainer's. Nothing is aligned affinely before, and
-    fields may fold, which is logged.
+    Different here: the U-Net is that of the plans; where the paper aligns scans affinely before, a translation lays the
+    atlas on the target (:func:`translation.best_image_translation`); the atlas of a step is any annotated scan of the
+    batch, which is augmented like the rest, as in MASSTrainer, and at prediction up to five are fused
+    (:meth:`AtlasBank.fuse`); the learning rate is that of MASSTrainer's correspondence head. Schedule, optimizer,
+    augmentation, sampling and cases are MASSTrainer's. Fields may fold, which is logged.
     """
 
-    WEIGHTS: ClassVar[dict[str, float]] = {"similarity": 1.0, "smoothness": 1.0}
+    WEIGHTS: ClassVar[dict[str, float]] = {"similarity": 1.0, "smoothness": 1.0, "dice": 1.0}
     """Weights of the terms of :class:`RegistrationObjective`."""
 
     TERMS: ClassVar = (*WEIGHTS, "folding")
+    inferences: ClassVar[tuple[str, ...]] = ()  # by atlases, in one way
     BACKWARD: ClassVar = False
     """Whether the network also has fields from the warped atlas back to the atlas."""
 
@@ -37,11 +41,17 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
             blueprint.unet(images=2),
             atlases=blueprint.atlases(1),
             backward=blueprint.unet(images=2) if cls.BACKWARD else None,
+            refinement_steps=blueprint.hyperparameters.refinement_steps,
         )
 
     def _build_loss(self) -> RegistrationObjective:
-        classes, similarity = self.label_manager.num_segmentation_heads, self.hyperparameters.similarity_measure
-        return RegistrationObjective(super()._build_loss(), classes, similarity, self.WEIGHTS)
+        similarity = self.hyperparameters.similarity_measure
+        return RegistrationObjective(super()._build_loss(), self.classes, similarity, self.WEIGHTS)
+
+    def parameter_groups(self) -> list[dict]:
+        """Everything learns a correspondence, at the rate that suits it."""
+        scale = self.hyperparameters.correspondence_learning_rate / self.initial_lr
+        return [{"params": list(self.network.parameters()), "scale": scale}]
 
     def on_train_start(self) -> None:
         """As in :class:`SingleTrainer`; besides, take in the atlases when training begins."""
@@ -56,13 +66,13 @@ class LTNetTrainer(VoxelMorphTrainer):
     As in the paper: besides VoxelMorph's forward field from the atlas to the target, a second network learns the
     backward field from the *warped* atlas to the atlas itself, which closes the cycle. LNCC of the warped atlas and the
     target, smoothness of both fields, the mean absolute difference between the atlas and the atlas warped there and
-    back (image cycle), and 1 - soft Dice of its labels likewise (anatomy cycle). The atlas's labels are the only ones
-    used; the backward network has no part in predictions.
+    back (image cycle), and 1 - soft Dice of its labels likewise (anatomy cycle). The backward network has no part in
+    predictions.
 
     Different here: the adversarial term, and the consistency of the two fields and of the differences between
     anatomies, are left out; the two generators are U-Nets of the plans on concatenated pairs rather than sharing
-    a Siamese encoder. The weights of the cycles are ours, 1. What the paper, of one atlas and one modality, leaves open
-    (several atlases, augmentation, schedule) is as in :class:`VoxelMorphTrainer`.
+    a Siamese encoder. The weights of the cycles are ours, 1. The paper has one annotated scan of one modality; where
+    there are more, their labels train as in :class:`VoxelMorphTrainer`, and what the paper leaves open is as there.
     """
 
     WEIGHTS: ClassVar = {**VoxelMorphTrainer.WEIGHTS, "image_cycle": 1.0, "anatomy_cycle": 1.0}

@@ -6,14 +6,13 @@ from typing import ClassVar
 from torch import Tensor
 
 from mass_nnunet.batch import StepContext, StepLabels
+from mass_nnunet.losses.overlap import mean_of
 from mass_nnunet.objectives.base import Objective
 from mass_nnunet.trainers.base.single import SingleTrainer
 from mass_nnunet.trainers.base.taught import TaughtTrainer
 from mass_nnunet.training.teacher import Teacher
-from mass_nnunet.training.transformations import sample_transformations, transform
+from mass_nnunet.training.transformations import sample_transformations, shown, transform
 
-MOMENTUM = 0.999
-"""Momentum of the teacher's running average."""
 WEIGHTS = {"supervised": 1.0, "consistency": 1.0}
 
 
@@ -24,10 +23,12 @@ class TransformedContext(StepContext):
     Attributes:
         transformations: pi, matrices (S, 3, 3) for :func:`transformations.transform`.
         expected: softmax f'(pi(x)) (S, K, Z, Y, X), without gradient.
+        seen: boolean (S, 1, Z, Y, X): the voxels of pi(x) that are not from beyond the border of x.
     """
 
     transformations: Tensor
     expected: Tensor
+    seen: Tensor
 
 
 class TCSMObjective(Objective):
@@ -39,7 +40,7 @@ class TCSMObjective(Objective):
         transformed = transform(output[0].float().softmax(1), context.transformations)
         return {
             "supervised": self.on_labelled(output, labels, context.layout),
-            "consistency": (transformed - context.expected).square().mean(),
+            "consistency": mean_of((transformed - context.expected).square().mean(1, keepdim=True), context.seen),
         }
 
 
@@ -47,15 +48,17 @@ class TCSMTrainer(TaughtTrainer, SingleTrainer):
     """TCSM_v2 (Li et al. 2020, "Transformation-consistent self-ensembling model for semisupervised medical image
     segmentation", IEEE TNNLS), of one modality.
 
-    L = nnU-Net's loss + lambda(t) mean (pi(softmax f(x)) - softmax f'(pi(x)))^2, over annotated and unlabelled scans x
-    and all classes. f' is the teacher, whose weights are the student's exponential moving average; no gradient flows
-    into it. It is needed in training only: the model that is saved is the student f, stock nnU-Net's U-Net.
+    L = nnU-Net's loss + lambda(t) mean (pi(softmax f(x)) - softmax f'(pi(x)))^2, over annotated and unlabelled scans x,
+    all classes, and the voxels of pi(x) that x shows. f' is the teacher, whose weights are the student's exponential
+    moving average; no gradient flows into it. It is needed in training only: the model that is saved is the student f,
+    stock nnU-Net's U-Net.
 
     What the paper leaves open, or is different here: pi is sampled anew for each scan and step, by
-    :func:`transformations.sample_transformations`; the teacher's running average begins as the plain mean, momentum
-    min(0.999, 1 - 1 / (step + 1)); lambda rises to 1 as exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the
-    training, as in MASSTrainer. The noise that student and teacher see besides is nnU-Net's augmentation, the same for
-    both.
+    :func:`transformations.sample_transformations`, with turns of at most 30 degrees, where the paper has quarter turns
+    and flips, as organs have sides and patients lie on their back; the teacher is MASSTrainer's, with momentum 0.99
+    rather than 0.999, which in a short training is hardly the student's yet; lambda rises to 1 as
+    exp(-5 (1 - t/T)^2), and T is the share ``ramp`` of the training, as in MASSTrainer. The noise that student and
+    teacher see besides is nnU-Net's augmentation, the same for both.
     """
 
     TERMS: ClassVar = tuple(WEIGHTS)
@@ -63,17 +66,20 @@ class TCSMTrainer(TaughtTrainer, SingleTrainer):
     def on_train_start(self) -> None:
         """As in :class:`SingleTrainer`; the student's running average is the teacher."""
         super().on_train_start()
-        self.appoint(Teacher(self.module, momentum=MOMENTUM, warm_up=1))
+        self.appoint(Teacher(self.module))
 
     def prepare(self, batch: dict) -> dict:
         """As in :class:`SingleTrainer`; besides, the teacher segments the transformed scans."""
         prepared = super().prepare(batch)
-        scans, context = prepared["data"].to(self.device, non_blocking=True), prepared["target"].context
+        scans, context = prepared["data"], prepared["target"].context
         assert self.teacher is not None  # from the start of the training on
-        transformations = sample_transformations(len(scans), scans.shape[2:])
-        expected = self.teacher(transform(scans, transformations))
+        transformations = sample_transformations(len(scans)).to(self.device)
         context = TransformedContext(
-            context.layout, context.progress, transformations=transformations, expected=expected
+            context.layout,
+            context.progress,
+            transformations=transformations,
+            expected=self.teacher(transform(scans, transformations)),
+            seen=shown(scans.shape[2:], transformations),
         )
         return {"data": scans, "target": StepLabels(prepared["target"].labels, context)}
 

@@ -1,3 +1,4 @@
+import argparse
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from mass_nnunet.dataset_conversion.datasets.chaos import (
     dicom_slices,
     find_cases,
     find_ct_cases,
+    targets,
 )
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
@@ -52,7 +54,7 @@ def test_every_sequence_equals_what_was_written(tmp_path, sequence, downwards):
     image, label, _ = case.read()
     assert same_content(image, scan() + 5 if sequence == "T1OUT" else scan())
     assert same_content(label, organs(LABELS))
-    assert len(case.files()) == 12
+    assert len(case.files()) == (18 if sequence == "T1" else 12)
     alone, no_label, _ = replace(case, label=None).read()
     assert same_content(alone, image)
     assert no_label is None
@@ -72,6 +74,23 @@ def test_phases_in_one_folder_are_told_apart_by_echo_time(tmp_path, patient):
         path.unlink()
     with pytest.raises(UserError, match=r"holds 1 echo times instead of two"):
         read_one(tmp_path, "T1IN")
+
+
+def test_both_phases_are_two_channels_of_one_scan(tmp_path, patient):
+    (case,) = find_cases(source(tmp_path), ("T1",))
+    assert case.name.endswith("_T1") and len(case.files()) == 3 * len(list((patient / "T1DUAL/Ground").iterdir()))
+    image, label, _ = case.read()
+    (second,) = case.read_more(image)
+    assert same_content(image, scan()) and same_content(second, scan() + 5)
+    assert same_content(label, organs(LABELS))
+    words = argparse.Namespace(dataset_id=802, ct_dataset_id=None, sequences=["T1"])
+    (target,) = targets(source(tmp_path), words)
+    assert target.channels == ["T1in", "T1out"]
+    words.sequences = ["T1", "T2SPIR"]
+    with pytest.raises(UserError, match="--sequences T1 T2SPIR: T1 has two channels, and goes with no other"):
+        targets(source(tmp_path), words)
+    with pytest.raises(UserError, match=r"no CHAOS MRI of T1: expected Train_Sets/MR/1/T1DUAL"):
+        find_cases(source(patient), ("T1",))
 
 
 def test_gray_values_are_intervals():

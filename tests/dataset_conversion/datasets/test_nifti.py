@@ -71,8 +71,49 @@ def test_numbers_at_the_end_of_a_name_are_channels_where_there_is_a_first_one(tm
         write(scan(int(name[5])), tmp_path / name)
     assert [case.name for case in find_cases(source(tmp_path), None, {}, None)] == ["p_0001", "p_0002"]
     write(scan(0), tmp_path / "p_0000.nii.gz")
-    with pytest.raises(UserError, match=r"p_0001.nii.gz is channel 1 of p: leave one channel"):
+    with pytest.raises(UserError, match=r"p_0001.nii.gz is channel 1 of p: name all channels with --channels"):
         find_cases(source(tmp_path), None, {}, None)
+
+
+def test_several_channels(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    images = tmp_path / "images"
+    for number in range(2):
+        for channel in range(2):
+            write(scan(10 * number + channel), images / f"p{number}_{channel:04d}.nii.gz")
+    write(organs(BTCV_VALUES), tmp_path / "labels" / "p0.nii.gz")
+    labels = [f"{name}={value}" for name, value in BTCV_VALUES.items()]
+    words = ["convert", "nifti", str(images), str(tmp_path / "labels"), "-d", "810", "--modality", "MR", "-np", "1"]
+    words += ["--labels", *labels, "--test-fraction", "0", "--channels", "T1in", "T1out"]
+    assert main(words) == 0
+    dataset = RawDataset.load(810)
+    assert dataset.channels == ["T1in", "T1out"]
+    for part, case, number in (("imagesTr", "p0", 0), ("imagesUn", "p1", 1)):
+        for channel, file in enumerate(dataset.images(part, case)):
+            assert same_content(read_volume(file), scan(10 * number + channel))
+    assert main(words) == 0 and "is already there" in capsys.readouterr().out
+    assert main(["check", "-d", "810"]) == 0
+    assert main([*words[:5], "811", *words[6:], "--channels", "CT", "T1out"]) == 2
+    assert "--channels CT: the first channel of a CT is called CT, and that of an MRI is not" in capsys.readouterr().err
+
+
+def test_channels_that_are_not_those_named(tmp_path):
+    def refused(channels: int, line: str) -> None:
+        with pytest.raises(UserError, match=line):
+            find_cases(source(tmp_path), None, {}, None, channels)
+
+    write(scan(), tmp_path / "p_0000.nii.gz")
+    refused(2, r"p_0000.nii.gz has no p_0001 beside it: add this channel")
+    write(scan(1), tmp_path / "p_0001.nii.gz")
+    (case,) = find_cases(source(tmp_path), None, {}, None, 2)
+    assert [path.name for path in case.files()] == ["p_0000.nii.gz", "p_0001.nii.gz"]
+    write(scan(1)[:, :, 1:], tmp_path / "p_0001.nii.gz")
+    with pytest.raises(UserError, match=r"p_0001.nii.gz .* is not on the grid of .*p_0000.nii.gz .*: resample it to"):
+        case.read_more(case.read().image)
+    write(scan(), tmp_path / "p_0002.nii.gz")
+    refused(2, r"p_0002.nii.gz is channel 2 of p: name all channels with --channels")
+    (tmp_path / "p_0002.nii.gz").rename(tmp_path / "q.nii.gz")
+    refused(2, r"q.nii.gz is no channel of a scan x_0000, x_0001, ...: rename it")
 
 
 def test_bad_folders_and_names(folders, tmp_path):

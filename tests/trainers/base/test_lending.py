@@ -24,6 +24,7 @@ class Trainer:
     fold: int = 3
     trains_group: bool = True
     lender: Any = field(default="of an earlier call")
+    channels: int = 1
 
     def fold_cases(self) -> Fold:
         return Fold(self.train, (), (), 0.1, 0)
@@ -38,6 +39,16 @@ def test_the_first_with_annotated_scans_lends_to_those_without():
     lend_annotated_scans([none, first, second])
     assert none.lender is first
     assert first.lender is None and second.lender is None
+
+
+def test_scans_are_lent_to_datasets_of_as_many_channels():
+    none, first, second = Trainer((), "Dataset802_B", channels=2), Trainer(("a",)), Trainer(("b",))
+    line = r"^fold 3 of Dataset802_B has no .* those of Dataset801_A: its scans have 2 channels and theirs 1; annotate"
+    with pytest.raises(UserError, match=line):
+        lend_annotated_scans([none, first])
+    second.channels = 2
+    lend_annotated_scans([none, first, second])
+    assert none.lender is second
 
 
 def test_without_any_annotated_scan():

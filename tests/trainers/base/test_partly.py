@@ -43,6 +43,7 @@ def test_structures_that_were_not_annotated(root):
     for one in (ours, partner):
         one.initialize()
         assert isinstance(one.loss.supervised.loss, MarginalLoss)
+        assert one.marginal(one.loss.supervised) is one.loss.supervised
         assert (one.possible.unannotated, one.label_manager.ignore_label) == (((1, 2, 3),), None)
     found = set(np.unique(labels_of(ours, train[0])))
     assert {4, 5} <= found <= {0, 4, 5}, "the liver, what is not known, and where the image is empty"

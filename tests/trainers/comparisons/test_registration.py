@@ -16,8 +16,8 @@ from method_checks import stepped
 from tiny_group import CT, MRI, entry, trainer
 
 METHODS = {
-    "VoxelMorphTrainer": ("similarity", "smoothness"),
-    "LTNetTrainer": ("similarity", "smoothness", "image_cycle", "anatomy_cycle"),
+    "VoxelMorphTrainer": ("similarity", "smoothness", "dice"),
+    "LTNetTrainer": ("similarity", "smoothness", "dice", "image_cycle", "anatomy_cycle"),
 }
 
 
@@ -124,14 +124,17 @@ def test_a_labelled_case_does_change_something(root):
     assert any(not torch.equal(changed[key], expected[key]) for key in expected)
 
 
-def test_schedule_optimizer_and_augmentation_are_those_of_mass(root):
+def test_schedule_optimizer_and_augmentation_are_those_of_mass_and_the_rate_that_of_its_correspondence(root):
     mass, one = trainer("MASSTrainer"), trainer("VoxelMorphTrainer")
     for each in (mass, one):
         each.initialize()
     assert (one.num_epochs, one.num_iterations_per_epoch) == (mass.num_epochs, mass.num_iterations_per_epoch)
     assert type(one.optimizer) is type(mass.optimizer)
     assert type(one.lr_scheduler) is type(mass.lr_scheduler)
-    assert [group["lr"] for group in one.optimizer.param_groups] == [mass.optimizer.param_groups[0]["lr"]]
+    for each in (mass, one):
+        each.lr_scheduler.step(0)
+    assert [group["lr"] for group in one.optimizer.param_groups] == [mass.optimizer.param_groups[1]["lr"]]
+    assert {id(p) for p in one.optimizer.param_groups[0]["params"]} == {id(p) for p in one.network.parameters()}
     assert one.do_split() == mass.do_split()
     rotations = [each.configure_rotation_dummyDA_mirroring_and_inital_patch_size()[0] for each in (mass, one)]
     assert rotations[0] == rotations[1]

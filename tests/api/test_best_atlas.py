@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from mass_nnunet.api.best_atlas import register_best
 from mass_nnunet.registration.atlas import AtlasBank
 from mass_nnunet.registration.fields import warp
-from mass_nnunet.reporting.best_atlas import register_best
 
 PATCH = (8, 16, 16)
 

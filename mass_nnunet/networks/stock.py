@@ -1,0 +1,68 @@
+"""Networks that take the weights of a stock U-Net of nnU-Net, by nnU-Net's own option ``-pretrained_weights``."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor, nn
+
+HEADS = ".seg_layers."
+"""What the keys of segmentation heads have; nnU-Net does not take heads over."""
+PARTS = ("encoder.", "decoder.")
+"""What the keys of a stock U-Net begin with."""
+
+
+class TakesStockWeights(nn.Module):
+    """A network with nnU-Net's U-Nets in it, each of which can take the weights of a stock one.
+
+    nnU-Net compares a file of pretrained weights with ``state_dict()`` of the network, and passes what it takes over to
+    ``load_state_dict()``. While :attr:`awaits_stock` is true, both are those of a stock U-Net. The first call of
+    ``load_state_dict()`` ends this.
+    """
+
+    awaits_stock = False
+
+    def stock_prefixes(self) -> list[str]:
+        """What the keys of each stock U-Net in this network begin with: those in ``unets``, or the network itself."""
+        count = len(getattr(self, "unets", ()))
+        return [f"unets.{number}." for number in range(count)] or [""]
+
+    def stock_states(self) -> list[dict[str, Any]]:
+        """The state of each stock U-Net in this network, under the keys that it has in nnU-Net."""
+        whole = super().state_dict()
+        return [
+            {key.removeprefix(prefix): value for key, value in whole.items() if key.startswith(_parts(prefix))}
+            for prefix in self.stock_prefixes()
+        ]
+
+    def state_dict(self, *args: Any, **kwargs: Any) -> dict[str, Any]:  # type: ignore[override]  # it has overloads
+        """As in torch, or the state of the first stock U-Net."""
+        return self.stock_states()[0] if self.awaits_stock else super().state_dict(*args, **kwargs)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *args: Any, **kwargs: Any) -> Any:
+        """As in torch, or load the state of a stock U-Net into each of the U-Nets, without its heads."""
+        if self.awaits_stock:
+            self.awaits_stock = False
+            taken = {key: value for key, value in state_dict.items() if HEADS not in key}
+            state_dict = super().state_dict() | {p + key: v for p in self.stock_prefixes() for key, v in taken.items()}
+        return super().load_state_dict(state_dict, *args, **kwargs)
+
+
+def _parts(prefix: str) -> tuple[str, ...]:
+    return tuple(prefix + part for part in PARTS)
+
+
+def misfit(weights: Mapping[str, Any], state: Mapping[str, Tensor]) -> str | None:
+    """The first reason for which weights do not fit a network's state, apart from heads; None if they fit.
+
+    Args:
+        weights: of a file.
+        state: of a network.
+    """
+    for key, value in state.items():
+        if HEADS in key:
+            continue
+        if key not in weights:
+            return f"it has no {key}"
+        if weights[key].shape != value.shape:
+            return f"its {key} has the shape {tuple(weights[key].shape)}, and the network's {tuple(value.shape)}"
+    return None

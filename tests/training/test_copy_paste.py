@@ -1,0 +1,37 @@
+import torch
+
+from mass_nnunet.training.copy_paste import largest_components, random_boxes
+
+
+def test_boxes_have_two_thirds_of_the_sides_and_lie_anywhere():
+    torch.manual_seed(0)
+    boxes = random_boxes(200, (6, 9, 12), torch.device("cpu"))
+    assert boxes.shape == (200, 1, 6, 9, 12)
+    assert (boxes.flatten(1).sum(1) == 4 * 6 * 8).all()
+    for axis, (size, side) in enumerate(((6, 4), (9, 6), (12, 8))):
+        others = [1, *(2 + a for a in range(3) if a != axis)]
+        along = boxes.any(dim=others[0]).any(dim=others[1] - 1).any(dim=others[2] - 2)  # (200, size)
+        assert (along.sum(1) == side).all()
+        first = along.float().argmax(1)
+        assert (along.gather(1, (first + side - 1)[:, None])).all()  # in one piece
+        assert set(first.tolist()) == set(range(size - side + 1))
+
+
+def test_a_flat_patch_has_a_box():
+    assert random_boxes(1, (1, 3, 3), torch.device("cpu")).sum() == 4
+
+
+def test_of_each_organ_the_largest_component_is_left():
+    labels = torch.zeros(2, 1, 4, 8, 8, dtype=torch.int16)
+    labels[0, 0, :, :3, :3] = 1  # 36 voxels
+    labels[0, 0, :2, 6:, 6:] = 1  # 8 voxels
+    labels[0, 0, 2:, 6:, 6:] = 2
+    labels[1, 0, 0, 0, 0] = 1
+    labels[1, 0, 1, 1, 1] = 1  # touches by a corner alone, which is no connection
+    labels[1, 0, 2, 1, 1] = 1
+    expected = labels.clone()
+    expected[0, 0, :2, 6:, 6:] = 0
+    expected[1, 0, 0, 0, 0] = 0
+    found = largest_components(labels, 4)
+    assert torch.equal(found, expected)
+    assert found.dtype == labels.dtype

@@ -1,0 +1,59 @@
+"""Pretrained weights, ``nnUNetv2_train -pretrained_weights``: read safely, and checked, before nnU-Net reads them."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from torch import nn
+
+from mass_nnunet.errors import UserError
+from mass_nnunet.networks.stock import TakesStockWeights, misfit
+from mass_nnunet.runtime.checkpoint import read_checkpoint
+
+OPTION = "-pretrained_weights"
+WEIGHTS = "network_weights"
+"""The key of the weights in nnU-Net's checkpoints."""
+
+
+def pretrained_file(words: Sequence[str] | None = None) -> Path | None:
+    """The file of ``-pretrained_weights``, if nnU-Net will read one; it tells a trainer nothing of it.
+
+    Args:
+        words: the command line; None for that of this process.
+    """
+    words = sys.argv if words is None else words
+    if "--val" in words or "--c" in words:
+        return None
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        if word == OPTION and following:
+            return Path(following)
+        if word.startswith(f"{OPTION}="):
+            return Path(word.removeprefix(f"{OPTION}="))
+    return None
+
+
+def await_weights(network: nn.Module, file: Path) -> None:
+    """Make sure that pretrained weights fit, and let a network with stock U-Nets in it take those of a stock one.
+
+    Args:
+        network: without the wrappers of DDP and torch.compile.
+        file: a checkpoint, of nnU-Net or of a method of this package.
+
+    Raises:
+        UserError: the file does not exist, is damaged, could run code, or holds weights of another network.
+    """
+    if not file.is_file():
+        raise UserError(f"{file} does not exist: give {OPTION} nnU-Net's checkpoint")
+    weights = read_checkpoint(file).get(WEIGHTS)
+    if weights is None:
+        raise UserError(f"{file} has no {WEIGHTS}: give {OPTION} a checkpoint as nnU-Net writes it")
+    reason = misfit(weights, network.state_dict())
+    if reason is not None and isinstance(network, TakesStockWeights):
+        reasons = [misfit(weights, state) for state in network.stock_states()]
+        reason = next((found for found in reasons if found is not None), None)
+        network.awaits_stock = reason is None
+    if reason is not None:
+        raise UserError(
+            f"{file} is of another network, {reason}: plan with the network of this file (its channels, --features, "
+            f"--preset, and the strides that follow from --patch-size and --spacing), or train without {OPTION}"
+        )
