@@ -7,6 +7,7 @@ import re
 import shutil
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
@@ -106,7 +107,7 @@ def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int, confi
             with tqdm(missing, desc=what, unit="file", disable=not missing) as bar:
                 for member in bar:
                     _extract(opened_archive, member, places[member.filename])
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError) as error:
         if isinstance(error, OSError) and error.filename not in (None, str(archive)):
             raise  # an error of the disk that is written to
         raise UserError(f"{archive} cannot be unpacked ({error}): download it again") from None

@@ -1,7 +1,9 @@
 """The one exception whose message is written for the user."""
 
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class UserError(Exception):
@@ -20,3 +22,14 @@ def exit_on_user_error() -> Iterator[None]:
         yield
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
+
+
+def shortened(value: Any, longest: int = 80) -> str:
+    """A value for a message, by its first ``longest`` characters; a value of any size takes bounded time and memory."""
+    text = _SHORT.repr(value)
+    return text if len(text) <= longest else f"{text[:longest]}..."
+
+
+_SHORT = reprlib.Repr()
+_SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 4, 200, 200, 200
+_SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = 10

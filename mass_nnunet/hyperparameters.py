@@ -1,10 +1,11 @@
 """The hyperparameters of the method, as they stand in the plans under ``mass.hyperparameters``."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from .errors import UserError
+from .errors import UserError, shortened
 
 INFERENCES = ("segmentation", "adapted", "atlas", "fused")
 """The inferences that ``mass.inference`` in the plans can name. A model predicts by its segmentation head; by the head
@@ -147,13 +148,23 @@ class Hyperparameters:
         values = self.as_plans()
         for name, choices in CHOICES.items():
             if values[name] not in choices:
-                raise UserError(f"{name} is {values[name]!r} in the plans: it may be {', '.join(map(str, choices))}")
+                raise UserError(
+                    f"{name} is {shortened(values[name])} in the plans: it may be {', '.join(map(str, choices))}"
+                )
         for name, least in LEAST.items():
-            if not (isinstance(values[name], int) and values[name] >= least):
-                raise UserError(f"{name} is {values[name]!r} in the plans: it may be a whole number from {least}")
+            if not (_is_number(values[name]) and isinstance(values[name], int) and values[name] >= least):
+                raise UserError(
+                    f"{name} is {shortened(values[name])} in the plans: it may be a whole number from {least}"
+                )
+        if not isinstance(self.shared_encoder, bool):
+            raise UserError(f"shared_encoder is {shortened(self.shared_encoder)} in the plans: it may be true or false")
+        numbers = {name: value for name, value in values.items() if name not in NO_NUMBERS} | values["weights"]
+        for name, value in numbers.items():
+            if not _is_number(value):
+                raise UserError(f"{name} is {shortened(value)} in the plans: it may be a number")
         if not 0 < self.ramp <= 1:
             raise UserError(
-                f"ramp is {self.ramp!r} in the plans: it may be a share of the training, above 0 and up to 1"
+                f"ramp is {shortened(self.ramp)} in the plans: it may be a share of the training, above 0 and up to 1"
             )
 
     def as_plans(self) -> dict[str, Any]:
@@ -166,6 +177,14 @@ class Hyperparameters:
 
 FIELDS = {entry.metadata.get("key", entry.name): entry.name for entry in fields(Hyperparameters)}
 """Names of the fields by their keys in the plans."""
+
+
+NO_NUMBERS = (*CHOICES, "shared_encoder", "weights")
+"""Keys of the hyperparameters that are no numbers."""
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def scaled_learning_rate(features: int) -> float:
@@ -190,11 +209,15 @@ def complete(*given: Mapping[str, Any]) -> Hyperparameters:
     weights: dict[str, float] = {}
     for name, value in (item for changes in given for item in changes.items()):
         if name not in FIELDS:
-            raise UserError(f"unknown hyperparameter {name!r} in the plans: known are {', '.join(FIELDS)}")
+            raise UserError(f"unknown hyperparameter {shortened(name)} in the plans: known are {', '.join(FIELDS)}")
         if name == "weights":
             known = [entry.name for entry in fields(Weights)]
+            if not isinstance(value, Mapping):
+                raise UserError(
+                    f"weights is {shortened(value)} in the plans: it may be weights by name, as {{'atlas': 1.0}}"
+                )
             if unknown := set(value) - set(known):
-                raise UserError(f"unknown weight {min(unknown)!r} in the plans: known are {', '.join(known)}")
+                raise UserError(f"unknown weight {shortened(min(unknown))} in the plans: known are {', '.join(known)}")
             weights.update(value)
         else:
             values[FIELDS[name]] = value

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from nibabel.filebasedimages import ImageFileError
+from nibabel.spatialimages import HeaderDataError
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
@@ -123,7 +124,7 @@ def read_scan(files: Sequence[str], reader: type[BaseReaderWriter]) -> np.ndarra
             check_finite(Path(file), channel)
             if file.endswith(ENDINGS) and issubclass(reader, SimpleITKIO):  # which reads NaN as 0
                 check_finite(Path(file), raw_values(Path(file)))
-    except (*READ_ERRORS, ImageFileError, ValueError, RuntimeError) as error:
+    except (*READ_ERRORS, ImageFileError, HeaderDataError, AssertionError, ValueError, RuntimeError) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise UserError(f"{' and '.join(files)} cannot be read ({reason}): copy or convert the scan again") from None
     return image

@@ -19,7 +19,7 @@ from mass_nnunet.data.outside import outside_labels
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.data.volume import on_grid_of, read_volume
-from mass_nnunet.errors import UserError
+from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.runtime.workers import map_cases
 from mass_nnunet.training.loaders import label_file, outside_folder, unlabelled_folder, write_labels
 
@@ -37,7 +37,7 @@ def preprocess(dataset: RawDataset, processes: int) -> None:
     nnU-Net's own fingerprint is extracted besides. Its trainer copies it, and stock nnU-Net plans by it.
 
     Raises:
-        UserError: the label map of a training scan is damaged, or has not the shape of the scan.
+        UserError: the label map of a training scan is damaged, or has not the shape of the scan, or the disk is full.
     """
     print(f"Preprocessing {dataset.name}")
     if dataset.cases(TRAINING):
@@ -53,15 +53,25 @@ def preprocess_labelled(dataset: RawDataset, processes: int) -> None:
     """Preprocess the scans of ``imagesTr``, by nnU-Net's command, and extract nnU-Net's own fingerprint.
 
     Raises:
-        UserError: a label map is damaged, or has not the shape of its scan.
+        UserError: a label map is damaged, or has not the shape of its scan, or the disk is full.
     """
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
             preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
             DatasetFingerprintExtractor(dataset.id, processes).run(overwrite_existing=True)
-    except Exception:
+    except Exception as error:
         check_labels(dataset)  # nnU-Net does not say which case it is
+        if isinstance(error, RuntimeError):  # of blosc2, or of nnU-Net, of which a worker has ended
+            raise _not_written(dataset, error) from None
         raise
+
+
+def _not_written(dataset: RawDataset, error: Exception) -> UserError:
+    folder, reason = dataset_folder("preprocessed", dataset.id), " ".join(str(error).split())
+    return UserError(
+        f"{folder} cannot be filled ({shortened(reason)}): make room on the disk, or, if a process was killed for want "
+        "of memory, use fewer of them, -np 1"
+    )
 
 
 def check_labels(dataset: RawDataset) -> None:
@@ -101,12 +111,15 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
     images = {case: dataset.images(UNLABELLED, case) for case in dataset.cases(UNLABELLED)}
     done = {case for case in images if _is_done(output / f"{case}.b2nd", images[case])}
     _clean(output, {f"{case}{ending}" for case in done for ending in _ENDINGS})
-    map_cases(
-        partial(_preprocess_case, output=output, plans=plans, dataset_json=dataset.content),
-        [(case, files) for case, files in images.items() if case not in done],
-        processes=processes,
-        description="Preprocessing unlabelled cases",
-    )
+    try:
+        map_cases(
+            partial(_preprocess_case, output=output, plans=plans, dataset_json=dataset.content),
+            [(case, files) for case, files in images.items() if case not in done],
+            processes=processes,
+            description="Preprocessing unlabelled cases",
+        )
+    except RuntimeError as error:  # of blosc2
+        raise _not_written(dataset, error) from None
 
 
 def preprocess_outside(dataset: RawDataset) -> None:

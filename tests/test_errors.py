@@ -1,6 +1,6 @@
 import pytest
 
-from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.errors import UserError, exit_on_user_error, shortened
 
 
 def test_bad_input_ends_a_foreign_command_with_one_line_and_a_status():
@@ -14,3 +14,12 @@ def test_bad_input_ends_a_foreign_command_with_one_line_and_a_status():
 def test_other_errors_keep_their_traceback():
     with pytest.raises(ValueError, match="ours"), exit_on_user_error():
         raise ValueError("ours")
+
+
+def test_a_value_of_any_size_is_short_in_a_message():
+    assert shortened({"a": [1, "b"]}) == "{'a': [1, 'b']}"
+    assert shortened("x" * 500) == f"'{'x' * 79}..."
+    bomb: list = ["x"]
+    for _ in range(60):
+        bomb = [bomb] * 9
+    assert len(shortened(bomb)) <= 83

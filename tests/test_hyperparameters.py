@@ -60,3 +60,21 @@ def test_the_plans_hold_every_field_and_give_it_back():
 def test_they_cannot_change_by_accident():
     with pytest.raises(FrozenInstanceError):
         complete().ramp = 0.5
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ({"learning_rate": "0.1"}, "a number"),
+        ({"temperature": float("nan")}, "a number"),
+        ({"weights": {"atlas": True}}, "a number"),
+        ({"weights": [1]}, "weights by name"),
+        ({"shared_encoder": 1}, "true or false"),
+        ({"atlases": True}, "a whole number from 1"),
+        ({"ramp": "x" * 500}, "a number"),
+    ],
+)
+def test_a_value_of_another_type_is_named(given, wanted):
+    with pytest.raises(UserError, match=f" in the plans: it may be {wanted}") as raised:
+        complete(given)
+    assert len(str(raised.value)) < 200

@@ -37,7 +37,14 @@ WITHOUT_NAMESAKE = {
 APART = ("integration", "damaged_inputs", "experiments")
 """Folders of tests that mirror no room."""
 
-WHOLE = ("test_dependencies.py", "test_readme.py", "test_rooms.py", "test_structure.py")
+WHOLE = (
+    "test_dependencies.py",
+    "test_images.py",
+    "test_readme.py",
+    "test_rooms.py",
+    "test_structure.py",
+    "test_systems.py",
+)
 """Tests of the project as a whole."""
 
 MODULES = [file for file in source_files() if file.name != "__init__.py"]

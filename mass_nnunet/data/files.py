@@ -3,11 +3,16 @@
 import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from mass_nnunet.errors import UserError
+
+from .machine import here
 
 
 @contextmanager
@@ -15,11 +20,12 @@ def atomic_path(final: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``final``, hidden and with the same suffixes, to be renamed to it.
 
     It is renamed when the block ends. When the block raises, the temporary file is removed and ``final`` stays as it
-    was.
+    was. What killed processes of this machine have left in the folder is removed, once a process.
     """
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
-    temporary = final.with_name(f".tmp-{os.getpid()}-{final.name}")
+    _remove_left(final.parent, os.getpid())
+    temporary = final.with_name(f".tmp-{here()}-{os.getpid()}-{final.name}")
     try:
         yield temporary
         temporary.replace(final)
@@ -28,7 +34,18 @@ def atomic_path(final: Path) -> Iterator[Path]:
         error.filename = error.filename or str(final)
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # the disk fails: its own error says more
+            temporary.unlink(missing_ok=True)
+
+
+@cache
+def _remove_left(folder: Path, _: int) -> None:
+    """Remove the temporary files of processes that have ended. The second argument is that of this process."""
+    for path in folder.glob(f".tmp-{here()}-*"):
+        pid = path.name.split("-")[2]
+        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
+            with suppress(OSError):
+                path.unlink()
 
 
 def write_json(path: Path, content: Any) -> None:

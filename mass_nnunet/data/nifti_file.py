@@ -9,6 +9,7 @@ from typing import IO, cast
 
 import nibabel
 import numpy as np
+from nibabel.spatialimages import HeaderDataError
 
 from mass_nnunet.errors import UserError
 
@@ -16,6 +17,7 @@ ENDINGS = (".nii", ".nii.gz")
 # Raised when a compressed file is read and its end is missing or its bytes have changed.
 READ_ERRORS = (OSError, EOFError, zlib.error)
 _SIZE, _SIZE_OF_NIFTI_2 = 348, 540  # bytes of the header, which begins with this number
+_FIRST = 352  # where voxels can begin: after the header and the mark of its extensions
 _GZIP = b"\x1f\x8b"
 _OTHER_UNITS = {1: "meter", 3: "micron"}
 """Codes of units other than mm in the header. SimpleITK converts them, nibabel does not."""
@@ -61,6 +63,10 @@ def sound_header(path: Path) -> nibabel.Nifti1Header:
     shape = header.get_data_shape()
     if not shape or min(shape) < 1 or not header["bitpix"]:
         raise OSError("its header describes no voxels")
+    try:
+        header.get_data_dtype()
+    except (KeyError, HeaderDataError):
+        raise OSError("its header names no type of voxels") from None
     if header["magic"] != b"n+1":
         kind = "the header of a pair of files (.hdr, .img)" if header["magic"] == b"ni1" else "an Analyze file"
         raise UserError(f"{path} is {kind}: save it as NIfTI in one file")
@@ -74,7 +80,7 @@ def sound_header(path: Path) -> nibabel.Nifti1Header:
     if not np.isfinite(header.get_best_affine()).all():
         raise UserError(f"{path} has a geometry with NaN or infinity: correct its header")
     # Not "<": the offset is a float and may be NaN.
-    if not header["vox_offset"] >= _SIZE:
+    if not _FIRST <= header["vox_offset"] < np.inf:
         raise UserError(f"{path} has voxels that begin inside its header: correct its header")
     return header
 

@@ -9,10 +9,9 @@ from mass_nnunet.errors import UserError
 
 from .annotated import ANNOTATED_JSON
 from .dataset_json import DATASET_JSON
-from .files import read_json
 from .paths import base_folder
 from .raw import TRAINING, UNLABELLED, RawDataset
-from .splits import SPLITS_JSON, Fold, load_fold
+from .splits import SPLITS_JSON, Fold, load_fold, read_entries
 
 _REMEDY = "run `mass_nnunet split` again, for all datasets of the group together"
 _NAMED = 3  # scans that a message names
@@ -31,7 +30,7 @@ def check_splits(dataset: RawDataset, preprocessed: Path) -> None:
     path = preprocessed / SPLITS_JSON
     if not path.exists():
         return
-    entries = read_json(path, "remove it, and run `mass_nnunet split`")
+    _, entries = read_entries(preprocessed)
     if all("unlabelled" in entry for entry in entries):
         for number in range(len(entries)):
             check_fold(load_fold(preprocessed, number), number, path, dataset)

@@ -1,14 +1,14 @@
 """The folds in ``splits_final.json``: labelled, unlabelled and validation cases."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mass_nnunet.errors import UserError
+from mass_nnunet.errors import UserError, shortened
 
 from .annotated import ANNOTATED_JSON, Annotated
 from .files import read_json
@@ -151,18 +151,17 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
     Raises:
         UserError: there are no splits, this package did not make them, or the fold does not exist.
     """
-    path, entries = _read_entries(dataset_folder)
+    path, entries = read_entries(dataset_folder)
     if not isinstance(fold, int) or not 0 <= fold < len(entries):
         known = f"folds 0-{len(entries) - 1}" if entries else "none"
         raise UserError(f"fold {fold} does not exist in {path}, which has {known}: {_REMEDY}")
-    try:
-        entry = dict(entries[fold])
-        cases = {name: tuple(entry[name]) for name in ("train", "val", "unlabelled")}
-        annotated = {case: tuple(names) for case, names in entry.get("annotated", {}).items()}
-        rate, seed, sparse = entry["label_rate"], entry["seed"], entry.get("sparse", 1)
-        return Fold(**cases, label_rate=rate, seed=seed, annotated=annotated, sparse=sparse)
-    except KeyError as error:
-        raise UserError(f"fold {fold} in {path} lacks {error}, as in splits that nnU-Net made: {_REMEDY}") from None
+    entry = entries[fold]
+    if absent := [key for key in ("train", "val", "unlabelled", "label_rate", "seed") if key not in entry]:
+        raise UserError(f"fold {fold} in {path} lacks {absent[0]!r}, as in splits that nnU-Net made: {_REMEDY}")
+    cases = {name: tuple(entry[name]) for name in ("train", "val", "unlabelled")}
+    annotated = {case: tuple(names) for case, names in entry.get("annotated", {}).items()}
+    rate, seed, sparse = entry["label_rate"], entry["seed"], entry.get("sparse", 1)
+    return Fold(**cases, label_rate=rate, seed=seed, annotated=annotated, sparse=sparse)
 
 
 def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
@@ -176,16 +175,56 @@ def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
     Raises:
         UserError: there are no splits, or no fold has this label rate and seed.
     """
-    path, entries = _read_entries(dataset_folder)
+    path, entries = read_entries(dataset_folder)
     for number, entry in enumerate(entries):
         if entry.get("seed") == seed and math.isclose(entry.get("label_rate", 0), label_rate):
             return number
     raise UserError(f"{path} has no fold with label rate {label_rate:g} and seed {seed}: {_REMEDY}")
 
 
-def _read_entries(dataset_folder: Path) -> tuple[Path, list[dict[str, Any]]]:
+def read_entries(dataset_folder: Path) -> tuple[Path, list[dict[str, Any]]]:
+    """Path and content of a dataset's splits, which may be nnU-Net's own.
+
+    Raises:
+        UserError: there are none, or an entry is of another form.
+    """
     path = Path(dataset_folder) / SPLITS_JSON
-    return path, read_json(path, _REMEDY)
+    entries = read_json(path, _REMEDY)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise UserError(f'{path} is not of the form [{{"train": [...], "val": [...], ...}}, ...]: {_REMEDY}')
+    for number, entry in enumerate(entries):
+        for key, has_form in _FORMS.items():
+            if key in entry and not has_form(entry[key]):
+                shown = shortened(entry[key])
+                raise UserError(f"fold {number} in {path} has {key} {shown}, which is of another form: {_REMEDY}")
+    return path, entries
+
+
+def _are_names(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(name, str) for name in value)
+
+
+def _is_annotated(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_are_names, value.values()))
+
+
+def _is_rate(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1
+
+
+def _is_number_from(least: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+_FORMS: dict[str, Callable[[Any], bool]] = {
+    "train": _are_names,
+    "val": _are_names,
+    "unlabelled": _are_names,
+    "label_rate": _is_rate,
+    "seed": _is_number_from(0),
+    "annotated": _is_annotated,
+    "sparse": _is_number_from(1),
+}
 
 
 def _check_options(label_rates: Sequence[float], seeds: int, val_fraction: float, sparse: int) -> None:

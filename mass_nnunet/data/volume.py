@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 from nibabel.affines import apply_affine
+from nibabel.orientations import io_orientation
 
 from mass_nnunet.errors import UserError
 
@@ -58,7 +59,13 @@ def check_header(path: Path) -> None:
     check_link(path)
     try:
         if is_nifti(path):
-            sound_header(path)
+            header = sound_header(path)
+            shape = header.get_data_shape()
+            if len(shape) != 3:
+                size = " x ".join(map(str, shape))
+                raise UserError(f"{path} is not one three-dimensional scan (size {size}): split it first")
+            if np.isnan(io_orientation(header.get_best_affine())).any():
+                raise UserError(f"{path} has a geometry in which an axis has no direction: correct its header")
     except READ_ERRORS as error:
         raise _unreadable(path, error) from None
 

@@ -28,7 +28,7 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
     """
     try:
         with torch.serialization.safe_globals(_NUMBERS):
-            return torch.load(file, map_location="cpu", weights_only=True, mmap=True)
+            content = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
     except pickle.UnpicklingError as error:
         found = str(error).split("Unsupported global: GLOBAL ")[1:]
         what = found[0].split()[0] if found else "other objects"
@@ -36,6 +36,11 @@ def read_checkpoint(file: Path) -> dict[str, Any]:
             f"{file} holds {what}, not only weights and numbers, and could run code when it is read: get the model as "
             "`mass_nnunet export` writes it"
         ) from None
-    except (RuntimeError, EOFError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # whatever a reader of damaged bytes may meet
         reason = str(error).splitlines()[0] if str(error) else "it is empty"
         raise UserError(f"{file} cannot be read ({reason}): copy it again, or train again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{file} is no checkpoint of a training: copy it again, or train again")
+    return content

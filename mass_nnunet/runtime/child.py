@@ -39,8 +39,14 @@ def start(
 
 
 def stop(process: subprocess.Popen, patience: float = PATIENCE) -> None:
-    """Interrupt a command as Ctrl-C does, so that it ends its own workers; kill it after ``patience`` seconds."""
-    process.send_signal(signal.SIGINT)
+    """Interrupt a command as Ctrl-C does, so that it ends its own workers; kill it after ``patience`` seconds.
+
+    On Windows, where one process cannot interrupt another one without its console, it is ended at once.
+    """
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        process.send_signal(signal.SIGINT)
     try:
         process.wait(patience)
     except subprocess.TimeoutExpired:

@@ -1,9 +1,10 @@
-"""``mass_nnunet env``: the export lines that make nnU-Net find its folders and our trainers."""
+"""``mass_nnunet env``: the lines of a shell that make nnU-Net find its folders and our trainers."""
 
 import argparse
 import os
 import shlex
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,13 +13,37 @@ HOOK_FOLDER = Path(__file__).parents[1] / "nnunet_hook"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet env``."""
-    parser.epilog = 'Use it as: eval "$(mass_nnunet env)"'
+    parser.epilog = (
+        'Use it as: eval "$(mass_nnunet env)"; in fish: mass_nnunet env --shell fish | source; in PowerShell: '
+        "mass_nnunet env --shell powershell | Out-String | Invoke-Expression"
+    )
     parser.add_argument("--root", type=Path, default=Path("nnunet"), help="where unset nnU-Net folders are put")
+    default = "powershell" if sys.platform == "win32" else "bash"
+    parser.add_argument(
+        "--shell", choices=SHELLS, default=default, help=f"bash is right for zsh and sh, too (default here {default})"
+    )
 
 
-def export_lines(values: Mapping[str, str]) -> list[str]:
-    """``export NAME=VALUE`` for each variable, quoted for the shell."""
-    return [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+def export_lines(values: Mapping[str, str], shell: str = "bash") -> list[str]:
+    """A line for each variable that sets it in a shell, one of ``SHELLS``: ``export NAME=VALUE``, quoted."""
+    return [SHELLS[shell](name, value) for name, value in values.items()]
+
+
+def _bash(name: str, value: str) -> str:
+    return f"export {name}={shlex.quote(value)}"
+
+
+def _fish(name: str, value: str) -> str:
+    quoted = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"set -gx {name} '{quoted}'"
+
+
+def _powershell(name: str, value: str) -> str:
+    quoted = value.replace("'", "''")
+    return f"$env:{name} = '{quoted}'"
+
+
+SHELLS: dict[str, Callable[[str, str], str]] = {"bash": _bash, "fish": _fish, "powershell": _powershell}
 
 
 @contextmanager
@@ -47,4 +72,4 @@ def needed(root: Path) -> dict[str, str]:
 
 def run(args: argparse.Namespace) -> None:
     """Print the export lines."""
-    print("\n".join(export_lines(needed(args.root))))
+    print("\n".join(export_lines(needed(args.root), args.shell)))

@@ -2,10 +2,11 @@
 
 import socket
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import psutil
+
+from mass_nnunet.data.machine import view
 
 _TICK = 0.01
 """Seconds per tick, as in Linux, where older versions of this module read ticks from /proc."""
@@ -17,12 +18,12 @@ _UNKNOWN = "running"
 
 def identify(pid: int) -> dict[str, Any]:
     """Identity of a process of this machine, as JSON content."""
-    return {"host": socket.gethostname(), "view": _view(), "pid": pid, "born": _born(pid)}
+    return {"host": socket.gethostname(), "view": view(), "pid": pid, "born": _born(pid)}
 
 
 def is_here(process: Mapping[str, Any]) -> bool:
     """Whether an identified process is or was on this machine, so that :func:`runs` can be asked here."""
-    return (process["host"], process["view"]) == (socket.gethostname(), _view())
+    return (process["host"], process["view"]) == (socket.gethostname(), view())
 
 
 def is_certain(process: Mapping[str, Any]) -> bool:
@@ -42,15 +43,6 @@ def runs(process: Mapping[str, Any]) -> bool:
     if _UNKNOWN in (now, then):
         return True
     return abs(int(now) - int(then)) <= _TOLERANCE
-
-
-def _view() -> str:
-    """Identifier of the process namespace: containers may share a host name and not see each other's processes.
-
-    Why not psutil: it has no function for namespaces.
-    """
-    namespace = Path("/proc/self/ns/pid")
-    return str(namespace.readlink()) if namespace.exists() else ""
 
 
 def _born(pid: int) -> str | None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mass_nnunet.data.group_plans import USED_BY_A_BENCHMARK, check_form
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import Hyperparameters, complete
@@ -17,6 +18,7 @@ from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 KEY = "mass_begun"
 """Its key in a checkpoint."""
+_REMEDY = "train without --c to begin anew"
 _ID = len("Dataset801")
 _NAMED, _LONGEST = 3, 60  # differences that a message names, and characters of each value
 _MAY_CHANGE = ("epochs", "validation_iterations")
@@ -88,9 +90,13 @@ def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str
         UserError: it was begun with something else, or the file is damaged.
     """
     content = read_checkpoint(checkpoint)
-    before, plans = content.get(KEY), content["init_args"]["plans"]
-    if before is None:
+    before = content.get(KEY)
+    if before is None and isinstance(content.get("init_args"), dict):
+        plans = content["init_args"].get("plans")
+        check_form(checkpoint, plans, _REMEDY, ("dataset_name", *USED_BY_A_BENCHMARK))
         before = {dataset_key(plans["dataset_name"]): begun_with(plans, changes, None, [])}
+    if not isinstance(before, dict) or not all(map(_is_record, before.values())):
+        raise UserError(f"{checkpoint} does not say what its training was begun with: {_REMEDY}")
     if found := list(_all_differences(before, now)):
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         raise UserError(
@@ -110,6 +116,15 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Itera
             yield f"another split of {name} ({parts})"
         if "scans" in old and old["scans"] != new["scans"]:
             yield f"other preprocessed scans of {name}"
+
+
+def _is_record(value: Any) -> bool:
+    """Whether a value is of :func:`begun_with`."""
+    if not isinstance(value, dict) or not isinstance(value.get("split", {}), dict):
+        return False
+    mass = value["plans"].get("mass") if isinstance(value.get("plans"), dict) else None
+    given = mass.get("hyperparameters") if isinstance(mass, dict) else None
+    return isinstance(given, dict) and isinstance(given.get("weights", {}), dict)
 
 
 def _with_defaults(plans: Mapping[str, Any]) -> dict[str, Any]:

@@ -309,4 +309,9 @@ CONTENT_DAMAGES = [
         f"src/{IMAGE} holds intensities that are too large for its format: correct its scale factor",
     ),
     btcv("voxels that start in the header", on(IMAGE, set_header, 108, 0), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv(
+        "voxels that start in the mark after the header", on(IMAGE, set_header, 108, 350), f"src/{IMAGE} ...: {_HEADER}"
+    ),
+    btcv("voxels that start at infinity", on(IMAGE, set_header, 108, np.inf), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("type of voxels that does not exist", on(IMAGE, set_header, 70, 127, form="h"), f"src/{IMAGE} ...: ..."),
 ]

@@ -229,6 +229,14 @@ def encrypt(path: Path) -> None:
     path.write_bytes(content)
 
 
+def break_compression(path: Path) -> None:
+    """Begin the first member with a block of a kind that does not exist."""
+    content = bytearray(path.read_bytes())
+    name, extra = struct.unpack_from("<HH", content, 26)
+    content[30 + name + extra] = 0b111
+    path.write_bytes(content)
+
+
 def nest(path: Path, depth: int) -> None:
     """Archives in archives."""
     for _ in range(depth):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from file_edits import (
     both,
+    break_compression,
     corrupt,
     cut,
     edit,
@@ -267,6 +268,7 @@ LAYOUT_DAMAGES = [
     ),
     archived("zip cut short", lambda src: cut(zipped(src), 500), f"data.zip {_DOWNLOAD}"),
     archived("zip with a changed byte", lambda src: corrupt(zipped(src)), f"data.zip {_DOWNLOAD}"),
+    archived("zip with damaged compression", lambda src: break_compression(zipped(src)), f"data.zip {_DOWNLOAD}"),
     archived("web page named .zip", on("../data.zip", Path.write_text, "<html>"), f"data.zip {_DOWNLOAD}"),
     btcv("web page named .zip in a folder", on("data.zip", Path.write_text, "<html>"), f"src/data.zip {_DOWNLOAD}"),
     archived(

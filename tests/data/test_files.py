@@ -1,6 +1,13 @@
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from mass_nnunet.data.files import atomic_path, check_link, read_json, write_json
+from mass_nnunet.data.machine import here
 from mass_nnunet.errors import UserError
 
 
@@ -14,6 +21,26 @@ def test_a_failed_write_leaves_nothing_and_keeps_what_was_there(tmp_path):
         raise RuntimeError
     assert [file.name for file in final.parent.iterdir()] == ["image.nii.gz"]
     assert final.read_text() == "old"
+
+
+def test_what_a_killed_process_has_left_is_removed_and_nothing_else(tmp_path):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    others = [f".tmp-{here()}-{os.getpid()}-b.json", ".tmp-01234567-1-a.json", ".tmp-Dataset801_A", f".tmp-{here()}-x"]
+    left = f".tmp-{here()}-{ended.pid}-a.json"
+    for name in (*others, left):
+        (tmp_path / name).write_text("half")
+    write_json(tmp_path / "a.json", {})
+    assert {path.name for path in tmp_path.iterdir()} == {*others, "a.json"}
+
+
+def test_a_disk_that_fails_is_named_by_its_own_error(tmp_path, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    with pytest.raises(KeyboardInterrupt), atomic_path(tmp_path / "a"):
+        raise KeyboardInterrupt
 
 
 def test_json_comes_back(tmp_path):

@@ -198,3 +198,35 @@ def test_somebody_must_be_annotated_wholly(dataset):
         make_folds(dataset, RATES, 1, 0.2)
     (fold,) = make_folds(dataset, [0.5], 1, 0.2, unlabelled=True)  # no label of it is used
     assert not fold.train and not fold.val and fold.unlabelled
+
+
+@pytest.mark.parametrize("content", [{}, [5], ["train"], None, 5])
+def test_splits_that_are_no_list_of_folds(tmp_path, content):
+    write_json(tmp_path / SPLITS_JSON, content)
+    for use in (lambda: load_fold(tmp_path, 0), lambda: find_fold(tmp_path, 0.5, 0)):
+        with pytest.raises(UserError, match=r"splits_final.json is not of the form \[\{\"train\": .*: make it with"):
+            use()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("train", "a"),
+        ("train", [1]),
+        ("val", None),
+        ("unlabelled", {}),
+        ("label_rate", True),
+        ("label_rate", 0),
+        ("label_rate", float("nan")),
+        ("seed", 0.5),
+        ("seed", -1),
+        ("sparse", 0),
+        ("annotated", ["a"]),
+        ("annotated", {"a": "liver"}),
+    ],
+)
+def test_an_entry_of_another_form_is_named(tmp_path, key, value):
+    entry = Fold(("a",), ("b",), (), 1.0, 0).as_entry() | {key: value}
+    write_json(tmp_path / SPLITS_JSON, [entry])
+    with pytest.raises(UserError, match=rf"^fold 0 in .*json has {key} .*, which is of another form: make it with"):
+        load_fold(tmp_path, 0)

@@ -191,3 +191,14 @@ def test_a_header_is_checked_without_the_voxels(tmp_path):
     with pytest.raises(UserError, match=r"x.nii.gz cannot be read \(it is no NIfTI file\): copy or download"):
         check_header(path)
     check_header(tmp_path / "absent.mha")
+
+
+def test_a_header_of_four_axes_and_one_without_directions(tmp_path):
+    path = tmp_path / "x.nii.gz"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4, 2), np.int16), np.eye(4)), path)
+    with pytest.raises(UserError, match=r"is not one three-dimensional scan \(size 4 x 4 x 4 x 2\): split it first"):
+        check_header(path)
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 4, 4), np.int16), np.eye(4)), path)
+    edit_header(path, 280, "<f", 0.0)  # the first column of the sform
+    with pytest.raises(UserError, match=r"has a geometry in which an axis has no direction: correct its header"):
+        check_header(path)

@@ -48,3 +48,21 @@ def test_a_class_that_is_not_allowed_is_named(key, name):
     (architecture if key == "network_class_name" else architecture["arch_kwargs"])[key] = name
     with pytest.raises(UserError, match=r"^plans.json, 3d_fullres, names the class [^\n]*could run code[^\n]*$"):
         check_classes(Path("plans.json"), plans)
+
+
+@pytest.mark.parametrize(
+    ("plans", "told"),
+    [
+        (5, "has configurations of another form"),
+        ({"configurations": [1]}, "has configurations of another form"),
+        ({"configurations": {"x": 5}}, "has architecture of another form"),
+        ({"configurations": {"x": {"architecture": {"arch_kwargs": 5}}}}, "has arch_kwargs of another form"),
+        (
+            {"configurations": {"x": {"architecture": {"_kw_requires_import": [5]}}}},
+            "x, has _kw_requires_import of another form",
+        ),
+    ],
+)
+def test_plans_of_another_form(plans, told):
+    with pytest.raises(UserError, match=rf"^plans.json,? {told}: get the model as `mass_nnunet export` writes it$"):
+        check_classes(Path("plans.json"), plans)

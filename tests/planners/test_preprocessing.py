@@ -9,6 +9,7 @@ import pytest
 from mass_nnunet.cli import main
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
+from mass_nnunet.planners import preprocessing
 from mass_nnunet.planners.preprocessing import check_labels, preprocess_outside
 from mass_nnunet.training.loaders import outside_folder
 from nnunet_threads import use_threads
@@ -99,3 +100,15 @@ def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
     (raw / NAMES[0] / "pseudo" / "ctun.nii.gz").unlink()
     preprocess_outside(dataset)
     assert list(outside_folder(arrays).iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["preprocess_dataset", "map_cases"])
+def test_a_library_that_cannot_write_names_the_folder_and_the_remedies(raw, capsys, monkeypatch, step):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Error while creating the NDArray")
+
+    monkeypatch.setattr(preprocessing, step, fail)
+    capsys.readouterr()
+    assert main(PLAN) == 2
+    *_, line = messages(capsys.readouterr().err)
+    assert f"{NAMES[0]} cannot be filled ('Error while creating the NDArray'): make room on the disk" in line

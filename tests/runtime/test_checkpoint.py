@@ -50,3 +50,11 @@ def test_what_is_damaged(tmp_path, content):
     (tmp_path / "c.pth").write_bytes(content)
     with pytest.raises(UserError, match=r"c.pth "):
         read_checkpoint(tmp_path / "c.pth")
+
+
+def test_what_is_no_checkpoint(tmp_path):
+    torch.save([1, 2], tmp_path / "c.pth")
+    with pytest.raises(UserError, match=r"c.pth is no checkpoint of a training: copy it again, or train again"):
+        read_checkpoint(tmp_path / "c.pth")
+    with pytest.raises(FileNotFoundError):
+        read_checkpoint(tmp_path / "absent.pth")

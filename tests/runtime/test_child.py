@@ -71,3 +71,11 @@ def wait_for(file: Path) -> None:
     while not file.exists():
         assert time.monotonic() < end
         time.sleep(0.05)
+
+
+def test_where_a_process_cannot_be_interrupted_it_is_ended(monkeypatch):
+    """Windows refuses to send SIGINT to a process."""
+    process = subprocess.Popen([PYTHON, "-S", "-c", "import time; time.sleep(60)"])
+    monkeypatch.setattr(child.sys, "platform", "win32")
+    child.stop(process)
+    assert process.returncode not in (None, 0)

@@ -1,4 +1,7 @@
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,7 +14,7 @@ def test_exports_the_hook_and_only_the_folders_that_are_unset(monkeypatch, capsy
     monkeypatch.setenv("nnUNet_raw", "/somewhere")
     monkeypatch.delenv("nnUNet_preprocessed", raising=False)
     monkeypatch.delenv("nnUNet_results", raising=False)
-    assert cli.main(["env", "--root", str(tmp_path / "with space")]) == 0
+    assert cli.main(["env", "--root", str(tmp_path / "with space"), "--shell", "bash"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == f"export nnUNet_extTrainer={env.HOOK_FOLDER}"
     assert f"export nnUNet_results='{tmp_path}/with space/nnUNet_results'" in lines
@@ -31,3 +34,39 @@ def test_variables_are_set_inside_the_block_only(monkeypatch):
         raise KeyError
     assert os.environ["KNOWN"] == "before"
     assert "UNKNOWN" not in os.environ
+
+
+@pytest.mark.parametrize("value", ["/a b", "it's", 'C:\\x "y"', "a\\'b", "$HOME `x` $(y)", "ü"])
+@pytest.mark.parametrize(
+    ("shell", "command", "show"),
+    [
+        ("bash", ["bash", "-c"], 'printf %s "$X"'),
+        ("fish", ["fish", "-c"], "printf %s $X"),
+        ("powershell", ["pwsh", "-NoProfile", "-Command"], "[Console]::Out.Write($env:X)"),
+    ],
+)
+def test_a_shell_reads_back_what_was_set(shell, command, show, value):
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not here")
+    (line,) = env.export_lines({"X": value}, shell)
+    done = subprocess.run([*command, f"{line}\n{show}"], capture_output=True, encoding="utf-8", check=True)
+    assert done.stdout == value
+
+
+@pytest.mark.parametrize(
+    ("shell", "line"),
+    [
+        ("bash", "export X='a'\"'\"'b\\c'"),
+        ("fish", "set -gx X 'a\\'b\\\\c'"),
+        ("powershell", "$env:X = 'a''b\\c'"),
+    ],
+)
+def test_lines_of_each_shell(shell, line):
+    assert env.export_lines({"X": "a'b\\c"}, shell) == [line]
+
+
+@pytest.mark.parametrize(("platform", "start"), [("win32", "$env:"), ("linux", "export ")])
+def test_the_shell_of_the_system_is_the_default(monkeypatch, capsys, platform, start):
+    monkeypatch.setattr(sys, "platform", platform)
+    assert cli.main(["env"]) == 0
+    assert capsys.readouterr().out.startswith(start)

@@ -6,6 +6,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from mass_nnunet.data import machine
 from mass_nnunet.runtime import process
 
 
@@ -73,7 +74,7 @@ def test_process_that_must_not_be_asked_runs(monkeypatch):
 
 
 def test_where_there_are_no_namespaces_the_host_tells(monkeypatch):
-    monkeypatch.setattr(process, "Path", lambda _: Path("/nowhere"))
+    monkeypatch.setattr(machine, "Path", lambda _: Path("/nowhere"))
     me = process.identify(os.getpid())
     assert me["view"] == ""
     assert process.is_here(me)

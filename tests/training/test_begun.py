@@ -126,3 +126,28 @@ def test_a_hyperparameter_that_an_older_version_did_not_have(checkpoint, arrays)
     goes_on(checkpoint, arrays)
     with pytest.raises(UserError, match=r"place_margin 50\.0 instead of 7"):
         goes_on(checkpoint, arrays, changed("mass.hyperparameters", {"learning_rate": 0.01, "place_margin": 7.0}))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        {"init_args": 5},
+        {KEY: 5},
+        {KEY: {"Dataset801": 5}},
+        {KEY: {"Dataset801": {"plans": 5}}},
+        {KEY: {"Dataset801": {"plans": {"mass": 5}}}},
+        {KEY: {"Dataset801": {"plans": {"mass": {"hyperparameters": {"weights": 5}}}}}},
+        {KEY: {"Dataset801": {"plans": PLANS, "split": 5}}},
+    ],
+)
+def test_a_record_of_another_form(checkpoint, arrays, content):
+    torch.save(content, checkpoint)
+    with pytest.raises(UserError, match=r"\.pth does not say what its training was begun with: train without --c"):
+        goes_on(checkpoint, arrays)
+
+
+def test_plans_of_another_form_in_a_checkpoint_of_an_older_version(checkpoint, arrays):
+    torch.save({"init_args": {"plans": {"mass": {}}}}, checkpoint)
+    with pytest.raises(UserError, match=r"\.pth has no dataset_name: train without --c to begin anew"):
+        goes_on(checkpoint, arrays)

@@ -8,21 +8,27 @@ from typing import Any
 
 import blosc2
 import numpy as np
+from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
+from mass_nnunet.data.group_plans import check_form
 from mass_nnunet.data.outdated import check_fold, raw_dataset
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import TRAINING, label_name
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
-from mass_nnunet.errors import UserError
+from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.labels import IGNORE
 from mass_nnunet.training.loaders import label_file, outside_folder, unlabelled_folder
 from mass_nnunet.training.possible import PossibleClasses, possible_classes
 
 OUTSIDE = -1
 """nnU-Net's label of what it masks out when it crops a scan."""
+
+
+_NEEDED = ("data_identifier", "patch_size", "spacing", "batch_size", "architecture")
+"""Entries of a configuration without which nnU-Net cannot read it."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +83,14 @@ def check_plans(plans: dict[str, Any], configuration: str) -> None:
     Raises:
         UserError: they are not, or they lack the configuration.
     """
-    named = f"{plans['plans_name']} of {plans['dataset_name']}"
+    named = f"{plans.get('plans_name')} of {plans.get('dataset_name')}"
     if "mass" not in plans:
         raise UserError(f"{named} are no plans of `mass_nnunet plan`: run it and train with -p MASSPlans")
+    check_form(named, plans, "run `mass_nnunet plan` again")
     if configuration not in plans["configurations"]:
         raise UserError(f"{named} have no {configuration}: train {', '.join(plans['configurations'])}")
+    if absent := [key for key in _NEEDED if key not in plans["configurations"][configuration]]:
+        raise UserError(f"{named} have no {absent[0]} in {configuration}: run `mass_nnunet plan` again")
 
 
 def planned_datasets(
@@ -113,6 +122,8 @@ def planned_datasets(
                 f"renamed, in all of nnU-Net's folders, {remedy}"
             )
         theirs = plans if own else read_json(file, remedy)
+        if not own:
+            check_form(file, theirs, remedy)
         if not same_group(plans, theirs, configuration):
             raise UserError(f"{file} is of another planning than that of {plans['dataset_name']}: {remedy}")
         its_json = dataset_json if own else read_json(folder / DATASET_JSON, remedy)
@@ -125,10 +136,11 @@ def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
     """Whether two plans come from one planning: same modalities, schedule, and network."""
     shared = ("modalities", "epochs", "iterations", "hyperparameters")
     network = ("patch_size", "spacing", "batch_size", "architecture")
+    settings, its_settings = (plans["configurations"].get(configuration, {}) for plans in (ours, theirs))
     return (
         "mass" in theirs
         and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
-        and all(ours["configurations"][configuration][k] == theirs["configurations"][configuration][k] for k in network)
+        and all(settings.get(key) == its_settings.get(key) for key in network)
     )
 
 
@@ -154,7 +166,7 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool) -
         raise UserError(f"{file} does not exist: {dataset.remedy}")
     for file in dataset.scans(fold, unlabelled):
         _check_array(file, dataset.remedy)
-    labels = PlansManager(dataset.plans).get_label_manager(dataset.dataset_json)
+    labels = _label_manager(dataset)
     ignored = [labels.ignore_label] if labels.has_ignore_label else []
     known = {OUTSIDE, *labels.all_labels, *ignored}
     for case in (*fold.train, *fold.val):
@@ -165,6 +177,14 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool) -
                 f"{file} holds the value {strange[0]}, which {DATASET_JSON} does not name: correct the file or "
                 f"{DATASET_JSON}, then {dataset.remedy}"
             )
+
+
+def _label_manager(dataset: PlannedDataset) -> LabelManager:
+    try:
+        return PlansManager(dataset.plans).get_label_manager(dataset.dataset_json)
+    except (TypeError, AttributeError, KeyError):
+        name = shortened(dataset.plans.get("label_manager"))
+        raise UserError(f"{name} in the plans of {dataset.folder.name} is no label manager: {dataset.remedy}") from None
 
 
 def possible_in(datasets: Sequence[PlannedDataset], number: int | str) -> PossibleClasses:

@@ -1,7 +1,8 @@
 """The schedule of a training, from the plans: epochs, steps, and the decay of the learning rate."""
 
+import time
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
@@ -11,7 +12,10 @@ from torch import nn
 from .partly import PartlyAnnotatedTrainer
 
 CHECKPOINTS = 20
-"""A training is saved at least this often, so that a killed one loses little."""
+"""A training is saved at least this often, and after each epoch as long as that takes less than ``SAVING``."""
+SAVING = 0.05
+"""Share of a training's time that the checkpoints of its own results folder may take: on a slow network disk, those of
+a large network after each epoch would take longer than the epochs."""
 
 
 class ScaledPolyLR(PolyLRScheduler):
@@ -60,6 +64,25 @@ class ScheduledTrainer(PartlyAnnotatedTrainer):
         super().__init__(plans, configuration, fold, dataset_json, device)
         schedule = plans["mass"]
         set_schedule(self, schedule["epochs"], schedule["iterations"], schedule["validation_iterations"])
+        self.save_at_least: int = self.save_every
+        self.begin, self.saving = time.monotonic(), 0.0  # seconds
+
+    def on_train_start(self) -> None:
+        """As in nnU-Net."""
+        self.save_at_least = self.save_every
+        self.begin, self.saving = time.monotonic(), 0.0
+        super().on_train_start()
+
+    def on_epoch_end(self) -> None:
+        """As in nnU-Net, with a checkpoint if it is due."""
+        self.save_every = 1 if self.saving <= SAVING * (time.monotonic() - self.begin) else self.save_at_least
+        super().on_epoch_end()
+
+    def save_own_checkpoint(self, name: str, besides: dict[str, Any]) -> None:
+        """As in :class:`GuardedTrainer`; its time counts."""
+        begin = time.monotonic()
+        super().save_own_checkpoint(name, besides)
+        self.saving += time.monotonic() - begin
 
     @property
     def progress(self) -> float:

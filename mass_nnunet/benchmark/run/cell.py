@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import signal
 import subprocess
 import sys
 import time
@@ -13,6 +12,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import psutil
 
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.errors import UserError
@@ -228,5 +228,5 @@ def _end_orphan(folder: Path) -> None:
             if not is_certain(orphan):
                 known = f"process {orphan['pid']} may be a step of this cell"
                 raise UserError(f"{file}: {known}: end it, or remove the file")
-            os.kill(orphan["pid"], signal.SIGKILL)
+            psutil.Process(orphan["pid"]).kill()
         time.sleep(0.1)

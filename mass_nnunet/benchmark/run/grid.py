@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from mass_nnunet.data.files import atomic_path
-from mass_nnunet.errors import UserError
+from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.hyperparameters import INFERENCES
 
 from .entries import External, Method, check_unique, read_external, read_methods
@@ -17,6 +17,8 @@ from .entries import External, Method, check_unique, read_external, read_methods
 DEVICES = ("cuda", "cpu", "mps")
 GRID_FILE = "last_grid.yaml"
 """File with the grid of the last ``run``, in the output folder, where the user may have a ``grid.yaml``."""
+_MOST_BRACKETS = 200
+"""PyYAML's time grows with the square of the depth of brackets, and a grid has a list for each of its keys."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ def load_grid(path: Path) -> Grid:
     content = _read(path)
     known = [field.name for field in fields(Grid) if field.name != "variants"]
     if unknown := [str(key) for key in content if key not in known]:
-        raise UserError(f"{path}: unknown key {unknown[0]!r}: the keys are {', '.join(known)}")
+        raise UserError(f"{path}: unknown key {shortened(unknown[0])}: the keys are {', '.join(known)}")
     needed = [field.name for field in fields(Grid) if field.default is MISSING]
     if absent := [key for key in needed if key not in content]:
         raise UserError(f"{path}: {absent[0]} is missing, as in `{absent[0]}: {_EXAMPLES[absent[0]]}`")
@@ -118,11 +120,15 @@ def load_grid(path: Path) -> Grid:
             _check_list(path, key, content[key], fits)
     for key in ("output", "plans", "configuration", "device", "note"):
         if not isinstance(content.get(key, ""), str):
-            raise UserError(f"{path}: {key} is {content[key]!r}: give text, as in `{key}: {_EXAMPLES[key]}`")
+            raise UserError(f"{path}: {key} is {shortened(content[key])}: give text, as in `{key}: {_EXAMPLES[key]}`")
     if content.get("device", "cpu") not in DEVICES:
-        raise UserError(f"{path}: device {content['device']!r} is none of {', '.join(DEVICES)}")
+        raise UserError(f"{path}: device {shortened(content['device'])} is none of {', '.join(DEVICES)}")
     values: dict[str, Any] = {key: tuple(value) if key in _RULES else value for key, value in content.items()}
     values["label_rates"] = tuple(float(rate) for rate in content["label_rates"])
+    try:
+        values["output"] = (path.resolve().parent / Path(content["output"]).expanduser()).resolve()
+    except (ValueError, RuntimeError):  # a zero byte, a user that does not exist, links in a circle
+        raise UserError(f"{path}: output is {shortened(content['output'])}, which is no path: name a folder") from None
     methods = read_methods(
         path, content["methods"], values.get("plans", Grid.plans), values.get("configuration", Grid.configuration)
     )
@@ -130,7 +136,6 @@ def load_grid(path: Path) -> Grid:
     values["variants"] = tuple(one for one in methods if not isinstance(one, str))
     values["external"] = read_external(path, content.get("external", {}))
     check_unique(path, [*values["methods"], *(external.name for external in values["external"])])
-    values["output"] = (path.resolve().parent / Path(content["output"]).expanduser()).resolve()
     return Grid(**values)
 
 
@@ -168,7 +173,7 @@ _EXAMPLES = {
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32  # as NumPy's seeds
 
 
 _RULES: dict[str, Callable[[Any], bool]] = {
@@ -182,10 +187,17 @@ _RULES: dict[str, Callable[[Any], bool]] = {
 
 def _read(path: Path) -> dict[Any, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise UserError(f"{path} does not exist: name the YAML file of the grid") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise UserError(f"{path} is not valid YAML (it is not UTF-8 text): correct it") from None
+    if text.count("[") + text.count("{") > _MOST_BRACKETS:
+        raise UserError(f"{path} is not valid YAML of a grid (it has more than {_MOST_BRACKETS} brackets): correct it")
+    try:
+        content = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError, LookupError, OverflowError) as error:
+        # PyYAML lets through what its constructors of numbers, dates and binaries raise.
         where = " ".join(str(error).split())
         if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
             where = f"line {error.problem_mark.line + 1}: {error.problem}"
@@ -198,9 +210,9 @@ def _read(path: Path) -> dict[Any, Any]:
 def _check_list(path: Path, key: str, values: object, fits: Callable[[Any], bool]) -> None:
     example = f"give a list, as in `{key}: {_EXAMPLES[key]}`"
     if not isinstance(values, list) or not values:
-        raise UserError(f"{path}: {key} is {values!r}: {example}")
+        raise UserError(f"{path}: {key} is {shortened(values)}: {example}")
     for place, value in enumerate(values):
         if not fits(value):
-            raise UserError(f"{path}: {key} has {value!r}, which cannot be: {example}")
+            raise UserError(f"{path}: {key} has {shortened(value)}, which cannot be: {example}")
         if value in values[:place]:
             raise UserError(f"{path}: {key} has {value!r} twice: remove one")

@@ -88,6 +88,12 @@ def test_cells_come_seed_by_seed(tmp_path):
         ("output: out", "output: out\nexternal: folder", "external is 'folder': give it as in"),
         ("output: out", "output: out\nexternal: {MASSTrainer: x}", "two rows have the name 'MASSTrainer'"),
         (WHOLE, "", "has no keys"),
+        ("output: out", '"output": "a\\0b"', "output is 'a\\x00b', which is no path: name a folder"),
+        ("output: out", "output: ~nobody-here/x", "output is '~nobody-here/x', which is no path: name a folder"),
+        ("[0, 1]", "2021-99-99", "is not valid YAML (month must be in 1..12): correct it"),
+        ("[0, 1]", "[" * 300, "is not valid YAML of a grid (it has more than 200 brackets): correct it"),
+        ("[0, 1]", "[4294967296]", "seeds has 4294967296, which cannot be"),
+        ("[0, 1]", "x" * 500, "xxx...: give a list"),
         (WHOLE, "a: !!python/object/apply:os.getcwd []", "is not valid YAML"),
     ],
 )
@@ -105,3 +111,9 @@ def test_file_that_is_not_there(tmp_path):
         load_grid(tmp_path / "grid.yaml")
     with pytest.raises(UserError, match="is a folder"):
         load_grid(tmp_path)
+
+
+def test_text_that_is_not_utf_8(tmp_path):
+    (tmp_path / "grid.yaml").write_bytes(b"note: \xff")
+    with pytest.raises(UserError, match=r"grid.yaml is not valid YAML \(it is not UTF-8 text\): correct it"):
+        load_grid(tmp_path / "grid.yaml")

@@ -10,6 +10,7 @@ import torch
 
 from mass_nnunet.cli import main
 from mass_nnunet.runtime.lock import Lock
+from mass_nnunet.trainers.base.folders import checkpoint_to_go_on_from
 from refused_training import files, refused
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
@@ -138,6 +139,33 @@ def test_a_training_goes_on_for_longer_from_arrays_made_anew_and_under_another_n
     assert two.num_epochs == 7
     for key, value in one.network.state_dict().items():
         assert torch.equal(two.network.state_dict()[key], value)
+
+
+def test_a_longer_training_that_is_killed_goes_on_from_its_last_epoch(root, monkeypatch):
+    """nnU-Net goes on from checkpoint_final.pth where there is one, and that is the model of before."""
+    one = trainer("SupervisedTrainer")
+    one.num_epochs = 1
+    one.run_training()
+    fold = Path(one.output_folder)
+    finished = (fold / "checkpoint_final.pth").read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    longer = trainer("SupervisedTrainer", continue_training=True)
+    longer.num_epochs, longer.current_epoch = 3, 1
+    monkeypatch.setattr(longer.logger, "plot_progress_png", killed)  # the last thing in an epoch
+    with pytest.raises(KeyboardInterrupt):
+        longer.run_training()
+    assert checkpoint_to_go_on_from(fold).name == "checkpoint_latest.pth"
+    assert (fold / "checkpoint_final_earlier.pth").read_bytes() == finished
+
+
+def test_a_results_folder_that_is_gone_ends_the_training(root):
+    one = trainer("SupervisedTrainer")
+    one.initialize()
+    with pytest.raises(SystemExit, match=r"^error: .*fold_0 is gone: bring it back, and train again with --c$"):
+        one.save_checkpoint("checkpoint_latest.pth")
 
 
 @pytest.mark.parametrize("name", METHODS)

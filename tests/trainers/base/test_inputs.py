@@ -8,6 +8,7 @@ from pathlib import Path
 import blosc2
 import numpy as np
 import pytest
+import torch
 
 from mass_nnunet import trainers
 from mass_nnunet.cli import main
@@ -183,3 +184,26 @@ def test_labels_of_another_tool_are_among_what_a_training_reads(tmp_path):
     fold = Fold((), (), ("a", "b"), 1.0, 0)
     assert [path for path in dataset.scans(fold, True) if path.parent == file.parent] == [file]
     assert dataset.scans(fold, False) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda plans: plans["configurations"]["3d_fullres"].pop("architecture"), "have no architecture in 3d_fullres"),
+        (lambda plans: plans["mass"].update(modalities=[5]), "has mass.modalities [5], which is of another form"),
+        (lambda plans: plans.update(label_manager="Absent"), "'Absent' in the plans of Dataset801_CTS is no label man"),
+    ],
+)
+def test_plans_of_another_form(root, change, told):
+    plans = deepcopy(trainer("SupervisedTrainer").plans_manager.plans) | {"continue_training": False}
+    change(plans)
+    kind = type(trainer("SupervisedTrainer"))
+    with pytest.raises(SystemExit) as raised:
+        kind(plans, "3d_fullres", 0, trainer("SupervisedTrainer").dataset_json, torch.device("cpu"))
+    assert told in str(raised.value)
+
+
+def test_plans_of_a_partner_of_another_form(root):
+    file = root / "preprocessed" / MRI / "MASSPlans.json"
+    file.write_text("5")
+    assert "MASSPlans.json has no plans_name: plan the group again" in refused(root, "MASSTrainer")

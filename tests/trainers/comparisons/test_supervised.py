@@ -1,6 +1,9 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from tiny_group import entry, make_group, trainer, variables
 
@@ -50,3 +53,21 @@ def test_a_short_schedule_comes_from_the_plans_and_is_saved_often(root):
     ours = cls(short, "3d_fullres", 0, trainer("SupervisedTrainer").dataset_json, torch.device("cpu"))
     assert (ours.num_epochs, ours.num_iterations_per_epoch, ours.num_val_iterations_per_epoch) == (40, 7, 3)
     assert ours.save_every == 2
+
+
+@pytest.mark.parametrize(("seconds", "every"), [(0.0, 1), (4.0, 1), (6.0, 2)])
+def test_a_checkpoint_is_due_after_each_epoch_unless_they_take_too_long(root, monkeypatch, seconds, every):
+    one = trainer("SupervisedTrainer")
+    one.save_at_least = 2
+    monkeypatch.setattr(nnUNetTrainer, "on_epoch_end", lambda _: None)
+    monkeypatch.setattr("mass_nnunet.trainers.base.schedule.time", SimpleNamespace(monotonic=lambda: one.begin + 100.0))
+    one.saving = seconds
+    one.on_epoch_end()
+    assert one.save_every == every
+
+
+def test_the_time_of_checkpoints_counts(root):
+    one = trainer("SupervisedTrainer")
+    one.num_epochs = one.num_iterations_per_epoch = one.num_val_iterations_per_epoch = 1
+    one.run_training()
+    assert one.saving > 0

@@ -1,0 +1,77 @@
+"""The form of the plans of a group: what this package reads of them, besides nnU-Net's own entries."""
+
+import re
+from collections.abc import Callable, Collection
+from typing import Any
+
+from mass_nnunet.errors import UserError, shortened
+
+
+def check_form(where: object, plans: Any, remedy: str, required: Collection[str] | None = None) -> None:
+    """Make sure that plans have the entries that this package reads, in the form in which ``plan`` writes them.
+
+    Args:
+        where: file of the plans, or their name, for the message.
+        plans: their content.
+        remedy: what to do where they have another form.
+        required: entries that may not be absent; None for all.
+
+    Raises:
+        UserError: an entry is absent, or of another form.
+    """
+    for entry, has_form in _FORMS.items():
+        found, is_there = plans, True
+        for key in entry.split("."):
+            is_there = isinstance(found, dict) and key in found
+            found = found[key] if is_there else None
+        if not is_there and (required is None or entry in required):
+            raise UserError(f"{where} has no {entry}: {remedy}")
+        if is_there and not has_form(found):
+            raise UserError(f"{where} has {entry} {shortened(found)}, which is of another form: {remedy}")
+    names = [modality["name"] for modality in plans["mass"]["modalities"]]
+    if plans["mass"]["modality"] not in names or len(set(names)) < len(names):
+        raise UserError(f"{where} has mass.modality {shortened(plans['mass']['modality'])}, of {names}: {remedy}")
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _are_configurations(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_mapping, value.values()))
+
+
+def _are_modalities(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(map(_is_modality, value))
+
+
+def _is_modality(value: Any) -> bool:
+    if not isinstance(value, dict) or not _is_text(value.get("name")):
+        return False
+    return (
+        isinstance(value.get("dataset"), str) and re.fullmatch(r"Dataset\d{3}_[^/\\\0]+", value["dataset"]) is not None
+    )
+
+
+_FORMS: dict[str, Callable[[Any], bool]] = {
+    "plans_name": _is_text,
+    "dataset_name": _is_text,
+    "configurations": _are_configurations,
+    "mass": _is_mapping,
+    "mass.modalities": _are_modalities,
+    "mass.modality": _is_text,
+    "mass.epochs": _is_count,
+    "mass.iterations": _is_count,
+    "mass.validation_iterations": _is_count,
+    "mass.hyperparameters": _is_mapping,
+}
+USED_BY_A_BENCHMARK = ("configurations", "mass", "mass.modalities", "mass.modality", "mass.hyperparameters")
+"""Entries without which no cell of a benchmark can be told from another one."""

@@ -1,0 +1,56 @@
+import re
+
+import pytest
+
+from mass_nnunet.data.group_plans import USED_BY_A_BENCHMARK, check_form
+from mass_nnunet.errors import UserError
+
+PLANS = {
+    "plans_name": "MASSPlans",
+    "dataset_name": "Dataset801_CT",
+    "configurations": {"3d_fullres": {}},
+    "mass": {
+        "modalities": [{"name": "CT", "dataset": "Dataset801_CT"}, {"name": "MRI", "dataset": "Dataset802_MR"}],
+        "modality": "CT",
+        "epochs": 1,
+        "iterations": 1,
+        "validation_iterations": 1,
+        "hyperparameters": {},
+    },
+}
+
+
+def test_plans_of_this_package_have_the_form():
+    check_form("p.json", PLANS, "plan again")
+    short = PLANS | {"mass": {key: PLANS["mass"][key] for key in ("modalities", "modality", "hyperparameters")}}
+    check_form("p.json", short, "plan again", USED_BY_A_BENCHMARK)
+    with pytest.raises(UserError, match=r"p\.json has no mass\.epochs: plan again"):
+        check_form("p.json", short, "plan again")
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ({"configurations": {"3d_fullres": []}}, "has configurations {'3d_fullres': []}, which is of another form"),
+        ({"plans_name": ""}, "has plans_name '', which is of another form"),
+        ({"mass": 5}, "has mass 5, which is of another form"),
+        ({"mass": PLANS["mass"] | {"epochs": True}}, "has mass.epochs True, which is of another form"),
+        ({"mass": PLANS["mass"] | {"epochs": 0}}, "has mass.epochs 0, which is of another form"),
+        ({"mass": PLANS["mass"] | {"modalities": []}}, "has mass.modalities [], which is of another form"),
+        ({"mass": PLANS["mass"] | {"modalities": [5]}}, "has mass.modalities [5], which is of another form"),
+        (
+            {"mass": PLANS["mass"] | {"modalities": [{"name": "CT", "dataset": "../Dataset801_X"}]}},
+            "has mass.modalities [{'dataset': '../Dataset801_X', 'name': 'CT'}], which is of another form",
+        ),
+        ({"mass": PLANS["mass"] | {"modality": "PET"}}, "has mass.modality 'PET', of ['CT', 'MRI']"),
+        ({"mass": PLANS["mass"] | {"hyperparameters": "x" * 200}}, "x..., which is of another form"),
+    ],
+)
+def test_another_form_is_named(change, line):
+    with pytest.raises(UserError, match=re.escape(f"{line}: plan again")):
+        check_form("p.json", PLANS | change, "plan again")
+
+
+def test_what_is_no_plans_at_all_is_named():
+    with pytest.raises(UserError, match=r"p\.json has no plans_name: plan again"):
+        check_form("p.json", [1], "plan again")

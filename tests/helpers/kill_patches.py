@@ -1,0 +1,93 @@
+"""What a forked command is spared, and what it tells of its progress."""
+
+import importlib
+import pkgutil
+from pathlib import Path
+from types import ModuleType
+
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
+from nnunetv2.training import nnUNetTrainer as trainer_variants
+from nnunetv2.training.logging.nnunet_logger import LocalLogger
+
+from faults import reached
+from mass_nnunet.cli import COMMANDS as CLI
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.trainers import mass_trainer, propagation
+from mass_nnunet.trainers.base import group, registering
+from mass_nnunet.trainers.base.group import GroupTrainer
+
+
+def tell_of_steps(patch: pytest.MonkeyPatch) -> None:
+    """Let the faults know of epochs, of propagation and templates, and of the scans of a prediction."""
+    scans = iter(range(1, 1000))
+    begin, end = mass_trainer.MASSTrainer.on_train_epoch_start, GroupTrainer.on_epoch_end
+    predict = nnUNetPredictor.predict_logits_from_preprocessed_data
+
+    def on_train_epoch_start(trainer: mass_trainer.MASSTrainer) -> None:
+        print(f"epoch {trainer.current_epoch} begins")
+        reached(f"epoch {trainer.current_epoch}")
+        begin(trainer)
+
+    def on_epoch_end(trainer: GroupTrainer) -> None:
+        end(trainer)
+        print(f"epoch {trainer.current_epoch - 1} is done")
+
+    def predict_logits(*arguments: object) -> object:
+        reached(f"predict_logits {next(scans)}")
+        return predict(*arguments)
+
+    patch.setattr(mass_trainer.MASSTrainer, "on_train_epoch_start", on_train_epoch_start)
+    patch.setattr(GroupTrainer, "on_epoch_end", on_epoch_end)
+    patch.setattr(nnUNetPredictor, "predict_logits_from_preprocessed_data", predict_logits)
+    for name in ("locate_organs", "propagate_labels", "put_templates"):
+        _tell_of(patch, mass_trainer, name, name)
+    _tell_of(patch, propagation, "write_labels", "write_labels")
+    _tell_of(patch, torch, "save", "torch.save")
+
+
+def _tell_of(patch: pytest.MonkeyPatch, module: ModuleType, function: str, name: str) -> None:
+    original = getattr(module, function)
+
+    def telling(*arguments: object, **others: object) -> object:
+        reached(name)
+        return original(*arguments, **others)
+
+    patch.setattr(module, function, telling)
+
+
+def import_everything() -> None:
+    """What commands import when they run: a forked process has it then."""
+    for name, _ in CLI.values():
+        importlib.import_module(name)
+    importlib.import_module("mass_nnunet.benchmark.report.document")
+    for module in pkgutil.walk_packages(trainer_variants.__path__, f"{trainer_variants.__name__}."):
+        importlib.import_module(module.name)  # nnU-Net looks for the trainer in all of them
+
+
+def draw_little(patch: pytest.MonkeyPatch) -> None:
+    """The pictures of a training take half of the time of so short a one."""
+
+    def draw(*arguments: object, **_: object) -> None:
+        file = next(Path(word) for word in arguments if isinstance(word, str | Path))
+        with atomic_path(file / "progress.png" if file.is_dir() else file) as temporary:
+            matplotlib.image.imsave(temporary, np.zeros((2, 2)))
+
+    patch.setattr(group, "plot_terms", draw)
+    patch.setattr(registering, "plot_registration", draw)
+    patch.setattr(LocalLogger, "plot_progress_png", draw)
+
+
+def sample_few_voxels(patch: pytest.MonkeyPatch) -> None:
+    """nnU-Net's own fingerprint takes statistics of a hundred million voxels, however small the scans are."""
+    make = DatasetFingerprintExtractor.__init__
+
+    def make_and_limit(extractor: DatasetFingerprintExtractor, *arguments: object, **others: object) -> None:
+        make(extractor, *arguments, **others)
+        extractor.num_foreground_voxels_for_intensitystats = 1000
+
+    patch.setattr(DatasetFingerprintExtractor, "__init__", make_and_limit)
