@@ -54,17 +54,17 @@ def load_model(
     remedy = "copy the model again"
     check_classes(folder / "plans.json", read_json(folder / "plans.json", remedy))  # nnU-Net imports them
     read_json(folder / DATASET_JSON, remedy)
-    predictor = nnUNetPredictor(
-        tile_step_size=tile_step_size,
-        use_mirroring=mirroring,
-        perform_everything_on_device=device.type == "cuda",
-        device=device,
-        allow_tqdm=False,
-    )
     with (
         temporary_environment({_HOOK: os.environ.get(_HOOK, str(HOOK_FOLDER)), "nnUNet_compile": "f"}),
         contextlib.redirect_stdout(io.StringIO()),  # nnU-Net says where it looks for the trainer
     ):
+        predictor = nnUNetPredictor(
+            tile_step_size=tile_step_size,
+            use_mirroring=mirroring,
+            perform_everything_on_device=device.type == "cuda",
+            device=device,
+            allow_tqdm=False,
+        )
         predictor.initialize_from_trained_model_folder(str(folder), chosen, checkpoint)
     return predictor
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mass_nnunet import trainers
-from mass_nnunet.reporting.explain import load_model
+from mass_nnunet.api.loading import load_model
 from mass_nnunet.trainers.comparisons import organ_contrast
 from method_checks import INSIDE, PATCH, model_folder, trained
 from tiny_group import CT

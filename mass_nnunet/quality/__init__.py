@@ -1,0 +1,1 @@
+"""Estimated quality of segmentations whose truth is not known."""

@@ -1,0 +1,168 @@
+"""The quality of one segmented case: estimates and marks, and where to look."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK as sitk
+
+from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, describe_grid, grid_distance
+from mass_nnunet.errors import UserError
+
+from .calibration import Calibration
+from .evidence import Evidence, Reference, gather
+from .features import features
+from .grid import Coarse, Segmented, read_scan, read_shares
+from .marks import marks, most_doubtful
+
+POOR, GOOD = 0.6, 0.8
+"""Estimated Dice below which an organ is poor, and from which it is good."""
+
+
+@dataclass(frozen=True)
+class Organ:
+    """The quality of one organ.
+
+    Attributes:
+        organ: its name.
+        dice: estimated Dice.
+        dice_low: lower end of the interval.
+        dice_high: upper end.
+        volume_ml: segmented volume.
+        expected_ml: volume that the second opinion expects.
+        index: voxel (x, y, z) of the file of the scan, counted from 0, where prediction and second opinion disagree
+            most; z is the slice of an axial file.
+        position: the same place in mm (x, y, z), LPS.
+    """
+
+    organ: str
+    dice: float
+    dice_low: float
+    dice_high: float
+    volume_ml: float
+    expected_ml: float
+    index: tuple[int, int, int]
+    position: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """The quality of one case.
+
+    Attributes:
+        case: its name.
+        organs: quality of each organ.
+        marks: signs that something is wrong, one line each.
+    """
+
+    case: str
+    organs: tuple[Organ, ...]
+    marks: tuple[str, ...]
+
+    @property
+    def verdict(self) -> str:
+        """``poor``, ``doubtful`` or ``good``: a marked case is never good."""
+        worst = min(organ.dice for organ in self.organs)
+        if worst < POOR:
+            return "poor"
+        return "good" if worst >= GOOD and not self.marks else "doubtful"
+
+    @property
+    def urgency(self) -> float:
+        """What pages are sorted by, from what needs a look most: the mean estimated Dice, less for marks."""
+        return float(np.mean([organ.dice for organ in self.organs])) - 0.1 * len(self.marks)
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"case": self.case, "verdict": self.verdict, "marks": list(self.marks)} | {
+            "organs": [asdict(organ) for organ in self.organs]
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Assessment":
+        """From :meth:`as_json`."""
+        organs = tuple(
+            Organ(**{**organ, "index": tuple(organ["index"]), "position": tuple(organ["position"])})
+            for organ in content["organs"]
+        )
+        return cls(content["case"], organs, tuple(content["marks"]))
+
+
+def assess(
+    case: str,
+    image: Path,
+    prediction: Path,
+    dataset: RawDataset,
+    references: Mapping[str, Reference],
+    calibration: Calibration,
+) -> tuple[Assessment, Evidence]:
+    """Estimate the quality of a segmentation.
+
+    Args:
+        case: name of the case.
+        image: first channel of the scan.
+        prediction: its segmentation.
+        dataset: the dataset whose labels these are.
+        references: annotated scans of its modality, by name.
+        calibration: made with these.
+
+    Returns:
+        The assessment, and what it rests on.
+
+    Raises:
+        UserError: a file is no sound volume, or the two have different grids.
+    """
+    scan, stored = read_scan(image, dataset.channels[0])
+    segmented = read_shares(prediction, dataset.labels)
+    if grid_distance(stored, segmented.stored) > SIMILAR_GRID:
+        own, scans = describe_grid(segmented.stored), describe_grid(stored)
+        raise UserError(f"{prediction} has {own}, but its scan {scans}: predict the scan again")
+    evidence = gather(scan, references)
+    organs = [name for name in dataset.labels if name != "background"]
+    signs = marks(segmented.shares, evidence, calibration.usual, organs, dataset.channels[0])
+    return assessment_of(case, segmented, evidence, calibration, organs, signs, stored), evidence
+
+
+def assessment_of(
+    case: str,
+    segmented: Segmented,
+    evidence: Evidence,
+    calibration: Calibration,
+    organs: Sequence[str],
+    signs: Sequence[str],
+    stored: sitk.Image,
+) -> Assessment:
+    """The assessment of a segmentation of a case whose scan is the file ``stored``."""
+    shares = segmented.shares
+    estimated = calibration.estimator.estimate(features(shares, evidence))
+    estimated = np.where((shares[1:] > 0.5).any((1, 2, 3)), estimated, 0.0)  # nothing overlaps with nothing
+    low, high = calibration.estimator.interval(estimated, evidence.likeness)
+    found = []
+    for k, organ in enumerate(organs, 1):
+        index = file_index(most_doubtful(shares[k], evidence.after[k]), evidence.case, stored)
+        position = stored.TransformIndexToPhysicalPoint(index)
+        found.append(
+            Organ(
+                organ,
+                round(float(estimated[k - 1]), 4),
+                round(float(low[k - 1]), 4),
+                round(float(high[k - 1]), 4),
+                round(segmented.volumes[k], 2),
+                round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
+                index,
+                tuple(round(float(value), 1) for value in position),  # type: ignore[arg-type]
+            )
+        )
+    return Assessment(case, tuple(found), tuple(signs))
+
+
+def file_index(place: tuple[int, int, int], case: Coarse, stored: sitk.Image) -> tuple[int, int, int]:
+    """Index (x, y, z) in a scan's file of a voxel (z, y, x) of its coarse grid."""
+    fine = [min(n - 1, int((p + 0.5) * n / m)) for p, n, m in zip(place, case.size, case.image.shape, strict=True)]
+    turned = sitk.DICOMOrient(stored, ORIENTATION)
+    point = turned.TransformIndexToPhysicalPoint([int(i) for i in fine[::-1]])
+    x, y, z = stored.TransformPhysicalPointToIndex(point)
+    return int(x), int(y), int(z)

@@ -1,0 +1,174 @@
+"""``mass_nnunet quality``: how good are segmentations whose truth is not known, and where to look."""
+
+import argparse
+import hashlib
+from collections.abc import Iterable, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.listing import listed
+from mass_nnunet.data.raw import RawDataset, image_name, label_name
+from mass_nnunet.errors import UserError
+
+from .assessment import Assessment, Organ, assess
+from .calibration import Calibration, calibrate
+from .evidence import Reference
+from .figure import draw_case
+from .grid import read_shares
+from .page import CSV, PAGE, few_scans, write_quality_page, write_tables
+from .references import annotated_cases, files_of, fold_of, read_reference
+
+CALIBRATION, CASES = "calibration.json", "cases"
+"""What is kept in the output folder, so that a killed command goes on: the calibration, and a file for each case."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet quality``."""
+    parser.epilog = (
+        "Only label maps are needed: they may come from any nnU-Net model or any other program. Annotations of the "
+        "fold's training and validation scans are read; those of test scans and hidden ones never."
+    )
+    parser.add_argument("predictions", type=Path, help="folder of label maps CASE.nii.gz")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="their scans, CASE_0000.nii.gz")
+    parser.add_argument("-d", type=int, required=True, metavar="ID", help="dataset of the same modality and labels")
+    parser.add_argument("-f", "--fold", type=int, default=0, help="fold whose annotations may be read (default 0)")
+    parser.add_argument("-o", "--output", type=Path, default=Path("quality"), metavar="DIR", help="default quality/")
+    parser.add_argument(
+        "--validation",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="predictions of the fold's validation scans by the same model, such as fold_0/validation: they calibrate",
+    )
+    parser.add_argument("--pictures", type=int, default=30, help="pictures of so many cases at most (default 30)")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the tables and the page."""
+    dataset = RawDataset.load(args.d)
+    if args.pictures < 0:
+        raise UserError(f"--pictures {args.pictures} is no number of pictures: give 0 or more")
+    pairs = find_pairs(args.predictions, args.images, dataset.ending)
+    fold = fold_of(dataset, args.fold)
+    files = files_of(dataset, annotated_cases(dataset, fold))
+    predicted = validation_files(args.validation, fold.val, dataset.ending)
+    references = {case: read_reference(*pair, dataset) for case, pair in files.items()}
+    mark = digest([file for pair in files.values() for file in pair] + [file for _, file in predicted])
+    calibration = _calibrated(args.output / CALIBRATION, mark, dataset, references, predicted)
+    found = []
+    for case, (image, prediction) in tqdm(pairs.items(), desc="estimating quality", unit="case"):
+        found.append(_assessed(args.output / CASES, mark, case, image, prediction, dataset, references, calibration))
+    found.sort(key=lambda one: one.urgency)
+    write_tables(args.output, found, calibration.estimator)
+    shown = {one.case: args.output / CASES / f"{one.case}.jpg" for one in found[: args.pictures]}
+    shown = {case: file for case, file in shown.items() if file.is_file()}
+    write_quality_page(args.output / PAGE, found, shown, f"{dataset.name}, fold {args.fold}", calibration.estimator)
+    for one in found:
+        for text in one.marks:
+            print(f"{one.case}: {text}")
+    print(few_scans(calibration.estimator))
+    print(f"wrote {args.output / PAGE} and {args.output / CSV}")
+
+
+def find_pairs(predictions: Path, images: Path, ending: str) -> dict[str, tuple[Path, Path]]:
+    """Scan and prediction of each case that was predicted.
+
+    Raises:
+        UserError: a folder does not exist or is empty, or a prediction has no scan.
+    """
+    for folder in (predictions, images):
+        if not folder.is_dir():
+            raise UserError(f"{folder} is not a folder: give the folder of the predictions, and that of their scans")
+    found = {}
+    for file in listed(predictions, ending):
+        case = file.name.removesuffix(ending)
+        scans = [images / image_name(case, 0, ending), images / label_name(case, ending)]
+        present = [scan for scan in scans if scan.is_file()]
+        if not present:
+            raise UserError(f"{file} has no scan: {scans[0]} does not exist, give its folder with --images")
+        found[case] = (present[0], file)
+    if not found:
+        raise UserError(f"{predictions} holds no *{ending}: give the folder of the predicted label maps")
+    return found
+
+
+def validation_files(folders: Iterable[Path], validation: Sequence[str], ending: str) -> list[tuple[str, Path]]:
+    """Predictions of validation cases in folders, each with the name of its case; others are passed over.
+
+    Raises:
+        UserError: a folder has none.
+    """
+    found = []
+    for folder in folders:
+        here = [(case, folder / label_name(case, ending)) for case in validation]
+        here = [(case, file) for case, file in here if file.is_file()]
+        if not here:
+            raise UserError(f"{folder} has no prediction of a validation scan ({', '.join(validation)}): leave it out")
+        found += here
+    return found
+
+
+def digest(files: Iterable[Path]) -> str:
+    """What the content of files, and the version of this package, are known by."""
+    state = hashlib.sha256(version("mass-nnunet").encode())
+    for file in files:
+        with file.open("rb") as stream:
+            for block in iter(lambda: stream.read(1 << 20), b""):
+                state.update(block)
+    return state.hexdigest()[:20]
+
+
+def _calibrated(
+    file: Path, mark: str, dataset: RawDataset, references: dict[str, Reference], predicted: list[tuple[str, Path]]
+) -> Calibration:
+    """The calibration of an earlier run with the same files, or a new one."""
+    if file.is_file():
+        kept = read_json(file, "remove it")
+        if kept.get("digest") == mark:
+            return Calibration.from_json(kept)
+    shares: dict[str, list[np.ndarray]] = {}
+    for case, path in predicted:
+        shares.setdefault(case, []).append(read_shares(path, dataset.labels).shares)
+    found = calibrate(references, shares, partial(tqdm, desc="calibrating on annotated scans", unit="scan"))
+    write_json(file, {"digest": mark} | found.as_json())
+    return found
+
+
+def _assessed(
+    folder: Path,
+    mark: str,
+    case: str,
+    image: Path,
+    prediction: Path,
+    dataset: RawDataset,
+    references: dict[str, Reference],
+    calibration: Calibration,
+) -> Assessment:
+    """The assessment of a case: that of an earlier run with the same files, or a new one, with its picture."""
+    file, own = folder / f"{case}.json", digest([image, prediction]) + mark
+    if file.is_file():
+        kept = read_json(file, "remove it")
+        if kept.get("digest") == own:
+            return Assessment.from_json(kept)
+    picture = folder / f"{case}.jpg"
+    try:
+        found, evidence = assess(case, image, prediction, dataset, references, calibration)
+        draw_case(picture, found, image, prediction, dataset, evidence)
+    except UserError as error:  # one bad file must not stop the others
+        picture.unlink(missing_ok=True)
+        found = unusable(case, str(error), dataset)
+    write_json(file, {"digest": own} | found.as_json())
+    return found
+
+
+def unusable(case: str, text: str, dataset: RawDataset) -> Assessment:
+    """The assessment of a case of which no quality can be estimated."""
+    organs = [name for name in dataset.labels if name != "background"]
+    nothing = [Organ(organ, 0.0, 0.0, 1.0, 0.0, 0.0, (0, 0, 0), (0.0, 0.0, 0.0)) for organ in organs]
+    return Assessment(case, tuple(nothing), tuple(text.splitlines()))

@@ -1,0 +1,82 @@
+"""Synthetic errors of an annotation, from none to all: what the estimate of quality is calibrated with."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+COUNT = 40
+"""Corrupted copies of each annotated scan."""
+
+
+def corrupted(shares: np.ndarray, image: np.ndarray, seed: int) -> Iterator[np.ndarray]:
+    """Label shares with errors (K, Z, Y, X): surfaces moved, organs cut, shifted, leaking, scattered or swapped.
+
+    Each organ of each copy has one kind of error or several, of a random severity.
+
+    Args:
+        shares: the annotation (K, Z, Y, X), the background first.
+        image: intensities (Z, Y, X), 0 to 1: leaks go where the intensities are those of the organ.
+        seed: of the random numbers.
+    """
+    generator = np.random.default_rng(seed)
+    distances = [_signed_distance(organ > 0.5) for organ in shares[1:]]
+    for _ in range(COUNT):
+        organs = [_worse(distance, image, generator) for distance in distances]
+        if generator.random() < 0.1 and len(organs) > 1:
+            i, j = generator.choice(len(organs), 2, replace=False)
+            organs[i], organs[j] = organs[j], organs[i]
+        stacked = np.stack(organs)
+        stacked /= np.maximum(stacked.sum(0), 1)  # where organs overlap
+        yield np.concatenate([1 - stacked.sum(0, keepdims=True), stacked]).astype(np.float32)
+
+
+def _signed_distance(mask: np.ndarray) -> np.ndarray:
+    """Distance to the surface in voxels, positive inside; far away for an empty mask."""
+    if not mask.any():
+        return np.full(mask.shape, -1e3)
+    return distance_transform_edt(mask) - distance_transform_edt(~mask)
+
+
+def _worse(distance: np.ndarray, image: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Shares (Z, Y, X) of one organ with errors; a surface within half a voxel is soft."""
+    severity = generator.random() ** 1.5
+    kinds = generator.random(5) < 0.35
+    result = distance + generator.normal(0, 1.5 * severity)  # a little too large or too small
+    if kinds[0] or not kinds.any():
+        result = result + _smooth_noise(distance.shape, generator) * severity * generator.choice([2, 4, 8])
+    if kinds[1]:
+        result = np.roll(result, tuple(generator.normal(0, 6 * severity, 3).round().astype(int)), (0, 1, 2))
+    if kinds[2]:
+        result = np.minimum(result, _half_space(result, generator))
+    inside = distance > 0
+    if kinds[3] and inside.any():
+        near = np.abs(image - np.median(image[inside])) < image[inside].std() + 0.02
+        reach = severity * generator.choice([4, 10, 30])
+        leak = near & (distance > -reach) & (_smooth_noise(distance.shape, generator) > generator.normal(0, 0.7))
+        result = np.maximum(result, np.where(leak, 0.5, -1e3))
+    if kinds[4]:
+        places = np.argwhere(image > 0.2)
+        centre = places[generator.integers(len(places))] if len(places) else np.zeros(3)
+        grid = np.meshgrid(*(np.arange(n) for n in distance.shape), indexing="ij", sparse=True)
+        away = sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True)) ** 0.5
+        result = np.maximum(result, generator.uniform(1, 3 + 7 * severity) - away)
+    return (result + 0.5).clip(0, 1)
+
+
+def _smooth_noise(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """Smooth noise of unit standard deviation."""
+    noise = gaussian_filter(generator.normal(size=shape), float(generator.choice([1.5, 3.0, 6.0])))
+    return noise / (noise.std() + 1e-12)
+
+
+def _half_space(distance: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Distance to a plane through the organ (Z, Y, X)."""
+    places = np.argwhere(distance > 0)
+    if not len(places):
+        return distance
+    normal = generator.normal(size=3)
+    normal /= np.linalg.norm(normal)
+    through = places[generator.integers(len(places))]
+    grid = np.meshgrid(*(np.arange(n) for n in distance.shape), indexing="ij", sparse=True)
+    return sum(n * (g - c) for n, g, c in zip(normal, grid, through, strict=True))

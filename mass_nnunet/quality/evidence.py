@@ -1,0 +1,75 @@
+"""What can be said about a case before any prediction is looked at, from the annotated scans of its modality."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from mass_nnunet.registration.alignment import alignments
+
+from .alignment import Laid, lay
+from .grid import Coarse
+from .opinion import posterior, prior
+
+MOST = 4
+"""Annotated scans that are registered to a case: each takes seconds."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An annotated scan.
+
+    Attributes:
+        scan: the scan.
+        shares: share of each label (K, Z, Y, X), the background first.
+    """
+
+    scan: Coarse
+    shares: np.ndarray
+
+    @property
+    def volumes(self) -> np.ndarray:
+        """Volume of each label but the background (K - 1,), in ml."""
+        return self.shares[1:].sum((1, 2, 3)) * self.scan.voxel_ml
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the annotated scans say about a case.
+
+    Attributes:
+        case: the case.
+        laid: the annotated scans, registered to it, by name.
+        before: class probabilities (K, Z, Y, X) by place, :func:`opinion.prior`.
+        after: by place and intensity, :func:`opinion.posterior`.
+        volumes: median volume of each organ (K - 1,) in the annotated scans, in ml.
+    """
+
+    case: Coarse
+    laid: Mapping[str, Laid]
+    before: np.ndarray
+    after: np.ndarray
+    volumes: np.ndarray
+
+    @property
+    def likeness(self) -> float:
+        """Similarity of the most similar annotated scan, 0 to 1."""
+        return max(scan.likeness for scan in self.laid.values())
+
+
+def gather(case: Coarse, references: Mapping[str, Reference]) -> Evidence:
+    """Register the annotated scans to a case that correlate best with it, at most :data:`MOST`.
+
+    Args:
+        case: the case.
+        references: annotated scans of its modality, by name; at least one.
+    """
+    chosen = dict(references)
+    if len(references) > MOST:
+        fixed = case.coarsest()
+        alike = {name: alignments(r.scan.coarsest(), fixed)[0].correlation for name, r in references.items()}
+        chosen = {name: references[name] for name in sorted(alike, key=lambda name: -alike[name])[:MOST]}
+    laid = {name: lay(reference.scan, reference.shares, case) for name, reference in chosen.items()}
+    before = prior(list(laid.values()))
+    volumes = np.median([reference.volumes for reference in references.values()], axis=0)
+    return Evidence(case, laid, before, posterior(case, before), volumes)

@@ -1,0 +1,129 @@
+"""Tables of the quality of many cases: CSV, JSON and a page that begins with what needs a look."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pandas as pd
+from markupsafe import Markup
+
+from mass_nnunet.data.files import atomic_path, write_json
+from mass_nnunet.reporting import html
+
+from .assessment import GOOD, POOR, Assessment
+from .estimator import LEVEL, Estimator
+
+CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
+"""The files that are written."""
+ENOUGH = 9
+"""Annotated scans from which the interval is not that of the worst of them."""
+
+
+def rows(found: Sequence[Assessment]) -> pd.DataFrame:
+    """A row for each case and organ, what needs a look first."""
+    return pd.DataFrame(
+        [
+            {
+                "case": one.case,
+                "verdict": one.verdict,
+                "organ": organ.organ,
+                "dice": organ.dice,
+                "dice_low": organ.dice_low,
+                "dice_high": organ.dice_high,
+                "volume_ml": organ.volume_ml,
+                "expected_ml": organ.expected_ml,
+                **dict(zip(("voxel_x", "voxel_y", "slice"), organ.index, strict=True)),
+                **dict(zip(("x_mm", "y_mm", "z_mm"), organ.position, strict=True)),
+                "marks": "; ".join(one.marks),
+            }
+            for one in found
+            for organ in one.organs
+        ]
+    )
+
+
+def write_tables(folder: Path, found: Sequence[Assessment], estimator: Estimator) -> None:
+    """Write the CSV and the JSON, each completely or not at all."""
+    with atomic_path(folder / CSV) as temporary:
+        rows(found).to_csv(temporary, index=False)
+    write_json(
+        folder / JSON,
+        {"level": LEVEL, "annotated_scans": estimator.scans, "cases": [one.as_json() for one in found]},
+    )
+
+
+def write_quality_page(
+    path: Path, found: Sequence[Assessment], pictures: Mapping[str, Path], title: str, estimator: Estimator
+) -> None:
+    """Write the page.
+
+    Args:
+        path: the page.
+        found: assessments, what needs a look first.
+        pictures: picture of some of the cases, by name.
+        title: what was predicted, in a few words.
+        estimator: made the estimates.
+    """
+    html.write_page(path, html.page("What needs a look", _lead(found, title), _sections(found, pictures, estimator)))
+
+
+def _lead(found: Sequence[Assessment], title: str) -> str:
+    counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in ("poor", "doubtful", "good")}
+    return f"{title}: {len(found)} cases, " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "."
+
+
+def few_scans(estimator: Estimator) -> str:
+    """How sure the interval is, in one sentence."""
+    text = f"The intervals are to hold {LEVEL:.0%} of the true Dice. They come from {estimator.scans} annotated scans"
+    if estimator.scans < ENOUGH:
+        return f"{text}, fewer than {ENOUGH}: they are as wide as the worst of these asks for, and not guaranteed."
+    return f"{text}."
+
+
+def _sections(found: Sequence[Assessment], pictures: Mapping[str, Path], estimator: Estimator) -> list[Markup]:
+    note = (
+        f"Dice is estimated without truth. Poor: an organ below {POOR}; good: all organs from {GOOD}, and no mark. "
+        f"{few_scans(estimator)} An estimate is no proof: what is called good may be wrong."
+    )
+    table = html.table(
+        ["case", "verdict", "worst organ", "Dice", "interval", "marks"],
+        [[one.case, one.verdict, *_worst(one), len(one.marks)] for one in found],
+        text_columns=3,
+    )
+    sections = [html.section("All cases", html.paragraph(note, "note"), table)]
+    for one in found:
+        if one.marks or one.case in pictures:
+            sections.append(html.section(f"{one.case}: {one.verdict}", *_case(one, pictures.get(one.case))))
+    return sections
+
+
+def _worst(one: Assessment) -> tuple[str, str, str]:
+    organ = min(one.organs, key=lambda organ: organ.dice)
+    return organ.organ.replace("_", " "), f"{organ.dice:.2f}", f"{organ.dice_low:.2f} to {organ.dice_high:.2f}"
+
+
+def _case(one: Assessment, picture: Path | None) -> list[Markup]:
+    parts = [html.items(list(one.marks))] if one.marks else []
+    parts.append(
+        html.table(
+            ["organ", "Dice", "interval", "ml", "expected ml", "look at slice", "voxel x, y"],
+            [
+                [
+                    organ.organ.replace("_", " "),
+                    f"{organ.dice:.2f}",
+                    f"{organ.dice_low:.2f} to {organ.dice_high:.2f}",
+                    f"{organ.volume_ml:.0f}",
+                    f"{organ.expected_ml:.0f}",
+                    organ.index[2],
+                    f"{organ.index[0]}, {organ.index[1]}",
+                ]
+                for organ in one.organs
+            ],
+        )
+    )
+    if picture is not None:
+        caption = (
+            "Filled: the segmentation. White: the second opinion of registered annotations and intensities, which "
+            "is coarse and no truth. Red: where they disagree most. The patient's right is on the left."
+        )
+        parts.append(html.picture(picture, caption))
+    return parts

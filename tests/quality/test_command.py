@@ -1,0 +1,97 @@
+"""The command from folders to tables and a page; resumed, and blind to what it must not see."""
+
+import json
+import shutil
+
+import pandas as pd
+import pytest
+
+from balanced import Balanced
+from mass_nnunet.cli import main
+from mass_nnunet.quality import command
+from quality_world import NAME
+
+
+def run(world, predictions, output, *options):
+    images = str(world.raw / "imagesTs")
+    return main(["quality", str(predictions), "--images", images, "-d", "801", "-o", str(output), *options])
+
+
+def test_tables_and_page(world, environment, predictions, tmp_path, capsys):
+    (predictions / "ct5.nii.gz").write_bytes((predictions / "ct4.nii.gz").read_bytes())  # of another scan
+    validation = tmp_path / "validation"
+    validation.mkdir()
+    shutil.copy(world.raw / "labelsTr" / "ct2.nii.gz", validation)
+    assert run(world, predictions, tmp_path / "out", "--validation", str(validation)) == 0
+    printed = capsys.readouterr().out
+    assert "ct5: " in printed
+    assert "They come from 3 annotated scans, fewer than 9" in printed
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    assert list(table["case"].unique()) == ["ct5", "ct4"]  # what needs a look first
+    assert list(table["organ"][:4]) == ["spleen", "right_kidney", "left_kidney", "liver"]
+    assert table["dice"].between(0, 1).all()
+    content = json.loads((tmp_path / "out" / "quality.json").read_text())
+    assert [case["case"] for case in content["cases"]] == ["ct5", "ct4"]
+    assert content["annotated_scans"] == 3
+    page = (tmp_path / "out" / "quality.html").read_text()
+    Balanced().feed(page)
+    assert page.count("<img") == 1 + (tmp_path / "out" / "cases" / "ct5.jpg").is_file()
+
+
+def test_a_killed_command_goes_on(world, environment, predictions, tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    assert run(world, predictions, out) == 0
+    first = {file: file.read_bytes() for file in sorted(out.rglob("*.json"))}
+    (out / "cases" / "ct4.json").unlink()
+    done = []
+    assess = command.assess
+    monkeypatch.setattr(command, "assess", lambda case, *rest: done.append(case) or assess(case, *rest))
+    monkeypatch.setattr(command, "calibrate", None)  # kept
+    assert run(world, predictions, out, "--pictures", "0") == 0
+    assert done == ["ct4"]
+    assert {file: file.read_bytes() for file in sorted(out.rglob("*.json"))} == first
+    assert "<img" not in (out / "quality.html").read_text()
+    assert not list(out.rglob(".tmp*"))
+
+
+def test_no_test_label_and_no_hidden_label_is_read(world, environment, predictions, tmp_path, monkeypatch):
+    raw = tmp_path / "raw" / NAME
+    shutil.copytree(world.raw, raw)
+    for hidden in (raw / "labelsTs" / "ct4.nii.gz", raw / "labelsTs" / "ct5.nii.gz", raw / "labelsTr" / "ct3.nii.gz"):
+        hidden.write_bytes(b"whoever reads this fails")
+    assert run(world, predictions, tmp_path / "one") == 0
+    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
+    assert run(world, predictions, tmp_path / "other") == 0
+    for name in ("quality.csv", "quality.json", "calibration.json"):
+        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
+    # The annotations of the training and validation scans are what counts.
+    shutil.copy(raw / "labelsTr" / "ct0.nii.gz", raw / "labelsTr" / "ct2.nii.gz")
+    assert run(world, predictions, tmp_path / "third") == 0
+    assert (tmp_path / "one" / "quality.csv").read_bytes() != (tmp_path / "third" / "quality.csv").read_bytes()
+
+
+def test_a_bad_file_is_a_mark_of_its_case(world, environment, predictions, tmp_path, capsys):
+    (predictions / "ct4.nii.gz").write_bytes(b"no label map")
+    assert run(world, predictions, tmp_path / "out") == 0
+    content = json.loads((tmp_path / "out" / "quality.json").read_text())["cases"]
+    assert content[0]["case"] == "ct4"
+    assert content[0]["verdict"] == "poor"
+    assert "cannot be read" in content[0]["marks"][0]
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "message"),
+    [
+        (lambda folder: shutil.rmtree(folder), [], "is not a folder: give the folder of the predictions"),
+        (lambda folder: [file.unlink() for file in folder.iterdir()], [], "holds no *.nii.gz"),
+        (lambda folder: (folder / "ct4.nii.gz").rename(folder / "x.nii.gz"), [], "x.nii.gz has no scan"),
+        (lambda folder: None, ["--pictures", "-1"], "--pictures -1 is no number"),
+        (lambda folder: None, ["--validation", "."], "has no prediction of a validation scan (ct2)"),
+        (lambda folder: None, ["-f", "3"], "fold 3 does not exist"),
+    ],
+)
+def test_wrong_requests_are_one_line(world, environment, predictions, tmp_path, capsys, change, options, message):
+    change(predictions)
+    assert run(world, predictions, tmp_path / "out", *options) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert message in line

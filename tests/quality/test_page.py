@@ -1,0 +1,47 @@
+"""Tables and page say the same, what needs a look first; text of files is no HTML."""
+
+import json
+
+import numpy as np
+import pandas as pd
+
+from balanced import Balanced
+from mass_nnunet.quality.assessment import Assessment, Organ
+from mass_nnunet.quality.estimator import Estimator
+from mass_nnunet.quality.page import few_scans, rows, write_quality_page, write_tables
+
+ESTIMATOR = Estimator(np.zeros(2), np.ones(2), np.zeros(3), 1.0, 3)
+
+
+def organ(name, dice):
+    return Organ(name, dice, dice - 0.1, dice + 0.1, 100.0, 120.0, (1, 2, 3), (10.0, 20.0, 30.0))
+
+
+BAD = Assessment("b<b>", (organ("liver", 0.3), organ("left_kidney", 0.7)), ("liver: <i>cut</i>",))
+GOOD = Assessment("a", (organ("liver", 0.9), organ("left_kidney", 0.85)), ())
+
+
+def test_a_row_for_each_case_and_organ(tmp_path):
+    write_tables(tmp_path, [BAD, GOOD], ESTIMATOR)
+    table = pd.read_csv(tmp_path / "quality.csv", keep_default_na=False)
+    pd.testing.assert_frame_equal(table, rows([BAD, GOOD]), check_dtype=False)
+    assert table["verdict"].tolist() == ["poor", "poor", "good", "good"]
+    assert table.loc[0, ["voxel_x", "voxel_y", "slice", "z_mm"]].tolist() == [1, 2, 3, 30.0]
+    content = json.loads((tmp_path / "quality.json").read_text())
+    assert [Assessment.from_json(case) for case in content["cases"]] == [BAD, GOOD]
+
+
+def test_the_page(tmp_path):
+    write_quality_page(tmp_path / "quality.html", [BAD, GOOD], {}, "some dataset", ESTIMATOR)
+    page = (tmp_path / "quality.html").read_text()
+    parser = Balanced()
+    parser.feed(page)
+    assert not parser.open
+    assert "some dataset: 2 cases, 1 poor, 0 doubtful, 1 good." in page
+    assert "b&lt;b&gt;: poor" in page and "&lt;i&gt;cut" in page and "<i>cut" not in page
+    assert "<h2>a: good</h2>" not in page  # neither marks nor a picture
+    assert "fewer than 9" in page
+
+
+def test_many_scans_need_no_warning():
+    assert few_scans(Estimator(np.zeros(2), np.ones(2), np.zeros(3), 1.0, 12)).endswith("from 12 annotated scans.")

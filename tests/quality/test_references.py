@@ -1,0 +1,43 @@
+"""Which label maps may be read."""
+
+from dataclasses import replace
+
+import pytest
+
+from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.data.splits import Fold
+from mass_nnunet.errors import UserError
+from mass_nnunet.quality.references import annotated_cases, files_of, read_reference
+from quality_world import HIDDEN, TEST, TRAIN, VAL
+
+FOLD = Fold(tuple(TRAIN), tuple(VAL), tuple(HIDDEN), 0.5, 0)
+
+
+def test_training_and_validation_scans_only(world):
+    dataset = RawDataset.read(world.raw)
+    assert annotated_cases(dataset, FOLD) == ("ct0", "ct1", "ct2")
+    files = files_of(dataset, annotated_cases(dataset, FOLD))
+    assert not {path.name for pair in files.values() for path in pair} & {f"{case}.nii.gz" for case in HIDDEN + TEST}
+
+
+def test_what_is_annotated_in_part_is_left_out(world):
+    dataset = RawDataset.read(world.raw)
+    assert annotated_cases(dataset, replace(FOLD, annotated={"ct0": ("liver",)})) == ("ct1", "ct2")
+    with pytest.raises(UserError, match="has 1 wholly annotated scans in this fold, and at least 2 are needed"):
+        annotated_cases(dataset, replace(FOLD, sparse=2))
+
+
+def test_a_label_map_that_is_absent_is_named(world):
+    with pytest.raises(UserError, match=r"labelsTr/ct9.nii.gz does not exist"):
+        files_of(RawDataset.read(world.raw), ["ct9"])
+
+
+def test_voxels_to_ignore_are_of_no_organ(world):
+    dataset = RawDataset.read(world.raw)
+    image, label = files_of(dataset, ["ct0"])["ct0"]
+    labels = {"background": 0, "ignore": 4, "spleen": 1, "right_kidney": 2, "left_kidney": 3}
+    other = replace(dataset, content={**dataset.content, "labels": labels})
+    found, whole = read_reference(image, label, other), read_reference(image, label, dataset)
+    assert len(found.shares) == 4
+    assert (found.shares == whole.shares[:4]).all()
+    assert (found.volumes > 0).all()
