@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import SimpleITK as sitk
 
-from mass_nnunet.benchmark.run.cell import SCORES
+from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.data.paths import base_folder
 
 SHOWN = ["dice", "hd95", "false ml a scan", "dice, oracle"]

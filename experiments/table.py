@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from mass_nnunet.benchmark.run.cell import SCORES
+from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.benchmark.run.state import DONE, read_record
 from mass_nnunet.evaluation.statistics import compare
 from mass_nnunet.hyperparameters import INFERENCES

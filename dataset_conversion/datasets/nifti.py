@@ -89,8 +89,8 @@ def find_cases(
     """
     files = [path for root in source.roots for path in visible_files(root, *ENDINGS)]
     further = further_channels(files, channels)
-    files = [path for path in files if stem(path) not in {stem(other) for its in further.values() for other in its}]
-    images = keyed(((stem(path).removesuffix("_0000"), path) for path in files), "scan")
+    firsts = set(files).difference(*further.values())
+    images = keyed(((stem(path).removesuffix("_0000"), path) for path in files if path in firsts), "scan")
     if not images:
         raise UserError(f"{source.path} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the scans")
     for name, path in images.items():

@@ -21,7 +21,8 @@ _EPILOG = """\
 A grid is a YAML file:
 
     datasets: [801, 802]
-    methods: [SupervisedTrainer, DualStreamTrainer, MASSTrainer]
+    methods: [SupervisedTrainer, DualStreamTrainer, MASSTrainer]    # or {trainer: nnUNetTrainer, plans: nnUNetPlans,
+                                                                    # name: stock}: any trainer that nnU-Net finds
     label_rates: [0.1, 0.5]
     seeds: [0, 1, 2]
     output: benchmark                # beside this file
@@ -30,6 +31,8 @@ A grid is a YAML file:
     device: cuda
     inference: [segmentation]        # also adapted, atlas, fused, for the methods that have them
     note: ""                         # the first sentence of the report
+    external: {}                     # predictions of other tools: {TotalSegmentator: folder}, with a subfolder
+                                     # Dataset801_NAME for each dataset
 
 A cell is one training with its predictions and scores. Any number of workers does the cells, on any machine that has
 the output folder. A cell that is done is not repeated, and one that was interrupted continues.
@@ -63,6 +66,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                 "--reference",
                 metavar="METHOD",
                 help="method that all others are tested against (default: the best of each column)",
+            )
+            action.add_argument(
+                "--no-pictures",
+                action="store_true",
+                help="show no scan, for data that must not be shown: neither on the page nor in its folder",
             )
 
 
@@ -127,7 +135,7 @@ def _report(args: argparse.Namespace) -> None:
         raise UserError(f"-o {path} is not an HTML file: give a name that ends with .html")
     from .report.document import write_report
 
-    results = write_report(grid, path, args.reference)
+    results = write_report(grid, path, args.reference, pictures=not args.no_pictures)
     done, cells = len(results.done), len(results.states)
     print(f"wrote {path} from {done} of {cells} cells ({path.stat().st_size / 2**20:.1f} MiB)")
 
@@ -139,7 +147,9 @@ def _print_commands(jobs: Sequence[Job]) -> None:
 
 
 def _submit(jobs: Sequence[Job], args: argparse.Namespace, options: dict[str, Any]) -> None:
-    tasks = [CellTask(job, args.retries) for job in jobs if is_open(job.folder, args.retries, job.inferences)]
+    tasks = [
+        CellTask(job, args.retries) for job in jobs if is_open(job.folder, args.retries, job.inferences, job.inputs)
+    ]
     if args.jobs is not None:
         options["slurm_array_parallelism"] = args.jobs
     if tasks:

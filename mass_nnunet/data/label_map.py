@@ -49,6 +49,20 @@ def known_values(labels: Labels) -> set[int]:
     return {0, *(value for label in labels.values() for value in values_of(label))}
 
 
+def translated(values: np.ndarray, given: Labels, labels: Labels) -> np.ndarray:
+    """A label map with the values of ``labels``, from one with those of ``given``; all other values become background.
+
+    Args:
+        values: any shape, of an integer type.
+        given: value, or values, of each organ in ``values``.
+        labels: the value of each organ of ``given`` in the result.
+    """
+    result = np.zeros(values.shape, np.int32)
+    for organ, label in given.items():
+        result[np.isin(values, values_of(label))] = labels[organ]
+    return result
+
+
 def read_label_map(path: Path, labels: Labels) -> LabelMap:
     """Read a label map.
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from markupsafe import Markup
 
-from mass_nnunet.benchmark.run.cell import SCORES
 from mass_nnunet.benchmark.run.grid import load_grid
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.benchmark.run.shell import commands
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST

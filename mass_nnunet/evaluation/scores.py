@@ -13,7 +13,7 @@ import SimpleITK as sitk
 from mass_nnunet.data.annotated import Annotated
 from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.files import check_link
-from mass_nnunet.data.label_map import check_known, known_values, mask_of, whole_values
+from mass_nnunet.data.label_map import check_known, known_values, mask_of, translated, whole_values
 from mass_nnunet.data.listing import listed
 from mass_nnunet.data.volume import SAME_GRID, aligned, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
@@ -71,10 +71,15 @@ def evaluate_case(
 
 
 def _score(
-    files: tuple[Path, Path], labels: Labels, tolerances: Sequence[float], ending: str, annotated: Annotated
+    files: tuple[Path, Path],
+    labels: Labels,
+    tolerances: Sequence[float],
+    ending: str,
+    annotated: Annotated,
+    prediction_labels: Labels | None = None,
 ) -> tuple[list[dict], tuple[str, ...]]:
     """The rows of ``evaluate_case``, and one sentence for each correction."""
-    prediction, truth, spacing, notes = _read_pair(*files, labels)
+    prediction, truth, spacing, notes = _read_pair(*files, labels, prediction_labels)
     case, metrics, rows = files[1].name.removesuffix(ending), list_metrics(tolerances), []
     for organ, label in labels.items():
         if organ in (BACKGROUND, IGNORE) or organ not in annotated.get(case, labels):
@@ -94,7 +99,7 @@ def _score(
 
 
 def _read_pair(
-    prediction_file: Path, truth_file: Path, labels: Labels
+    prediction_file: Path, truth_file: Path, labels: Labels, prediction_labels: Labels | None
 ) -> tuple[np.ndarray, np.ndarray, tuple[float, float, float], tuple[str, ...]]:
     """Values (Z, Y, X) of prediction and truth on one grid, its spacing (z, y, x) in mm, and notes.
 
@@ -111,6 +116,8 @@ def _read_pair(
     truth, notes = whole_values(sitk.GetArrayFromImage(truth_image), truth_file)
     check_known(truth, known_values(labels), truth_file)
     prediction, rounded = whole_values(sitk.GetArrayFromImage(turned), prediction_file)
+    if prediction_labels is not None:
+        prediction = translated(prediction, prediction_labels, labels)
     if IGNORE in labels:
         ignored = mask_of(truth, labels[IGNORE])
         truth, prediction = np.where(ignored, 0, truth), np.where(ignored, 0, prediction)
@@ -128,11 +135,13 @@ def evaluate_folder(
     ending: str = ".nii.gz",
     tolerances: Sequence[float] = TOLERANCES,
     annotated: Annotated | None = None,
+    prediction_labels: Labels | None = None,
 ) -> pd.DataFrame:
     """The rows of ``evaluate_case`` for every file of ``truth`` that ends with ``ending``, in order of name.
 
     Each process holds one case at a time and returns its rows only. What was corrected in the files is printed on
-    standard error.
+    standard error. ``prediction_labels`` are the values of the organs in the predictions, where they are others than
+    in the truth; all further values of the predictions are background then.
 
     Raises:
         UserError: there is no true label map, a prediction is missing, or ``evaluate_case`` raises it.
@@ -147,7 +156,14 @@ def evaluate_folder(
         if not prediction.is_file():
             raise UserError(f"{prediction} is missing: predict that case, or take {file} out of the truth")
         jobs.append((prediction, file))
-    job = partial(_score, labels=labels, tolerances=tolerances, ending=ending, annotated=annotated or {})
+    job = partial(
+        _score,
+        labels=labels,
+        tolerances=tolerances,
+        ending=ending,
+        annotated=annotated or {},
+        prediction_labels=prediction_labels,
+    )
     cases = map_cases(job, jobs, processes=processes, description="evaluating")
     for note in (note for _, notes in cases for note in notes):
         print(f"note: {note}", file=sys.stderr)

@@ -12,8 +12,8 @@ from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.label_map import mask_of, read_label_map
 from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
+from mass_nnunet.registration.alignment import EDGE as ALIGNED_EDGE
 from mass_nnunet.registration.fields import downsample
-from mass_nnunet.registration.place import EDGE as PLACE_EDGE
 
 EDGE = 5.0
 """Edge of the voxels of the grid in mm."""
@@ -45,8 +45,8 @@ class Coarse:
         return float(np.prod(self.edges)) / 1000
 
     def coarsest(self) -> torch.Tensor:
-        """The image on the grid on which whole scans are aligned (:mod:`mass_nnunet.registration.place`)."""
-        sizes = (round(n * edge / PLACE_EDGE) for n, edge in zip(self.image.shape, self.edges, strict=True))
+        """The image on the grid on which whole scans are aligned (:mod:`mass_nnunet.registration.alignment`)."""
+        sizes = (round(n * edge / ALIGNED_EDGE) for n, edge in zip(self.image.shape, self.edges, strict=True))
         return torch.from_numpy(_means(self.image, tuple(max(1, size) for size in sizes)))
 
 

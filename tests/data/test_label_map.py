@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from label_maps import write_values
-from mass_nnunet.data.label_map import check_known, known_values, mask_of, read_label_map, whole_values
+from mass_nnunet.data.label_map import check_known, known_values, mask_of, read_label_map, translated, whole_values
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 
@@ -61,3 +61,10 @@ def test_a_file(tmp_path):
     array[0, 0, 0] = 9
     with pytest.raises(UserError, match=r"a.nii.gz has value 9, which dataset.json does not name"):
         read_label_map(write_values(tmp_path / "a.nii.gz", array), LABELS)
+
+
+def test_values_of_another_program_become_ours_and_the_rest_background():
+    values = np.array([[0, 5, 2], [3, 7, 1]])
+    labels = {"background": 0, "spleen": 1, "kidneys": 2, "liver": 3}
+    given = {"liver": 5, "kidneys": (2, 3), "spleen": ()}
+    assert translated(values, given, labels).tolist() == [[0, 3, 2], [2, 0, 0]]

@@ -10,9 +10,9 @@ import pandas as pd
 import torch
 
 from mass_nnunet.api.best_atlas import Registration
-from mass_nnunet.benchmark.run.cell import SCORED, SCORES
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.scoring import SCORED, SCORES
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
 from mass_nnunet.data.raw import TEST

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mass_nnunet.benchmark.run.cell import SCORES
 from mass_nnunet.benchmark.run.grid import Cell, Grid, save_grid
+from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.labels import ORGANS
 
@@ -55,6 +55,7 @@ def write_cell(grid: Grid, cell: Cell, scores: pd.DataFrame, **changes: object) 
         "seconds": 700.0,
         "training_seconds": 660.0 + 60 * cell.seed,
         "validation": [[330.0, 0.5], [500.0, 0.7], [600.0, 0.75 + 0.1 * cell.seed]],
+        "course": [[25, 330.0, 0.5], [50, 500.0, 0.7], [75, 600.0, 0.75 + 0.1 * cell.seed], [100, 660.0, 0.74]],
         "prediction_seconds_per_scan": {"segmentation": dict.fromkeys(scores["modality"].unique(), 1.5)},
         "peak_memory_mb": 2048.0,
         "peak_gpu_memory_mb": None,

@@ -9,7 +9,7 @@ from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.quality import alignment, corruption, grid
 from mass_nnunet.quality.calibration import calibrate
 from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_reference
-from mass_nnunet.registration import place
+from mass_nnunet.registration import alignment as whole
 from quality_world import make_world
 from tiny_group import variables
 
@@ -21,7 +21,7 @@ def quick():
         patch.setattr(grid, "EDGE", 10.0)
         patch.setattr(alignment, "STEPS", (10, 5))
         patch.setattr(alignment, "STARTS", 1)
-        patch.setattr(place, "SCALES", (0.9, 1.0, 1.1))
+        patch.setattr(whole, "SCALES", (0.9, 1.0, 1.1))
         patch.setattr(corruption, "COUNT", 12)
         yield
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
 from .partly import PartlyAnnotatedTrainer
@@ -34,6 +35,14 @@ def two_rates(network: nn.Module, parts: Iterable[nn.Module], scale: float) -> l
     ]
 
 
+def set_schedule(trainer: nnUNetTrainer, epochs: int, iterations: int, validation_iterations: int) -> None:
+    """Give a schedule to any trainer of nnU-Net, before it is initialized."""
+    trainer.num_epochs = epochs
+    trainer.num_iterations_per_epoch = iterations
+    trainer.num_val_iterations_per_epoch = validation_iterations
+    trainer.save_every = max(1, min(trainer.save_every, epochs // CHECKPOINTS))
+
+
 class ScheduledTrainer(PartlyAnnotatedTrainer):
     """nnU-Net's trainer with epochs and iterations taken from ``mass`` in the plans; their default is nnU-Net's own."""
 
@@ -50,10 +59,7 @@ class ScheduledTrainer(PartlyAnnotatedTrainer):
     ) -> None:
         super().__init__(plans, configuration, fold, dataset_json, device)
         schedule = plans["mass"]
-        self.num_epochs = schedule["epochs"]
-        self.num_iterations_per_epoch = schedule["iterations"]
-        self.num_val_iterations_per_epoch = schedule["validation_iterations"]
-        self.save_every: int = max(1, min(self.save_every, self.num_epochs // CHECKPOINTS))
+        set_schedule(self, schedule["epochs"], schedule["iterations"], schedule["validation_iterations"])
 
     @property
     def progress(self) -> float:

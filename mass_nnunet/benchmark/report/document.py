@@ -1,43 +1,45 @@
 """The report of a grid: one self-contained HTML page, and its tables and figures as files beside it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import yaml
 from markupsafe import Markup
 
 from mass_nnunet import trainers
-from mass_nnunet.benchmark.run.grid import Grid
+from mass_nnunet.benchmark.run.grid import Grid, to_yaml
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES
 from mass_nnunet.reporting import html as report
 
-from . import provenance, sections
+from . import cost, provenance, sections
 from .comparison import compare_methods
 from .page import Page
 from .palette import styles
 from .results import Results, load_results
 
 
-def write_report(grid: Grid, path: Path, reference: str | None = None) -> Results:
+def write_report(grid: Grid, path: Path, reference: str | None = None, *, pictures: bool = True) -> Results:
     """Write the page ``path``, and beside it the folder ``STEM_files``.
 
     Args:
         grid: a grid with at least one finished cell.
         path: the HTML file.
         reference: the method that all others are tested against; None for the best method of each column.
+        pictures: whether scans are shown. Without, none is on the page or in its folder, also not from an earlier
+            report.
 
     Raises:
         UserError: no cell is done, scores cannot be read, or the reference has no scores.
     """
-    results = load_results(grid)
+    jobs, no_jobs = _jobs(grid)
+    results = load_results(grid, jobs)
     if reference is not None and reference not in results.methods:
         raise UserError(f"--reference {reference} has no scores: name one of {', '.join(results.methods)}")
-    jobs, no_jobs = _jobs(grid)
     numbers = compare_methods(results.scores, DICE.column, reference)
-    page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs)
+    page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs, pictures)
     parts = [
         ("Dice", sections.dice(page)),
         ("Dice against label rate", sections.rates(page)),
@@ -46,6 +48,7 @@ def write_report(grid: Grid, path: Path, reference: str | None = None) -> Result
         ("Ranking", sections.ranking(page)),
         ("Further measures", sections.measures(page)),
         ("Worst cases", sections.worst(page)),
+        ("Dice against training time and steps", sections.effort(page)),
         ("Cost", _cost(page)),
         ("Methods", _methods(page)),
         ("Environment and splits", _provenance(page)),
@@ -79,9 +82,12 @@ def _lead(page: Page) -> str:
     words = ", ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts)
     tested = results.scores.drop_duplicates(["modality", "patient"]).groupby("modality", sort=False).size()
     patients = " and ".join(f"{count} with {modality}" for modality, count in tested.items())
+    others = [external.name for external in results.grid.external]
+    made = f"Predictions of {' and '.join(others)} were made by other tools, and only scored here." if others else ""
     sentences = [
         results.grid.note,
         f"{words}; the same splits, schedule and test patients for all ({patients}).",
+        made,
         provenance.schedule(page.jobs) if page.jobs else "",
         "Brackets name the inference; without them a method predicts by its segmentation head, or in its only way.",
     ]
@@ -95,16 +101,23 @@ def _cost(page: Page) -> Markup:
         "reached the value. Time of interrupted attempts does not count. Compare times only if they are of one kind of "
         "machine."
     )
-    tables = {"cost": provenance.cost_table, "cost_of_prediction": provenance.prediction_table}
+    tables = {"cost": cost.cost_table, "cost_of_prediction": cost.prediction_table}
     parts = [page.table(table(page.results), name) for name, table in tables.items()]
     return Markup("\n").join([report.paragraph(text, "note"), *parts])
 
 
 def _methods(page: Page) -> Markup:
+    grid = page.results.grid
     rows = []
-    for name in page.results.grid.methods:
-        text = getattr(getattr(trainers, name, None), "__doc__", None) or "–"
-        rows.append([name, " ".join(text.split("\n\n")[0].split())])
+    for name in grid.methods:
+        method = grid.method(name)
+        text = getattr(getattr(trainers, method.trainer, None), "__doc__", None)
+        what = " ".join(text.split("\n\n")[0].split()) if text else "–"
+        if any(variant.name == name for variant in grid.variants):
+            what = f"{method.trainer} on {method.plans}, {method.configuration}. {what if text else ''}"
+        rows.append([name, what])
+    for external in grid.external:
+        rows.append([external.name, "Predictions of another tool: this report does not know what it was trained on."])
     return report.table(["method", "what it is"], rows, text_columns=2)
 
 
@@ -115,9 +128,9 @@ def _provenance(page: Page) -> Markup:
     else:
         parts.append(report.paragraph(f"Plans and splits are not shown: {page.no_jobs}.", "warning"))
     grid = page.results.grid
-    options = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(grid).items()}
     # The page does not tell readers the paths of this machine.
-    text = yaml.safe_dump(options | {"output": grid.output.name}, sort_keys=False, default_flow_style=None)
+    external = tuple(replace(one, folder=Path(one.folder.name)) for one in grid.external)
+    text = to_yaml(replace(grid, external=external), grid.output.name)
     commands = [f"mass_nnunet benchmark {action} grid.yaml" for action in ("run", "report")]
     code = report.code(["# grid.yaml", *text.splitlines(), "", "# commands", *commands])
     return Markup("\n").join([*parts, report.paragraph("The grid, as it was read:"), code])

@@ -13,6 +13,7 @@ from mass_nnunet.evaluation.statistics import Ranking, patient_values
 from mass_nnunet.reporting.drawing import figure_file
 
 from .comparison import p_text
+from .cost import Course
 from .palette import Style
 from .results import ALL_ORGANS, Results
 from .tables import organ_title, setting_title
@@ -51,7 +52,7 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
     whole = numbers[numbers["organ"] == ALL_ORGANS]
     methods = results.methods
     single = len(rates) == 1
-    columns = max(1, min(4, len(methods), int(WIDTH / (0.6 + _LETTER * max(map(len, methods))))))  # of the legend
+    columns = _legend_columns(methods)
     height = 0.9 + 0.27 * len(methods) if single else 3.3 + 0.22 * -(-len(methods) // columns)
     with _panels(path, len(modalities), 3, height) as (figure, panels):
         for place, (axes, modality) in enumerate(zip(panels, modalities, strict=True)):
@@ -80,6 +81,43 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
             handles, names = panels[0].get_legend_handles_labels()
             lines = [handle.get_children()[0] for handle in handles]  # without the intervals
             figure.legend(lines, names, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def draw_courses(known: Sequence[Course], looks: Mapping[str, Style], path: Path) -> None:
+    """Draw validation Dice against training time and against steps, one row per label rate and device.
+
+    Args:
+        known: courses of cost.py.
+        looks: style of each of their methods.
+        path: file of the figure.
+    """
+    rows = list(dict.fromkeys((course.label_rate, course.device) for course in known))
+    devices = len({device for _, device in rows})
+    names = list(dict.fromkeys(course.method for course in known))
+    columns = _legend_columns(names)
+    with _panels(path, 2 * len(rows), 2, 3.0 + 0.22 * -(-len(names) // columns) / len(rows)) as (figure, panels):
+        for number, axes in enumerate(panels):
+            rate, device = rows[number // 2]
+            is_time = number % 2 == 0
+            for course in known:
+                if (course.label_rate, course.device) == (rate, device):
+                    steps, seconds, dice = course.mean.T
+                    line = looks[course.method].line | {"linewidth": 1.3, "markersize": 6}
+                    x = seconds / 60 if is_time else steps
+                    axes.plot(x, dice, **line | {"marker": ""})
+                    axes.plot(x[-1:], [course.test], **line | {"label": course.method})
+            axes.set_title(f"{100 * rate:g} % of the labels" + (f", {device}" if devices > 1 else ""), loc="left")
+            axes.set_xlabel("training time (min)" if is_time else "steps of a training")
+            axes.set_ylabel(DICE.title if is_time else "")
+            axes.set_xlim(left=0)
+            axes.grid(**_GRID)
+            axes.set_axisbelow(True)
+        by_name = {name: line for axes in panels for line, name in zip(*axes.get_legend_handles_labels(), strict=True)}
+        figure.legend(by_name.values(), by_name, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def _legend_columns(names: Sequence[str]) -> int:
+    return max(1, min(4, len(names), int(WIDTH / (0.6 + _LETTER * max(map(len, names))))))
 
 
 def _name_methods(axes: "Axes", names: Sequence[str]) -> None:

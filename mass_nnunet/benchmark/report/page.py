@@ -29,6 +29,8 @@ class Page:
     """Jobs of all cells; empty if raw data, plans or splits are missing, or differ from those of the cells."""
     no_jobs: str
     """The reason why ``jobs`` is empty; "" if it is not."""
+    pictures: bool = True
+    """Whether scans may be shown."""
 
     @property
     def files(self) -> Path:

@@ -1,14 +1,16 @@
 """The results of a grid: the scores of its cells as one table, and the state and record of each cell."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from mass_nnunet.benchmark.run.cell import SCORED, SCORES
 from mass_nnunet.benchmark.run.grid import Cell, Grid
-from mass_nnunet.benchmark.run.state import DONE, read_record, state
+from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.benchmark.run.scoring import SCORED, SCORES
+from mass_nnunet.benchmark.run.state import DONE, WAITING, is_outdated, read_record, state
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.hyperparameters import INFERENCES
@@ -33,7 +35,7 @@ class Results:
     def methods(self) -> list[str]:
         """Methods with scores, in the grid's order."""
         pairs = self.scores[["trainer", "inference", "method"]].drop_duplicates()
-        order = [self.grid.methods.index(trainer) for trainer in pairs["trainer"]]
+        order = [self.grid.rows.index(trainer) for trainer in pairs["trainer"]]
         keys = [*zip(order, map(INFERENCES.index, pairs["inference"]), strict=True)]
         return [method for _, method in sorted(zip(keys, pairs["method"], strict=True))]
 
@@ -68,14 +70,19 @@ class Results:
         return self.scores[(self.scores["modality"] == modality) & (self.scores["label_rate"] == label_rate)]
 
 
-def load_results(grid: Grid) -> Results:
+def load_results(grid: Grid, jobs: Sequence[Job] = ()) -> Results:
     """Read the scores of the finished cells, and the state and record of each cell.
+
+    Args:
+        grid: the grid.
+        jobs: its jobs, if they are known: a cell whose predictions have changed since they were scored is not finished.
 
     Raises:
         UserError: no cell is finished, or scores cannot be read.
     """
     folders = {cell: grid.output / "cells" / cell.name for cell in grid.cells}
     states = {cell: state(folder) for cell, folder in folders.items()}
+    states |= {job.cell: WAITING for job in jobs if is_outdated(job.folder, job.inputs)}
     tables = [_read(folders[cell] / SCORES) for cell, its_state in states.items() if its_state == DONE]
     if not tables:
         raise UserError(f"{grid.output} has no cell that is done: run the grid first with `mass_nnunet benchmark run`")

@@ -10,6 +10,7 @@ from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES, rank_methods
 from mass_nnunet.reporting import html as report
 
+from . import cost as costs
 from . import figures, tables
 from .comparison import SIGNIFICANT_P, compare_methods
 from .formats import MARK
@@ -18,6 +19,8 @@ from .results import ALL_ORGANS
 from .worst import draw_worst, worst_scans, worst_table
 
 _NUMBERS = "numbers.csv"
+WORST_PICTURES = "worst_{}.jpg"
+"""Names of the only files of a report that show scans."""
 
 
 def dice(page: Page) -> Markup:
@@ -149,9 +152,12 @@ def measures(page: Page) -> Markup:
 def worst(page: Page) -> Markup:
     """One figure per setting with the worst scan of each method, and a table of the worst organs."""
     parts = []
-    jobs: dict[Cell, Job] = {job.cell: job for job in page.jobs}
+    jobs: dict[Cell, Job] = {job.cell: job for job in page.jobs if page.pictures}
+    if not page.pictures:
+        for picture in page.files.glob(WORST_PICTURES.format("*")):  # of an earlier report
+            picture.unlink()
     for number, setting in enumerate(page.results.settings):
-        path = page.figure(f"worst_{_stem(setting)}.jpg")
+        path = page.figure(WORST_PICTURES.format(_stem(setting)))
         if jobs and draw_worst(worst_scans(page.results, setting), jobs, path):
             text = (
                 "The test scan of each method with the lowest mean Dice, among all seeds: the axial slice where truth "
@@ -160,6 +166,26 @@ def worst(page: Page) -> Markup:
             parts.append(report.fold_out(tables.setting_title(*setting), report.picture(path, text), number < 2))
     if not parts:
         why = page.no_jobs or "the predictions or test scans do not exist any more"
+        why = why if page.pictures else "they were not asked for (--no-pictures)"
         parts.append(report.paragraph(f"No pictures: {why}.", "note"))
     table = page.table(worst_table(page.results), "worst")
     return Markup("\n").join([*parts, report.fold_out("The worst organs", table)])
+
+
+def effort(page: Page) -> Markup:
+    """The figure of Dice against training time and steps, and what a Dice cost to reach."""
+    known = costs.courses(page.results, page.numbers)
+    if not known:
+        why = "The cells do not tell the course of their trainings: they are of an older version."
+        return report.paragraph(why, "note")
+    path = page.figure("courses.svg")
+    looks = {page.results.trainers[method]: page.looks[method] for method in reversed(page.results.methods)}
+    figures.draw_courses(known, looks, path)
+    text = (
+        "Line: nnU-Net's pseudo Dice after each epoch, mean over seeds. It is the Dice of random patches of the few "
+        "validation scans, by the segmentation head, with all voxels of an epoch in one sum: it rises and falls with "
+        "the patches, and is not the Dice of a scan. Mark: the Dice of the test scans with the final model, whole "
+        "scans, mean over patients and modalities. A method that trains each modality alone takes as many steps for "
+        "each, and its times are added."
+    )
+    return report.picture(path, text) + page.table(costs.course_table(known), "courses")

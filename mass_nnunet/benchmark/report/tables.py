@@ -85,7 +85,8 @@ def _count(number: int, what: str) -> str:
 
 
 def _deviation(row: pd.Series, metric: Metric) -> Entry:
-    return Entry(metric.text(row["sd"])) if np.isfinite(row["sd"]) else NOTHING
+    """The standard deviation between seeds; none where all are the same, as those of predictions made elsewhere."""
+    return Entry(metric.text(row["sd"])) if np.isfinite(row["sd"]) and row["sd"] > 0 else NOTHING
 
 
 def _named(method: str, row: pd.Series, most: pd.Series) -> Entry:

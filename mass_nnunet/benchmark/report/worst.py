@@ -9,6 +9,7 @@ import pandas as pd
 
 from mass_nnunet.benchmark.run.grid import Cell
 from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.data.label_map import translated
 from mass_nnunet.data.raw import TEST, label_name
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.labels import IGNORE
@@ -76,12 +77,12 @@ def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
     Returns:
         Number of scans in the figure. Scans without files are left out; without any scan no figure is written.
     """
-    found = [(row, files) for row in worst.itertuples() if (files := _files(row, jobs)) is not None]
+    found = [(row, *found) for row in worst.itertuples() if (found := _files(row, jobs)) is not None]
     if not found:
         return 0
     dataset = next(iter(jobs.values())).tested[0].dataset
     labels = dataset.labels
-    slices = [_panel(row, files, dataset.values) for row, files in found]
+    slices = [_panel(row, files, dataset.values, job) for row, files, job in found]
     columns = min(_ACROSS, len(slices))
     rows = -(-len(slices) // columns)
     tallest = max(part.image.shape[0] * part.aspect / part.image.shape[1] for part in slices)
@@ -97,8 +98,8 @@ def draw_worst(worst: pd.DataFrame, jobs: dict[Cell, Job], path: Path) -> int:
     return len(slices)
 
 
-def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
-    """Image, truth and prediction of a scan, a row of ``itertuples``; None if one of them does not exist."""
+def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[tuple[Path, Path, Path], Job] | None:
+    """Image, truth and prediction of a scan, a row of ``itertuples``, and its job; None if one does not exist."""
     job = jobs.get(Cell(row.trainer, row.label_rate, row.seed))
     if job is None:
         return None
@@ -108,12 +109,16 @@ def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[Path, Path, Path] | None:
     dataset = tested.dataset
     prediction = job.predictions(tested, row.inference) / label_name(row.case, dataset.ending)
     files = (dataset.image_paths(TEST, row.case)[0], dataset.label_path(TEST, row.case), prediction)
-    return files if all(file.is_file() for file in files) else None
+    return (files, job) if all(file.is_file() for file in files) else None
 
 
-def _panel(row: Any, files: tuple[Path, Path, Path], labels: dict[str, int]) -> Panel:
+def _panel(row: Any, files: tuple[Path, Path, Path], labels: dict[str, int], job: Job) -> Panel:
     image, spacing = read_radiological(files[0])
-    truth, prediction = (read_radiological(file, labels)[0] for file in files[1:])
+    truth = read_radiological(files[1], labels)[0]
+    if job.external is not None and job.external.labels:
+        prediction = translated(read_radiological(files[2])[0], job.external.labels, labels)
+    else:
+        prediction = read_radiological(files[2], labels)[0]
     if (ignored := labels.get(IGNORE)) is not None:
         truth, prediction = (np.where(truth == ignored, 0, values) for values in (truth, prediction))
     z = int(np.count_nonzero(truth != prediction, axis=(1, 2)).argmax())

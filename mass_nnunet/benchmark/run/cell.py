@@ -2,28 +2,31 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import pandas as pd
 
-from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime import child
-from mass_nnunet.runtime.env import HOOK_FOLDER
 from mass_nnunet.runtime.process import identify, is_certain, is_here, runs
 
+from .external import score_external
+from .isolation import folders_of
 from .job import Job, Tested
+from .scoring import of_cell, write_scores
+from .trainer_classes import EXTERNAL_TRAINERS, trainer_folders
 
-SCORES = "scores.csv"
-SCORED = ("method", "modality", "dataset", "label_rate", "seed", "inference", "case", "patient", "organ")
-"""Columns that identify a row of the scores; all other columns are values."""
 _POLL = 1.0  # seconds
+_POINTS = 200
 _PATIENCE = 20.0  # seconds in which the step of a killed worker can end by itself
 
 
@@ -50,13 +53,18 @@ class StepFailed(Exception):
 def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
     """Do the unfinished steps of a cell, and write its ``scores.csv``.
 
+    For the predictions of another tool there is nothing to do but to score them.
+
     Returns:
         The cost, for ``cell.json``, without the time of interrupted attempts that contributed nothing.
 
     Raises:
         StepFailed: a training or a prediction failed.
         ClaimLost: another worker took the cell over; the running step is stopped.
+        UserError: the predictions of another tool are wrong (:func:`score_external`).
     """
+    if job.external is not None:
+        return score_external(job)
     trained = [_train(job, claim, [dataset.name for dataset in datasets]) for datasets in job.trainings]
     tables, predicting = [], 0.0
     per_scan: dict[str, dict[str, float]] = {}
@@ -66,10 +74,8 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
             tables.append(table)
             predicting += cost["seconds"]
             per_scan.setdefault(inference, {})[tested.modality] = cost["seconds"] / cost["scans"]
-    scores = pd.concat(tables, ignore_index=True)
-    measures = [column for column in scores.columns if column not in SCORED]
-    with atomic_path(job.folder / SCORES) as temporary:
-        scores[[*SCORED, *measures]].to_csv(temporary, index=False)
+    write_scores(job.folder, tables)
+    shutil.rmtree(job.isolated, ignore_errors=True)
     training = sum(cost["seconds"] for cost in trained)
     return {
         "inferences": list(job.inferences),
@@ -78,12 +84,29 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
         # Trainings of older versions have no device.
         "trained_on": " and ".join(sorted({cost.get("device", "–") for cost in trained})),
         "validation": _records([cost["validation"] for cost in trained]),
+        "course": _course(trained),
         "prediction_seconds_per_scan": per_scan,
         **{
             key: max((cost[key] for cost in trained if cost[key] is not None), default=None)
             for key in ("peak_memory_mb", "peak_gpu_memory_mb")
         },
     }
+
+
+def _course(trained: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+    """Steps, seconds and validation Dice at the end of the epochs, at most ``_POINTS`` of them.
+
+    Several trainings count as one, as in :func:`_records`, of as many steps as each of them has. Trainings of older
+    versions do not tell their steps: then it is empty.
+    """
+    iterations = {cost.get("iterations") for cost in trained}
+    if iterations == {None} or len(iterations) > 1:
+        return []
+    courses = np.array([cost["validation"] for cost in trained], dtype=float)  # (trainings, epochs, 2)
+    steps = np.arange(1, courses.shape[1] + 1) * iterations.pop()
+    course = np.column_stack([steps, courses[..., 0].sum(axis=0), courses[..., 1].mean(axis=0)])
+    every = -(-len(course) // _POINTS)
+    return course[::-1][::every][::-1].tolist()  # the last epoch is among them
 
 
 def _records(courses: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[float, float]]:
@@ -102,7 +125,22 @@ def _records(courses: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[flo
 def _train(job: Job, claim: Claim, datasets: list[str]) -> dict[str, Any]:
     name = f"train_{'_'.join(dataset[7:10] for dataset in datasets)}"
     arguments = {**_model(job), "datasets": datasets, "seed": job.cell.seed}
-    return _run(job, claim, "train", name, arguments)
+    if job.schedule is None:
+        return _run(job, claim, "train", name, arguments)
+    (dataset,) = datasets
+    if not _cost_file(job, name).exists():
+        _isolate(job, claim, dataset)
+    return _run(job, claim, "train", name, {**arguments, "schedule": job.schedule}, folders_of(job.isolated))
+
+
+def _isolate(job: Job, claim: Claim, dataset: str) -> None:
+    """Make the data of a trainer that is not of this package, unless they are there."""
+    name = f"isolate_{dataset[7:10]}"
+    if not (job.isolated / "preprocessed" / dataset).is_dir():
+        _cost_file(job, name).unlink(missing_ok=True)
+    arguments = {key: value for key, value in _model(job).items() if key in ("plans", "configuration", "fold")}
+    arguments |= {"dataset": int(dataset[7:10]), "folder": str(job.isolated)}
+    _run(job, claim, "isolate", name, arguments)
 
 
 def _predict(job: Job, claim: Claim, tested: Tested, inference: str) -> tuple[pd.DataFrame, dict[str, Any]]:
@@ -116,42 +154,40 @@ def _predict(job: Job, claim: Claim, tested: Tested, inference: str) -> tuple[pd
         "scores": str(scores),
     }
     cost = _run(job, claim, "predict", name, arguments)
-    setting = {
-        "method": job.cell.method,
-        "modality": tested.modality,
-        "dataset": tested.dataset.name,
-        "label_rate": job.cell.label_rate,
-        "seed": job.cell.seed,
-        "inference": inference,
-    }
-    return pd.read_csv(scores, dtype={"case": str, "patient": str}).assign(**setting), cost
+    return of_cell(job, tested, inference, pd.read_csv(scores, dtype={"case": str, "patient": str})), cost
 
 
 def _model(job: Job) -> dict[str, Any]:
-    grid = job.grid
+    method = job.method
     return {
-        "trainer": job.cell.method,
-        "plans": grid.plans,
-        "configuration": grid.configuration,
+        "trainer": method.trainer,
+        "plans": method.plans,
+        "configuration": method.configuration,
         "fold": job.fold,
-        "device": grid.device,
+        "device": job.grid.device,
     }
 
 
 def step_environment(job: Job) -> dict[str, str]:
     """Environment variables of the steps: nnU-Net's, with the grid's own results folder."""
-    hook = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
-    return {**hook, **os.environ, "nnUNet_results": str(job.grid.models), "PYTHONUNBUFFERED": "1"}
+    own = {EXTERNAL_TRAINERS: trainer_folders(), "nnUNet_results": str(job.models), "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, **own}
 
 
-def _run(job: Job, claim: Claim, step: str, name: str, arguments: dict[str, Any]) -> dict[str, Any]:
-    """Run a step unless it is done, and return its cost."""
-    cost, log = job.folder / f"{name}.json", job.folder / f"{name}.log"
+def _cost_file(job: Job, name: str) -> Path:
+    return job.folder / f"{name}.json"
+
+
+def _run(
+    job: Job, claim: Claim, step: str, name: str, arguments: dict[str, Any], folders: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Run a step unless it is done, and return its cost; ``folders`` are other folders of nnU-Net than the user's."""
+    cost, log = _cost_file(job, name), job.folder / f"{name}.log"
     if not cost.exists():
         command = [sys.executable, "-m", f"{__package__}.steps", step, json.dumps({**arguments, "cost": str(cost)})]
         _end_orphan(job.folder)
         with log.open("ab") as output:
-            process = child.start(command, output, step_environment(job))
+            process = child.start(command, output, {**step_environment(job), **(folders or {})})
             try:
                 write_json(_child_file(job.folder), identify(process.pid))
                 status = _wait(process, claim)

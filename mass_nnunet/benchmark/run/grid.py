@@ -1,7 +1,7 @@
 """The grid of a comparison, read from YAML: datasets, methods, label rates and seeds."""
 
 from collections.abc import Callable
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,8 @@ import yaml
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import INFERENCES
+
+from .entries import External, Method, check_unique, read_external, read_methods
 
 DEVICES = ("cuda", "cpu", "mps")
 GRID_FILE = "last_grid.yaml"
@@ -42,7 +44,7 @@ class Grid:
 
     datasets: tuple[int, ...]
     methods: tuple[str, ...]
-    """Names of trainers."""
+    """Names of the methods: those of trainers, and the names of ``variants``."""
     label_rates: tuple[float, ...]
     seeds: tuple[int, ...]
     output: Path
@@ -54,16 +56,43 @@ class Grid:
     """Inferences to predict by. A network uses those that it offers, or ``segmentation`` if it offers none of them."""
     note: str = ""
     """First sentence of the report, such as the origin of the data."""
+    external: tuple[External, ...] = ()
+    """Predictions of other tools, which are scored beside the methods."""
+
+    variants: tuple[Method, ...] = ()
+    """Methods with a name, plans or a configuration of their own. In the file they stand among the methods."""
+
+    def method(self, name: str) -> Method:
+        """The method of a name."""
+        plain = Method(name, name, self.plans, self.configuration)
+        return next((variant for variant in self.variants if variant.name == name), plain)
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """Names of all that is compared: the methods, then the other tools."""
+        return (*self.methods, *(external.name for external in self.external))
 
     @property
     def models(self) -> Path:
         """nnUNet_results of the grid's trainings, used by no other training."""
         return self.output / "models"
 
+    def models_of(self, name: str) -> Path:
+        """nnUNet_results of a method: two variants of one trainer would write into one folder there."""
+        return self.output / "models_of" / name if any(name == one.name for one in self.variants) else self.models
+
     @property
     def cells(self) -> list[Cell]:
-        """All cells, seed by seed, so that an early stop leaves complete comparisons."""
-        return [Cell(method, rate, seed) for seed, rate, method in product(self.seeds, self.label_rates, self.methods)]
+        """All cells, seed by seed, so that an early stop leaves complete comparisons.
+
+        Those of other tools come first: what is wrong with their files is then known before the first training.
+        """
+        others = [external.name for external in self.external]
+        return [
+            Cell(name, rate, seed)
+            for names in (others, self.methods)
+            for seed, rate, name in product(self.seeds, self.label_rates, names)
+        ]
 
 
 def load_grid(path: Path) -> Grid:
@@ -78,7 +107,7 @@ def load_grid(path: Path) -> Grid:
             raise UserError(f"{path} is a folder in which no grid was run: name the YAML file of the grid")
         path = path / GRID_FILE
     content = _read(path)
-    known = [field.name for field in fields(Grid)]
+    known = [field.name for field in fields(Grid) if field.name != "variants"]
     if unknown := [str(key) for key in content if key not in known]:
         raise UserError(f"{path}: unknown key {unknown[0]!r}: the keys are {', '.join(known)}")
     needed = [field.name for field in fields(Grid) if field.default is MISSING]
@@ -94,6 +123,13 @@ def load_grid(path: Path) -> Grid:
         raise UserError(f"{path}: device {content['device']!r} is none of {', '.join(DEVICES)}")
     values: dict[str, Any] = {key: tuple(value) if key in _RULES else value for key, value in content.items()}
     values["label_rates"] = tuple(float(rate) for rate in content["label_rates"])
+    methods = read_methods(
+        path, content["methods"], values.get("plans", Grid.plans), values.get("configuration", Grid.configuration)
+    )
+    values["methods"] = tuple(one if isinstance(one, str) else one.name for one in methods)
+    values["variants"] = tuple(one for one in methods if not isinstance(one, str))
+    values["external"] = read_external(path, content.get("external", {}))
+    check_unique(path, [*values["methods"], *(external.name for external in values["external"])])
     values["output"] = (path.resolve().parent / Path(content["output"]).expanduser()).resolve()
     return Grid(**values)
 
@@ -106,7 +142,14 @@ def save_grid(grid: Grid) -> None:
 
 def to_yaml(grid: Grid, output: str) -> str:
     """The YAML text of a grid; ``output`` is the output folder, relative to the folder of the file."""
-    content = {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(grid).items()}
+    content = {key: list(value) if isinstance(value, tuple) else value for key, value in vars(grid).items()}
+    variants = {variant.name: variant.as_yaml() for variant in grid.variants}
+    content["methods"] = [variants.get(name, name) for name in grid.methods]
+    del content["variants"]
+    if grid.external:
+        content["external"] = {external.name: external.as_yaml() for external in grid.external}
+    else:
+        del content["external"]
     return yaml.safe_dump(content | {"output": output}, sort_keys=False, default_flow_style=None, allow_unicode=True)
 
 
@@ -130,7 +173,7 @@ def _is_whole(value: object) -> bool:
 
 _RULES: dict[str, Callable[[Any], bool]] = {
     "datasets": _is_whole,
-    "methods": lambda value: isinstance(value, str) and value.isidentifier(),
+    "methods": lambda value: isinstance(value, str | dict),
     "label_rates": lambda value: isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1,
     "seeds": _is_whole,
     "inference": lambda value: value in INFERENCES,

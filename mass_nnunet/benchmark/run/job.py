@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from mass_nnunet.data.raw import TEST, RawDataset
 
+from .entries import External, Method
 from .grid import Cell, Grid
 
 
@@ -26,6 +28,14 @@ class Tested:
         return self.dataset.label_folder(TEST)
 
 
+class Schedule(NamedTuple):
+    """The schedule that a trainer gets that is not of this package; the others take it from their plans."""
+
+    epochs: int
+    iterations: int
+    validation_iterations: int
+
+
 @dataclass(frozen=True)
 class Job:
     """A cell, with its names looked up and checked."""
@@ -39,7 +49,31 @@ class Job:
     """Inferences that the network offers; empty for a network without a choice."""
     tested: tuple[Tested, ...]
     inputs: str
-    """Digest of the plans and the fold; a cell that was begun with another digest is refused."""
+    """Digest of the plans and the fold, or of the predictions of another tool.
+
+    A cell that was begun with other plans or another fold is refused, one with other predictions is scored again.
+    """
+    external: External | None = None
+    """The tool that made the predictions; None for a method that is trained."""
+    predicted: Path | None = None
+    """Folder of that tool's predictions, with a subfolder for each dataset."""
+    schedule: Schedule | None = None
+    """Schedule of a trainer that is not of this package, which is trained on isolated data; None for the others."""
+
+    @property
+    def method(self) -> Method:
+        """Trainer, plans and configuration of the cell."""
+        return self.grid.method(self.cell.method)
+
+    @property
+    def isolated(self) -> Path:
+        """Folder of the data for a trainer that is not of this package; it is removed when the cell is done."""
+        return self.folder / "isolated"
+
+    @property
+    def models(self) -> Path:
+        """nnUNet_results of the cell's trainings."""
+        return self.grid.models_of(self.cell.method)
 
     @property
     def inferences(self) -> tuple[str, ...]:
@@ -53,10 +87,14 @@ class Job:
 
     @property
     def trainings(self) -> list[list[RawDataset]]:
-        """Datasets of each training, which is started for the first of them."""
+        """Datasets of each training, which is started for the first of them; none for another tool."""
+        if self.external is not None:
+            return []
         datasets = [tested.dataset for tested in self.tested]
         return [datasets] if self.together else [[dataset] for dataset in datasets]
 
     def predictions(self, tested: Tested, inference: str) -> Path:
         """Folder of the predicted label maps."""
+        if self.predicted is not None:
+            return self.predicted / tested.dataset.name
         return self.folder / "predictions" / f"{tested.dataset.name}_{inference}"

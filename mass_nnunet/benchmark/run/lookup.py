@@ -1,37 +1,57 @@
 """The jobs of a grid: its names are looked up and checked before anything starts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
-from mass_nnunet import trainers
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.data.splits import find_fold, load_fold
+from mass_nnunet.data.splits import Fold, find_fold, load_fold
 from mass_nnunet.errors import UserError
-from mass_nnunet.trainers.base.schedule import ScheduledTrainer
 from mass_nnunet.training.begun import digest, planned
 
+from .entries import Method
+from .external import find_predictions
 from .grid import Cell, Grid
-from .job import Job, Tested
-from .state import read_record
+from .isolation import check_arrays, check_fold
+from .job import Job, Schedule, Tested
+from .state import is_outdated
+from .trainer_classes import TrainerKind, find_trainer
 
 
 def make_jobs(grid: Grid) -> list[Job]:
     """The jobs of all cells, in the grid's order.
 
     Raises:
-        UserError: a dataset, its test scans, their labels, plans, a fold or a trainer is missing, or a cell was begun
-            with other plans, hyperparameters or splits.
+        UserError: a dataset, its test scans, their labels, plans, a fold, a trainer or a prediction of another tool is
+            missing, or a cell was begun with other plans, hyperparameters or splits.
     """
-    classes = {method: _trainer(method) for method in grid.methods}
-    tests, plans = _look_up(grid)
+    kinds = {name: find_trainer(grid.method(name).trainer) for name in grid.methods}
+    tests, usual = _look_up(grid)
+    plans = {name: _plans_of(grid, grid.method(name), kind, tests) for name, kind in kinds.items()}
+    tools = {external.name: external for external in grid.external}
+    found = {name: find_predictions(grid, tool, tests) for name, tool in tools.items()}
     jobs = []
     for cell in grid.cells:
-        kind = classes[cell.method]
-        fold, inputs = _fold(tests, plans, cell, kind.CHANGES)
-        job = Job(grid, cell, fold, kind.trains_group, kind.inferences, tests, inputs)
-        if read_record(job.folder).get("inputs", inputs) != inputs:
+        number, folds = _find_folds(tests, cell)
+        if cell.method in tools:
+            folder, predicted, inputs = found[cell.method][cell]
+            jobs.append(Job(grid, cell, number, False, (), predicted, inputs, tools[cell.method], folder))
+            continue
+        kind, contents = kinds[cell.method], plans[cell.method]
+        if kind.is_ours:
+            # The plans' inference is not an input, because the grid chooses it.
+            used = [planned(content, kind.changes) for content in contents]
+            inputs = digest([[one, fold.as_entry()] for one, fold in zip(used, folds, strict=True)])
+            job = Job(grid, cell, number, kind.together, kind.choices, tests, inputs)
+        else:
+            epochs = grid.method(cell.method).epochs
+            schedule = usual if epochs is None else usual._replace(epochs=epochs)
+            _check_foreign(grid, cell, tests, contents, folds)
+            inputs = digest([contents, [fold.as_entry() for fold in folds], schedule])
+            job = Job(grid, cell, number, False, (), tests, inputs, schedule=schedule)
+        if is_outdated(job.folder, inputs):
             raise UserError(
                 f"{job.folder} was begun with other plans, hyperparameters or another split: name another output in "
                 "the grid, or remove that folder"
@@ -40,35 +60,79 @@ def make_jobs(grid: Grid) -> list[Job]:
     return jobs
 
 
-def _trainer(name: str) -> type[ScheduledTrainer]:
-    if name not in trainers.__all__:
-        raise UserError(f"methods has {name!r}, which is no trainer: there are {', '.join(trainers.__all__)}")
-    return getattr(trainers, name)
-
-
-def _look_up(grid: Grid) -> tuple[tuple[Tested, ...], list[dict[str, Any]]]:
-    """The datasets of a grid, and the plans of each."""
-    ids = " ".join(str(number) for number in grid.datasets)
+def _look_up(grid: Grid) -> tuple[tuple[Tested, ...], Schedule]:
+    """The datasets of a grid, and the schedule in its plans."""
     tests: list[Tested] = []
-    contents: list[dict[str, Any]] = []
     for dataset in [RawDataset.load(number) for number in grid.datasets]:
-        path = dataset_folder("preprocessed", dataset.id) / f"{grid.plans}.json"
-        plans = read_json(path, f"make it with `mass_nnunet plan -d {ids}`, or name other plans in the grid")
-        if "mass" not in plans:
-            raise UserError(f"{path} is no plan of `mass_nnunet plan`: name another one in the grid")
-        if grid.configuration not in plans["configurations"]:
-            known = ", ".join(plans["configurations"])
-            raise UserError(f"{path} has no configuration {grid.configuration}, but {known}: name one in the grid")
-        group = [modality["dataset"] for modality in plans["mass"]["modalities"]]
-        if tests and tests[0].dataset.name not in group:
-            raise UserError(
-                f"{dataset.name} was not planned together with {tests[0].dataset.name}: plan both with "
-                f"`mass_nnunet plan -d {ids}`"
-            )
+        plans = _group_plans(grid, dataset, grid.plans, grid.configuration, tests)
         _check_test(dataset)
         tests.append(Tested(dataset, plans["mass"]["modality"]))
+        mass = plans["mass"]
+    keys = ("epochs", "iterations", "validation_iterations")
+    return tuple(tests), Schedule(*(mass.get(key) for key in keys))
+
+
+def _group_plans(
+    grid: Grid, dataset: RawDataset, name: str, configuration: str, others: Sequence[Tested]
+) -> dict[str, Any]:
+    """Plans of ``mass_nnunet plan`` of a dataset that was planned together with the ``others``."""
+    ids = " ".join(str(number) for number in grid.datasets)
+    path = dataset_folder("preprocessed", dataset.id) / f"{name}.json"
+    plans = read_json(path, f"make it with `mass_nnunet plan -d {ids}`, or name other plans in the grid")
+    if "mass" not in plans:
+        raise UserError(f"{path} is no plan of `mass_nnunet plan`: name another one in the grid")
+    _check_configuration(path, plans, configuration)
+    group = [modality["dataset"] for modality in plans["mass"]["modalities"]]
+    if others and others[0].dataset.name not in group:
+        raise UserError(
+            f"{dataset.name} was not planned together with {others[0].dataset.name}: plan both with "
+            f"`mass_nnunet plan -d {ids}`"
+        )
+    return plans
+
+
+def _check_configuration(path: Path, plans: dict[str, Any], configuration: str) -> None:
+    if configuration not in plans["configurations"]:
+        known = ", ".join(plans["configurations"])
+        raise UserError(f"{path} has no configuration {configuration}, but {known}: name one in the grid")
+
+
+def _plans_of(grid: Grid, method: Method, kind: TrainerKind, tests: Sequence[Tested]) -> list[dict[str, Any]]:
+    """The plans of each dataset that a method is trained with."""
+    if kind.is_ours:
+        if method.epochs is not None:
+            raise UserError(
+                f"{method.name} takes its epochs from its plans: copy {method.plans}.json of each dataset under "
+                "another name, with other epochs and that plans_name, and name it as `plans`"
+            )
+        return [_group_plans(grid, one.dataset, method.plans, method.configuration, tests) for one in tests]
+    contents = []
+    for tested in tests:
+        path = dataset_folder("preprocessed", tested.dataset.id) / f"{method.plans}.json"
+        plans = read_json(path, f"{_stock_command(grid, method)}, or name other plans of {method.name} in the grid")
+        _check_configuration(path, plans, method.configuration)
+        if "previous_stage" in plans["configurations"][method.configuration]:
+            raise UserError(
+                f"{path}: {method.configuration} is a cascade, which needs the predictions of another configuration: "
+                f"name another configuration of {method.name}"
+            )
         contents.append(plans)
-    return tuple(tests), contents
+    return contents
+
+
+def _stock_command(grid: Grid, method: Method) -> str:
+    ids = " ".join(str(number) for number in grid.datasets)
+    return f"make it with `nnUNetv2_plan_and_preprocess -d {ids} -c {method.configuration}`"
+
+
+def _check_foreign(
+    grid: Grid, cell: Cell, tests: Sequence[Tested], contents: Sequence[dict[str, Any]], folds: Sequence[Fold]
+) -> None:
+    """Make sure that a trainer that is not of this package can be trained on the folds of a cell."""
+    method = grid.method(cell.method)
+    for tested, content, fold in zip(tests, contents, folds, strict=True):
+        check_fold(tested.dataset, fold, method.name)
+        check_arrays(tested.dataset, content, method.configuration, fold, _stock_command(grid, method))
 
 
 def _check_test(dataset: RawDataset) -> None:
@@ -83,23 +147,17 @@ def _check_test(dataset: RawDataset) -> None:
     dataset.patients()
 
 
-def _fold(
-    tests: Sequence[Tested], plans: Sequence[dict[str, Any]], cell: Cell, changes: dict[str, Any]
-) -> tuple[int, str]:
-    """The fold of a cell, the same number in all datasets, and the digest of the cell's inputs.
-
-    The inputs are the plans, with the method's ``changes`` of the hyperparameters, and the split. The plans' inference
-    is not an input, because the grid chooses it.
-    """
-    numbers, inputs = {}, []
-    for tested, content in zip(tests, plans, strict=True):
+def _find_folds(tests: Sequence[Tested], cell: Cell) -> tuple[int, list[Fold]]:
+    """The number of the fold of a cell, the same in all datasets, and the fold of each dataset."""
+    numbers, folds = {}, []
+    for tested in tests:
         folder = dataset_folder("preprocessed", tested.dataset.id)
         number = find_fold(folder, cell.label_rate, cell.seed)
         numbers[tested.dataset.name] = number
-        inputs.append([planned(content, changes), load_fold(folder, number).as_entry()])
+        folds.append(load_fold(folder, number))
     if len(set(numbers.values())) > 1:
         raise UserError(
             f"label rate {cell.label_rate:g} and seed {cell.seed} are not the same fold in all datasets ({numbers}): "
             f"split them together with `mass_nnunet split`"
         )
-    return next(iter(numbers.values())), digest(inputs)
+    return next(iter(numbers.values())), folds

@@ -19,7 +19,7 @@ from mass_nnunet.runtime.workers import start_worker
 
 from .cell import ClaimLost, StepFailed, do_cell
 from .job import Job
-from .state import DONE, FAILED, RUNNING, is_open, read_record, state, write_record
+from .state import DONE, FAILED, RUNNING, is_open, is_outdated, read_record, state, write_record
 
 Work = Callable[[Job, Lock], dict[str, Any]]
 
@@ -36,20 +36,20 @@ def work(jobs: Sequence[Job], retries: int, do: Work = do_cell) -> None:
     while busy:
         busy = False
         for number, job in enumerate(jobs, start=1):
-            if not is_open(job.folder, retries, job.inferences):
+            if not is_open(job.folder, retries, job.inferences, job.inputs):
                 continue
             lock = Lock.take(job.folder)
             if lock is None:
                 continue
             with lock:
                 # Another worker may have finished it before the lock was acquired.
-                if is_open(job.folder, retries, job.inferences):
+                if is_open(job.folder, retries, job.inferences, job.inputs):
                     busy = True
                     _attempt(job, lock, do, f"[{number}/{len(jobs)}] {job.cell.title}")
 
 
 def _attempt(job: Job, lock: Lock, do: Work, title: str) -> None:
-    before = read_record(job.folder)
+    before = {} if is_outdated(job.folder, job.inputs) else read_record(job.folder)
     record = {
         "state": RUNNING,
         "method": job.cell.method,

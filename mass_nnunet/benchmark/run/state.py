@@ -28,9 +28,19 @@ def state(folder: Path) -> str:
     return INTERRUPTED if recorded == RUNNING and not is_held(folder) else recorded
 
 
-def is_open(folder: Path, retries: int, inferences: Sequence[str]) -> bool:
-    """Whether a cell is still to do: ``inferences`` are missing, and it has not failed more than ``retries`` times."""
+def is_outdated(folder: Path, inputs: str) -> bool:
+    """Whether a cell was begun with other inputs than those of the digest ``inputs``."""
+    return read_record(folder).get("inputs", inputs) != inputs
+
+
+def is_open(folder: Path, retries: int, inferences: Sequence[str], inputs: str) -> bool:
+    """Whether a cell is still to do.
+
+    It is where ``inferences`` are missing, it has not failed more than ``retries`` times, or its inputs are others.
+    """
     record = read_record(folder)
+    if is_outdated(folder, inputs):
+        return True
     if record.get("state") == DONE:
         return not set(inferences) <= set(record["inferences"])
     return record.get("failures", 0) <= retries

@@ -50,7 +50,7 @@ def seconds_left(states: dict[Cell, str], records: dict[Cell, dict[str, Any]], n
 
 def _table(grid: Grid, states: dict[Cell, str]) -> list[str]:
     rows = [["method", *(f"{100 * rate:g} %" for rate in grid.label_rates)]]
-    for method in grid.methods:
+    for method in grid.rows:
         row = [method]
         for rate in grid.label_rates:
             counts = Counter(states[Cell(method, rate, seed)] for seed in grid.seeds)

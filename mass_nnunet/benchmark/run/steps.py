@@ -1,4 +1,6 @@
-"""The two steps of a cell that run in processes of their own: a training, and the prediction of one test set.
+"""The steps of a cell that run in processes of their own: a training, and the prediction of one test set.
+
+For a trainer that is not of this package its data come first (isolation.py).
 
     python -m mass_nnunet.benchmark.run.steps train '{"dataset": ..., ...}'
 
@@ -20,15 +22,20 @@ import psutil
 import torch
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.run.run_training import get_trainer_from_args, maybe_load_checkpoint
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 
-from mass_nnunet.data.files import atomic_path, write_json
-from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT
+from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT, base_folder
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.errors import exit_on_user_error
-from mass_nnunet.evaluation.scores import evaluate_folder
+from mass_nnunet.data.splits import SPLITS_JSON
+from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
 from mass_nnunet.runtime.checkpoint import read_checkpoint
+from mass_nnunet.trainers.base.schedule import set_schedule
+
+from .isolation import isolate
+from .scoring import score_test_scans
 
 
 def train(
@@ -41,6 +48,7 @@ def train(
     seed: int,
     device: str,
     cost: str,
+    schedule: Sequence[int] | None = None,
 ) -> None:
     """Train as nnUNetv2_train does, but without the validation at its end, which the benchmark does not use.
 
@@ -56,8 +64,14 @@ def train(
         device: ``cuda``, ``cpu`` or ``mps``.
         cost: JSON file to write: ``seconds``, the sum over the epochs of the final model; ``validation``, pairs of the
             seconds until the end of an epoch and the Dice of its validation patches (nnU-Net's pseudo Dice);
+            ``iterations``, the steps of an epoch;
             ``peak_memory_mb`` of this process and ``peak_gpu_memory_mb`` of its tensors, None if it did not train;
             ``device``, the device of the training.
+        schedule: epochs, iterations and validation iterations (:class:`job.Schedule`), for a trainer that does not
+            take them from its plans.
+
+    Raises:
+        UserError: such a trainer would train on other scans than the annotated ones of the fold.
     """
     folders = [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name in datasets]
     content: dict[str, Any] = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
@@ -71,13 +85,19 @@ def train(
             torch.manual_seed(seed)
             np.random.seed(seed)  # noqa: NPY002, what nnU-Net draws from
         nnunet = get_trainer_from_args(datasets[0], configuration, fold, trainer, plans, goes_on, torch.device(device))
+        if schedule is not None:
+            set_schedule(nnunet, *schedule)
+            _check_split(nnunet, datasets[0], fold)
         maybe_load_checkpoint(nnunet, goes_on, False)
         nnunet.run_training()
         content["peak_memory_mb"] = _peak_memory_mb()
         if device == "cuda":
             content["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
     # The log in the checkpoint includes the epochs before an interruption.
-    log = read_checkpoint(folders[0] / FINAL_CHECKPOINT)["logging"]
+    checkpoint = read_checkpoint(folders[0] / FINAL_CHECKPOINT)
+    log = checkpoint["logging"]
+    mass = checkpoint["init_args"]["plans"].get("mass", {})
+    content["iterations"] = mass.get("iterations") if schedule is None else schedule[1]
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
     content["seconds"] = float(each.sum())
     content["validation"] = list(zip(each.cumsum().tolist(), map(float, log["mean_fg_dice"]), strict=True))
@@ -122,12 +142,21 @@ def predict(
     start = time.perf_counter()
     predictor.predict_from_files_sequential(str(raw.folder / TEST), predictions)
     seconds = time.perf_counter() - start
-    truth, annotated = raw.label_folder(TEST), raw.annotated()
-    table = evaluate_folder(Path(predictions), truth, raw.values, ending=raw.ending, annotated=annotated)
-    table.insert(1, "patient", table["case"].map(raw.patients()))
+    table = score_test_scans(raw, Path(predictions))
     with atomic_path(Path(scores)) as temporary:
         table.to_csv(temporary, index=False)
     write_json(Path(cost), {"seconds": seconds, "scans": len(raw.cases(TEST))})
+
+
+def _check_split(trainer: nnUNetTrainer, dataset: str, fold: int) -> None:
+    """Make sure that a trainer with a split of its own trains and validates on the scans of the fold."""
+    entries = read_json(base_folder("preprocessed") / dataset / SPLITS_JSON, "run again")
+    chosen = [sorted(cases) for cases in trainer.do_split()]
+    if chosen != [sorted(entries[fold][part]) for part in ("train", "val")]:
+        raise UserError(
+            f"{type(trainer).__name__} has a split of its own, of {len(chosen[0])} and {len(chosen[1])} scans, and not "
+            f"fold {fold} of {dataset}: take it out of the grid"
+        )
 
 
 def _describe(device: str) -> str:
@@ -160,7 +189,7 @@ def _peak_memory_mb() -> float:
     return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
 
 
-STEPS: dict[str, Callable[..., None]] = {"train": train, "predict": predict}
+STEPS: dict[str, Callable[..., None]] = {"isolate": isolate, "train": train, "predict": predict}
 
 if __name__ == "__main__":
     with exit_on_user_error():

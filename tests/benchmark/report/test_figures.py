@@ -7,6 +7,7 @@ import pytest
 
 from mass_nnunet.benchmark.report import figures
 from mass_nnunet.benchmark.report.comparison import compare_methods
+from mass_nnunet.benchmark.report.cost import courses
 from mass_nnunet.benchmark.report.palette import styles
 from mass_nnunet.benchmark.report.results import load_results
 from mass_nnunet.evaluation.statistics import patient_values, rank_methods
@@ -89,3 +90,15 @@ def test_twelve_methods_and_four_hundred_patients_stay_small(tmp_path, panels):
     figures.draw_slopes(results, SETTING, numbers, tmp_path / "s.svg")
     # Each goes into the page once for each of 12 settings at most, which may hold 20 MB.
     assert sum((tmp_path / f"{name}.svg").stat().st_size for name in "rbs") < 800_000
+
+
+def test_courses_against_time_and_steps_end_with_the_test_scans(results, panels, tmp_path):
+    known = courses(results, compare_methods(results.scores, "dice"))
+    figures.draw_courses(known, styles(results.trainers), tmp_path / "c.svg")
+    assert [axes.get_title(loc="left") for axes in panels[::2]] == ["10 % of the labels", "50 % of the labels"]
+    assert [axes.get_xlabel() for axes in panels[:2]] == ["training time (min)", "steps of a training"]
+    curve, mark = panels[1].lines[:2]
+    np.testing.assert_allclose(curve.get_xydata(), known[0].mean[:, [0, 2]])
+    np.testing.assert_allclose(panels[0].lines[0].get_xdata(), known[0].mean[:, 1] / 60)
+    assert mark.get_xydata().tolist() == [[known[0].mean[-1, 0], known[0].test]]
+    assert len(panels[0].lines) == 2 * 3

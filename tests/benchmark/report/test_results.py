@@ -2,7 +2,7 @@ import pandas as pd
 import pytest
 
 from mass_nnunet.benchmark.report.results import load_results
-from mass_nnunet.benchmark.run.cell import SCORES
+from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.benchmark.run.state import read_record, write_record
 from mass_nnunet.errors import UserError
 from scored_grid import make_scores, write_cell, write_scored

@@ -1,6 +1,7 @@
 """The texts of a report's sections; their numbers are tested in test_document.py."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -69,3 +70,16 @@ def test_every_further_metric_has_its_table_and_those_with_a_direction_their_tes
 def test_why_there_are_no_pictures_of_the_worst(page):
     html = sections.worst(page)
     assert "No pictures: no data &lt;here&gt;." in html and "The worst organs" in html and "<img" not in html
+
+
+def test_the_course_of_a_training_says_that_its_dice_is_that_of_patches(page):
+    html = sections.effort(page)
+    assert "It is the Dice of random patches" in html and "<img" in html and "to 0.7" in html
+    assert {"courses.svg", "courses.csv", "courses.md", "courses.tex"} <= {file.name for file in page.files.iterdir()}
+
+
+def test_cells_without_a_course_are_said(tmp_path):
+    page = make_page(tmp_path, methods=("A",))
+    records = {cell: {**record, "course": []} for cell, record in page.results.records.items()}
+    html = sections.effort(replace(page, results=replace(page.results, records=records)))
+    assert "they are of an older version" in html and "<img" not in html

@@ -1,19 +1,25 @@
 """The worst scans are found, and their figures and the splits are on the page."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 from PIL import Image
 
+from mass_nnunet.benchmark.report.document import write_report
 from mass_nnunet.benchmark.report.results import load_results
 from mass_nnunet.benchmark.report.worst import draw_worst, worst_scans, worst_table
+from mass_nnunet.benchmark.run.entries import External
+from mass_nnunet.benchmark.run.grid import save_grid
 from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.runner import work
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
 from planned_grid import write_planned
 from scored_grid import make_scores, write_cell, write_scored
+from tiny_group import CT, MRI
 
 
 def test_worst_scan_of_each_method_is_found(tmp_path):
@@ -82,3 +88,41 @@ def test_a_prediction_with_a_label_that_nobody_knows_is_named(done, tmp_path):
         sitk.WriteImage(label, str(other))
     with pytest.raises(UserError, match=r"CTt.nii.gz has value 9, which dataset.json does not name"):
         draw_worst(worst, {job.cell: job for job in jobs}, tmp_path / "worst.jpg")
+
+
+def test_predictions_of_another_tool_are_shown_by_the_datasets_labels(done, tmp_path):
+    grid, _ = done
+    labels = {"spleen": 11, "right_kidney": 12, "left_kidney": 13, "liver": 14}
+    for name, case in ((CT, "CTt"), (MRI, "MRIt")):
+        (tmp_path / "tool" / name).mkdir(parents=True)
+        label = sitk.ReadImage(str(tmp_path / "raw" / name / "labelsTs" / f"{case}.nii.gz"))
+        label[0, 0, 0] = 1  # not the truth itself
+        sitk.WriteImage(label + 10, str(tmp_path / "tool" / name / f"{case}.nii.gz"), True)
+    tool = External("Tool", tmp_path / "tool", labels)
+    grid = replace(grid, external=(tool,), methods=("SupervisedTrainer",))
+    jobs = {job.cell: job for job in make_jobs(grid)}
+    work(list(jobs.values())[:1], 0)
+    results = load_results(grid)
+    worst = worst_scans(results, ("CT", 0.25))
+    assert draw_worst(worst, jobs, tmp_path / "two.jpg") == 2
+    save_grid(grid)
+    write_report(grid, tmp_path / "r.html")
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "Predictions of Tool were made by other tools, and only scored here." in html
+    assert "this report does not know what it was trained on" in html
+    assert f"folder: {tool.folder.name}" in html and str(tool.folder) not in html
+
+
+def test_no_scan_is_shown_where_none_may_be(done, tmp_path):
+    words = ["benchmark", "report", str(tmp_path / "grid.yaml"), "-o", str(tmp_path / "r.html")]
+    assert main(words) == 0
+    files = tmp_path / "r_files"
+    raster = (".jpg", ".jpeg", ".png")
+    assert len([file for file in files.rglob("*") if file.suffix in raster]) == 4
+    assert main([*words, "--no-pictures"]) == 0
+    html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "data:image/jpeg" not in html and "data:image/png" not in html
+    assert "No pictures: they were not asked for (--no-pictures)." in html
+    assert [file for file in files.rglob("*") if file.suffix in raster] == []
+    # Figures are lines, but for the shares of the ranks, which are an image.
+    assert {file.name for file in files.glob("*.svg") if b"image/png" in file.read_bytes()} <= {"ranking.svg"}

@@ -5,13 +5,18 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from mass_nnunet.benchmark.run import cell
+from mass_nnunet.benchmark.run.entries import Method
+from mass_nnunet.benchmark.run.job import Schedule
 from mass_nnunet.benchmark.run.lookup import make_jobs
+from mass_nnunet.benchmark.run.scoring import SCORED
 from mass_nnunet.benchmark.run.state import read_record
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
@@ -30,6 +35,8 @@ step, arguments = sys.argv[1], json.loads(sys.argv[2])
 folder = Path(arguments["cost"]).parent
 with (folder / "calls").open("a") as calls:
     calls.write(json.dumps([step, arguments, os.environ["nnUNet_results"]]) + "\\n")
+with (folder / "folders").open("a") as folders:
+    folders.write(json.dumps([step, os.environ["nnUNet_raw"], os.environ["nnUNet_preprocessed"]]) + "\\n")
 if (folder / "sleep").exists():
     time.sleep(60)
 if (folder / "fail").exists():
@@ -37,8 +44,12 @@ if (folder / "fail").exists():
 if step == "train":
     seconds, mri = 10.0 * len(arguments["datasets"]), arguments["datasets"] == ["Dataset802_MRS"]
     course = [[seconds / 4, 0.5], [seconds / 2, 0.4], [seconds, 0.9 if mri else 0.7]]
-    cost = {"seconds": seconds, "validation": course, "device": "cpu" if mri else "a GPU"}
+    cost = {"seconds": seconds, "validation": course, "device": "cpu" if mri else "a GPU", "iterations": 25}
     cost |= {"peak_memory_mb": 300.0, "peak_gpu_memory_mb": None}
+elif step == "isolate":
+    name = {801: "Dataset801_CTS", 802: "Dataset802_MRS"}[arguments["dataset"]]
+    (Path(arguments["folder"]) / "preprocessed" / name).mkdir(parents=True)
+    cost = {}
 else:
     cost = {"seconds": 3.0, "scans": 2}
     rows = "case,patient,organ,dice\\n007,08,liver,0.5\\n007,08,spleen,\\n"
@@ -86,12 +97,13 @@ def test_supervised_cell(jobs):
         "training_seconds": 20.0,
         "trained_on": "a GPU and cpu",
         "validation": [(5.0, 0.5), (20.0, pytest.approx(0.8))],
+        "course": pytest.approx(np.array([[25, 5.0, 0.5], [50, 10.0, 0.4], [75, 20.0, 0.8]])),
         "prediction_seconds_per_scan": {"segmentation": {"CT": 1.5, "MRI": 1.5}},
         "peak_memory_mb": 300.0,
         "peak_gpu_memory_mb": None,
     }
     scores = pd.read_csv(job.folder / "scores.csv", dtype={"case": str, "patient": str})
-    assert list(scores) == [*cell.SCORED, "dice"]
+    assert list(scores) == [*SCORED, "dice"]
     assert len(scores) == 4
     first = ["SupervisedTrainer", "CT", CT, 0.25, 0, "segmentation", "007", "08", "liver", 0.5]
     assert scores.iloc[0].tolist() == first
@@ -111,6 +123,54 @@ def test_what_is_done_of_a_cell_is_not_done_again(jobs):
     steps = [step for step, _, _ in calls(job)]
     assert steps == ["train", "train", "predict", "predict", "predict"]
     assert calls(job)[2][1]["inference"] == "segmentation"
+
+
+@pytest.fixture
+def stock(jobs):
+    """A cell of stock nnU-Net on the plans of the group."""
+    name, job = "stock", jobs[0]
+    grid = replace(job.grid, methods=(name,), variants=(Method(name, "nnUNetTrainer", "nnUNetPlans", "3d_fullres"),))
+    job = replace(job, grid=grid, cell=grid.cells[0], schedule=Schedule(16, 25, 5))
+    job.folder.mkdir()
+    return job
+
+
+def test_a_trainer_that_is_not_ours_sees_isolated_data_only(stock):
+    cell.do_cell(stock, HELD)
+    steps = [step for step, _, _ in calls(stock)]
+    assert steps == ["isolate", "train", "isolate", "train", "predict", "predict"]
+    folders = [json.loads(line) for line in (stock.folder / "folders").read_text().splitlines()]
+    own = [str(stock.isolated / kind) for kind in ("raw", "preprocessed")]
+    assert [rest == own for _, *rest in folders] == [step == "train" for step in steps]
+    (_, isolated, _), (_, trained, results) = calls(stock)[:2]
+    model = {"plans": "nnUNetPlans", "configuration": "3d_fullres", "fold": 0}
+    assert isolated.items() >= (model | {"dataset": 801, "folder": str(stock.isolated)}).items()
+    assert trained.items() >= (model | {"trainer": "nnUNetTrainer", "schedule": [16, 25, 5]}).items()
+    assert results == str(stock.grid.output / "models_of" / "stock")
+    assert "schedule" not in calls(stock)[4][1]
+    assert not stock.isolated.exists()
+
+
+def test_data_are_isolated_again_only_where_they_are_missing(stock):
+    (stock.folder / "isolate_801.json").write_text("{}")  # its folder was removed
+    (stock.isolated / "preprocessed" / MRI).mkdir(parents=True)
+    (stock.folder / "isolate_802.json").write_text("{}")
+    cell.do_cell(stock, HELD)
+    steps = [(step, arguments.get("dataset")) for step, arguments, _ in calls(stock)]
+    assert steps[:3] == [("isolate", 801), ("train", None), ("train", None)]
+    (stock.folder / "predict_802_segmentation.json").unlink()
+    cell.do_cell(stock, HELD)  # the models are there: nothing has to be isolated
+    assert len(calls(stock)) == len(steps) + 1
+
+
+def test_a_long_course_is_thinned_and_keeps_its_end():
+    validation = [[float(n), n / 1000] for n in range(1, 1001)]
+    course = cell._course([{"iterations": 10, "validation": validation}])
+    assert len(course) == 200
+    assert course[-1] == [10000.0, 1000.0, 1.0]
+    assert cell._course([{"validation": validation}]) == []
+    other = [{"iterations": 10, "validation": validation}, {"iterations": 20, "validation": validation}]
+    assert cell._course(other) == []
 
 
 def test_step_is_stopped_when_the_cell_was_taken_over(jobs, monkeypatch):
@@ -171,7 +231,7 @@ def test_a_grid_with_one_real_cell(tmp_path, monkeypatch, capsys):
     assert set(record["prediction_seconds_per_scan"]["segmentation"]) == {"CT", "MRI"}
     assert record["peak_memory_mb"] > 50
     scores = pd.read_csv(folder / "scores.csv")
-    assert list(scores)[9:] == [column for column in score_columns() if column not in cell.SCORED]
+    assert list(scores)[9:] == [column for column in score_columns() if column not in SCORED]
     assert scores.groupby("dataset").size().to_dict() == {CT: 4, MRI: 4}
     assert scores["dice"].between(0, 1).all()
     assert (folder / "predictions" / f"{MRI}_segmentation" / "mrtest.nii.gz").is_file()

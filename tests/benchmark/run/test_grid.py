@@ -1,5 +1,6 @@
 import pytest
 
+from mass_nnunet.benchmark.run.entries import Method
 from mass_nnunet.benchmark.run.grid import Cell, load_grid, save_grid
 from mass_nnunet.errors import UserError
 
@@ -33,6 +34,29 @@ def test_the_output_folder_tells_its_grid(tmp_path):
     assert load_grid(grid.output) == grid
 
 
+def test_other_tools_are_rows_with_cells_of_their_own(tmp_path):
+    text = WHOLE + "external: {Tool: folder, Other: {folder: /x, labels: {liver: [5, 6], spleen: 1}}}\n"
+    grid = load_grid(write(tmp_path, text))
+    assert grid.external[0].folder == tmp_path / "folder"
+    assert grid.rows == ("SupervisedTrainer", "MASSTrainer", "Tool", "Other")
+    assert [cell.method for cell in grid.cells[:8]] == ["Tool", "Other"] * 4
+    assert len(grid.cells) == 16
+    save_grid(grid)
+    assert load_grid(grid.output) == grid
+
+
+def test_a_method_may_have_plans_of_its_own(tmp_path):
+    stock = "{trainer: nnUNetTrainer, plans: nnUNetPlans, name: stock}"
+    grid = load_grid(write(tmp_path, WHOLE.replace("MASSTrainer]", f"MASSTrainer, {stock}]")))
+    assert grid.methods == ("SupervisedTrainer", "MASSTrainer", "stock")
+    assert grid.method("stock") == Method("stock", "nnUNetTrainer", "nnUNetPlans", "3d_fullres")
+    assert grid.method("MASSTrainer") == Method("MASSTrainer", "MASSTrainer", "MASSPlans", "3d_fullres")
+    assert grid.models_of("MASSTrainer") == grid.models
+    assert grid.models not in (grid.models_of("stock"), *grid.models_of("stock").parents)
+    save_grid(grid)
+    assert load_grid(grid.output) == grid
+
+
 def test_cells_come_seed_by_seed(tmp_path):
     cells = load_grid(write(tmp_path, WHOLE)).cells
     assert len(cells) == len(set(cells)) == len({cell.name for cell in cells}) == 8
@@ -58,6 +82,11 @@ def test_cells_come_seed_by_seed(tmp_path):
         ("output: out", "output: out\nnote: 3", "note is 3: give text"),
         ("output: out", "output: out\ndevice: gpu", "device 'gpu' is none of cuda, cpu, mps"),
         ("output: out", "output: out\ninference: [all]", "inference has 'all'"),
+        ("MASSTrainer", "{trainer: A, name: SupervisedTrainer}", "two rows have the name 'SupervisedTrainer'"),
+        ("MASSTrainer", "{trainer: A, name: supervisedTrainer}", "differ in upper and lower case only"),
+        ("output: out", "output: out\nvariants: []", "unknown key 'variants'"),
+        ("output: out", "output: out\nexternal: folder", "external is 'folder': give it as in"),
+        ("output: out", "output: out\nexternal: {MASSTrainer: x}", "two rows have the name 'MASSTrainer'"),
         (WHOLE, "", "has no keys"),
         (WHOLE, "a: !!python/object/apply:os.getcwd []", "is not valid YAML"),
     ],

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from mass_nnunet.benchmark.run.entries import Method
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.data.files import read_json, write_json
@@ -128,3 +129,92 @@ def test_what_a_method_fixes_is_part_of_a_cell(grid, monkeypatch):
     assert before != make_jobs(replace(grid, methods=("MASSTrainer",)))[0].inputs
     monkeypatch.setattr(MASSTrainerNoAtlas, "CHANGES", MASSTrainerNoAtlas.CHANGES | {"confidence": 0.5})
     assert make_jobs(ablation)[0].inputs != before
+
+
+@pytest.fixture
+def stock(grid, tmp_path):
+    """The grid with stock nnU-Net on plans of its own, which know no label; no scan is preprocessed really."""
+    for name, modality in ((CT, "CT"), (MRI, "MRI")):
+        folder = tmp_path / "preprocessed" / name
+        write_stock_plans(folder)
+        schedule = {"epochs": 16, "iterations": 25, "validation_iterations": 5}
+        mass = read_json(folder / "MASSPlans.json", "")["mass"] | schedule
+        write_plans(tmp_path, name, modality, mass=mass)
+        (folder / "nnUNetPlans_3d_fullres").mkdir()
+        for number in range(5):
+            (folder / "nnUNetPlans_3d_fullres" / f"{modality}{number}.pkl").touch()
+    return with_stock(grid)
+
+
+def write_stock_plans(folder, **changes):
+    configuration = {"data_identifier": "nnUNetPlans_3d_fullres", "normalization_schemes": ["ZScoreNormalization"]}
+    configuration |= {"architecture": {}, **changes}
+    write_json(folder / "nnUNetPlans.json", {"configurations": {"3d_fullres": configuration}})
+
+
+def with_stock(grid, **changes):
+    method = Method("stock", "nnUNetTrainer", "nnUNetPlans", "3d_fullres", **changes)
+    return replace(grid, methods=("MASSTrainer", "stock"), variants=(method,))
+
+
+def test_stock_has_the_schedule_of_the_groups_plans_unless_the_grid_gives_another(stock):
+    mass, job = make_jobs(stock)[:2]
+    assert (mass.schedule, job.schedule) == (None, (16, 25, 5))
+    assert [[dataset.id for dataset in datasets] for datasets in job.trainings] == [[801], [802]]
+    assert (job.inferences, job.fold, job.method.trainer) == (("segmentation",), mass.fold, "nnUNetTrainer")
+    longer = make_jobs(with_stock(stock, epochs=80))[1]
+    assert longer.schedule == (80, 25, 5)
+    assert longer.inputs != job.inputs
+
+
+def test_plans_of_stock_that_are_missing_come_with_the_command(stock, tmp_path):
+    file = tmp_path / "preprocessed" / MRI / "nnUNetPlans.json"
+    scan = tmp_path / "preprocessed" / CT / "nnUNetPlans_3d_fullres" / "CT3.pkl"
+    command = "make it with `nnUNetv2_plan_and_preprocess -d 801 802 -c 3d_fullres`"
+    scan.unlink()
+    assert refused(stock) == f"{scan.parent} has no CT3.pkl: {command}"
+    scan.touch()
+    file.unlink()
+    assert refused(stock) == f"{file} does not exist: {command}, or name other plans of stock in the grid"
+
+
+def test_configurations_that_stock_cannot_have(stock, tmp_path):
+    file = tmp_path / "preprocessed" / CT / "nnUNetPlans.json"
+    write_stock_plans(file.parent, previous_stage="3d_lowres")
+    assert refused(stock).startswith(f"{file}: 3d_fullres is a cascade")
+    write_json(file, {"configurations": {"2d": {}}})
+    assert "has no configuration 3d_fullres, but 2d" in refused(stock)
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        ({"train": []}, "has no annotated training scan in the fold, which stock needs: take stock out of the grid"),
+        ({"val": []}, "has no annotated validation scan in the fold"),
+        ({"sparse": 5}, "has scans that are annotated in part, and stock, which is not of this package, would take"),
+        ({"annotated": {"CT0": ["liver"]}}, "has scans that are annotated in part"),
+    ],
+)
+def test_folds_that_stock_cannot_obey(stock, tmp_path, change, text):
+    file = tmp_path / "preprocessed" / CT / "splits_final.json"
+    write_json(file, [fold | change for fold in read_json(file, "")])
+    line = refused(replace(stock, methods=("stock",)))
+    assert line.startswith(CT) and text in line
+
+
+def test_ours_takes_its_epochs_from_its_plans(grid):
+    method = Method("longer", "MASSTrainer", "MASSPlans", "3d_fullres", epochs=9)
+    text = refused(replace(grid, methods=("longer",), variants=(method,)))
+    assert text.startswith("longer takes its epochs from its plans: copy MASSPlans.json of each dataset under another")
+
+
+def test_a_method_of_ours_on_plans_of_its_own(grid, tmp_path):
+    method = Method("longer", "MASSTrainer", "MASSPlansLong", "3d_fullres")
+    grid = replace(grid, methods=("MASSTrainer", "longer"), variants=(method,))
+    assert "MASSPlansLong.json does not exist: make it with `mass_nnunet plan" in refused(grid)
+    for name in (CT, MRI):
+        folder = tmp_path / "preprocessed" / name
+        plans = read_json(folder / "MASSPlans.json", "")
+        write_json(folder / "MASSPlansLong.json", plans | {"mass": plans["mass"] | {"epochs": 80}})
+    plain, longer = make_jobs(grid)[:2]
+    assert longer.together and longer.method.plans == "MASSPlansLong" and longer.inputs != plain.inputs

@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from mass_nnunet.benchmark.run.entries import External
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.shell import commands, exports
 from planned_grid import write_planned
@@ -52,3 +53,14 @@ def test_the_scores_of_each_inference_have_a_name_of_their_own_also_with_a_dot_i
         "Dataset801_CT.v2_segmentation.csv",
         "Dataset801_CT.v2_fused.csv",
     ]
+
+
+def test_predictions_of_another_tool_are_only_scored(jobs, tmp_path):
+    job = replace(jobs[0], external=External("Tool", tmp_path), predicted=tmp_path / "tool")
+    _, comment, *lines = commands(job)
+    assert comment == "# made by another tool"
+    words = [shlex.split(line) for line in lines]
+    truth = [tested.truth for tested in job.tested]
+    files = [job.folder / f"{tested.dataset.name}.csv" for tested in job.tested]
+    assert [word[:2] for word in words] == [["mass_nnunet", "evaluate"]] * 2
+    assert words[0][2:] == [str(tmp_path / "tool" / "Dataset801_CTS"), str(truth[0]), "--csv", str(files[0])]
