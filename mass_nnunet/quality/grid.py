@@ -10,7 +10,8 @@ import torch
 
 from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.label_map import mask_of, read_label_map
-from mass_nnunet.data.volume import ORIENTATION, read_volume
+from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, describe_grid, grid_distance, read_volume
+from mass_nnunet.errors import UserError
 from mass_nnunet.registration.alignment import EDGE as ALIGNED_EDGE
 from mass_nnunet.registration.fields import downsample
 
@@ -110,6 +111,22 @@ def read_shares(file: Path, labels: Labels) -> Segmented:
     masks = [mask_of(array, value) for value in labels.values()]
     shares = np.stack([_means(mask.astype(np.float32), shape) for mask in masks])
     return Segmented(shares, tuple(int(mask.sum()) * voxel for mask in masks), found.image)
+
+
+def check_grid(file: Path, labels: sitk.Image, scan: sitk.Image) -> None:
+    """Make sure that a label map lies on the grid of its scan.
+
+    Args:
+        file: file of the label map, for the message.
+        labels: the label map.
+        scan: its scan.
+
+    Raises:
+        UserError: it does not.
+    """
+    if grid_distance(scan, labels) > SIMILAR_GRID:
+        own, scans = describe_grid(labels), describe_grid(scan)
+        raise UserError(f"{file} has {own}, but its scan {scans}: make it on the grid of the scan again")
 
 
 def _coarse_shape(image: sitk.Image) -> tuple[int, ...]:
