@@ -73,5 +73,6 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "mass.validation_iterations": _is_count,
     "mass.hyperparameters": _is_mapping,
 }
-USED_BY_A_BENCHMARK = ("configurations", "mass", "mass.modalities", "mass.modality", "mass.hyperparameters")
-"""Entries without which no cell of a benchmark can be told from another one."""
+OF_A_GROUP = ("configurations", "mass", "mass.modalities", "mass.modality")
+"""Entries that tell which datasets were planned together."""
+HYPERPARAMETERS = "mass.hyperparameters"

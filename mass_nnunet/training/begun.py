@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mass_nnunet.data.group_plans import USED_BY_A_BENCHMARK, check_form
+from mass_nnunet.data.group_plans import HYPERPARAMETERS, OF_A_GROUP, check_form
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import Hyperparameters, complete
@@ -93,7 +93,7 @@ def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str
     before = content.get(KEY)
     if before is None and isinstance(content.get("init_args"), dict):
         plans = content["init_args"].get("plans")
-        check_form(checkpoint, plans, _REMEDY, ("dataset_name", *USED_BY_A_BENCHMARK))
+        check_form(checkpoint, plans, _REMEDY, ("dataset_name", HYPERPARAMETERS, *OF_A_GROUP))
         before = {dataset_key(plans["dataset_name"]): begun_with(plans, changes, None, [])}
     if not isinstance(before, dict) or not all(map(_is_record, before.values())):
         raise UserError(f"{checkpoint} does not say what its training was begun with: {_REMEDY}")

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from mass_nnunet.data.group_plans import USED_BY_A_BENCHMARK, check_form
+from mass_nnunet.data.group_plans import OF_A_GROUP, check_form
 from mass_nnunet.errors import UserError
 
 PLANS = {
@@ -23,7 +23,7 @@ PLANS = {
 def test_plans_of_this_package_have_the_form():
     check_form("p.json", PLANS, "plan again")
     short = PLANS | {"mass": {key: PLANS["mass"][key] for key in ("modalities", "modality", "hyperparameters")}}
-    check_form("p.json", short, "plan again", USED_BY_A_BENCHMARK)
+    check_form("p.json", short, "plan again", OF_A_GROUP)
     with pytest.raises(UserError, match=r"p\.json has no mass\.epochs: plan again"):
         check_form("p.json", short, "plan again")
 

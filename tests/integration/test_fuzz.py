@@ -15,7 +15,7 @@ from fuzz_target import Target
 from fuzzing import fuzz
 from mass_nnunet.errors import UserError
 
-COUNTS = {DatasetJson: 80, Splits: 150, Plans: 80, GridYaml: 150, Zip: 60, Checkpoint: 150, Nifti: 150, Dicom: 20}
+COUNTS = {DatasetJson: 80, Splits: 150, Plans: 40, GridYaml: 150, Zip: 60, Checkpoint: 150, Nifti: 150, Dicom: 20}
 
 
 @pytest.mark.parametrize("kind", COUNTS, ids=lambda kind: kind.name)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mass_nnunet.errors import UserError
+from mass_nnunet.errors import UserError, shortened
 
 Values = int | tuple[int, ...]
 """The value of an organ in a label map, or several."""
@@ -69,18 +69,19 @@ def read_methods(path: Path, content: Sequence[object], plans: str, configuratio
             methods.append(entry)
             continue
         if not isinstance(entry, dict):
-            raise UserError(f"{path}: methods has {entry!r}, which cannot be: {example}")
+            raise UserError(f"{path}: methods has {shortened(entry)}, which cannot be: {example}")
         keys = [one.name for one in fields(Method)]
         if unknown := [key for key in entry if key not in keys]:
-            raise UserError(f"{path}: methods has the key {unknown[0]!r}: it may have {', '.join(keys)}")
+            raise UserError(f"{path}: methods has the key {shortened(unknown[0])}: it may have {', '.join(keys)}")
         method = {"plans": plans, "configuration": configuration, "name": entry.get("trainer"), "epochs": None, **entry}
         for key in ("trainer", "plans", "configuration"):
             if not isinstance(method.get(key), str) or not method[key]:
-                raise UserError(f"{path}: methods has the {key} {method.get(key)!r}: {example}")
+                raise UserError(f"{path}: methods has the {key} {shortened(method.get(key))}: {example}")
         if not method["trainer"].isidentifier():
-            raise UserError(f"{path}: methods has the trainer {method['trainer']!r}, which is no name of a class")
+            shown = shortened(method["trainer"])
+            raise UserError(f"{path}: methods has the trainer {shown}, which is no name of a class")
         if method["epochs"] is not None and (type(method["epochs"]) is not int or method["epochs"] < 1):
-            raise UserError(f"{path}: methods has the epochs {method['epochs']!r}: give 1 or more")
+            raise UserError(f"{path}: methods has the epochs {shortened(method['epochs'])}: give 1 or more")
         check_name(path, "methods", method["name"])
         methods.append(Method(**method))
     return methods
@@ -98,15 +99,17 @@ def read_external(path: Path, content: object) -> tuple[External, ...]:
     """
     example = "give it as in `external: {TotalSegmentator: folder}`"
     if not isinstance(content, dict):
-        raise UserError(f"{path}: external is {content!r}: {example}")
+        raise UserError(f"{path}: external is {shortened(content)}: {example}")
     found = []
     for name, value in content.items():
         check_name(path, "external", name)
         entry = value if isinstance(value, dict) else {"folder": value}
         if unknown := [key for key in entry if key not in ("folder", "labels")]:
-            raise UserError(f"{path}: external {name} has the key {unknown[0]!r}: it may have folder and labels")
+            raise UserError(
+                f"{path}: external {name} has the key {shortened(unknown[0])}: it may have folder and labels"
+            )
         if not isinstance(entry.get("folder"), str) or not entry["folder"]:
-            raise UserError(f"{path}: external {name} has the folder {entry.get('folder')!r}: {example}")
+            raise UserError(f"{path}: external {name} has the folder {shortened(entry.get('folder'))}: {example}")
         folder = (path.resolve().parent / Path(entry["folder"]).expanduser()).resolve()
         found.append(External(name, folder, _labels(path, name, entry.get("labels", {}))))
     return tuple(found)
@@ -119,7 +122,7 @@ def check_name(path: Path, key: str, name: object) -> None:
         UserError: it cannot.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(f"{path}: {key} has {name!r}, which cannot be: {_NAME_RULE}")
+        raise UserError(f"{path}: {key} has {shortened(name)}, which cannot be: {_NAME_RULE}")
 
 
 def check_unique(path: Path, names: Sequence[str]) -> None:
@@ -133,19 +136,19 @@ def check_unique(path: Path, names: Sequence[str]) -> None:
         if (other := seen.setdefault(name.lower(), name)) != name:
             raise UserError(f"{path}: {other!r} and {name!r} differ in upper and lower case only: rename one of them")
         if names.count(name) > 1:
-            raise UserError(f"{path}: two rows have the name {name!r}: give one of them another `name`")
+            raise UserError(f"{path}: two rows have the name {shortened(name)}: give one of them another `name`")
 
 
 def _labels(path: Path, name: str, content: object) -> dict[str, Values]:
     example = "give them as in `labels: {liver: 5, kidneys: [2, 3]}`"
     if not isinstance(content, dict):
-        raise UserError(f"{path}: external {name} has the labels {content!r}: {example}")
+        raise UserError(f"{path}: external {name} has the labels {shortened(content)}: {example}")
     labels: dict[str, Values] = {}
     used: list[int] = []
     for organ, value in content.items():
         values = value if isinstance(value, list) else [value]
         if not isinstance(organ, str) or any(type(one) is not int or one < 1 for one in values):
-            raise UserError(f"{path}: external {name} has the label {organ!r}: {value!r}: {example}")
+            raise UserError(f"{path}: external {name} has the label {shortened(organ)}: {shortened(value)}: {example}")
         labels[organ] = tuple(values) if isinstance(value, list) else value
         used += values
     if twice := [value for value in used if used.count(value) > 1]:

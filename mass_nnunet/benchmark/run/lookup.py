@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mass_nnunet.data.files import read_json
-from mass_nnunet.data.group_plans import USED_BY_A_BENCHMARK, check_form
+from mass_nnunet.data.group_plans import HYPERPARAMETERS, OF_A_GROUP, check_form
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.data.splits import Fold, find_fold, load_fold
@@ -82,7 +82,8 @@ def _group_plans(
     plans = read_json(path, f"make it with `mass_nnunet plan -d {ids}`, or name other plans in the grid")
     if not isinstance(plans, dict) or "mass" not in plans:
         raise UserError(f"{path} is no plan of `mass_nnunet plan`: name another one in the grid")
-    check_form(path, plans, f"make it with `mass_nnunet plan -d {ids}`", USED_BY_A_BENCHMARK)
+    remedy = f"make it with `mass_nnunet plan -d {ids}`"
+    check_form(path, plans, remedy, OF_A_GROUP)
     _check_configuration(path, plans, configuration)
     group = [modality["dataset"] for modality in plans["mass"]["modalities"]]
     if others and others[0].dataset.name not in group:
@@ -90,6 +91,7 @@ def _group_plans(
             f"{dataset.name} was not planned together with {others[0].dataset.name}: plan both with "
             f"`mass_nnunet plan -d {ids}`"
         )
+    check_form(path, plans, remedy, (HYPERPARAMETERS,))
     return plans
 
 

@@ -1,6 +1,7 @@
 """A training ends in one line where it cannot end well, and goes on only with what it was begun with."""
 
 import json
+import shutil
 from pathlib import Path
 
 import blosc2
@@ -164,6 +165,7 @@ def test_a_longer_training_that_is_killed_goes_on_from_its_last_epoch(root, monk
 def test_a_results_folder_that_is_gone_ends_the_training(root):
     one = trainer("SupervisedTrainer")
     one.initialize()
+    shutil.rmtree(one.output_folder)
     with pytest.raises(SystemExit, match=r"^error: .*fold_0 is gone: bring it back, and train again with --c$"):
         one.save_checkpoint("checkpoint_latest.pth")
 
