@@ -32,6 +32,8 @@ CLIPPED_SHARE = 0.002
 Beyond it the scan was clipped there, and that value stands for all air or all bone. Noise keeps the share far lower in
 scans that were not clipped.
 """
+_LIBRARY_ERRORS = (ImageFileError, HeaderDataError, AssertionError, ValueError, RuntimeError, MemoryError)
+"""Raised by nibabel and nnU-Net's readers where a header says what the file does not hold."""
 VOXELS_PER_SCAN = 20_000
 """Random sample from the body: every scan counts the same, and a thousand scans need 80 MB."""
 
@@ -124,7 +126,15 @@ def read_scan(files: Sequence[str], reader: type[BaseReaderWriter]) -> np.ndarra
             check_finite(Path(file), channel)
             if file.endswith(ENDINGS) and issubclass(reader, SimpleITKIO):  # which reads NaN as 0
                 check_finite(Path(file), raw_values(Path(file)))
-    except (*READ_ERRORS, ImageFileError, HeaderDataError, AssertionError, ValueError, RuntimeError) as error:
+    except (
+        *READ_ERRORS,
+        ImageFileError,
+        HeaderDataError,
+        AssertionError,
+        ValueError,
+        RuntimeError,
+        MemoryError,
+    ) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise UserError(f"{' and '.join(files)} cannot be read ({reason}): copy or convert the scan again") from None
     return image

@@ -1,6 +1,7 @@
 """Checks of NIfTI files that SimpleITK does not make: it accepts truncated files and silently replaces bad headers."""
 
 import gzip
+import math
 import os
 import struct
 import zlib
@@ -39,7 +40,8 @@ def checked_header(path: Path) -> nibabel.Nifti1Header:
     header = sound_header(path)
     with _open(path) as stream:
         length = sum(iter(lambda: len(stream.read(1 << 22)), 0))
-    if length < int(header["vox_offset"]) + np.prod(header.get_data_shape()) * header.get_data_dtype().itemsize:
+    voxels = math.prod(int(size) for size in header.get_data_shape())
+    if length < int(header["vox_offset"]) + voxels * header.get_data_dtype().itemsize:
         raise OSError("it ends too early")
     return header
 
@@ -77,8 +79,17 @@ def sound_header(path: Path) -> nibabel.Nifti1Header:
         raise UserError(
             f"{path} gives its voxel size in {_OTHER_UNITS[unit]}, which nnU-Net takes for mm: write its header in mm"
         )
-    if not np.isfinite(header.get_best_affine()).all():
+    try:
+        affine = header.get_best_affine()
+        header.get_qform(coded=True)
+    except ValueError:
+        raise UserError(f"{path} has a qform that is no rotation: correct its header") from None
+    if not np.isfinite(affine).all():
         raise UserError(f"{path} has a geometry with NaN or infinity: correct its header")
+    try:
+        header.get_slope_inter()
+    except HeaderDataError:
+        raise UserError(f"{path} has a scale factor or an intercept that is not valid: correct its header") from None
     # Not "<": the offset is a float and may be NaN.
     if not _FIRST <= header["vox_offset"] < np.inf:
         raise UserError(f"{path} has voxels that begin inside its header: correct its header")

@@ -25,6 +25,7 @@ from tiny_group import variables
 UNLIKE = (r"progress\.png$", r"mass_\w+\.png$", r"training_log", r"debug\.json$", r"\.pth$", r"\.log$", r"cell\.json$")
 """Files that hold times or random numbers, and only have to be there."""
 _STAMP = re.compile(r"training_log_[\d_]+\.txt$")
+_CELL_LOCK = re.compile(r"(bench/cells/\w[^/]*)/lock-\d{4}$")
 _NAMELESS = re.compile(r"(^|/)(\.tmp-[^/]*|lock-\d{4})(/|$)")
 
 
@@ -179,6 +180,7 @@ def contents(root: Path) -> dict[str, str]:
     found = {}
     for path in sorted(root.rglob("*")):
         name = _STAMP.sub("training_log.txt", path.relative_to(root).as_posix())
+        name = _CELL_LOCK.sub(r"\1/lock", name)  # each worker of a cell leaves one, with the next number
         if path.is_dir():
             if not any(path.iterdir()):
                 found[f"{name}/"] = ""

@@ -14,6 +14,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training import nnUNetTrainer as trainer_variants
 from nnunetv2.training.logging.nnunet_logger import LocalLogger
 
+import mass_nnunet
 from faults import reached
 from mass_nnunet.cli import COMMANDS as CLI
 from mass_nnunet.data.files import atomic_path
@@ -64,7 +65,8 @@ def import_everything() -> None:
     """What commands import when they run: a forked process has it then."""
     for name, _ in CLI.values():
         importlib.import_module(name)
-    importlib.import_module("mass_nnunet.benchmark.report.document")
+    for module in pkgutil.walk_packages(mass_nnunet.__path__, "mass_nnunet."):
+        importlib.import_module(module.name)
     for module in pkgutil.walk_packages(trainer_variants.__path__, f"{trainer_variants.__name__}."):
         importlib.import_module(module.name)  # nnU-Net looks for the trainer in all of them
 
