@@ -9,8 +9,17 @@ import pytest
 
 from balanced import Balanced
 from mass_nnunet.cli import main
-from mass_nnunet.quality import command
+from mass_nnunet.quality import alignment, command, corruption
+from mass_nnunet.registration import alignment as whole
 from quality_world import NAME, write_scan
+
+
+@pytest.fixture(autouse=True)
+def quicker(monkeypatch):
+    """How good the registration is does not matter here."""
+    monkeypatch.setattr(alignment, "STEPS", (2, 1))
+    monkeypatch.setattr(whole, "SCALES", (1.0,))
+    monkeypatch.setattr(corruption, "COUNT", 4)
 
 
 def run(world, predictions, output, *options):
