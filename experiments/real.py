@@ -50,11 +50,19 @@ HEART = number_labels(["myocardium", "left_ventricle", "right_ventricle"])
 HEART_REFERENCE = "Zhuang, Multivariate mixture model for myocardial segmentation, IEEE TPAMI 2019 (MS-CMRSeg 2019)"
 METHODS = (
     "SupervisedTrainer",
-    "DualStreamTrainer",
+    "SingleModalityTrainerOrganContrast",
+    "PooledTrainerOrganContrast",
     "DualStreamTrainerOrganContrast",
+    "SelfTrainingTrainerOrganContrast",
+    "CPSTrainerOrganContrast",
+    "BCPTrainerOrganContrast",
+    "MMKDTrainerOrganContrast",
+    "TCSMTrainerOrganContrast",
+    "DTCTrainerOrganContrast",
     "MASSTrainerNoAtlas",
     "MASSTrainer",
 )
+"""Stock nnU-Net on the group's plans, and controls and rivals with the augmentation of MASSTrainer."""
 LONGER = 5
 """Times as many steps in a run of ``--long``."""
 _UNMARKED = 5

@@ -33,6 +33,11 @@ COMMANDS = {
         "estimate how good segmentations without truth are, and say where to look",
     ),
     "visualize": ("mass_nnunet.reporting.command", "a page of what a trained model makes of some cases"),
+    "suggest": ("mass_nnunet.annotation.suggest_command", "which unlabelled scans to annotate next, and why"),
+    "annotate-in": (
+        "mass_nnunet.annotation.annotate_in_command",
+        "take corrected labels of `suggest --export` into their dataset, and extend its splits",
+    ),
     "export": ("mass_nnunet.export.command", "share a model: a zip that stock nnU-Net runs without this package"),
     "benchmark": ("mass_nnunet.benchmark.command", "every method on the same splits: train, predict and score a grid"),
     "demo": ("mass_nnunet.demo.command", "the whole path on a phantom, ending in one HTML report"),

@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
     folders = [dataset_folder("preprocessed", dataset.id) for dataset in group]
     for dataset, folder in zip(group, folders, strict=True):
         check_splits(dataset, folder)
-    with only_user_of(sorted(folders), "`mass_nnunet plan`"):
+    with only_user_of(sorted(folders), "`mass_nnunet plan` or `annotate-in`"):
         _plan(group, rule, args)
 
 

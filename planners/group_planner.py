@@ -19,7 +19,7 @@ from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
-from mass_nnunet.training.loaders import unlabelled_folder
+from mass_nnunet.training.loaders import outside_folder, unlabelled_folder
 
 from .apart import FINGERPRINT, NNUNET_FINGERPRINT, PLANS_NAME, apart
 from .patch import topology
@@ -163,7 +163,7 @@ def write_plans(dataset: RawDataset, plans: dict) -> None:
     path = folder / f"{PLANS_NAME}.json"
     arrays = folder / plans["configurations"][CONFIGURATION]["data_identifier"]
     if not path.exists() or _preprocessing(read_json(path, "delete it")) != _preprocessing(plans):
-        for stale in (arrays, unlabelled_folder(arrays)):
+        for stale in (arrays, unlabelled_folder(arrays), outside_folder(arrays)):
             shutil.rmtree(stale, ignore_errors=True)
     write_json(path, plans)
 

@@ -7,16 +7,21 @@ import tempfile
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_dataset
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
+from tqdm import tqdm
 
+from mass_nnunet.data.label_map import read_label_map
+from mass_nnunet.data.outside import outside_labels
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.volume import on_grid_of, read_volume
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.runtime.workers import map_cases
-from mass_nnunet.training.loaders import unlabelled_folder
+from mass_nnunet.training.loaders import label_file, outside_folder, unlabelled_folder, write_labels
 
 from .apart import FINGERPRINT, NNUNET_FINGERPRINT, PLANS_NAME
 from .fingerprint import read_scan
@@ -41,6 +46,7 @@ def preprocess(dataset: RawDataset, processes: int) -> None:
         folder = dataset_folder("preprocessed", dataset.id)
         shutil.copyfile(folder / FINGERPRINT, folder / NNUNET_FINGERPRINT)
     preprocess_unlabelled(dataset, processes)
+    preprocess_outside(dataset)
 
 
 def preprocess_labelled(dataset: RawDataset, processes: int) -> None:
@@ -114,6 +120,35 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
         )
     except RuntimeError as error:  # of blosc2
         raise _not_written(dataset, error) from None
+
+
+def preprocess_outside(dataset: RawDataset) -> None:
+    """Bring the labels of another tool (data/outside.py) to the grid of the plans, in ``<data_identifier>_pseudo``.
+
+    A label map is skipped if its array is newer than it and its scan.
+
+    Raises:
+        UserError: a label map cannot be read, holds a value that dataset.json does not name, or is not on the grid of
+            its scan.
+    """
+    folder = dataset_folder("preprocessed", dataset.id)
+    plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
+    configuration = plans.get_configuration(CONFIGURATION)
+    output, labels = outside_folder(folder / configuration.data_identifier), outside_labels(dataset)
+    if not labels and not output.exists():
+        return
+    output.mkdir(exist_ok=True)
+    files = {case: [*dataset.images(UNLABELLED, case), label] for case, label in labels.items()}
+    done = {case for case, its in files.items() if _is_done(label_file(output, case), its)}
+    _clean(output, {label_file(output, case).name for case in done})
+    for case in tqdm([case for case in files if case not in done], desc="Labels of another tool", unit="case"):
+        *images, label = files[case]
+        found, image = read_label_map(label, dataset.labels), read_volume(images[0])
+        on_grid_of(image, images[0], found.image, label)
+        names = [str(file) for file in images]
+        preprocessor = configuration.preprocessor_class(verbose=False)
+        _, values, _ = preprocessor.run_case(names, str(label), plans, configuration, dataset.content)
+        write_labels(label_file(output, case), np.maximum(values, 0).astype(np.int16))
 
 
 def _is_done(array: Path, images: list[Path]) -> bool:

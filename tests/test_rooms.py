@@ -30,6 +30,7 @@ ROOMS = (
     ("quality",),
     ("dataset_conversion", "planners", "trainers"),
     ("export",),
+    ("annotation",),
     ("benchmark.run",),
     ("benchmark.report",),
     ("benchmark.command",),

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import blosc2
 import numpy as np
 import torch
 from acvl_utils.cropping_and_padding.bounding_boxes import crop_and_pad_nd, insert_crop_into_image
@@ -11,6 +12,7 @@ from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.training.loaders import label_file, write_labels
 from mass_nnunet.training.patch import organ_box
+from mass_nnunet.training.pseudo_labels import gated
 
 from .base.dataset import DatasetTrainer
 from .segmenter import find_organs, predicting, segmenter
@@ -20,7 +22,8 @@ def propagate_labels(trainers: Sequence[DatasetTrainer], teacher: MASSNet, part:
     """Propagate the labels of a teacher's atlases to the unlabelled scans, and write them; files that exist stay.
 
     An atlas is a patch around its organs. It is registered to the patch that holds most of what the teacher finds
-    where organs can be; outside of that patch the labels are unknown.
+    where organs can be; outside of that patch the labels are unknown. Labels of another tool that the dataset has are
+    added as far as the atlases do not contradict them (:func:`gated`).
 
     Args:
         trainers: of the datasets of all modalities, in the network's order.
@@ -49,5 +52,7 @@ def propagate_labels(trainers: Sequence[DatasetTrainer], teacher: MASSNet, part:
             known = np.full_like(labels, UNKNOWN)
             insert_crop_into_image(known, propagated, box)
             labels = np.where(labels == ELSEWHERE, labels, known)
+            if (outside := label_file(trainer.outside_folder, case)).is_file():
+                labels = gated(labels, blosc2.open(urlpath=str(outside), mode="r")[:])
             write_labels(file, labels)
     teacher.eval()  # drops what it has computed of the atlases, which the next step makes out of date

@@ -8,11 +8,9 @@ import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.data.label_map import whole_values
-from mass_nnunet.data.volume import label_like, read_volume
+from mass_nnunet.data.volume import label_like, on_grid_of, read_volume
 from mass_nnunet.dataset_conversion.source import Case, Volumes, map_labels
 from mass_nnunet.errors import UserError
-
-from .nifti_case import on_grid_of
 
 _MASK = {0: 0, 1: 1}
 

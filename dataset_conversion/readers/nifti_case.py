@@ -10,12 +10,12 @@ import SimpleITK as sitk
 from mass_nnunet.data.label_map import whole_values
 from mass_nnunet.data.nifti_file import ENDINGS
 from mass_nnunet.data.volume import (
-    SAME_GRID,
     SIMILAR_GRID,
     aligned,
     describe_grid,
     grid_distance,
     label_like,
+    on_grid_of,
     read_volume,
 )
 from mass_nnunet.dataset_conversion.source import Case, Volumes, check_annotated, map_labels, visible_files
@@ -130,26 +130,3 @@ def on_first_channel(image: sitk.Image, image_file: Path, channel: sitk.Image, c
         )
     turned.CopyInformation(image)
     return turned
-
-
-def on_grid_of(
-    image: sitk.Image, image_file: Path, label: sitk.Image, label_file: Path
-) -> tuple[sitk.Image, tuple[str, ...]]:
-    """The label map with the axes of its image, and a note where their headers differ a little.
-
-    Voxels in another order are reordered. If the corners of the grids differ by up to half a voxel (rounded numbers in
-    a header), the image's header is used.
-
-    Raises:
-        UserError: the grids differ by more.
-    """
-    turned = aligned(label, image)
-    distance = grid_distance(image, turned)
-    if distance > SIMILAR_GRID:
-        raise UserError(
-            f"{label_file} ({describe_grid(label)}) is not on the grid of {image_file} ({describe_grid(image)}): "
-            "get the label map that belongs to this scan"
-        )
-    if distance > SAME_GRID:
-        return turned, (f"the header of {label_file} differs by {distance:.2f} voxels: that of the image is taken",)
-    return turned, ()

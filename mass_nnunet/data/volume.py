@@ -163,6 +163,29 @@ def aligned(label: sitk.Image, image: sitk.Image) -> sitk.Image:
     return sitk.DICOMOrient(label, axes)
 
 
+def on_grid_of(
+    image: sitk.Image, image_file: Path, label: sitk.Image, label_file: Path
+) -> tuple[sitk.Image, tuple[str, ...]]:
+    """The label map with the axes of its image, and a note where their headers differ a little.
+
+    Voxels in another order are reordered. If the corners of the grids differ by up to half a voxel (rounded numbers in
+    a header), the image's header is used.
+
+    Raises:
+        UserError: the grids differ by more.
+    """
+    turned = aligned(label, image)
+    distance = grid_distance(image, turned)
+    if distance > SIMILAR_GRID:
+        raise UserError(
+            f"{label_file} ({describe_grid(label)}) is not on the grid of {image_file} ({describe_grid(image)}): "
+            "get the label map that belongs to this scan"
+        )
+    if distance > SAME_GRID:
+        return turned, (f"the header of {label_file} differs by {distance:.2f} voxels: that of the image is taken",)
+    return turned, ()
+
+
 def compact(image: sitk.Image) -> sitk.Image:
     """The same image as int16 if all values fit, otherwise as float32."""
     values = sitk.GetArrayViewFromImage(image)

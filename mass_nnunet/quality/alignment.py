@@ -1,5 +1,6 @@
 """Annotated scans registered to a case: what their annotations say about it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,8 +10,8 @@ from scipy.ndimage import binary_dilation
 from torch import Tensor
 
 from mass_nnunet.losses.similarity import local_correlation
+from mass_nnunet.registration.alignment import Alignment, alignments
 from mass_nnunet.registration.fields import downsample, upsample, voxel_grid, warp
-from mass_nnunet.registration.place import coarse_alignments
 from mass_nnunet.registration.refinement import refine
 
 from .grid import Coarse
@@ -59,8 +60,11 @@ def lay(atlas: Coarse, shares: np.ndarray, case: Coarse) -> Laid:
     moving, fixed = (torch.from_numpy(scan.image) for scan in (atlas, case))
     low = [scan.coarsest() for scan in (atlas, case)]
     volumes = torch.cat([moving[None], torch.from_numpy(shares).float()])
-    found = coarse_alignments(*low)[:STARTS] or [(1.0, np.zeros(3, int))]  # without content nothing correlates
-    starts = [_moved(volumes, fixed, low, *start) for start in found]
+    found = [one for one in alignments(*low) if one.correlation > 0][:STARTS]
+    if not found:  # one of them has no content
+        z, y, x = low[0].shape
+        found = [Alignment(0.0, (z, y, x), np.zeros(3, int))]
+    starts = [_moved(volumes, fixed, low[1].shape, start) for start in found]
     begun = [_begin(start, fixed) for start in starts]
     best = int(np.argmax([first.likeness for first in begun]))
     return begun[best].finished()
@@ -106,14 +110,23 @@ def _begin(start: tuple[Tensor, Tensor], fixed: Tensor) -> _Begun:
     return _Begun(laid, known, fixed, box, refine(torch.zeros(1, 3, *half), *pair, STEPS[0]))
 
 
-def _moved(volumes: Tensor, fixed: Tensor, low: list[Tensor], scale: float, shift: np.ndarray) -> tuple[Tensor, Tensor]:
-    """Volumes (C, Z', Y', X') scaled and translated onto the grid of the case, and where they have voxels (Z, Y, X)."""
+def _moved(volumes: Tensor, fixed: Tensor, coarsest: Sequence[int], start: Alignment) -> tuple[Tensor, Tensor]:
+    """Volumes (C, Z', Y', X') scaled and translated onto the grid of the case, and where they have voxels (Z, Y, X).
+
+    Args:
+        volumes: the volumes.
+        fixed: the case (Z, Y, X).
+        coarsest: shape of the case where it was aligned.
+        start: the alignment.
+    """
     shape = volumes.shape[1:]
     grid = voxel_grid(fixed.shape, fixed.device)[0]  # (3, Z, Y, X)
     places = []
     for axis, size in enumerate(shape):
-        step, own = fixed.shape[axis] / low[1].shape[axis], size / max(1, round(scale * low[0].shape[axis]))
-        places.append(((grid[axis] + 0.5) / step - float(shift[axis])) * own - 0.5)  # centres of voxels lie at + 1/2
+        step, own = fixed.shape[axis] / coarsest[axis], size / start.size[axis]
+        places.append(
+            ((grid[axis] + 0.5) / step - float(start.shift[axis])) * own - 0.5
+        )  # centres of voxels lie at + 1/2
     normal = [(2 * places[axis] + 1) / shape[axis] - 1 for axis in (2, 1, 0)]
     laid = F.grid_sample(volumes[None], torch.stack(normal, -1)[None], padding_mode="border", align_corners=False)
     known = torch.stack([(p > -0.5) & (p < n - 0.5) for p, n in zip(places, shape, strict=True)]).all(0)

@@ -9,13 +9,12 @@ import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.data.raw import RawDataset
-from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, describe_grid, grid_distance
-from mass_nnunet.errors import UserError
+from mass_nnunet.data.volume import ORIENTATION
 
 from .calibration import Calibration
 from .evidence import Evidence, Reference, gather
 from .features import features
-from .grid import Coarse, Segmented, read_scan, read_shares
+from .grid import Coarse, Segmented, check_grid, read_scan, read_shares
 from .marks import marks, most_doubtful
 
 POOR, GOOD = 0.6, 0.8
@@ -117,9 +116,7 @@ def assess(
     """
     scan, stored = read_scan(image, dataset.channels[0])
     segmented = read_shares(prediction, dataset.labels)
-    if grid_distance(stored, segmented.stored) > SIMILAR_GRID:
-        own, scans = describe_grid(segmented.stored), describe_grid(stored)
-        raise UserError(f"{prediction} has {own}, but its scan {scans}: predict the scan again")
+    check_grid(prediction, segmented.stored, stored)
     evidence = gather(scan, references)
     organs = [name for name in dataset.labels if name != "background"]
     signs = marks(segmented.shares, evidence, calibration.usual, organs, dataset.channels[0])

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mass_nnunet.registration.place import best_correlation
+from mass_nnunet.registration.alignment import alignments
 
 from .alignment import Laid, lay
 from .grid import Coarse
@@ -67,7 +67,7 @@ def gather(case: Coarse, references: Mapping[str, Reference]) -> Evidence:
     chosen = dict(references)
     if len(references) > MOST:
         fixed = case.coarsest()
-        alike = {name: best_correlation(r.scan.coarsest(), fixed) for name, r in references.items()}
+        alike = {name: alignments(r.scan.coarsest(), fixed)[0].correlation for name, r in references.items()}
         chosen = {name: references[name] for name in sorted(alike, key=lambda name: -alike[name])[:MOST]}
     laid = {name: lay(reference.scan, reference.shares, case) for name, reference in chosen.items()}
     before = prior(list(laid.values()))

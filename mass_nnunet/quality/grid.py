@@ -10,9 +10,10 @@ import torch
 
 from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.label_map import mask_of, read_label_map
-from mass_nnunet.data.volume import ORIENTATION, read_volume
+from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, describe_grid, grid_distance, read_volume
+from mass_nnunet.errors import UserError
+from mass_nnunet.registration.alignment import EDGE as ALIGNED_EDGE
 from mass_nnunet.registration.fields import downsample
-from mass_nnunet.registration.place import EDGE as PLACE_EDGE
 
 EDGE = 5.0
 """Edge of the voxels of the grid in mm."""
@@ -44,8 +45,8 @@ class Coarse:
         return float(np.prod(self.edges)) / 1000
 
     def coarsest(self) -> torch.Tensor:
-        """The image on the grid on which whole scans are aligned (:mod:`mass_nnunet.registration.place`)."""
-        sizes = (round(n * edge / PLACE_EDGE) for n, edge in zip(self.image.shape, self.edges, strict=True))
+        """The image on the grid on which whole scans are aligned (:mod:`mass_nnunet.registration.alignment`)."""
+        sizes = (round(n * edge / ALIGNED_EDGE) for n, edge in zip(self.image.shape, self.edges, strict=True))
         return torch.from_numpy(_means(self.image, tuple(max(1, size) for size in sizes)))
 
 
@@ -110,6 +111,22 @@ def read_shares(file: Path, labels: Labels) -> Segmented:
     masks = [mask_of(array, value) for value in labels.values()]
     shares = np.stack([_means(mask.astype(np.float32), shape) for mask in masks])
     return Segmented(shares, tuple(int(mask.sum()) * voxel for mask in masks), found.image)
+
+
+def check_grid(file: Path, labels: sitk.Image, scan: sitk.Image) -> None:
+    """Make sure that a label map lies on the grid of its scan.
+
+    Args:
+        file: file of the label map, for the message.
+        labels: the label map.
+        scan: its scan.
+
+    Raises:
+        UserError: it does not.
+    """
+    if grid_distance(scan, labels) > SIMILAR_GRID:
+        own, scans = describe_grid(labels), describe_grid(scan)
+        raise UserError(f"{file} has {own}, but its scan {scans}: make it on the grid of the scan again")
 
 
 def _coarse_shape(image: sitk.Image) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
 
 from .evidence import Reference
-from .grid import read_scan, read_shares
+from .grid import check_grid, read_scan, read_shares
 
 LEAST = 2
 """Annotated scans that are needed: each is estimated by the others."""
@@ -63,10 +63,12 @@ def read_reference(image: Path, label: Path, dataset: RawDataset) -> Reference:
     """Read an annotated scan; voxels of the label ``ignore`` count as none of the others.
 
     Raises:
-        UserError: a file is no sound scan or label map.
+        UserError: a file is no sound scan or label map, or the two have different grids.
     """
-    scan, _ = read_scan(image, dataset.channels[0])
-    shares = read_shares(label, dataset.values).shares
+    scan, stored = read_scan(image, dataset.channels[0])
+    segmented = read_shares(label, dataset.values)
+    check_grid(label, segmented.stored, stored)
+    shares = segmented.shares
     kept = [k for k, name in enumerate(dataset.values) if name in dataset.labels]
     order = sorted(kept, key=lambda k: values_of(list(dataset.values.values())[k])[0])
     return Reference(scan, shares[order])

@@ -7,20 +7,12 @@ from them finds organs in it. A whole scan does show it. The method needs no lab
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-import SimpleITK as sitk
 import torch
 import torch.nn.functional as F
 from scipy.ndimage import distance_transform_edt
 from torch import Tensor
 
-from .fields import downsample
-
-EDGE = 15.0
-"""Edge of the voxels of the coarse grid, in mm; on it a pair of scans takes about a second."""
-SCALES = (0.8, 0.9, 1.0, 1.1, 1.25)
-"""Sizes of the atlas's body that are tried."""
-OVERLAP = 0.5
-"""Least share of the smaller of the two scans that the other one covers, of the largest possible share."""
+from .alignment import best_alignment, coarse
 
 
 def possible_organs(
@@ -31,8 +23,7 @@ def possible_organs(
     Slices only: patients differ in width more than the alignment errs along the body, and a network that has learned
     the abdomen of a few patients needs to be told of the others' pelvis, not of their flanks.
 
-    Each atlas is scaled and translated so that its normalized cross-correlation with the scan is largest, on a coarse
-    grid (Padfield, Masked object registration in the Fourier domain, IEEE Transactions on Image Processing 2012).
+    Each atlas is scaled and translated so that it correlates with the scan most, on a coarse grid (alignment.py).
     Beyond the atlas's field of view an organ that its border cuts goes on; where all organs are whole there is none.
 
     Args:
@@ -44,11 +35,11 @@ def possible_organs(
     Returns:
         Boolean (Z, Y, X), equal within a slice.
     """
-    fixed = _coarse(torch.from_numpy(np.asarray(scan, np.float32)), spacing)
+    fixed = coarse(torch.from_numpy(np.asarray(scan, np.float32)), spacing)
     organs = np.zeros(fixed.shape, bool)
     for image, labels in atlases:
-        moving = _coarse(torch.from_numpy(np.asarray(image, np.float32)), spacing)
-        shares = _coarse(torch.from_numpy(np.asarray(labels > 0, np.float32)), spacing)
+        moving = coarse(torch.from_numpy(np.asarray(image, np.float32)), spacing)
+        shares = coarse(torch.from_numpy(np.asarray(labels > 0, np.float32)), spacing)
         organs |= _laid(shares, moving, fixed) > 0.5
     edge = scan.shape[0] * spacing[0] / len(organs)
     slices = organs.any((1, 2))
@@ -57,61 +48,11 @@ def possible_organs(
     return np.broadcast_to(finer[0, 0].numpy()[:, None, None] > 0, scan.shape)
 
 
-def _coarse(volume: Tensor, spacing: Sequence[float]) -> Tensor:
-    """A volume (Z, Y, X) on a grid of about :data:`EDGE` mm."""
-    shape = [max(1, round(size * edge / EDGE)) for size, edge in zip(volume.shape, spacing, strict=True)]
-    return downsample(volume[None, None], shape)[0, 0]
-
-
 def _laid(organs: Tensor, moving: Tensor, fixed: Tensor) -> np.ndarray:
     """The atlas's organs (both (Z', Y', X')) on the grid of the scan (Z, Y, X), by the best scaling and translation."""
-    found = coarse_alignments(moving, fixed)
-    if not found:
+    best = best_alignment(moving, fixed)
+    if best is None:
         return np.zeros(fixed.shape)
-    scale, shift = found[0]
-    laid = _scaled(organs, scale).numpy()
     # Indices beyond the atlas are those of its border.
-    index = [np.clip(np.arange(n) - s, 0, m - 1) for n, s, m in zip(fixed.shape, shift, laid.shape, strict=True)]
-    return laid[np.ix_(*index)]
-
-
-def coarse_alignments(moving: Tensor, fixed: Tensor) -> list[tuple[float, np.ndarray]]:
-    """Scalings and translations that lay one volume (Z', Y', X') on another (Z, Y, X), the best correlated first.
-
-    Returns:
-        For each of :data:`SCALES` with a positive correlation the scale, and the best shift (z, y, x) in whole voxels:
-        ``moving[p / scale]`` lies at ``fixed[p + shift]``.
-    """
-    return [(scale, shift) for correlation, scale, shift in _correlated(moving, fixed) if correlation > 0]
-
-
-def best_correlation(moving: Tensor, fixed: Tensor) -> float:
-    """Normalized cross-correlation of the best scaling and translation of one volume onto another."""
-    return _correlated(moving, fixed)[0][0]
-
-
-def _correlated(moving: Tensor, fixed: Tensor) -> list[tuple[float, float, np.ndarray]]:
-    """The correlation, the scale and the best shift for each of :data:`SCALES`, the best first."""
-    found = []
-    for scale in SCALES:
-        correlation, shift = _translation(fixed.numpy(), _scaled(moving, scale).numpy())
-        found.append((correlation, scale, shift))
-    return sorted(found, key=lambda one: -one[0])
-
-
-def _scaled(volume: Tensor, scale: float) -> Tensor:
-    """A volume (Z', Y', X') on a finer or coarser grid."""
-    size = [max(1, round(scale * edge)) for edge in volume.shape]
-    return F.interpolate(volume[None, None], size=size, mode="trilinear")[0, 0]
-
-
-def _translation(fixed: np.ndarray, moving: np.ndarray) -> tuple[float, np.ndarray]:
-    """The largest normalized cross-correlation, and the shift (z, y, x) in voxels: moving[p] lies at fixed[p + shift].
-
-    Only what both show counts.
-    """
-    images = [sitk.GetImageFromArray(volume) for volume in (fixed, moving)]
-    everywhere = [sitk.GetImageFromArray(np.ones(volume.shape, np.float32)) for volume in (fixed, moving)]
-    correlation = sitk.GetArrayFromImage(sitk.MaskedFFTNormalizedCorrelation(*images, *everywhere, 0, OVERLAP))
-    peak = np.unravel_index(correlation.argmax(), correlation.shape)
-    return float(correlation[peak]), np.array(peak) - (np.array(moving.shape) - 1)
+    index = [np.clip(v, 0, m - 1) for v, m in zip(best.voxels(fixed.shape), best.size, strict=True)]
+    return best.scaled(organs)[np.ix_(*index)]

@@ -25,6 +25,11 @@ def unlabelled_folder(preprocessed: Path) -> Path:
     return preprocessed.with_name(preprocessed.name + "_unlabelled")
 
 
+def outside_folder(preprocessed: Path) -> Path:
+    """Folder of the preprocessed labels of another tool (data/outside.py), given ``<data_identifier>``."""
+    return preprocessed.with_name(preprocessed.name + "_pseudo")
+
+
 def label_file(folder: Path, identifier: str) -> Path:
     """The file in which a folder holds what is known of a scan's labels."""
     return folder / f"{identifier}.b2nd"

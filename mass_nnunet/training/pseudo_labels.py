@@ -1,10 +1,27 @@
 """Pseudo-labels of unlabelled scans, from a teacher, from labels that atlases propagate, and from the organs' place."""
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from mass_nnunet.labels import ELSEWHERE
+from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.losses.overlap import one_hot
+
+
+def gated(propagated: np.ndarray, outside: np.ndarray) -> np.ndarray:
+    """Labels of another tool, as far as the atlases do not contradict them.
+
+    Where the two differ nothing is known, and where the atlases say nothing the other tool is taken. The head has its
+    say in :func:`joined`: with a threshold of 0.75 a known label teaches only where the head gives it a probability of
+    0.5 or more. So a label of the other tool teaches nothing where head or atlases contradict it.
+
+    Args:
+        propagated: labels that atlases propagate, any shape, with :data:`labels.UNKNOWN` and :data:`labels.ELSEWHERE`.
+        outside: labels of the other tool, of the same shape.
+    """
+    agreed = np.where(propagated == outside, propagated, UNKNOWN)
+    agreed = np.where(propagated == UNKNOWN, outside, agreed)
+    return np.where(propagated == ELSEWHERE, propagated, agreed).astype(propagated.dtype)
 
 
 def joined(probabilities: Tensor, known: Tensor) -> Tensor:

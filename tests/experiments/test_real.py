@@ -12,7 +12,7 @@ from mass_nnunet.data.files import read_json
 from mass_nnunet.data.raw import TEST, TRAINING, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
-from scored_grid import write_scored
+from scored_grid import make_scores, write_cell
 from tiny_raw import make_scan, write_scan
 
 _FOLDER = Path(__file__).parents[2] / "experiments"
@@ -112,8 +112,9 @@ def test_a_draw_is_planned_once_and_its_cells_are_pooled(real, source, tmp_path,
     def run_quickly(jobs, workers, retries):
         """Scores that a real run might leave."""
         ran.extend(job.cell for job in jobs)
-        grid = jobs[0].grid
-        write_scored(grid.output, grid.methods, grid.label_rates, 1, 2, ("CT", "MRI"))
+        for job in jobs:
+            scores = make_scores(job.grid, job.cell, 2, ("CT", "MRI"), ("liver",))
+            write_cell(job.grid, job.cell, scores, inputs=job.inputs)
 
     monkeypatch.setattr(real, "run_local", run_quickly)
     args = arguments(tmp_path / "work", source, long=("MASSTrainer",))

@@ -20,6 +20,7 @@ from nnunetv2.evaluation import evaluate_predictions
 from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as nnunet_module
 
 from mass_nnunet.benchmark.run import runner, steps
+from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.runtime import child
 from nnunet_threads import use_threads
 
@@ -137,7 +138,7 @@ class ForkedStep:
             step, arguments = command[-2:]
 
             def action() -> None:
-                with steps.exit_on_user_error():
+                with exit_on_user_error():
                     steps.STEPS[step](**json.loads(arguments))
 
             _be_a_command(action, output.fileno())

@@ -394,5 +394,8 @@ def test_splits_that_are_older_than_the_dataset(raw, capsys):
 def test_a_second_plan_of_a_dataset_is_refused(raw, capsys):
     folder = raw.parent / "preprocessed" / NAMES[1]
     with Lock.take(folder, tidy=True):
-        assert f"{folder} belongs to another `mass_nnunet plan`: start again when that has ended" in refusal(capsys)
+        assert (
+            f"{folder} belongs to another `mass_nnunet plan` or `annotate-in`: start again when that has ended"
+            in refusal(capsys)
+        )
     assert not (raw.parent / "preprocessed" / NAMES[0]).exists()

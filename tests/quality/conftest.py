@@ -9,6 +9,7 @@ from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.quality import alignment, corruption, grid
 from mass_nnunet.quality.calibration import calibrate
 from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_reference
+from mass_nnunet.registration import alignment as whole
 from quality_world import make_world
 from tiny_group import variables
 
@@ -18,7 +19,9 @@ def quick():
     """A coarse grid and few steps: about a second for each case."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(grid, "EDGE", 10.0)
-        patch.setattr(alignment, "STEPS", (15, 10))
+        patch.setattr(alignment, "STEPS", (10, 5))
+        patch.setattr(alignment, "STARTS", 1)
+        patch.setattr(whole, "SCALES", (0.9, 1.0, 1.1))
         patch.setattr(corruption, "COUNT", 12)
         yield
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from mass_nnunet.quality.alignment import Laid
 from mass_nnunet.quality.calibration import Calibration, Samples
 from mass_nnunet.quality.evidence import Evidence, Reference
 from two_organs import scan
@@ -22,10 +23,11 @@ def test_a_calibration_survives_json(calibrated):
 
 def test_samples_know_what_is_real():
     case, shares = scan()
-    reference, evidence = Reference(case, shares), Evidence(case, {}, shares, shares, np.ones(2))
+    laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image)}
+    reference, evidence = Reference(case, shares), Evidence(case, laid, shares, shares, np.ones(2))
     samples = Samples(("expected",))
     samples.add("one", reference, evidence, [shares], 0)
     assert samples.real.count(True) == 2
     assert set(samples.scans) == {"one"}
     assert samples.dice[-2:] == [1.0, 1.0]
-    assert len(samples.features) == len(samples.dice) > 20
+    assert len(samples.features) == len(samples.dice) == len(samples.likeness) > 20

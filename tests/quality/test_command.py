@@ -3,13 +3,14 @@
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from balanced import Balanced
 from mass_nnunet.cli import main
 from mass_nnunet.quality import command
-from quality_world import NAME
+from quality_world import NAME, write_scan
 
 
 def run(world, predictions, output, *options):
@@ -65,7 +66,8 @@ def test_no_test_label_and_no_hidden_label_is_read(world, environment, predictio
     for name in ("quality.csv", "quality.json", "calibration.json"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
     # The annotations of the training and validation scans are what counts.
-    shutil.copy(raw / "labelsTr" / "ct0.nii.gz", raw / "labelsTr" / "ct2.nii.gz")
+    scan = world.patients["ct2"]
+    write_scan(raw / "labelsTr" / "ct2.nii.gz", np.array([0, 4, 2, 3, 1], np.uint8)[scan.organs], scan)
     assert run(world, predictions, tmp_path / "third") == 0
     assert (tmp_path / "one" / "quality.csv").read_bytes() != (tmp_path / "third" / "quality.csv").read_bytes()
 

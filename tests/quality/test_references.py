@@ -32,6 +32,13 @@ def test_a_label_map_that_is_absent_is_named(world):
         files_of(RawDataset.read(world.raw), ["ct9"])
 
 
+def test_annotations_on_another_grid_are_named(world):
+    dataset = RawDataset.read(world.raw)
+    image = files_of(dataset, ["ct0"])["ct0"][0]
+    with pytest.raises(UserError, match=r"ct1.nii.gz has .* but its scan .* make it on the grid of the scan again"):
+        read_reference(image, world.raw / "labelsTr" / "ct1.nii.gz", dataset)
+
+
 def test_voxels_to_ignore_are_of_no_organ(world):
     dataset = RawDataset.read(world.raw)
     image, label = files_of(dataset, ["ct0"])["ct0"]

@@ -22,7 +22,7 @@ MARGIN = 4.0
 @pytest.fixture(autouse=True)
 def finer(monkeypatch):
     """A search on a finer grid: the scans of the tiny group are three voxels of the usual one."""
-    monkeypatch.setattr("mass_nnunet.registration.place.EDGE", 6.0)
+    monkeypatch.setattr("mass_nnunet.registration.alignment.EDGE", 6.0)
 
 
 @pytest.fixture(autouse=True)

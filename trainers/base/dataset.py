@@ -8,7 +8,7 @@ from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.labels import IGNORE
-from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset
+from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset, outside_folder
 
 from .nnunet_private import deep_supervision_scales
 from .schedule import ScheduledTrainer
@@ -88,6 +88,11 @@ class DatasetTrainer(ScheduledTrainer):
     def propagated_folder(self) -> Path:
         """Where, in the course of a training, the labels are that atlases propagated to this dataset's scans."""
         return Path(self.output_folder) / "propagated"
+
+    @property
+    def outside_folder(self) -> Path:
+        """Where preprocessed labels of another tool for this dataset's scans are, if there are any."""
+        return outside_folder(Path(self.preprocessed_dataset_folder))
 
     def hidden_scans(self) -> UnlabelledDataset:
         """The scans that train without labels, those annotated in part among them.

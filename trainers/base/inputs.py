@@ -20,7 +20,7 @@ from mass_nnunet.data.raw import TRAINING, label_name
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.labels import IGNORE
-from mass_nnunet.training.loaders import unlabelled_folder
+from mass_nnunet.training.loaders import label_file, outside_folder, unlabelled_folder
 from mass_nnunet.training.possible import PossibleClasses, possible_classes
 
 OUTSIDE = -1
@@ -72,6 +72,8 @@ class PlannedDataset:
         for case in fold.unlabelled if unlabelled else ():
             places = [folder / f"{case}.b2nd" for folder in (unlabelled_folder(self.arrays), self.arrays)]
             files.append(next((file for file in places if file.is_file()), places[0]))
+            if (outside := label_file(outside_folder(self.arrays), case)).is_file():
+                files.append(outside)
         return files
 
 

@@ -75,7 +75,7 @@ class ScheduledTrainer(PartlyAnnotatedTrainer):
 
     def on_epoch_end(self) -> None:
         """As in nnU-Net, with a checkpoint if it is due."""
-        self.save_every = 1 if self.saving <= SAVING * (time.monotonic() - self.begin) else self.save_at_least
+        self.save_every: int = 1 if self.saving <= SAVING * (time.monotonic() - self.begin) else self.save_at_least
         super().on_epoch_end()
 
     def save_own_checkpoint(self, name: str, besides: dict[str, Any]) -> None:

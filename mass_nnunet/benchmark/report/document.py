@@ -84,9 +84,12 @@ def _lead(page: Page) -> str:
     patients = " and ".join(f"{count} with {modality}" for modality, count in tested.items())
     others = [external.name for external in results.grid.external]
     made = f"Predictions of {' and '.join(others)} were made by other tools, and only scored here." if others else ""
+    # Other tools have other training data, and variants may have other epochs.
+    is_plain = not results.grid.external and not results.grid.variants
+    same = "splits, schedule and test patients" if is_plain else "test patients"
     sentences = [
         results.grid.note,
-        f"{words}; the same splits, schedule and test patients for all ({patients}).",
+        f"{words}; the same {same} for all ({patients}).",
         made,
         provenance.schedule(page.jobs) if page.jobs else "",
         "Brackets name the inference; without them a method predicts by its segmentation head, or in its only way.",

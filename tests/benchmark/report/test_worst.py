@@ -108,6 +108,7 @@ def test_predictions_of_another_tool_are_shown_by_the_datasets_labels(done, tmp_
     save_grid(grid)
     write_report(grid, tmp_path / "r.html")
     html = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "the same test patients for all" in html
     assert "Predictions of Tool were made by other tools, and only scored here." in html
     assert "this report does not know what it was trained on" in html
     assert f"folder: {tool.folder.name}" in html and str(tool.folder) not in html

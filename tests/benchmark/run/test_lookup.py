@@ -3,6 +3,7 @@ from dataclasses import replace
 
 import pytest
 
+from mass_nnunet import trainers
 from mass_nnunet.benchmark.run.entries import Method
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
@@ -51,7 +52,7 @@ def test_a_group_method_trains_once_and_others_each_dataset(grid):
 
 def test_unknown_trainer(grid):
     text = refused(replace(grid, methods=("MASTrainer",)))
-    assert "'MASTrainer', which is no trainer: there are DTCTrainer, " in text
+    assert f"'MASTrainer', which is no trainer: there are {trainers.__all__[0]}, " in text
 
 
 def test_split_that_is_not_there(grid, tmp_path):

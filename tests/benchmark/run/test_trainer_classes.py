@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from mass_nnunet import trainers
 from mass_nnunet.benchmark.run.trainer_classes import EXTERNAL_TRAINERS, find_trainer, trainer_folders
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.env import HOOK_FOLDER
@@ -52,7 +53,7 @@ def test_a_trainer_of_another_package_may_be_derived_from_one_of_this(folder):
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("MASTrainer", "'MASTrainer', which is no trainer: there are DTCTrainer, "),
+        ("MASTrainer", f"'MASTrainer', which is no trainer: there are {trainers.__all__[0]}, "),
         ("NoTrainer", "'NoTrainer', which is no subclass of nnUNetTrainer"),
     ],
 )

@@ -12,7 +12,8 @@ import torch
 
 from mass_nnunet import trainers
 from mass_nnunet.cli import main
-from mass_nnunet.trainers.base.inputs import same_group, values
+from mass_nnunet.data.splits import Fold
+from mass_nnunet.trainers.base.inputs import PlannedDataset, same_group, values
 from nnunet_threads import use_threads
 from refused_training import ARRAYS, refused
 from tiny_group import CT, MRI, entry, trainer
@@ -173,6 +174,16 @@ def test_plans_of_one_planning(change, same):
     theirs = deepcopy(ours)
     change(theirs)
     assert same_group(ours, theirs, "3d_fullres") == same
+
+
+def test_labels_of_another_tool_are_among_what_a_training_reads(tmp_path):
+    dataset = PlannedDataset(tmp_path, {}, {}, tmp_path / "arrays", "")
+    file = tmp_path / "arrays_pseudo" / "a.b2nd"
+    file.parent.mkdir()
+    file.touch()
+    fold = Fold((), (), ("a", "b"), 1.0, 0)
+    assert [path for path in dataset.scans(fold, True) if path.parent == file.parent] == [file]
+    assert dataset.scans(fold, False) == []
 
 
 @pytest.mark.parametrize(

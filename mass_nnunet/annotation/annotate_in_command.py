@@ -1,0 +1,180 @@
+"""``mass_nnunet annotate-in``: take the corrected labels of ``suggest --export`` into their dataset."""
+
+import argparse
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from mass_nnunet.data.files import write_json
+from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.raw import UNLABELLED, RawDataset
+from mass_nnunet.errors import UserError
+
+from .corrected import read_corrected
+from .exchange import Exported, read_export
+from .group import alone, group_of, read_splits
+from .intake import Intake, check_intake, finish_moves
+from .nested import Entries, extend, newest, set_structures, validate_too
+from .pool import splits_file
+from .taking_in import (
+    checked_structures,
+    count_scans,
+    forget_arrays,
+    move_scan,
+    put_label,
+    say_structures,
+    scan_files,
+)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of ``mass_nnunet annotate-in``."""
+    parser.add_argument(
+        "folder", type=Path, help="folder that `mass_nnunet suggest --export` made, with corrected labels"
+    )
+    parser.add_argument("-d", type=int, nargs="+", metavar="ID", help="datasets to take in (default: all)")
+    parser.add_argument(
+        "--accept",
+        nargs="+",
+        default=[],
+        metavar="CASE",
+        help="scans whose proposed labels are right as they are; others that were not changed are left out",
+    )
+    parser.add_argument(
+        "--structures",
+        nargs="+",
+        metavar="NAME",
+        help="what was annotated in these scans, if not all structures; the others are unknown then (annotated.json)",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    """Take in what was corrected; a second run goes on where a killed one has stopped, or says that all is done."""
+    export = read_export(args.folder)
+    cases = _chosen(args.folder, export.cases, args.d, args.accept)
+    datasets = list({dataset.id: dataset for _, dataset in cases}.values())
+    group, fold = group_of(datasets, export.datasets), export.fold or 0
+    structures = checked_structures(datasets[0], args.structures)
+    with alone(group):
+        finish_moves(cases)
+        splits = read_splits(group, fold)
+        intake = check_intake(args.folder, cases, splits, fold, args.accept)
+        if splits is not None and structures is not None:
+            _refuse_validated(intake, splits)
+        for note in intake.notes:
+            print(f"note: {note}")
+        new = [_take(args.folder, *one) for one in tqdm(intake.wanted, desc="taking in", unit="case")]
+        for dataset in datasets:
+            count_scans(dataset)
+            say_structures(dataset, intake.of(dataset), structures)
+        extension = None if splits is None else _extend(group, splits, fold, intake, structures)
+    taken = [exported.case for (exported, _), is_new in zip(intake.wanted, new, strict=True) if is_new]
+    if taken:
+        print(f"took in the labels of {', '.join(taken)}")
+    elif extension is None or not extension.is_new:
+        print(f"the labels of {args.folder} were taken in before: nothing was changed")
+    print("\n".join(_next_steps(group, extension, had_splits=splits is not None)))
+
+
+@dataclass(frozen=True)
+class _Extension:
+    """The fold that trains on the scans, and whether any splits had to be changed for it."""
+
+    number: int
+    is_new: bool
+
+
+def _chosen(
+    folder: Path, exported: Sequence[Exported], ids: Sequence[int] | None, accepted: Collection[str]
+) -> list[tuple[Exported, RawDataset]]:
+    """The scans of the chosen datasets.
+
+    Raises:
+        UserError: the folder has no scan of one of them, or a case is not in the folder, or a dataset does not exist.
+    """
+    there = {int(one.dataset[7:10]) for one in exported}
+    if absent := [ident for ident in ids or () if ident not in there]:
+        raise UserError(f"{folder} has no scan of dataset {absent[0]}: it has scans of {_listed(sorted(there))}")
+    if strange := sorted(set(accepted) - {one.case for one in exported}):
+        raise UserError(f"--accept {strange[0]}: {folder} has no such scan")
+    datasets = {ident: RawDataset.load(ident) for ident in sorted(there) if not ids or ident in ids}
+    found = [(one, datasets.get(int(one.dataset[7:10]))) for one in exported]
+    return [(one, dataset) for one, dataset in found if dataset is not None]
+
+
+def _take(folder: Path, exported: Exported, dataset: RawDataset) -> bool:
+    """Take in one scan; whether anything was new."""
+    files = scan_files(dataset, exported.case)
+    label = read_corrected(folder, exported, dataset, files).label
+    new = put_label(dataset, exported.case, label)
+    forget_arrays(dataset, exported.case, base_folder("preprocessed") / dataset.name)
+    move_scan(dataset, exported.case)
+    return new or files[0].parent.name == UNLABELLED
+
+
+def _refuse_validated(intake: Intake, splits: dict[str, Entries]) -> None:
+    """Make sure that no scan is annotated in part that some fold validates on.
+
+    Raises:
+        UserError: one is.
+    """
+    for exported, dataset in intake.wanted:
+        patients = dataset.patients()
+        for number, entry in enumerate(splits[dataset.name]):
+            if patients[exported.case] in {patients[case] for case in entry["val"]}:
+                raise UserError(
+                    f"--structures: fold {number} of {splits_file(dataset)} validates on the patient of "
+                    f"{exported.case}, and nnU-Net's validation needs all structures: leave the scan out"
+                )
+
+
+def _extend(
+    group: Sequence[RawDataset],
+    splits: dict[str, Entries],
+    fold: int,
+    intake: Intake,
+    structures: Sequence[str] | None,
+) -> _Extension | None:
+    """Extend the splits of all datasets, and write those that have changed.
+
+    Returns:
+        The fold that trains on the scans; None where a dataset has no annotated scan to validate on, and must be split
+        again.
+    """
+    head = newest(splits, fold)
+    if any(intake.of(d) and not splits[d.name][min(head, len(splits[d.name]) - 1)]["val"] for d in group):
+        return None
+    before = {dataset.name: repr(splits[dataset.name]) for dataset in group}
+    annotated = {dataset.name: intake.of(dataset) for dataset in group}
+    number = extend(splits, fold, annotated)
+    for dataset in group:
+        entries, patients = splits[dataset.name], dataset.patients()
+        for case in annotated[dataset.name]:
+            validate_too(entries, case, [other for other, patient in patients.items() if patient == patients[case]])
+            set_structures(entries, case, structures)
+    changed = [dataset for dataset in group if repr(splits[dataset.name]) != before[dataset.name]]
+    for dataset in changed:
+        write_json(splits_file(dataset), splits[dataset.name])
+    return _Extension(number, bool(changed))
+
+
+def _next_steps(group: Sequence[RawDataset], extension: _Extension | None, *, had_splits: bool) -> list[str]:
+    """What to type next."""
+    ids = " ".join(str(dataset.id) for dataset in group)
+    lines, number = [], 0
+    if extension is None:
+        if had_splits:
+            lines.append("a dataset has no annotated scan to validate on: its folds cannot be extended, split again")
+        lines.append(f"next: mass_nnunet split -d {ids} --label-rates 1.0")
+    else:
+        number = extension.number
+        lines.append(f"fold {number} trains on them; the folds before it, and their models, stay as they are")
+    lines.append(f"{'then' if extension is None else 'next'}: mass_nnunet plan -d {ids}, with the options that it had")
+    lines.append(f"then: nnUNetv2_train {group[0].id} 3d_fullres {number} -tr MASSTrainer -p MASSPlans")
+    return lines
+
+
+def _listed(ids: Sequence[int]) -> str:
+    return " and ".join(map(str, ids))

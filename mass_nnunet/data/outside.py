@@ -1,0 +1,24 @@
+"""Labels of scans without annotation that another tool made: the folder ``pseudo`` of a raw dataset."""
+
+from pathlib import Path
+
+from mass_nnunet.errors import UserError
+
+from .listing import listed
+from .raw import TRAINING, UNLABELLED, RawDataset
+
+PSEUDO = "pseudo"
+"""Name of the folder; its files are named as label maps: ``pseudo/case.nii.gz`` for ``imagesUn/case_0000.nii.gz``."""
+
+
+def outside_labels(dataset: RawDataset) -> dict[str, Path]:
+    """The label maps of another tool, by the case of ``imagesUn``; those of scans in ``imagesTr`` are left out.
+
+    Raises:
+        UserError: a label map belongs to no scan that is trained on.
+    """
+    found = {path.name.removesuffix(dataset.ending): path for path in listed(dataset.folder / PSEUDO, dataset.ending)}
+    unlabelled, annotated = set(dataset.cases(UNLABELLED)), set(dataset.cases(TRAINING))
+    if strange := sorted(set(found) - unlabelled - annotated):
+        raise UserError(f"{found[strange[0]]} belongs to no scan of {UNLABELLED}: rename or remove it")
+    return {case: path for case, path in sorted(found.items()) if case in unlabelled}

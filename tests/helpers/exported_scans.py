@@ -1,0 +1,50 @@
+"""Raw datasets with splits, and folders of scans that an expert corrects, for tests of the loop of annotation."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import SimpleITK as sitk
+
+from mass_nnunet.annotation.exchange import Outgoing, write_export
+from mass_nnunet.annotation.pool import load_pool
+from mass_nnunet.cli import main
+from mass_nnunet.data.raw import RawDataset
+from tiny_group import CT, MRI
+from tiny_raw import write_raw_dataset
+
+IDS = {CT: 801, MRI: 802}
+CASES = {CT: tuple(f"ct{i}" for i in range(5)), MRI: tuple(f"mr{i}" for i in range(5))}
+UNLABELLED = {CT: ("ctun", "ctzz"), MRI: ("mrun",)}
+
+
+def write_pair(root: Path) -> None:
+    """Five labelled scans of each modality, a few without labels, one to test on; one of four labelled in fold 0."""
+    for seed, (name, channel) in enumerate(((CT, "CT"), (MRI, "MRI"))):
+        test = [f"{channel.lower()}test"]
+        write_raw_dataset(root / "raw", name, channel, CASES[name], UNLABELLED[name], test, seed=seed)
+    assert main(["split", "-d", "801", "802", "--label-rates", "0.25", "1.0"]) == 0
+
+
+def export(folder: Path, *scans: tuple[str, str], fold: int | None = 0) -> Path:
+    """Export scans, given by dataset and case, with empty labels."""
+    outgoing = []
+    for name, case in scans:
+        dataset = RawDataset.load(IDS[name])
+        outgoing.append(Outgoing(dataset, case, load_pool(dataset, 0).files(case), None))
+    write_export(folder, fold, list(dict.fromkeys(name for name, _ in scans)), outgoing)
+    return folder
+
+
+def label_file(folder: Path, name: str, case: str) -> Path:
+    """Where the corrected labels of a scan belong."""
+    return folder / name / f"{case}_label.nii.gz"
+
+
+def correct(folder: Path, name: str, case: str, value: int = 4, start: Sequence[int] = (2, 4, 4)) -> sitk.Image:
+    """Annotate an organ as a box, and save it as an editor does."""
+    file = label_file(folder, name, case)
+    label = sitk.ReadImage(str(file))
+    z, y, x = start
+    label[x : x + 9, y : y + 9, z : z + 3] = value
+    sitk.WriteImage(label, str(file), True)
+    return label
