@@ -32,7 +32,10 @@ CLIPPED_SHARE = 0.002
 Beyond it the scan was clipped there, and that value stands for all air or all bone. Noise keeps the share far lower in
 scans that were not clipped.
 """
-_LIBRARY_ERRORS = (ImageFileError, HeaderDataError, AssertionError, ValueError, RuntimeError, MemoryError)
+_LIBRARY_ERRORS = (
+    *(ImageFileError, HeaderDataError, AssertionError, ValueError, RuntimeError),
+    *(MemoryError, OverflowError),
+)
 """Raised by nibabel and nnU-Net's readers where a header says what the file does not hold."""
 VOXELS_PER_SCAN = 20_000
 """Random sample from the body: every scan counts the same, and a thousand scans need 80 MB."""

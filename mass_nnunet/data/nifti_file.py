@@ -81,7 +81,8 @@ def sound_header(path: Path) -> nibabel.Nifti1Header:
         )
     try:
         affine = header.get_best_affine()
-        header.get_qform(coded=True)
+        if header["qform_code"] > 0:
+            header.get_qform_quaternion()
     except ValueError:
         raise UserError(f"{path} has a qform that is no rotation: correct its header") from None
     if not np.isfinite(affine).all():
