@@ -1,8 +1,6 @@
 """GroupTrainer: what any method needs that trains the datasets of a group, or one of them, from labels and without."""
 
-import shutil
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -13,26 +11,20 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import Tensor, nn
 
 from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
-from mass_nnunet.data.files import write_json
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES, complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
-from mass_nnunet.reporting.figures import plot_terms
 from mass_nnunet.training.augmenters import augmenters
 from mass_nnunet.training.loaders import GroupLoader
 
 from .blueprint import Blueprint
-from .dataset import DatasetTrainer
 from .inputs import planned_datasets
+from .joint import JointTrainer
 from .lending import lend_annotated_scans, refuse_lonely_modality
-from .nnunet_private import log_also, share_progress
 from .schedule import ScaledPolyLR
 
-PREFIX = "mass_"
-"""What the keys begin with under which the terms of the objective are logged."""
 
-
-class GroupTrainer(DatasetTrainer):
+class GroupTrainer(JointTrainer):
     """The models of all modalities of a group, trained in one run with nnU-Net's pipeline.
 
     Training any dataset of the group trains all of them and fills each one's results folder. The trainers of the
@@ -47,9 +39,6 @@ class GroupTrainer(DatasetTrainer):
 
     needs_same_channels: ClassVar = False
     """Whether scans of one modality go through a U-Net of another one, and so need as many channels."""
-
-    TERMS: ClassVar[tuple[str, ...]] = ()
-    """The terms and measures of the objective that are logged."""
 
     inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
 
@@ -66,8 +55,6 @@ class GroupTrainer(DatasetTrainer):
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters.learning_rate
         self.dataset_trainers: list[GroupTrainer] = []
-        self.epoch_terms: list[dict[str, Tensor]] = []  # of each step of this epoch
-        log_also(self, (PREFIX + term for term in self.TERMS))
 
     @classmethod
     def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
@@ -75,13 +62,6 @@ class GroupTrainer(DatasetTrainer):
         return complete(plans["mass"]["hyperparameters"], cls.CHANGES).unlabelled_per_step > 0
 
     # ---- one training step
-
-    def train_step(self, batch: dict) -> dict:
-        """As in :class:`GuardedTrainer`; the objective's terms are kept for the log."""
-        result = super().train_step(batch)
-        # They stay on the device until the end of the epoch: a GPU would have to wait in each step.
-        self.epoch_terms.append({term: self.loss.terms[term] for term in self.TERMS})
-        return result
 
     def prepare(self, batch: dict) -> dict:
         """The input of the network, ``data``, and the labels with the context of the step, ``target``.
@@ -210,11 +190,6 @@ class GroupTrainer(DatasetTrainer):
         if self.processes > 1:
             dist.barrier()
 
-    @property
-    def partners(self) -> list["GroupTrainer"]:
-        """The trainers of the group's other datasets."""
-        return [trainer for trainer in self.dataset_trainers if trainer is not self]
-
     def make_dataset_trainers(self) -> list["GroupTrainer"]:
         """One trainer a modality, in the order of the plans; this one among them.
 
@@ -251,53 +226,7 @@ class GroupTrainer(DatasetTrainer):
         """The loader of training batches, from those of each modality's annotated and then its unlabelled scans."""
         return GroupLoader(loaders)
 
-    # ---- log, checkpoints and validation
-
-    def on_train_start(self) -> None:
-        """As in nnU-Net; besides, fill the other results folders."""
-        super().on_train_start()
-        if self.local_rank == 0:
-            for partner in self.partners:
-                folder = Path(partner.output_folder_base)
-                write_json(folder / "plans.json", partner.plans_manager.plans)
-                write_json(folder / "dataset.json", partner.dataset_json)
-                fingerprint = Path(partner.preprocessed_dataset_folder_base) / "dataset_fingerprint.json"
-                shutil.copyfile(fingerprint, folder / fingerprint.name)
-
-    def on_train_epoch_end(self, train_outputs: list[dict]) -> None:
-        """As in nnU-Net; each term's mean over the epoch goes into the log."""
-        super().on_train_epoch_end(train_outputs)
-        means = {term: float(torch.stack([step[term] for step in self.epoch_terms]).mean()) for term in self.TERMS}
-        self.epoch_terms.clear()
-        for term, value in means.items():
-            self.logger.log(PREFIX + term, value, self.current_epoch)
-        self.print_to_log_file(", ".join(f"{term} {value:.4f}" for term, value in means.items()))
-
-    def on_epoch_end(self) -> None:
-        """As in nnU-Net; the terms are drawn beside progress.png, in every results folder."""
-        super().on_epoch_end()
-        if self.local_rank == 0:
-            own = Path(self.output_folder)
-            plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png")
-            for partner in self.partners:
-                for name in ("progress.png", "mass_terms.png"):
-                    shutil.copyfile(own / name, Path(partner.output_folder) / name)
-
-    def save_checkpoint(self, filename: str) -> None:
-        """Write nnU-Net's checkpoint into every results folder, each whole or not at all."""
-        for trainer in self.dataset_trainers:
-            share_progress(self, trainer)
-            trainer.inference_allowed_mirroring_axes = self.inference_allowed_mirroring_axes
-            if self.local_rank == 0 and not self.disable_checkpointing:
-                name = Path(filename).name
-                trainer.save_own_checkpoint(name, self.state_besides(name))
-
-    def on_train_end(self) -> None:
-        """As in nnU-Net, for every results folder."""
-        super().on_train_end()
-        if self.local_rank == 0:
-            for partner in self.partners:
-                (Path(partner.output_folder) / "checkpoint_latest.pth").unlink(missing_ok=True)
+    # ---- validation
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
         """nnU-Net's validation of each dataset with its own modality's model."""
