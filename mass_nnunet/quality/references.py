@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from mass_nnunet.data.label_map import values_of
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import Fold, load_fold
@@ -68,7 +67,4 @@ def read_reference(image: Path, label: Path, dataset: RawDataset) -> Reference:
     scan, stored = read_scan(image, dataset.channels[0])
     segmented = read_shares(label, dataset.values)
     check_grid(label, segmented.stored, stored)
-    shares = segmented.shares
-    kept = [k for k, name in enumerate(dataset.values) if name in dataset.labels]
-    order = sorted(kept, key=lambda k: values_of(list(dataset.values.values())[k])[0])
-    return Reference(scan, shares[order])
+    return Reference(scan, segmented.shares[: len(dataset.labels)])  # ``ignore`` comes last
