@@ -135,7 +135,7 @@ class RawDataset:
 
     @property
     def labels(self) -> dict[str, int]:
-        """Name to value, by value: the background is 0, the organs are 1, 2, ...; nnU-Net's ``ignore`` is not among them.
+        """Name to value, sorted by value: the background is 0, the organs 1, 2, ...; without nnU-Net's ``ignore``.
 
         Raises:
             UserError: the dataset has regions, or values with gaps, or ``ignore`` is not the value after the last one.
