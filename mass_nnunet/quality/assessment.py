@@ -119,7 +119,7 @@ def assess(
     check_grid(prediction, segmented.stored, stored)
     evidence = gather(scan, judges(case, scan, references))
     organs = [name for name in dataset.labels if name != "background"]
-    signs = marks(segmented.shares, evidence, calibration.usual, organs, dataset.channels[0])
+    signs = marks(segmented.shares, segmented.volumes, evidence, calibration.usual, organs, dataset.channels[0])
     return assessment_of(case, segmented, evidence, calibration, organs, signs, stored), evidence
 
 
@@ -135,7 +135,7 @@ def assessment_of(
     """The assessment of a segmentation of a case whose scan is the file ``stored``."""
     shares = segmented.shares
     estimated = calibration.estimator.estimate(features(shares, evidence))
-    estimated = np.where((shares[1:] > 0.5).any((1, 2, 3)), estimated, 0.0)  # nothing overlaps with nothing
+    estimated = np.where(np.array(segmented.volumes[1:]) > 0, estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated, evidence.likeness)
     found = []
     for k, organ in enumerate(organs, 1):

@@ -43,6 +43,16 @@ def test_an_annotated_case_is_not_judged_by_its_own_annotation(world, calibrated
         assert sorted(evidence.laid) == ["ct1", "ct2"]
 
 
+def test_a_small_organ_is_not_estimated_as_missing(world, calibrated, tmp_path):
+    labels = world.patients[CASE].organs.copy()
+    place = tuple(np.argwhere(labels == 1)[0])
+    labels[labels == 1] = 0
+    labels[place] = 1
+    found = found_for(world, calibrated, tmp_path, labels=labels)
+    assert found.organs[0].dice > 0
+    assert "spleen: nothing is segmented" not in found.marks
+
+
 def mri(world):
     scan = make_patient(3, 4, "MRI", (24, 48, 48)).scans["T2SPIR"]
     return {"image": scan.image, "labels": scan.organs, "like": scan}
