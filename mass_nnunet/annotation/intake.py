@@ -30,7 +30,12 @@ class Intake:
 
     def of(self, dataset: RawDataset) -> list[str]:
         """The wanted cases of a dataset."""
-        return [exported.case for exported, its in self.wanted if its.id == dataset.id]
+        return cases_of(self.wanted, dataset)
+
+
+def cases_of(scans: Sequence[tuple[Exported, RawDataset]], dataset: RawDataset) -> list[str]:
+    """The cases of a dataset among some scans."""
+    return [exported.case for exported, its in scans if its.id == dataset.id]
 
 
 def finish_moves(cases: Sequence[tuple[Exported, RawDataset]]) -> None:
