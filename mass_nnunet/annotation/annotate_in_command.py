@@ -64,6 +64,8 @@ def run(args: argparse.Namespace) -> None:
     with alone(group):
         finish_moves(cases)
         splits = read_splits(group, fold)
+        if splits is not None:
+            _refuse_sparse(datasets, splits, fold)
         intake = check_intake(args.folder, cases, splits, fold, args.accept)
         fresh = [one for one in intake.wanted if not _was_taken_in(args.folder, *one, splits, fold)]
         if splits is not None and structures is not None:
@@ -95,10 +97,17 @@ def run(args: argparse.Namespace) -> None:
 
 @dataclass(frozen=True)
 class _Extension:
-    """The fold that trains on the scans, and whether any splits had to be changed for it."""
+    """The fold that trains on the scans.
+
+    Attributes:
+        number: of the fold.
+        is_new: whether any splits had to be changed for it.
+        validating: one sentence for each scan on which former folds validate from now on.
+    """
 
     number: int
     is_new: bool
+    validating: tuple[str, ...]
 
 
 def _chosen(
@@ -146,6 +155,20 @@ def _take(folder: Path, exported: Exported, dataset: RawDataset) -> bool:
     return new or files[0].parent.name == UNLABELLED
 
 
+def _refuse_sparse(datasets: Sequence[RawDataset], splits: Mapping[str, Entries], fold: int) -> None:
+    """Make sure that the fold uses all slices: the fold that extends it would use no other slices of the new labels.
+
+    Raises:
+        UserError: it was made by ``split --sparse``.
+    """
+    for dataset in datasets:
+        if (sparse := splits[dataset.name][fold].get("sparse", 1)) > 1:
+            raise UserError(
+                f"fold {fold} of {splits_file(dataset)} was made by `split --sparse {sparse}`, and would use one of "
+                f"{sparse} slices of the new labels: split again without --sparse, then take the labels in"
+            )
+
+
 def _refuse_validated(scans: Sequence[tuple[Exported, RawDataset]], splits: dict[str, Entries]) -> None:
     """Make sure that no scan is annotated in part that some fold validates on.
 
@@ -182,16 +205,22 @@ def _extend(
     before = {dataset.name: repr(splits[dataset.name]) for dataset in group}
     annotated = {dataset.name: intake.of(dataset) for dataset in group}
     number = extend(splits, fold, annotated)
+    validating = []
     for dataset in group:
         entries, patients = splits[dataset.name], dataset.patients()
         for case in annotated[dataset.name]:
-            validate_too(entries, case, [other for other, patient in patients.items() if patient == patients[case]])
+            same = [other for other, patient in patients.items() if patient == patients[case]]
+            if folds := validate_too(entries, case, same):
+                validating.append(
+                    f"fold {_listed(folds)} of {dataset.name} validates on {case} from now on, because it validates on "
+                    "another scan of the patient: compare models by scores of the same scans"
+                )
         for case in cases_of(fresh, dataset):
             set_structures(entries, case, structures)
     changed = [dataset for dataset in group if repr(splits[dataset.name]) != before[dataset.name]]
     for dataset in changed:
         write_json(splits_file(dataset), splits[dataset.name])
-    return _Extension(number, bool(changed))
+    return _Extension(number, bool(changed), tuple(validating))
 
 
 def _next_steps(group: Sequence[RawDataset], extension: _Extension | None, *, had_splits: bool) -> list[str]:
@@ -204,7 +233,9 @@ def _next_steps(group: Sequence[RawDataset], extension: _Extension | None, *, ha
         lines.append(f"next: mass_nnunet split -d {ids} --label-rates 1.0")
     else:
         number = extension.number
-        lines.append(f"fold {number} trains on them; the folds before it, and their models, stay as they are")
+        lines += extension.validating
+        others = "the other folds" if extension.validating else "the folds"
+        lines.append(f"fold {number} trains on them; {others} before it, and their models, stay as they are")
     lines.append(f"{'then' if extension is None else 'next'}: mass_nnunet plan -d {ids}, with the options that it had")
     lines.append(f"then: nnUNetv2_train {group[0].id} 3d_fullres {number} -tr MASSTrainer -p MASSPlans")
     return lines

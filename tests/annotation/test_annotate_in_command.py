@@ -168,7 +168,7 @@ def test_a_dataset_without_a_validation_scan_is_to_be_split_again(pair, folder, 
     assert (pair / "raw" / MRI / "labelsTr" / "mrun.nii.gz").exists()
 
 
-def test_a_scan_whose_patient_another_fold_validates_on_is_validated_on_there(pair, folder):
+def test_a_scan_whose_patient_another_fold_validates_on_is_validated_on_there(pair, folder, capsys):
     file = pair / "preprocessed" / CT / "splits_final.json"
     folds = json.loads(file.read_text())
     patients = {case: case for case in (*RawDataset.load(801).patients(),)} | {"ctun": "ct0"}
@@ -178,6 +178,9 @@ def test_a_scan_whose_patient_another_fold_validates_on_is_validated_on_there(pa
     mri.write_text(json.dumps([*json.loads(mri.read_text()), entry(pair, MRI)]))
     (pair / "raw" / CT / "patients.json").write_text(json.dumps(patients))
     assert take_in(folder) == 0
+    output = capsys.readouterr().out
+    assert f"fold 2 of {CT} validates on ctun from now on, because" in output
+    assert "fold 3 trains on them; the other folds before it, and their models, stay as they are\n" in output
     assert entry(pair, CT, 2)["val"] == ["ct0", "ctun"]
     assert "ctun" in entry(pair, CT, 3)["train"]
     check_splits(RawDataset.load(801), pair / "preprocessed" / CT)
@@ -198,6 +201,23 @@ def test_structures_that_were_annotated(pair, folder, capsys):
     file.write_text(json.dumps(folds))
     assert take_in(folder, "--structures", "liver", "-d", "801") == 2
     assert f"fold 1 of {file} validates on the patient of {HIDDEN}" in capsys.readouterr().err
+
+
+def test_a_fold_with_hidden_slices_is_refused(pair, folder, capsys):
+    assert main(["split", "-d", "801", "802", "--label-rates", "0.25", "1.0", "--sparse", "3"]) == 0
+    before = contents(pair)
+    assert take_in(folder) == 2
+    error = capsys.readouterr().err
+    assert "was made by `split --sparse 3`, and would use one of 3 slices of the new labels: split again" in error
+    assert contents(pair) == before
+
+
+def test_an_empty_label_that_was_not_changed_is_not_accepted(pair, folder, capsys):
+    correct(folder, MRI, "mrun", value=0)
+    before = contents(pair)
+    assert take_in(folder, "--accept", "mrun") == 2
+    assert f"--accept mrun: {label_file(folder, MRI, 'mrun')} is empty: annotate the scan\n" in capsys.readouterr().err
+    assert contents(pair) == before
 
 
 def test_what_was_said_of_scans_that_were_taken_in_before_stays(pair, folder, capsys):
@@ -283,5 +303,5 @@ def test_scans_that_were_left_out_are_noted(pair, folder, capsys):
     correct(folder, MRI, "mrun", value=0)
     assert take_in(folder) == 0
     assert "note: " in (output := capsys.readouterr().out)
-    assert "mrun_label.nii.gz is as it was exported" in output
+    assert "mrun_label.nii.gz is as it was exported: the scan is left out\n" in output
     assert (pair / "raw" / MRI / "imagesUn" / "mrun_0000.nii.gz").exists()
