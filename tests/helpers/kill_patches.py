@@ -19,7 +19,7 @@ from faults import reached
 from mass_nnunet.cli import COMMANDS as CLI
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.trainers import mass_trainer, propagation
-from mass_nnunet.trainers.base import group, registering
+from mass_nnunet.trainers.base import joint, registering
 from mass_nnunet.trainers.base.group import GroupTrainer
 
 
@@ -79,7 +79,7 @@ def draw_little(patch: pytest.MonkeyPatch) -> None:
         with atomic_path(file / "progress.png" if file.is_dir() else file) as temporary:
             matplotlib.image.imsave(temporary, np.zeros((2, 2)))
 
-    patch.setattr(group, "plot_terms", draw)
+    patch.setattr(joint, "plot_terms", draw)
     patch.setattr(registering, "plot_registration", draw)
     patch.setattr(LocalLogger, "plot_progress_png", draw)
 
