@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,7 +15,6 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training import nnUNetTrainer as trainer_variants
 from nnunetv2.training.logging.nnunet_logger import LocalLogger
 
-import mass_nnunet
 from faults import reached
 from mass_nnunet.cli import COMMANDS as CLI
 from mass_nnunet.data.files import atomic_path
@@ -65,7 +65,7 @@ def import_everything() -> None:
     """What commands import when they run: a forked process has it then."""
     for name, _ in CLI.values():
         importlib.import_module(name)
-    for module in pkgutil.walk_packages(mass_nnunet.__path__, "mass_nnunet."):
+    for module in pkgutil.walk_packages(sys.modules["mass_nnunet"].__path__, "mass_nnunet."):
         importlib.import_module(module.name)
     for module in pkgutil.walk_packages(trainer_variants.__path__, f"{trainer_variants.__name__}."):
         importlib.import_module(module.name)  # nnU-Net looks for the trainer in all of them

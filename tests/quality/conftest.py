@@ -14,7 +14,7 @@ from quality_world import make_world
 from tiny_group import variables
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def quick():
     """A coarse grid and few steps: about a second for each case."""
     with pytest.MonkeyPatch.context() as patch:
