@@ -62,6 +62,17 @@ def entry(root: Path, name: str, fold: int = 0) -> dict:
     return json.loads((root / "preprocessed" / name / "splits_final.json").read_text())[fold]
 
 
+def annotate_all(root: Path) -> None:
+    """Take the unlabelled scans out of fold 1 and of the raw datasets; the others are annotated."""
+    for name in (CT, MRI):
+        file = root / "preprocessed" / name / "splits_final.json"
+        folds = json.loads(file.read_text())
+        folds[1]["unlabelled"] = []
+        file.write_text(json.dumps(folds))
+        for scan in (root / "raw" / name / "imagesUn").iterdir():
+            scan.unlink()
+
+
 def annotate_another(root: Path) -> None:
     """Annotate a second scan of each modality in fold 0, which has one."""
     for name in (CT, MRI):

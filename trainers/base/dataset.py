@@ -1,5 +1,6 @@
 """One dataset of a group, as nnU-Net's trainer sees it: its split, augmentation, loaders and results folder."""
 
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,12 @@ class DatasetTrainer(ScheduledTrainer):
         """Where preprocessed labels of another tool for this dataset's scans are, if there are any."""
         return outside_folder(Path(self.preprocessed_dataset_folder))
 
+    @cached_property
+    def hidden_cases(self) -> tuple[str, ...]:
+        """The training cases that are not annotated, or in part only."""
+        fold = self.fold_cases()
+        return (*fold.unlabelled, *(case for case in fold.train if not self.is_known_wholly(case)))
+
     def hidden_scans(self) -> UnlabelledDataset:
         """The scans that train without labels, those annotated in part among them.
 
@@ -102,9 +109,7 @@ class DatasetTrainer(ScheduledTrainer):
         Raises:
             UserError: one is not preprocessed.
         """
-        fold = self.fold_cases()
-        partly = [case for case in fold.train if not self.is_known_wholly(case)]
-        cases, known = (*fold.unlabelled, *partly) or fold.train, (self.propagated_folder, self.place_folder)
+        cases, known = self.hidden_cases or self.fold_cases().train, (self.propagated_folder, self.place_folder)
         return UnlabelledDataset(Path(self.preprocessed_dataset_folder), cases, known)
 
     def load_preprocessed(self, case: str) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """GroupTrainer: what any method needs that trains the datasets of a group, or one of them, from labels and without."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
@@ -35,6 +36,8 @@ class GroupTrainer(JointTrainer):
     order and in equal shares, and its objective (``_build_loss``, an :class:`mass_nnunet.objectives.base.Objective`).
     """
 
+    dataset_trainers: list["GroupTrainer"]
+
     trains_group: ClassVar = True
 
     needs_same_channels: ClassVar = False
@@ -54,7 +57,6 @@ class GroupTrainer(JointTrainer):
         with exit_on_user_error():
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters.learning_rate
-        self.dataset_trainers: list[GroupTrainer] = []
 
     @classmethod
     def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
@@ -189,6 +191,24 @@ class GroupTrainer(JointTrainer):
         """Wait for the other processes that train together."""
         if self.processes > 1:
             dist.barrier()
+
+    def refuse_lonely_scans(self, consequence: str) -> None:
+        """Make sure that each process has more than one annotated scan of a modality in a step.
+
+        Args:
+            consequence: what an annotated scan that is alone is or does, for the message.
+
+        Raises:
+            UserError: it has one, by the plans' batch and the number of processes.
+        """
+        batch = self.configuration_manager.batch_size
+        if batch // self.processes < 2:
+            gpus = f" on {self.processes} GPUs" if self.processes > 1 else ""
+            plans = Path(self.preprocessed_dataset_folder_base) / f"{self.plans_manager.plans_name}.json"
+            raise UserError(
+                f"{plans}: with a batch of {batch}{gpus} an annotated scan is alone in a step, and {consequence}: "
+                f"plan the group again with --batch-size {2 * self.processes} or more (and --no-preprocess)"
+            )
 
     def make_dataset_trainers(self) -> list["GroupTrainer"]:
         """One trainer a modality, in the order of the plans; this one among them.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from mass_nnunet.api.best_atlas import register_best
 from mass_nnunet.batch import Scans
-from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.networks.pair import PairNet
 from mass_nnunet.reporting.figures import plot_registration
@@ -32,23 +32,8 @@ class RegisteringTrainer(GroupTrainer):
         """
         if self.module.atlases is not None:
             with exit_on_user_error():
-                self.refuse_lonely_scans()
+                self.refuse_lonely_scans("is registered to itself")
         return super().get_dataloaders()
-
-    def refuse_lonely_scans(self) -> None:
-        """An annotated scan that is alone in its process would be its own atlas: its registration is the identity.
-
-        Raises:
-            UserError: so it is, by the plans' batch and the number of processes.
-        """
-        batch = self.configuration_manager.batch_size
-        if batch // self.processes < 2:
-            gpus = f" on {self.processes} GPUs" if self.processes > 1 else ""
-            plans = Path(self.preprocessed_dataset_folder_base) / f"{self.plans_manager.plans_name}.json"
-            raise UserError(
-                f"{plans}: with a batch of {batch}{gpus} an annotated scan is alone in a step, and is registered to "
-                f"itself: plan the group again with --batch-size {2 * self.processes} or more (and --no-preprocess)"
-            )
 
     def prepare(self, batch: dict) -> dict:
         """As in :class:`GroupTrainer`; the network is given the layout, too."""

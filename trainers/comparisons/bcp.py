@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from mass_nnunet.batch import Layout, StepContext, StepLabels
+from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.objectives.base import Objective
 from mass_nnunet.trainers.base.single import SingleTrainer
 from mass_nnunet.trainers.base.taught import TaughtTrainer
@@ -36,7 +37,6 @@ class BCPObjective(Objective):
     Args:
         supervised: nnU-Net's own loss, of validation steps.
         partial: the same, in which voxels with the label K do not count.
-        ramp: as in :class:`Objective`.
     """
 
     def __init__(self, supervised: Callable[..., Tensor], partial: Callable[..., Tensor]) -> None:
@@ -64,7 +64,8 @@ class BCPTrainer(TaughtTrainer, SingleTrainer):
 
     Different here: the first phase takes the share ``ramp`` of the training (0.3; in the paper 12 to 25 %), with the
     same optimizer and schedule; each mixture has a box of its own, anywhere in the patch; the loss is nnU-Net's, with
-    deep supervision.
+    deep supervision. Where all training scans are wholly annotated, the first phase lasts to the end: a teacher would
+    label scans that have annotations.
     """
 
     TERMS: ClassVar = tuple(WEIGHTS)
@@ -76,14 +77,24 @@ class BCPTrainer(TaughtTrainer, SingleTrainer):
 
     @property
     def layout(self) -> Layout:
-        """As in :class:`SingleTrainer`, with as many unlabelled scans as annotated ones."""
+        """As in :class:`SingleTrainer`, with as many unlabelled scans as annotated ones, if the fold has any."""
         layout = super().layout
-        return replace(layout, unlabelled=layout.labelled)
+        return replace(layout, unlabelled=layout.labelled if self.hidden_cases else 0)
+
+    def get_dataloaders(self) -> tuple:
+        """As in :class:`GroupTrainer`.
+
+        Raises:
+            SystemExit: a process has one annotated scan a step, in one line.
+        """
+        with exit_on_user_error():
+            self.refuse_lonely_scans("is mixed with itself")
+        return super().get_dataloaders()
 
     def on_train_epoch_start(self) -> None:
         """As in :class:`SingleTrainer`; after the first phase, the teacher begins."""
         super().on_train_epoch_start()
-        if self.teacher is None and self.progress >= self.hyperparameters.ramp:
+        if self.teacher is None and self.layout.unlabelled and self.progress >= self.hyperparameters.ramp:
             self.appoint(Teacher(self.module, warm_up=1))
 
     def prepare(self, batch: dict) -> dict:

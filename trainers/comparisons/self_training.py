@@ -1,13 +1,14 @@
 """SelfTrainingTrainer: a network learns from its own labels of the unlabelled scans."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 from torch import Tensor
 from tqdm import tqdm
 
-from mass_nnunet.batch import StepContext
+from mass_nnunet.batch import Layout, StepContext
 from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES
 from mass_nnunet.networks.mass import GroupOutput
 from mass_nnunet.objectives.base import Objective
@@ -61,7 +62,7 @@ class SelfTrainingTrainer(SingleTrainer, MASSTrainer):
 
     What is our choice: the network goes on from its weights and not from new ones, as the learning rate has decayed by
     then and a new network would have half of the steps; one round of labels; all voxels count, however sure the network
-    was.
+    was. Where all training scans are wholly annotated, nothing is labelled, and the second half is as the first.
     """
 
     CHANGES: ClassVar = CHANGES | {"organ_contrast": 0.0}
@@ -71,10 +72,16 @@ class SelfTrainingTrainer(SingleTrainer, MASSTrainer):
     labelled = False
     """Whether the network has labelled the unlabelled scans."""
 
+    @property
+    def layout(self) -> Layout:
+        """As in :class:`SingleTrainer`, without unlabelled scans where the fold has none."""
+        layout = super().layout
+        return layout if self.hidden_cases else replace(layout, unlabelled=0)
+
     def on_train_epoch_start(self) -> None:
         """As in :class:`MASSTrainer`; in the middle of the training, the unlabelled scans are labelled."""
         super().on_train_epoch_start()
-        if not self.labelled and self.progress >= HALF:
+        if not self.labelled and self.layout.unlabelled and self.progress >= HALF:
             self.label_scans()
             self.wait()
             self.labelled = True

@@ -48,12 +48,14 @@ def test_a_patch_lies_around_the_organs_and_is_filled_where_the_scan_is_smaller(
 
 
 @pytest.mark.parametrize(("batch", "processes", "remedy"), [(1, 1, 2), (2, 2, 4), (5, 3, 6)])
-@pytest.mark.parametrize("name", ["MASSTrainer", "VoxelMorphTrainer"])
+@pytest.mark.parametrize("name", ["MASSTrainer", "VoxelMorphTrainer", "BCPTrainer"])
 def test_an_annotated_scan_that_is_alone_in_a_process_is_refused(root, monkeypatch, name, batch, processes, remedy):
     with_batch(root, batch)
     monkeypatch.setattr(GroupTrainer, "processes", processes)
     monkeypatch.setattr(GroupTrainer, "wait", lambda _: None)  # there are no other processes
-    with pytest.raises(SystemExit, match=rf"^error: .*{CT}/MASSPlans.json: .* --batch-size {remedy} or more [^\n]*$"):
+    with pytest.raises(
+        SystemExit, match=rf"^error: .*{CT}/MASSPlans.json: .* itself: .* --batch-size {remedy} or more [^\n]*$"
+    ):
         trainer(name).run_training()
 
 

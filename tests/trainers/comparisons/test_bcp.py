@@ -3,7 +3,7 @@ import torch
 
 from mass_nnunet.trainers.comparisons import bcp
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, stepped, trained
-from tiny_group import CT, MRI, trainer
+from tiny_group import CT, MRI, annotate_all, entry, trainer
 
 
 def taught(name: str = "BCPTrainer"):
@@ -125,3 +125,17 @@ def test_a_training_goes_on_with_its_teacher(root):
     assert again.teacher.steps == 1
     for ours, its in zip(one.teacher.network.parameters(), again.teacher.network.parameters(), strict=True):
         assert torch.equal(ours, its)
+
+
+def test_no_scan_with_annotations_gets_pseudo_labels(root):
+    annotate_all(root)
+    one = trainer("BCPTrainer", fold=1)
+    one.on_train_start()
+    one.network.train()
+    one.current_epoch = one.num_epochs
+    one.on_train_epoch_start()
+    assert one.teacher is None
+    batch = next(one.dataloader_train)
+    assert set(batch["keys"]) <= set(entry(root, CT, 1)["train"])
+    assert len(batch["keys"]) == 2
+    assert stepped(one, batch)["pseudo"] == 0

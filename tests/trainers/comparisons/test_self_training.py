@@ -5,7 +5,7 @@ import torch
 from mass_nnunet.labels import UNKNOWN
 from mass_nnunet.training.loaders import label_file
 from method_checks import INSIDE, PATCH, damage_hidden, gradients, predicted, started, stepped, trained
-from tiny_group import CT, MRI, entry, trainer
+from tiny_group import CT, MRI, annotate_all, entry, trainer
 
 
 def test_at_first_annotated_scans_alone(root):
@@ -107,3 +107,17 @@ def test_the_twin_has_random_organ_contrast(root):
     )
     assert (plain.pop("organ_contrast"), twin.pop("organ_contrast")) == (0.0, 1.5)
     assert plain == twin
+
+
+def test_no_scan_with_annotations_gets_pseudo_labels(root):
+    annotate_all(root)
+    one = trainer("SelfTrainingTrainer", fold=1)
+    one.on_train_start()
+    one.network.train()
+    one.current_epoch = one.num_epochs
+    one.on_train_epoch_start()
+    assert not one.propagated_folder.exists()
+    batch = next(one.dataloader_train)
+    assert set(batch["keys"]) <= set(entry(root, CT, 1)["train"])
+    assert len(batch["keys"]) == 2
+    assert stepped(one, batch)["pseudo"] == 0
