@@ -28,13 +28,13 @@ TARGETS = (DatasetJson, Splits, Plans, GridYaml, Zip, Checkpoint, Nifti, Dicom)
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="for the inputs; what is in it is deleted")
+    parser.add_argument("folder", type=Path, help="its subfolder fuzz gets the inputs; what is in that is deleted")
     names = [target.name for target in TARGETS]
     parser.add_argument("--kinds", nargs="+", choices=names, default=names)
     parser.add_argument("--count", type=int, default=10_000, help="inputs of each kind (10,000)")
     parser.add_argument("--first", type=int, default=0, help="number of the first input (0)")
     args = parser.parse_args()
-    folder = args.folder.resolve()
+    folder = args.folder.resolve() / "fuzz"
     shutil.rmtree(folder, ignore_errors=True)
     found = 0
     planned = folder / "planned"

@@ -95,13 +95,13 @@ def table(results: dict[int, dict[str, tuple[float, float]]]) -> str:
 
 def main_program() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="for the groups; what is in it is deleted")
+    parser.add_argument("folder", type=Path, help="its subfolder load gets the groups; what is in that is deleted")
     parser.add_argument("--scans", type=int, nargs="+", default=[20, 200, 2000], help="of each modality")
     args = parser.parse_args()
     import_everything()
     results: dict[int, dict[str, tuple[float, float]]] = {}
     for scans in args.scans:
-        root = args.folder.resolve() / str(scans)
+        root = args.folder.resolve() / "load" / str(scans)
         shutil.rmtree(root, ignore_errors=True)
         write_group(root, scans)
         write_scored(root / "out", patients=scans)

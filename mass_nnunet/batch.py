@@ -164,7 +164,8 @@ class Scans(NamedTuple):
         images: (S, C, Z, Y, X).
         layout: layout of the batch.
         start: the displacements (A T, 3) that the fields of the T targets start from, first those from
-            same-modality atlases, in voxels of the coarsest scale; None if they start from zero.
+            same-modality atlases, in voxels of the coarsest scale, or of the scans for a
+            :class:`mass_nnunet.networks.pair.PairNet`; None if they start from zero.
     """
 
     images: Tensor

@@ -25,11 +25,13 @@ class Corrected(NamedTuple):
     Attributes:
         label: uint8, on the grid of the scan in the dataset.
         is_changed: whether they differ from the proposal.
+        is_empty: whether no structure is in them.
         notes: one sentence for each correction of the file.
     """
 
     label: sitk.Image
     is_changed: bool
+    is_empty: bool
     notes: tuple[str, ...]
 
 
@@ -59,9 +61,10 @@ def read_corrected(folder: Path, exported: Exported, dataset: RawDataset, scan: 
     label, notes = (whole, ()) if whole is not None else on_grid_of(image, scan[0], stored, file)
     values = sitk.GetArrayFromImage(label)
     is_changed = digest_of(values) != exported.label
-    if is_changed and not np.isin(values, (0, dataset.values.get(IGNORE, 0)), invert=True).any():
+    is_empty = not np.isin(values, (0, dataset.values.get(IGNORE, 0)), invert=True).any()
+    if is_changed and is_empty:
         raise UserError(f"{file} is empty now: annotate the scan, or leave the label as it was exported")
-    return Corrected(label_like(image, values), is_changed, (*found.notes, *notes))
+    return Corrected(label_like(image, values), is_changed, is_empty, (*found.notes, *notes))
 
 
 def _pasted(label: sitk.Image, image: sitk.Image) -> sitk.Image | None:

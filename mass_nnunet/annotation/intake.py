@@ -30,7 +30,12 @@ class Intake:
 
     def of(self, dataset: RawDataset) -> list[str]:
         """The wanted cases of a dataset."""
-        return [exported.case for exported, its in self.wanted if its.id == dataset.id]
+        return cases_of(self.wanted, dataset)
+
+
+def cases_of(scans: Sequence[tuple[Exported, RawDataset]], dataset: RawDataset) -> list[str]:
+    """The cases of a dataset among some scans."""
+    return [exported.case for exported, its in scans if its.id == dataset.id]
 
 
 def finish_moves(cases: Sequence[tuple[Exported, RawDataset]]) -> None:
@@ -62,7 +67,8 @@ def check_intake(
         accepted: scans whose labels are taken though they were not changed.
 
     Raises:
-        UserError: labels are wrong, with one line for each; or the splits are older than the dataset.
+        UserError: labels are wrong, or accepted though they are empty, with one line for each; or the splits are older
+            than the dataset.
     """
     intake, errors = Intake(), []
     newest = None if splits is None else _newest_entries(splits, fold)
@@ -77,6 +83,9 @@ def check_intake(
         except UserError as error:
             errors.append(str(error))
             continue
+        if found.is_empty and exported.case in accepted:
+            errors.append(f"--accept {exported.case}: {exported.label_file(folder)} is empty: annotate the scan")
+            continue
         intake.notes += found.notes
         if found.is_changed or exported.case in accepted:
             intake.wanted.append((exported, dataset))
@@ -85,9 +94,9 @@ def check_intake(
         else:
             others = saved_elsewhere(folder, exported, len(files))
             beside = f"; {others[0]} beside it is not read" if others else ""
+            advice = "" if found.is_empty else f" (--accept {exported.case} takes it as it is)"
             intake.notes.append(
-                f"{exported.label_file(folder)} is as it was exported{beside}: the scan is left out "
-                f"(--accept {exported.case} takes it as it is)"
+                f"{exported.label_file(folder)} is as it was exported{beside}: the scan is left out{advice}"
             )
     if errors:
         raise UserError("\n".join(errors))

@@ -1,7 +1,8 @@
 """Folds that extend others: what was annotated since is moved from the unlabelled scans to the training scans.
 
 ``splits_final.json`` gets a new entry, whose ``extends`` is the number of the fold before it. All former folds stay as
-they are, and with them their models; in them the scan counts as one whose label is hidden.
+they are, and with them their models; in them the scan counts as one whose label is hidden. Only folds that validate on
+its patient and do not have the scan yet change: they validate on the scan, too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -59,18 +60,26 @@ def extend(splits: Mapping[str, Entries], base: int, annotated: Mapping[str, Seq
     return head
 
 
-def validate_too(entries: Entries, case: str, same_patient: Sequence[str]) -> None:
+def validate_too(entries: Entries, case: str, same_patient: Sequence[str]) -> list[int]:
     """Add a scan to the validation cases of the folds that validate on its patient, and so have it nowhere.
+
+    What these folds train on stays as it is; former scores of their validation are without the scan.
 
     Args:
         entries: of its dataset; changed in place.
         case: the scan.
         same_patient: all scans of its patient.
+
+    Returns:
+        The numbers of these folds.
     """
-    for entry in entries:
+    changed = []
+    for number, entry in enumerate(entries):
         used = {*entry["train"], *entry["unlabelled"], *entry["val"]}
         if case not in used and set(same_patient) & set(entry["val"]):
             entry["val"] = sorted([*entry["val"], case])
+            changed.append(number)
+    return changed
 
 
 def set_structures(entries: Entries, case: str, structures: Sequence[str] | None) -> None:

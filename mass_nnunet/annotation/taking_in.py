@@ -1,12 +1,14 @@
 """Corrected labels become part of a raw dataset: in steps that can be repeated, after which it is whole each time.
 
 A killed run leaves a label map more than there are scans in ``imagesTr``, or a scan in ``imagesTr`` that all folds take
-for one with a hidden label. Both are sound, and the same command goes on from there.
+for one with a hidden label. Both are sound, and the same command goes on from there. It takes all steps again
+for the scans in :data:`BEGUN`, with which the killed run had begun.
 """
 
 import filecmp
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import SimpleITK as sitk
@@ -21,6 +23,8 @@ from mass_nnunet.labels import BACKGROUND, IGNORE
 
 REPLACED = "labelsReplaced"
 """Folder of the raw dataset with label maps that were replaced by corrected ones; nnU-Net never looks into it."""
+BEGUN = ".annotate-in.json"
+"""File of the raw dataset with the scans that a run has begun with and not ended; there is none where all is done."""
 _STAGING = ".tmp-annotate-in"
 _STAYING = "_unlabelled"  # ending of folders with arrays of scans without labels
 _ARRAYS = (".b2nd", "_seg.b2nd", ".npz", ".npy", "_seg.npy", ".pkl")
@@ -51,18 +55,34 @@ def put_label(dataset: RawDataset, case: str, label: sitk.Image) -> bool:
     """
     file = dataset.label_path(TRAINING, case)
     file.parent.mkdir(exist_ok=True)
+    with _staged(dataset, label, file.name) as staged:
+        if file.is_file():
+            if filecmp.cmp(file, staged, shallow=False):
+                return False
+            _keep(file, dataset.folder / REPLACED)
+        staged.replace(file)
+    return True
+
+
+def has_label(dataset: RawDataset, case: str, label: sitk.Image) -> bool:
+    """Whether ``labelsTr`` has the very file that :func:`put_label` would write."""
+    file = dataset.label_path(TRAINING, case)
+    if not file.is_file():
+        return False
+    with _staged(dataset, label, file.name) as staged:
+        return filecmp.cmp(file, staged, shallow=False)
+
+
+@contextmanager
+def _staged(dataset: RawDataset, label: sitk.Image, name: str) -> Iterator[Path]:
+    """A label map as a file that is there inside the block, on the disk of the dataset."""
     staging = dataset.folder / _STAGING
     shutil.rmtree(staging, ignore_errors=True)  # of a killed run
     try:
-        write_volume(label, staging / file.name)
-        if file.is_file():
-            if filecmp.cmp(file, staging / file.name, shallow=False):
-                return False
-            _keep(file, dataset.folder / REPLACED)
-        (staging / file.name).replace(file)
+        write_volume(label, staging / name)
+        yield staging / name
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return True
 
 
 def _keep(file: Path, folder: Path) -> None:
@@ -108,21 +128,52 @@ def move_scan(dataset: RawDataset, case: str) -> None:
             hidden.replace(training)
 
 
-def count_scans(dataset: RawDataset) -> None:
-    """Write into ``dataset.json`` how many scans ``imagesTr`` has."""
+def begun(dataset: RawDataset) -> set[str]:
+    """The scans that a killed run had begun with."""
+    file = dataset.folder / BEGUN
+    return set(read_json(file, "remove it")) if file.exists() else set()
+
+
+def begin(dataset: RawDataset, cases: Collection[str]) -> None:
+    """Write down that a run begins with some scans."""
+    if not begun(dataset) >= set(cases):
+        write_json(dataset.folder / BEGUN, sorted(begun(dataset) | set(cases)))
+
+
+def end(dataset: RawDataset, cases: Collection[str]) -> None:
+    """Write down that all steps were taken for some scans."""
+    left = begun(dataset) - set(cases)
+    if left:
+        write_json(dataset.folder / BEGUN, sorted(left))
+    else:
+        (dataset.folder / BEGUN).unlink(missing_ok=True)
+
+
+def count_scans(dataset: RawDataset) -> bool:
+    """Write into ``dataset.json`` how many scans ``imagesTr`` has; whether that was changed."""
     count = len(dataset.cases(TRAINING))
-    if dataset.content["numTraining"] != count:
-        write_json(dataset.folder / DATASET_JSON, {**dataset.content, "numTraining": count})
+    if dataset.content["numTraining"] == count:
+        return False
+    write_json(dataset.folder / DATASET_JSON, {**dataset.content, "numTraining": count})
+    return True
 
 
-def say_structures(dataset: RawDataset, cases: Sequence[str], structures: Sequence[str] | None) -> None:
-    """Write into ``annotated.json`` which structures were annotated in some scans; None for all of them."""
+def say_structures(dataset: RawDataset, cases: Collection[str], structures: Sequence[str] | None) -> bool:
+    """Write into ``annotated.json`` which structures were annotated in some scans; whether that was changed.
+
+    Args:
+        dataset: the raw dataset.
+        cases: the scans.
+        structures: names of the structures; None for all of them.
+    """
     file = dataset.folder / ANNOTATED_JSON
     content: Mapping[str, Sequence[str]] = read_json(file, "convert the dataset again") if file.exists() else {}
     others = {case: names for case, names in content.items() if case not in cases}
     wanted = others | ({} if structures is None else {case: list(structures) for case in cases})
-    if wanted != content:
-        write_json(file, wanted)
+    if wanted == content:
+        return False
+    write_json(file, wanted)
+    return True
 
 
 def checked_structures(dataset: RawDataset, names: Sequence[str] | None) -> tuple[str, ...] | None:

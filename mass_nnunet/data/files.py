@@ -20,7 +20,8 @@ def atomic_path(final: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``final``, hidden and with the same suffixes, to be renamed to it.
 
     It is renamed when the block ends. When the block raises, the temporary file is removed and ``final`` stays as it
-    was. What killed processes of this machine have left in the folder is removed, once a process.
+    was. What killed processes of this user have left in the folder, since this machine was started, is removed, once a
+    process.
     """
     final = Path(final)
     final.parent.mkdir(parents=True, exist_ok=True)
@@ -40,12 +41,24 @@ def atomic_path(final: Path) -> Iterator[Path]:
 
 @cache
 def _remove_left(folder: Path, _: int) -> None:
-    """Remove the temporary files of processes that have ended. The second argument is that of this process."""
+    """Remove the temporary files of processes that have ended. The second argument is that of this process.
+
+    Those of other users stay: their processes may be hidden (hidepid of /proc), and look as if they had ended.
+    """
     for path in folder.glob(f".tmp-{here()}-*"):
         pid = path.name.split("-")[2]
-        if pid.isdecimal() and not psutil.pid_exists(int(pid)):
-            with suppress(OSError):
+        with suppress(OSError):
+            if pid.isdecimal() and _is_ours(path) and not psutil.pid_exists(int(pid)):
                 path.unlink()
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether this user owns a file; always on Windows, where files tell no owner by number.
+
+    Raises:
+        OSError: the file is gone.
+    """
+    return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
 
 
 def write_json(path: Path, content: Any) -> None:

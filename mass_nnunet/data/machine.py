@@ -15,7 +15,13 @@ def view() -> str:
     return str(namespace.readlink()) if namespace.exists() else ""
 
 
+def boot() -> str:
+    """Identifier of the time since the machine was started: process numbers are given anew after it. Linux only."""
+    file = Path("/proc/sys/kernel/random/boot_id")
+    return file.read_text().strip() if file.exists() else ""
+
+
 @cache
 def here() -> str:
-    """Eight letters for this machine or container, for names of files."""
-    return hashlib.sha256(f"{socket.gethostname()} {view()}".encode()).hexdigest()[:8]
+    """Eight letters for this machine or container since its start, for names of files."""
+    return hashlib.sha256(f"{socket.gethostname()} {view()} {boot()}".encode()).hexdigest()[:8]

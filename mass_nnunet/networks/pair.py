@@ -90,21 +90,23 @@ class PairNet(nn.Module):
         """Register within a batch in training mode, segment scans in evaluation mode.
 
         Args:
-            scans: images with the layout of the batch in training mode; images (S, C, Z, Y, X) in evaluation mode.
+            scans: images with the layout of the batch, and where its fields start, in training mode; images
+                (S, C, Z, Y, X) in evaluation mode.
 
         Returns:
             In training mode a :class:`PairOutput`. In evaluation mode logits (S, K, Z, Y, X), in a list if deep
             supervision is on.
         """
         if isinstance(scans, Scans):
-            return self._register_batch(scans.images, scans.layout)
+            return self._register_batch(*scans)
         propagated = torch.stack([self.atlases.fuse(0, scan, self.register(scan[None])) for scan in scans])
         logits = EVIDENCE * propagated
         return [logits] if self.pair.decoder.deep_supervision else logits
 
-    def _register_batch(self, scans: Tensor, layout: Layout) -> PairOutput:
+    def _register_batch(self, scans: Tensor, layout: Layout, start: Tensor | None) -> PairOutput:
         atlases, targets = layout.same_atlases(scans), layout.targets(scans)
-        start = -best_image_translation(atlases, targets)
+        if start is None:
+            start = scans.new_zeros(len(targets), 3)
         with cpu_autocast(scans.device):
             fields = _registered(self.pair, atlases, targets, start)
             warped = warp(atlases, fields)

@@ -18,7 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "mass_nnunet env --shell powershell | Out-String | Invoke-Expression"
     )
     parser.add_argument("--root", type=Path, default=Path("nnunet"), help="where unset nnU-Net folders are put")
-    default = "powershell" if sys.platform == "win32" else "bash"
+    in_bash = sys.platform != "win32" or "MSYSTEM" in os.environ or "SHELL" in os.environ  # such as Git Bash
+    default = "bash" if in_bash else "powershell"
     parser.add_argument(
         "--shell", choices=SHELLS, default=default, help=f"bash is right for zsh and sh, too (default here {default})"
     )

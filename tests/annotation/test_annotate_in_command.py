@@ -9,6 +9,7 @@ import pytest
 import SimpleITK as sitk
 
 from exported_scans import correct, export, label_file
+from mass_nnunet.annotation import annotate_in_command
 from mass_nnunet.cli import main
 from mass_nnunet.data.outdated import check_splits
 from mass_nnunet.data.raw import RawDataset
@@ -167,7 +168,7 @@ def test_a_dataset_without_a_validation_scan_is_to_be_split_again(pair, folder, 
     assert (pair / "raw" / MRI / "labelsTr" / "mrun.nii.gz").exists()
 
 
-def test_a_scan_whose_patient_another_fold_validates_on_is_validated_on_there(pair, folder):
+def test_a_scan_whose_patient_another_fold_validates_on_is_validated_on_there(pair, folder, capsys):
     file = pair / "preprocessed" / CT / "splits_final.json"
     folds = json.loads(file.read_text())
     patients = {case: case for case in (*RawDataset.load(801).patients(),)} | {"ctun": "ct0"}
@@ -177,6 +178,9 @@ def test_a_scan_whose_patient_another_fold_validates_on_is_validated_on_there(pa
     mri.write_text(json.dumps([*json.loads(mri.read_text()), entry(pair, MRI)]))
     (pair / "raw" / CT / "patients.json").write_text(json.dumps(patients))
     assert take_in(folder) == 0
+    output = capsys.readouterr().out
+    assert f"fold 2 of {CT} validates on ctun from now on, because" in output
+    assert "fold 3 trains on them; the other folds before it, and their models, stay as they are\n" in output
     assert entry(pair, CT, 2)["val"] == ["ct0", "ctun"]
     assert "ctun" in entry(pair, CT, 3)["train"]
     check_splits(RawDataset.load(801), pair / "preprocessed" / CT)
@@ -187,6 +191,7 @@ def test_structures_that_were_annotated(pair, folder, capsys):
     assert json.loads((pair / "raw" / MRI / "annotated.json").read_text()) == {"mrun": ["liver"]}
     assert entry(pair, MRI, 2)["annotated"] == {"mrun": ["liver"]}
     check_splits(RawDataset.load(802), pair / "preprocessed" / MRI)
+    correct(folder, MRI, "mrun", value=2, start=(2, 20, 4))
     assert take_in(folder, "-d", "802") == 0  # now of all
     assert json.loads((pair / "raw" / MRI / "annotated.json").read_text()) == {}
     assert "annotated" not in entry(pair, MRI, 2)
@@ -196,6 +201,71 @@ def test_structures_that_were_annotated(pair, folder, capsys):
     file.write_text(json.dumps(folds))
     assert take_in(folder, "--structures", "liver", "-d", "801") == 2
     assert f"fold 1 of {file} validates on the patient of {HIDDEN}" in capsys.readouterr().err
+
+
+def test_a_fold_with_hidden_slices_is_refused(pair, folder, capsys):
+    assert main(["split", "-d", "801", "802", "--label-rates", "0.25", "1.0", "--sparse", "3"]) == 0
+    before = contents(pair)
+    assert take_in(folder) == 2
+    error = capsys.readouterr().err
+    assert "was made by `split --sparse 3`, and would use one of 3 slices of the new labels: split again" in error
+    assert contents(pair) == before
+
+
+def test_an_empty_label_that_was_not_changed_is_not_accepted(pair, folder, capsys):
+    correct(folder, MRI, "mrun", value=0)
+    before = contents(pair)
+    assert take_in(folder, "--accept", "mrun") == 2
+    assert f"--accept mrun: {label_file(folder, MRI, 'mrun')} is empty: annotate the scan\n" in capsys.readouterr().err
+    assert contents(pair) == before
+
+
+def test_what_was_said_of_scans_that_were_taken_in_before_stays(pair, folder, capsys):
+    assert take_in(folder, "--structures", "liver", "-d", "802") == 0
+    before = contents(pair)
+    for words in ((), ("--structures", "spleen")):
+        capsys.readouterr()
+        assert take_in(folder, "-d", "802", *words) == 0
+        assert "were taken in before: nothing was changed" in capsys.readouterr().out
+        assert contents(pair) == before
+    assert take_in(folder) == 0
+    assert entry(pair, MRI, 3)["annotated"] == {"mrun": ["liver"]}
+    assert "annotated" not in entry(pair, CT, 3)
+
+
+@pytest.mark.parametrize("has_splits", [True, False])
+def test_structures_of_a_label_that_is_corrected_again_are_said_also_after_a_kill(
+    pair, folder, capsys, monkeypatch, has_splits
+):
+    if not has_splits:
+        for name in (CT, MRI):
+            (pair / "preprocessed" / name / "splits_final.json").unlink()
+    assert take_in(folder, "--structures", "liver") == 0
+    correct(folder, MRI, "mrun", value=2, start=(2, 20, 4))
+    with monkeypatch.context() as patch:
+        patch.setattr(annotate_in_command, "count_scans", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert take_in(folder) == 130
+    capsys.readouterr()
+    assert take_in(folder) == 0
+    assert "took in the labels of mrun\n" in capsys.readouterr().out
+    assert json.loads((pair / "raw" / MRI / "annotated.json").read_text()) == {}
+    assert json.loads((pair / "raw" / CT / "annotated.json").read_text()) == {"ctun": ["liver"], HIDDEN: ["liver"]}
+    if has_splits:
+        assert "annotated" not in entry(pair, MRI, 2)
+        assert entry(pair, CT, 2)["annotated"] == {"ctun": ["liver"], HIDDEN: ["liver"]}
+    assert take_in(folder) == 0
+    assert "nothing was changed" in capsys.readouterr().out
+
+
+def test_a_run_that_mends_the_count_of_scans_does_not_say_that_nothing_was_changed(pair, folder, capsys):
+    assert take_in(folder) == 0
+    file = pair / "raw" / CT / "dataset.json"
+    whole = file.read_text()
+    file.write_text(json.dumps(json.loads(whole) | {"numTraining": 1}))
+    capsys.readouterr()
+    assert take_in(folder) == 0
+    assert "nothing was changed" not in capsys.readouterr().out
+    assert file.read_text() == whole
 
 
 @pytest.mark.parametrize(
@@ -233,5 +303,5 @@ def test_scans_that_were_left_out_are_noted(pair, folder, capsys):
     correct(folder, MRI, "mrun", value=0)
     assert take_in(folder) == 0
     assert "note: " in (output := capsys.readouterr().out)
-    assert "mrun_label.nii.gz is as it was exported" in output
+    assert "mrun_label.nii.gz is as it was exported: the scan is left out\n" in output
     assert (pair / "raw" / MRI / "imagesUn" / "mrun_0000.nii.gz").exists()

@@ -35,9 +35,10 @@ def values(label):
 
 def test_what_was_not_changed_is_told_apart(folder):
     assert not read(folder).is_changed
+    assert read(folder).is_empty
     label = correct(folder, CT, "ctun")
     found = read(folder)
-    assert found.is_changed
+    assert (found.is_changed, found.is_empty) == (True, False)
     assert np.array_equal(values(found.label), values(label))
     assert found.notes == ()
 

@@ -15,7 +15,7 @@ from tiny_group import CT, entry
 
 @pytest.fixture
 def folder(pair, tmp_path):
-    return export(tmp_path / "out", (CT, "ctun"), (CT, "ctzz"))
+    return export(tmp_path / "out", (CT, "ctun"), (CT, "ctzz"), proposal=pair / "raw" / CT / "labelsTr" / "ct0.nii.gz")
 
 
 def cases(folder):
@@ -45,6 +45,15 @@ def test_changed_and_accepted_labels_are_taken_and_others_left_out(pair, folder)
     found = check_intake(folder, cases(folder), None, 0, ["ctzz"])
     assert names(found.wanted) == ["ctun", "ctzz"]
     assert found.notes == []
+
+
+def test_an_empty_label_is_not_accepted_and_nobody_is_advised_to(pair, tmp_path):
+    folder = export(tmp_path / "empty", (CT, "ctun"), (CT, "ctzz"))
+    correct(folder, CT, "ctun")
+    (note,) = check_intake(folder, cases(folder), splits(pair), 0, []).notes
+    assert note.endswith("ctzz_label.nii.gz is as it was exported: the scan is left out")
+    with pytest.raises(UserError, match=r"^--accept ctzz: .*ctzz_label.nii.gz is empty: annotate the scan$"):
+        check_intake(folder, cases(folder), splits(pair), 0, ["ctun", "ctzz"])
 
 
 def test_a_folder_in_which_nothing_was_changed_is_refused(pair, folder):

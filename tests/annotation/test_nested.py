@@ -71,9 +71,9 @@ def test_what_else_an_entry_says_stays():
 
 def test_scans_of_validated_patients_are_validated_on():
     entries = [entry("a", "v", "b"), entry("v", "a", "b"), entry("a", "b", "v")]
-    validate_too(entries, "x", ["v", "x"])
+    assert validate_too(entries, "x", ["v", "x"]) == [0]
     assert [one["val"] for one in entries] == [["v", "x"], ["a"], ["b"]]
-    validate_too(entries, "x", ["v", "x"])
+    assert validate_too(entries, "x", ["v", "x"]) == []
     assert entries[0]["val"] == ["v", "x"]
 
 

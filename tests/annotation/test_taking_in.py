@@ -7,10 +7,15 @@ import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.annotation.taking_in import (
+    BEGUN,
     REPLACED,
+    begin,
+    begun,
     checked_structures,
     count_scans,
+    end,
     forget_arrays,
+    has_label,
     move_scan,
     put_label,
     say_structures,
@@ -37,6 +42,9 @@ def test_a_label_is_written_once(dataset):
     assert put_label(dataset, "ctun", label(dataset))
     before = file.stat().st_mtime_ns
     assert not put_label(dataset, "ctun", label(dataset))
+    assert has_label(dataset, "ctun", label(dataset))
+    assert not has_label(dataset, "ctun", label(dataset, 2))
+    assert not has_label(dataset, "ctzz", label(dataset))
     assert file.stat().st_mtime_ns == before
     assert not (dataset.folder / REPLACED).exists()
     assert not list(dataset.folder.glob(".tmp*"))
@@ -92,6 +100,18 @@ def test_scans_are_moved_also_in_two_steps(dataset):
     before = (dataset.folder / "dataset.json").stat().st_mtime_ns
     count_scans(RawDataset.load(801))
     assert (dataset.folder / "dataset.json").stat().st_mtime_ns == before
+
+
+def test_scans_that_were_begun_with_are_known_until_they_are_ended(dataset):
+    assert begun(dataset) == set()
+    begin(dataset, [])
+    assert not (dataset.folder / BEGUN).exists()
+    begin(dataset, ["ct1"])
+    begin(dataset, ["ct0", "ct1"])
+    end(dataset, ["ct1", "ct2"])
+    assert begun(dataset) == {"ct0"}
+    end(dataset, ["ct0"])
+    assert not (dataset.folder / BEGUN).exists()
 
 
 def test_scans_that_are_gone_or_in_two_parts_are_refused(dataset):

@@ -34,6 +34,18 @@ def test_what_a_killed_process_has_left_is_removed_and_nothing_else(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {*others, "a.json"}
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="files tell no owner by number")
+def test_what_another_user_has_left_stays(tmp_path, monkeypatch):
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left = tmp_path / f".tmp-{here()}-{ended.pid}-a.json"
+    left.write_text("half")
+    user = os.getuid()
+    monkeypatch.setattr(os, "getuid", lambda: user + 1)
+    write_json(tmp_path / "a.json", {})
+    assert left.exists()
+
+
 def test_a_disk_that_fails_is_named_by_its_own_error(tmp_path, monkeypatch):
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.EROFS, "Read-only file system")

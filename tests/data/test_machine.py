@@ -10,6 +10,8 @@ def test_a_machine_has_one_name_and_another_one_another(monkeypatch):
     machine.here.cache_clear()
     assert machine.here() == name
     machine.here.cache_clear()
-    monkeypatch.setattr(machine, "view", lambda: "pid:[1]")
-    assert machine.here() != name
-    machine.here.cache_clear()
+    for part in ("view", "boot"):
+        with monkeypatch.context() as patch:
+            patch.setattr(machine, part, lambda: "pid:[1]")
+            assert machine.here() != name
+        machine.here.cache_clear()

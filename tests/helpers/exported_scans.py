@@ -25,12 +25,12 @@ def write_pair(root: Path) -> None:
     assert main(["split", "-d", "801", "802", "--label-rates", "0.25", "1.0"]) == 0
 
 
-def export(folder: Path, *scans: tuple[str, str], fold: int | None = 0) -> Path:
-    """Export scans, given by dataset and case, with empty labels."""
+def export(folder: Path, *scans: tuple[str, str], fold: int | None = 0, proposal: Path | None = None) -> Path:
+    """Export scans, given by dataset and case, all with the same proposed labels, or with empty ones."""
     outgoing = []
     for name, case in scans:
         dataset = RawDataset.load(IDS[name])
-        outgoing.append(Outgoing(dataset, case, load_pool(dataset, 0).files(case), None))
+        outgoing.append(Outgoing(dataset, case, load_pool(dataset, 0).files(case), proposal))
     write_export(folder, fold, list(dict.fromkeys(name for name, _ in scans)), outgoing)
     return folder
 

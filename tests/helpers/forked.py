@@ -72,8 +72,8 @@ def run_forked(action: Callable[[], object], patience: float = 120.0) -> Outcome
 def _be_a_command(action: Callable[[], object], output: int) -> None:
     os.dup2(output, 1)
     os.dup2(output, 2)
-    sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), line_buffering=True)
-    sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), line_buffering=True)
+    sys.stdout = io.TextIOWrapper(os.fdopen(1, "wb", closefd=False), "utf-8", line_buffering=True)
+    sys.stderr = io.TextIOWrapper(os.fdopen(2, "wb", closefd=False), "utf-8", line_buffering=True)
     os._exit(_status_of(action))
 
 

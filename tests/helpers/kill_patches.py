@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -14,12 +15,11 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training import nnUNetTrainer as trainer_variants
 from nnunetv2.training.logging.nnunet_logger import LocalLogger
 
-import mass_nnunet
 from faults import reached
 from mass_nnunet.cli import COMMANDS as CLI
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.trainers import mass_trainer, propagation
-from mass_nnunet.trainers.base import group, registering
+from mass_nnunet.trainers.base import joint, registering
 from mass_nnunet.trainers.base.group import GroupTrainer
 
 
@@ -65,7 +65,7 @@ def import_everything() -> None:
     """What commands import when they run: a forked process has it then."""
     for name, _ in CLI.values():
         importlib.import_module(name)
-    for module in pkgutil.walk_packages(mass_nnunet.__path__, "mass_nnunet."):
+    for module in pkgutil.walk_packages(sys.modules["mass_nnunet"].__path__, "mass_nnunet."):
         importlib.import_module(module.name)
     for module in pkgutil.walk_packages(trainer_variants.__path__, f"{trainer_variants.__name__}."):
         importlib.import_module(module.name)  # nnU-Net looks for the trainer in all of them
@@ -79,7 +79,7 @@ def draw_little(patch: pytest.MonkeyPatch) -> None:
         with atomic_path(file / "progress.png" if file.is_dir() else file) as temporary:
             matplotlib.image.imsave(temporary, np.zeros((2, 2)))
 
-    patch.setattr(group, "plot_terms", draw)
+    patch.setattr(joint, "plot_terms", draw)
     patch.setattr(registering, "plot_registration", draw)
     patch.setattr(LocalLogger, "plot_progress_png", draw)
 

@@ -94,7 +94,7 @@ def converts(case: Case, folder: Path, original: Original) -> bool:
     done = stage.convert(case)
     if isinstance(done, UserError):
         raise done
-    return equals(stage.image(case.name), stage.label(case.name), original)
+    return equals(stage.images(case.name)[0], stage.label(case.name), original)
 
 
 # ---- NIfTI, as BTCV has it

@@ -18,7 +18,8 @@ def test_training_registers_the_last_labelled_scan_to_the_others(backward):
     net = pair_net(backward=backward).train()
     torch.nn.init.normal_(net.pair.decoder.seg_layers[0].weight, std=0.1)
     scans = torch.randn(3, 1, *PATCH)
-    output = net(Scans(scans, LAYOUT))
+    atlases, targets = LAYOUT.same_atlases(scans), LAYOUT.targets(scans)
+    output = net(Scans(scans, LAYOUT, -best_image_translation(atlases, targets)))
     assert isinstance(output, PairOutput)
     assert output.fields.shape == (2, 3, *PATCH)
     assert output.fields.dtype == torch.float32
@@ -49,7 +50,8 @@ def test_every_parameter_is_trained():
 
 def test_starts_from_a_translation():
     scans = torch.randn(3, 1, *PATCH)
-    field = pair_net()(Scans(scans, LAYOUT)).fields
+    start = -best_image_translation(LAYOUT.same_atlases(scans), LAYOUT.targets(scans))
+    field = pair_net()(Scans(scans, LAYOUT, start)).fields
     change = field + best_image_translation(scans[[1, 1]], scans[[0, 2]]).view(2, 3, 1, 1, 1)
     assert 0 < change.abs().max() < 1e-2
 

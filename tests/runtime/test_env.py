@@ -65,8 +65,20 @@ def test_lines_of_each_shell(shell, line):
     assert env.export_lines({"X": "a'b\\c"}, shell) == [line]
 
 
-@pytest.mark.parametrize(("platform", "start"), [("win32", "$env:"), ("linux", "export ")])
-def test_the_shell_of_the_system_is_the_default(monkeypatch, capsys, platform, start):
+@pytest.mark.parametrize(
+    ("platform", "variables", "start"),
+    [
+        ("win32", {}, "$env:"),
+        ("win32", {"MSYSTEM": "MINGW64"}, "export "),
+        ("win32", {"SHELL": "/usr/bin/bash"}, "export "),
+        ("linux", {}, "export "),
+    ],
+)
+def test_the_shell_of_the_system_is_the_default(monkeypatch, capsys, platform, variables, start):
     monkeypatch.setattr(sys, "platform", platform)
+    for name in ("MSYSTEM", "SHELL"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
     assert cli.main(["env"]) == 0
     assert capsys.readouterr().out.startswith(start)

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from mass_nnunet.networks.pair import PairNet
 from mass_nnunet.objectives.registration import RegistrationObjective
+from mass_nnunet.registration.translation import best_image_translation
 from mass_nnunet.trainers.base.blueprint import Blueprint
 from mass_nnunet.trainers.base.registering import RegisteringTrainer
 from mass_nnunet.trainers.base.single import SingleTrainer
@@ -43,6 +44,13 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
             backward=blueprint.unet(images=2) if cls.BACKWARD else None,
             refinement_steps=blueprint.hyperparameters.refinement_steps,
         )
+
+    def prepare(self, batch: dict) -> dict:
+        """As in :class:`RegisteringTrainer`; besides, each atlas is laid on its target by a translation."""
+        prepared = super().prepare(batch)
+        scans = prepared["data"]
+        atlases, targets = scans.layout.same_atlases(scans.images), scans.layout.targets(scans.images)
+        return prepared | {"data": scans._replace(start=-best_image_translation(atlases, targets))}
 
     def _build_loss(self) -> RegistrationObjective:
         similarity = self.hyperparameters.similarity_measure
