@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from torch import Tensor
 
 from mass_nnunet.batch import Scans, StepContext, StepLabels
-from mass_nnunet.hyperparameters import INFERENCES, Hyperparameters
+from mass_nnunet.hyperparameters import INFERENCES, Hyperparameters, complete
 from mass_nnunet.networks.blocks import UNet
 from mass_nnunet.networks.group import share_convolutions, share_decoder
 from mass_nnunet.networks.intensity import PRIOR
@@ -154,6 +154,12 @@ class MASSTrainer(OrganContrastTrainer, TaughtTrainer, RegisteringTrainer):
     def is_taught(self) -> bool:
         """Whether unlabelled scans teach."""
         return bool(self.layout.unlabelled and self.hyperparameters.weights.teaching)
+
+    @classmethod
+    def reads_outside(cls, plans: dict[str, Any]) -> bool:
+        """Where labels are propagated: they are joined with these."""
+        used = complete(plans["mass"]["hyperparameters"], cls.CHANGES)
+        return bool(used.unlabelled_per_step and used.weights.teaching and used.correspondence_channels)
 
     @property
     def teacher_with_atlases(self) -> Teacher | None:

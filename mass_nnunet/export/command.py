@@ -25,7 +25,9 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES
 from mass_nnunet.labels import BACKGROUND
+from mass_nnunet.runtime.checkpoint import read_checkpoint
 from mass_nnunet.runtime.env import HOOK_FOLDER
+from mass_nnunet.training.begun import KEY
 
 from .adapted_model import ADAPTED, ADAPTED_TRAINER, adapted_checkpoint, adapted_plans
 from .model_card import MODEL_CARD, Facts, model_card
@@ -132,6 +134,7 @@ def _facts(
     elif FINAL_CHECKPOINT in args.checkpoints:
         found = {fold: read_validation(folder / f"fold_{fold}", dataset) for fold in args.folds}
         validation = {fold: dice for fold, dice in found.items() if dice}
+    outside = {fold: outside_count(folder / f"fold_{fold}" / args.checkpoints[0]) for fold in args.folds}
     return Facts(
         plans=plans,
         dataset=dataset,
@@ -145,8 +148,15 @@ def _facts(
         validation_note=note,
         scores=scores,
         licence=args.licence or stated_licence({plans["dataset_name"]: dataset, **partners}),
+        outside={fold: count for fold, count in outside.items() if count},
         references=list(filter(None, map(reference_of, [dataset, *partners.values()]))),
     )
+
+
+def outside_count(checkpoint: Path) -> int:
+    """The number of label maps of another tool that a checkpoint was trained with; older versions do not tell it."""
+    begun = read_checkpoint(checkpoint).get(KEY, {})
+    return sum(its.get("outside", {}).get("maps", 0) for its in begun.values())
 
 
 def _trainer(name: str) -> type:

@@ -3,7 +3,7 @@
 import json
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from typing import Any
 
@@ -56,6 +56,7 @@ class Facts:
         scores: rows of :func:`evaluation.evaluate_folder` for this model.
         licence: licence of the model; None if it is not known.
         references: references to cite for the data.
+        outside: number of label maps of another tool that each fold was trained with; those without any are absent.
     """
 
     plans: dict[str, Any]
@@ -71,6 +72,7 @@ class Facts:
     scores: pd.DataFrame | None
     licence: str | None
     references: Sequence[str]
+    outside: Mapping[int, int] = field(default_factory=dict)
 
 
 def model_card(facts: Facts) -> str:
@@ -124,10 +126,18 @@ def _data(facts: Facts, organs: Sequence[str]) -> list[str]:
         "## Data",
         *([str(description)] if description else []),
         _table(columns, rows),
-        "Numbers of scans, from the splits as they were at the export. Labels of unlabelled scans were not read. The "
-        "validation scans of a fold were not trained on in that fold; `checkpoint_best.pth` is chosen by them.",
+        "Numbers of scans, from the splits as they were at the export. Labels of unlabelled scans were not read"
+        f"{_outside(facts)}. The validation scans of a fold were not trained on in that fold; `checkpoint_best.pth` is "
+        "chosen by them.",
         f"Labels: {labels}.",
     ]
+
+
+def _outside(facts: Facts) -> str:
+    if not facts.outside:
+        return ""
+    maps = ", ".join(f"{count} in fold {number}" for number, count in facts.outside.items())
+    return f", but label maps of them that another tool made were joined with the propagated labels ({maps})"
 
 
 def _counts(fold: Fold | None) -> tuple[Any, ...]:

@@ -16,6 +16,8 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import Hyperparameters, complete
 from mass_nnunet.runtime.checkpoint import read_checkpoint
 
+from .loaders import label_file, outside_folder
+
 KEY = "mass_begun"
 """Its key in a checkpoint."""
 _REMEDY = "train without --c to begin anew"
@@ -44,8 +46,27 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def outside_maps(preprocessed: Path, fold: Fold) -> dict[str, Any]:
+    """Number and digest of the label maps of another tool for a fold's unlabelled scans, as an entry ``outside``.
+
+    Args:
+        preprocessed: nnU-Net's folder of preprocessed scans, ``<data_identifier>``.
+        fold: of the dataset's splits.
+
+    Returns:
+        An empty dictionary where there are none, so that such records are as those of older versions.
+    """
+    files = [label_file(outside_folder(preprocessed), case) for case in fold.unlabelled]
+    found = [(file.name, file.stat().st_size) for file in files if file.is_file()]
+    return {"outside": {"maps": len(found), "digest": digest(found)}} if found else {}
+
+
 def begun_with(
-    plans: Mapping[str, Any], changes: Mapping[str, Any], fold: Fold | None, arrays: Sequence[Path]
+    plans: Mapping[str, Any],
+    changes: Mapping[str, Any],
+    fold: Fold | None,
+    arrays: Sequence[Path],
+    outside: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What a training was begun with, of one dataset.
 
@@ -54,6 +75,7 @@ def begun_with(
         changes: hyperparameters that the method fixes.
         fold: of the dataset's splits; None if it is not known.
         arrays: preprocessed scans, which are known by their names and sizes.
+        outside: of :func:`outside_maps`, for a training that reads them.
     """
     content = planned(plans, changes)
     for key in ("dataset_name", "continue_training"):
@@ -68,6 +90,7 @@ def begun_with(
             key: digest(value) if isinstance(value, list | dict) else value for key, value in fold.as_entry().items()
         }
         begun["scans"] = digest([(file.name, file.stat().st_size) for file in arrays])
+        begun |= outside or {}
     return begun
 
 
@@ -114,6 +137,8 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Itera
             keys = dict.fromkeys([*old["split"], *new["split"]])
             parts = " ".join(key for key in keys if old["split"].get(key) != new["split"].get(key))
             yield f"another split of {name} ({parts})"
+        if "outside" in old and old["outside"] != new.get("outside"):
+            yield f"other labels of another tool for {name}"
         if "scans" in old and old["scans"] != new["scans"]:
             yield f"other preprocessed scans of {name}"
 

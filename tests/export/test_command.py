@@ -25,7 +25,7 @@ from full_disk import file_limit
 from mass_nnunet.api.loading import load_model, predicting_by
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
-from mass_nnunet.export.command import stated_licence
+from mass_nnunet.export.command import outside_count, stated_licence
 from mass_nnunet.export.plain_model import plain_checkpoint
 from tiny_group import CT, MODEL, MRI, command, make_group, trainer, variables
 
@@ -359,3 +359,11 @@ def test_plans_of_stock_nnunet_have_a_command_of_their_own(root, tmp_path, monke
     assert main(["export", "-d", "801", "-o", str(tmp_path / "m.zip")]) == 2
     assert "use nnUNetv2_export_model_to_zip" in capsys.readouterr().err
     assert not (tmp_path / "m.zip").exists()
+
+
+def test_the_card_takes_the_number_of_labels_of_another_tool_from_the_checkpoint(tmp_path):
+    file = tmp_path / "checkpoint_final.pth"
+    both = {"Dataset801": {"outside": {"maps": 3, "digest": "x"}}, "Dataset802": {"plans": {}}}
+    for content, count in (({"mass_begun": both}, 3), ({}, 0)):
+        torch.save(content, file)
+        assert outside_count(file) == count

@@ -89,6 +89,13 @@ def test_what_a_card_tells():
         assert part in text, part
 
 
+def test_labels_of_another_tool():
+    assert "another tool" not in card()
+    text = card(outside={0: 3, 2: 1})
+    assert "were not read, but label maps of them that another tool made were joined" in text
+    assert "(3 in fold 0, 1 in fold 2)." in text
+
+
 def test_a_card_names_no_scan():
     text = card(folds={fold: {"Dataset801_A": FOLD} for fold in (0, 1)})
     assert not [case for case in (*FOLD.train, *FOLD.val, *FOLD.unlabelled) if case in text]

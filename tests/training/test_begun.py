@@ -7,7 +7,7 @@ import torch
 
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
-from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, differences, planned
+from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, differences, outside_maps, planned
 
 PLANS = {
     "dataset_name": "Dataset801_A",
@@ -96,6 +96,26 @@ def test_another_split_and_other_scans(checkpoint, arrays):
     arrays[2].write_bytes(b"another scan")
     with pytest.raises(UserError, match="other preprocessed scans of Dataset801"):
         goes_on(checkpoint, arrays)
+
+
+def test_labels_of_another_tool(tmp_path, arrays, checkpoint):
+    folder = tmp_path / "arrays"
+    assert outside_maps(folder, FOLD) == {}
+    before = begun_with(PLANS, {}, FOLD, arrays)
+    assert begun_with(PLANS, {}, FOLD, arrays, outside_maps(folder, FOLD)) == before
+    (tmp_path / "arrays_pseudo").mkdir()
+    file = tmp_path / "arrays_pseudo" / f"{FOLD.unlabelled[0]}.b2nd"
+    file.write_bytes(b"labels")
+    (tmp_path / "arrays_pseudo" / f"{FOLD.val[0]}.b2nd").touch()
+    now = begun_with(PLANS, {}, FOLD, arrays, outside_maps(folder, FOLD))
+    assert (now["outside"]["maps"], now.keys() - before.keys()) == (1, {"outside"})
+    check_goes_on(checkpoint, {"Dataset801": now}, {})  # of an older version: the scans tell whether they are the same
+    torch.save({KEY: {"Dataset801": now}}, checkpoint)
+    file.write_bytes(b"other labels")
+    other = begun_with(PLANS, {}, FOLD, arrays, outside_maps(folder, FOLD))
+    for changed_now in (other, before):
+        with pytest.raises(UserError, match="other labels of another tool for Dataset801: train without --c"):
+            check_goes_on(checkpoint, {"Dataset801": changed_now}, {})
 
 
 def test_a_checkpoint_of_an_older_version_is_compared_by_its_plans(checkpoint, arrays):

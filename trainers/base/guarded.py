@@ -12,7 +12,7 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.paths import EARLIER_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError, exit_on_user_error
-from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key
+from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, outside_maps
 
 from .finite import check_weights, only_finite_steps
 from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_trained_meanwhile, results_folders
@@ -64,7 +64,9 @@ class GuardedTrainer(nnUNetTrainer):
         for dataset, folder in zip(datasets, folders, strict=True):
             cases = dataset.fold(fold)
             scans = dataset.scans(cases, unlabelled)
-            self.begun[dataset_key(dataset.folder.name)] = begun_with(dataset.plans, self.CHANGES, cases, scans)
+            outside = outside_maps(dataset.arrays, cases) if self.reads_outside(plans) else {}
+            its_begun = begun_with(dataset.plans, self.CHANGES, cases, scans, outside)
+            self.begun[dataset_key(dataset.folder.name)] = its_begun
             if dataset.plans is plans:
                 own = folder
         if plans["continue_training"] and (earlier := checkpoint_to_go_on_from(own)) is not None:
@@ -92,6 +94,11 @@ class GuardedTrainer(nnUNetTrainer):
     @classmethod
     def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
         """Whether a training by these plans reads the scans that have no labels in the fold."""
+        return False
+
+    @classmethod
+    def reads_outside(cls, plans: dict[str, Any]) -> bool:
+        """Whether a training by these plans reads the labels of another tool (data/outside.py)."""
         return False
 
     def do_split(self) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.data.splits import Fold, find_fold, load_fold
 from mass_nnunet.errors import UserError
-from mass_nnunet.training.begun import digest, planned
+from mass_nnunet.training.begun import digest, outside_maps, planned
 
 from .entries import Method
 from .external import find_predictions
@@ -44,7 +44,10 @@ def make_jobs(grid: Grid) -> list[Job]:
         if kind.is_ours:
             # The plans' inference is not an input, because the grid chooses it.
             used = [planned(content, kind.changes) for content in contents]
-            inputs = digest([[one, fold.as_entry()] for one, fold in zip(used, folds, strict=True)])
+            outside = _outside(grid.method(cell.method).configuration, kind, tests, contents, folds)
+            inputs = digest(
+                [[one, fold.as_entry(), *maps] for one, fold, maps in zip(used, folds, outside, strict=True)]
+            )
             job = Job(grid, cell, number, kind.together, kind.choices, tests, inputs)
         else:
             epochs = grid.method(cell.method).epochs
@@ -54,8 +57,8 @@ def make_jobs(grid: Grid) -> list[Job]:
             job = Job(grid, cell, number, False, (), tests, inputs, schedule=schedule)
         if is_outdated(job.folder, inputs):
             raise UserError(
-                f"{job.folder} was begun with other plans, hyperparameters or another split: name another output in "
-                "the grid, or remove that folder"
+                f"{job.folder} was begun with other plans, hyperparameters or another split, or other labels of "
+                "another tool: name another output in the grid, or remove that folder"
             )
         jobs.append(job)
     return jobs
@@ -137,6 +140,26 @@ def _check_foreign(
     for tested, content, fold in zip(tests, contents, folds, strict=True):
         check_fold(tested.dataset, fold, method.name)
         check_arrays(tested.dataset, content, method.configuration, fold, _stock_command(grid, method))
+
+
+def _outside(
+    configuration: str,
+    kind: TrainerKind,
+    tests: Sequence[Tested],
+    contents: Sequence[dict[str, Any]],
+    folds: Sequence[Fold],
+) -> list[list[dict[str, Any]]]:
+    """For each dataset, what is known of the labels of another tool that are trained on; nothing where there are none.
+
+    They are the preprocessed ones: a training sees no others.
+    """
+    found = []
+    for tested, content, fold in zip(tests, contents, folds, strict=True):
+        name = content["configurations"][configuration].get("data_identifier")
+        reads = name is not None and kind.reads_outside(content)
+        maps = outside_maps(dataset_folder("preprocessed", tested.dataset.id) / name, fold) if reads else {}
+        found.append([maps] if maps else [])
+    return found
 
 
 def _check_test(dataset: RawDataset) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,8 @@ class TrainerKind:
     """Inferences that its network offers; empty without a choice."""
     changes: dict[str, Any]
     """Hyperparameters that it fixes."""
+    reads_outside: Callable[[dict[str, Any]], bool] = lambda _: False
+    """Whether a training by these plans reads the labels of another tool (data/outside.py)."""
 
 
 def trainer_folders() -> str:
@@ -45,7 +48,7 @@ def find_trainer(name: str) -> TrainerKind:
     """
     found: Any = getattr(trainers, name) if name in trainers.__all__ else _find(name)
     if issubclass(found, ScheduledTrainer):
-        return TrainerKind(True, found.trains_group, found.inferences, found.CHANGES)
+        return TrainerKind(True, found.trains_group, found.inferences, found.CHANGES, found.reads_outside)
     return TrainerKind(False, False, (), {})
 
 

@@ -12,7 +12,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.trainers import MASSTrainerNoAtlas
 from planned_grid import write_planned, write_plans
-from tiny_group import CT, MRI
+from tiny_group import CT, MRI, entry
 from tiny_raw import write_raw_dataset
 
 
@@ -122,6 +122,18 @@ def test_a_cell_stays_done_where_plans_are_the_same_in_effect(grid, tmp_path, ch
     plans = read_json(file, "")
     write_json(file, plans | change | {"mass": plans["mass"] | change.get("mass", {})})
     assert (make_jobs(grid)[0].inputs == before) == is_the_same
+
+
+@pytest.mark.parametrize(("method", "is_the_same"), [("MASSTrainer", False), ("SupervisedTrainer", True)])
+def test_labels_of_another_tool_are_part_of_a_cell_that_is_trained_with_them(grid, tmp_path, method, is_the_same):
+    grid = replace(grid, methods=(method,))
+    write_plans(tmp_path, MRI, "MRI", configurations={"3d_fullres": {"data_identifier": "arrays"}})
+    folder = tmp_path / "preprocessed" / MRI / "arrays_pseudo"
+    folder.mkdir()
+    without = make_jobs(grid)[0].inputs
+    case = entry(tmp_path, MRI)["unlabelled"][0]
+    (folder / f"{case}.b2nd").write_bytes(b"labels")
+    assert (make_jobs(grid)[0].inputs == without) == is_the_same
 
 
 def test_what_a_method_fixes_is_part_of_a_cell(grid, monkeypatch):

@@ -12,6 +12,7 @@ import torch
 from mass_nnunet.cli import main
 from mass_nnunet.runtime.lock import Lock
 from mass_nnunet.trainers.base.folders import checkpoint_to_go_on_from
+from mass_nnunet.training.loaders import outside_folder
 from refused_training import files, refused
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
@@ -195,6 +196,19 @@ def test_a_training_does_not_go_on_with_other_scans(root):
     begun("MASSTrainer", "802")
     write_nan(root, MRI, entry(root, MRI)["unlabelled"][0])
     assert "other preprocessed scans of Dataset802" in not_going_on(root, "MASSTrainer")
+
+
+@pytest.mark.parametrize(
+    ("name", "reads"), [("SupervisedTrainer", False), ("BCPTrainer", False), ("MASSTrainer", True)]
+)
+def test_a_training_that_reads_labels_of_another_tool_tells_it(root, name, reads):
+    plain = trainer(name, "802").begun["Dataset802"]
+    assert "outside" not in plain
+    (arrays,) = (root / "preprocessed" / MRI).glob("MASSPlans_3d_fullres")
+    folder = outside_folder(arrays)
+    folder.mkdir()
+    shutil.copyfile(next(arrays.glob("*_seg.b2nd")), folder / f"{entry(root, MRI)['unlabelled'][0]}.b2nd")
+    assert trainer(name, "802").begun["Dataset802"].get("outside", {}).get("maps", 0) == reads
 
 
 def test_a_checkpoint_of_an_older_version_is_known_by_its_plans(root):
