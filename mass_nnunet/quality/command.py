@@ -15,7 +15,7 @@ from mass_nnunet.data.listing import listed
 from mass_nnunet.data.raw import RawDataset, image_name, label_name
 from mass_nnunet.errors import UserError
 
-from .assessment import Assessment, Organ, assess
+from .assessment import Assessment, assess
 from .calibration import Calibration, calibrate
 from .evidence import Reference
 from .figure import draw_case
@@ -165,13 +165,6 @@ def _assessed(
         draw_case(picture, found, image, prediction, dataset, evidence)
     except UserError as error:  # one bad file must not stop the others
         picture.unlink(missing_ok=True)
-        found = unusable(case, str(error), dataset)
+        found = Assessment(case, (), tuple(str(error).splitlines()))
     write_json(file, {"digest": own} | found.as_json())
     return found
-
-
-def unusable(case: str, text: str, dataset: RawDataset) -> Assessment:
-    """The assessment of a case of which no quality can be estimated."""
-    organs = [name for name in dataset.labels if name != "background"]
-    nothing = [Organ(organ, 0.0, 0.0, 1.0, 0.0, 0.0, (0, 0, 0), (0.0, 0.0, 0.0)) for organ in organs]
-    return Assessment(case, tuple(nothing), tuple(text.splitlines()))

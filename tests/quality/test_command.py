@@ -38,8 +38,9 @@ def test_tables_and_page(world, environment, predictions, tmp_path, capsys):
     assert "They come from 3 annotated patients, fewer than 9" in printed
     table = pd.read_csv(tmp_path / "out" / "quality.csv")
     assert list(table["case"].unique()) == ["ct5", "ct4"]  # what needs a look first
-    assert list(table["organ"][:4]) == ["spleen", "right_kidney", "left_kidney", "liver"]
-    assert table["dice"].between(0, 1).all()
+    assert table.loc[0, "verdict"] == "unusable"  # on another grid
+    assert list(table["organ"][1:5]) == ["spleen", "right_kidney", "left_kidney", "liver"]
+    assert table["dice"][1:].between(0, 1).all()
     content = json.loads((tmp_path / "out" / "quality.json").read_text())
     assert [case["case"] for case in content["cases"]] == ["ct5", "ct4"]
     assert content["annotated_patients"] == 3
@@ -86,7 +87,12 @@ def test_a_bad_file_is_a_mark_of_its_case(world, environment, predictions, tmp_p
     assert run(world, predictions, tmp_path / "out") == 0
     content = json.loads((tmp_path / "out" / "quality.json").read_text())["cases"]
     assert content[0]["case"] == "ct4"
-    assert content[0]["verdict"] == "poor"
+    assert content[0]["verdict"] == "unusable"
+    assert content[0]["organs"] == []
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    assert table.loc[0, ["case", "verdict"]].tolist() == ["ct4", "unusable"]
+    assert table.loc[0, ["organ", "dice", "dice_high", "volume_ml", "slice"]].isna().all()
+    assert ", 1 unusable" in (tmp_path / "out" / "quality.html").read_text()
     assert "cannot be read" in content[0]["marks"][0]
 
 
