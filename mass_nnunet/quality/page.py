@@ -107,6 +107,8 @@ def _sections(found: Sequence[Assessment], pictures: Mapping[str, Path], estimat
         text_columns=3,
     )
     sections = [html.section("All cases", html.paragraph(note, "note"), table)]
+    if pictures:
+        sections.insert(0, html.paragraph(html.PATIENTS, "note"))
     for one in found:
         if one.marks or one.case in pictures:
             sections.append(html.section(f"{one.case}: {one.verdict}", *_case(one, pictures.get(one.case))))

@@ -49,6 +49,19 @@ def test_tables_and_page(world, environment, predictions, tmp_path, capsys):
     assert page.count("<img") == 1 + (tmp_path / "out" / "cases" / "ct5.jpg").is_file()
 
 
+def test_pictures_of_the_first_cases_only(world, environment, predictions, tmp_path):
+    out = tmp_path / "out"
+    assert run(world, predictions, out, "--pictures", "1") == 0
+    first = json.loads((out / "quality.json").read_text())["cases"][0]["case"]
+    assert [file.stem for file in out.rglob("*.jpg")] == [first]
+    assert "images of patients" in (out / "quality.html").read_text()
+    assert run(world, predictions, out) == 0  # all that was kept
+    assert len(list(out.rglob("*.jpg"))) == 2
+    assert run(world, predictions, out, "--pictures", "0") == 0
+    assert not list(out.rglob("*.jpg"))
+    assert "images of patients" not in (out / "quality.html").read_text()
+
+
 def test_a_killed_command_goes_on(world, environment, predictions, tmp_path, monkeypatch):
     out = tmp_path / "out"
     assert run(world, predictions, out) == 0
