@@ -15,7 +15,8 @@ from .estimator import LEVEL, Estimator
 CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
 """The files that are written."""
 ENOUGH = 9
-"""Annotated patients from which the interval is not that of the worst of them."""
+"""Annotated patients from which the interval holds in as many new patients as it is to hold in; up to 18 of them it is
+that of the worst one."""
 
 
 WHOLE = ("voxel_x", "voxel_y", "slice")
@@ -89,7 +90,7 @@ def _lead(found: Sequence[Assessment], title: str) -> str:
 
 def few_scans(estimator: Estimator) -> str:
     """How sure the interval is, in one sentence."""
-    text = f"The intervals are to hold {LEVEL:.0%} of the true Dice. "
+    text = f"The intervals are to hold {LEVEL:.0%} of the Dice in {LEVEL:.0%} of the patients, {LEVEL**2:.0%} of all. "
     text += f"They come from {estimator.patients} annotated patients"
     if estimator.patients < ENOUGH:
         return f"{text}, fewer than {ENOUGH}: they are as wide as the worst of these asks for, and not guaranteed."
