@@ -52,7 +52,10 @@ def cells_of(benches: Iterable[Path], name: str) -> list[tuple[str, str, Path, P
     """Method, inference, folder of predictions and scores of each finished cell for a dataset."""
     found = []
     for bench in benches:
-        for scores in sorted(bench.glob("cells/*/scores.csv")):
+        cells = sorted(bench.glob("cells/*/scores.csv"))
+        if len(cells) > 1:
+            raise SystemExit(f"{bench} has {len(cells)} cells, and one name: give benchmarks of one cell")
+        for scores in cells:
             for folder in sorted(scores.parent.glob(f"predictions/{name}_*")):
                 found.append((f"{bench.name}", folder.name.removeprefix(f"{name}_"), folder, scores))
     return found
@@ -200,9 +203,11 @@ def main() -> None:
     parser.add_argument("-f", "--fold", type=int, default=0)
     parser.add_argument("--work", type=Path, required=True)
     args = parser.parse_args()
+    work = args.work / f"fold_{args.fold}"  # the annotated scans differ by fold
+    work.mkdir(parents=True, exist_ok=True)
     for number in args.d:
-        table = measure(RawDataset.load(number), args.fold, args.benches, args.work)
-        table.to_csv(args.work / f"quality_{number}.csv", index=False)
+        table = measure(RawDataset.load(number), args.fold, args.benches, work)
+        table.to_csv(work / f"quality_{number}.csv", index=False)
         print(f"{number}:")
         names = [*CHOICES, "other trainings", "softmax"]
         print(pd.DataFrame([summary(table, name) for name in names]).to_string(index=False))

@@ -72,6 +72,7 @@ def suggestion_page(
     sections = [
         report.table(header, rows, text_columns=len(header)),
         report.paragraph(method, "note"),
+        report.paragraph(report.PATIENTS, "note"),
         report.section("Next", report.code(next_steps)),
     ]
     for one in suggestions:

@@ -53,7 +53,7 @@ class Assessment:
 
     Attributes:
         case: its name.
-        organs: quality of each organ.
+        organs: quality of each organ; none if a file could not be read.
         marks: signs that something is wrong, one line each.
     """
 
@@ -63,7 +63,9 @@ class Assessment:
 
     @property
     def verdict(self) -> str:
-        """``poor``, ``doubtful`` or ``good``: a marked case is never good."""
+        """``unusable``, ``poor``, ``doubtful`` or ``good``: a marked case is never good."""
+        if not self.organs:
+            return "unusable"
         worst = min(organ.dice for organ in self.organs)
         if worst < POOR:
             return "poor"
@@ -72,6 +74,8 @@ class Assessment:
     @property
     def urgency(self) -> float:
         """What pages are sorted by, from what needs a look most: the mean estimated Dice, less for marks."""
+        if not self.organs:
+            return -float("inf")
         return float(np.mean([organ.dice for organ in self.organs])) - 0.1 * len(self.marks)
 
     def as_json(self) -> dict[str, Any]:

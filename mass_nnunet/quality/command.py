@@ -2,7 +2,7 @@
 
 import argparse
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.data.listing import listed
 from mass_nnunet.data.raw import RawDataset, image_name, label_name
 from mass_nnunet.errors import UserError
 
-from .assessment import Assessment, Organ, assess
+from .assessment import Assessment, assess
 from .calibration import Calibration, calibrate
 from .evidence import Reference
 from .figure import draw_case
@@ -69,14 +69,29 @@ def run(args: argparse.Namespace) -> None:
         found.append(_assessed(args.output / CASES, mark, case, image, prediction, dataset, references, calibration))
     found.sort(key=lambda one: one.urgency)
     write_tables(args.output, found, calibration.estimator)
-    shown = {one.case: args.output / CASES / f"{one.case}.jpg" for one in found[: args.pictures]}
-    shown = {case: file for case, file in shown.items() if file.is_file()}
+    shown = draw_first(args.output / CASES, found, args.pictures, pairs, dataset)
     write_quality_page(args.output / PAGE, found, shown, f"{dataset.name}, fold {args.fold}", calibration.estimator)
     for one in found:
         for text in one.marks:
             print(f"{one.case}: {text}")
     print(few_scans(calibration.estimator))
     print(f"wrote {args.output / PAGE} and {args.output / CSV}")
+
+
+def draw_first(
+    folder: Path, found: Sequence[Assessment], count: int, pairs: Mapping[str, tuple[Path, Path]], dataset: RawDataset
+) -> dict[str, Path]:
+    """Pictures of the first ``count`` cases that are usable; those of all others are removed."""
+    first = [one for one in found[:count] if one.organs]
+    shown = {one.case: folder / f"{one.case}.jpg" for one in first}
+    for one in found:
+        if one.case not in shown:
+            (folder / f"{one.case}.jpg").unlink(missing_ok=True)
+    for one in first:
+        if not shown[one.case].is_file():
+            with np.load(folder / f"{one.case}.npz") as kept:
+                draw_case(shown[one.case], one, *pairs[one.case], dataset, kept["opinion"])
+    return shown
 
 
 def find_pairs(predictions: Path, images: Path, ending: str) -> dict[str, tuple[Path, Path]]:
@@ -153,25 +168,20 @@ def _assessed(
     references: dict[str, Reference],
     calibration: Calibration,
 ) -> Assessment:
-    """The assessment of a case: that of an earlier run with the same files, or a new one, with its picture."""
+    """The assessment of a case: that of an earlier run with the same files, or a new one, with its second opinion."""
     file, own = folder / f"{case}.json", digest([image, prediction]) + mark
+    opinion = folder / f"{case}.npz"
     if file.is_file():
         kept = read_json(file, "remove it")
-        if kept.get("digest") == own:
+        if kept.get("digest") == own and (opinion.is_file() or not kept["organs"]):
             return Assessment.from_json(kept)
-    picture = folder / f"{case}.jpg"
+    (folder / f"{case}.jpg").unlink(missing_ok=True)
     try:
         found, evidence = assess(case, image, prediction, dataset, references, calibration)
-        draw_case(picture, found, image, prediction, dataset, evidence)
+        with atomic_path(opinion) as temporary, temporary.open("wb") as stream:
+            np.savez_compressed(stream, opinion=evidence.opinion)
     except UserError as error:  # one bad file must not stop the others
-        picture.unlink(missing_ok=True)
-        found = unusable(case, str(error), dataset)
+        opinion.unlink(missing_ok=True)
+        found = Assessment(case, (), tuple(str(error).splitlines()))
     write_json(file, {"digest": own} | found.as_json())
     return found
-
-
-def unusable(case: str, text: str, dataset: RawDataset) -> Assessment:
-    """The assessment of a case of which no quality can be estimated."""
-    organs = [name for name in dataset.labels if name != "background"]
-    nothing = [Organ(organ, 0.0, 0.0, 1.0, 0.0, 0.0, (0, 0, 0), (0.0, 0.0, 0.0)) for organ in organs]
-    return Assessment(case, tuple(nothing), tuple(text.splitlines()))

@@ -9,7 +9,8 @@ import numpy as np
 RIDGE = 3.0
 """Penalty on the squared weights of standardized features, for each patient's worth of samples."""
 LEVEL = 0.9
-"""Share of the cases whose Dice the interval is to hold."""
+"""Share of the patients in whom the interval is to hold, and share of a patient's Dice that it is to hold there:
+at least 0.81 of all."""
 LEAST_SPREAD = 0.05
 USUAL_LIKENESS, LIKENESS_SCALE = 0.6, 0.1
 """At this likeness the spread has no further factor; with each step of the scale below, it is e times as large. The
@@ -66,7 +67,8 @@ def fit(
     The interval is conformal over scans (Vovk et al., Algorithmic Learning in a Random World, 2005), because samples of
     one scan are no independent samples: each scan is left out, estimated by the others, and gives one number, the
     quantile :data:`LEVEL` of its normalized residuals. The half width is the quantile of these numbers with the
-    correction for a finite sample; with fewer than nine scans it is the largest one.
+    correction for a finite sample; up to 18 patients it is the largest one,
+    and with fewer than nine even that is not enough for the level.
 
     Args:
         features: (N, F).

@@ -77,6 +77,11 @@ class Evidence:
     volumes: np.ndarray
 
     @property
+    def opinion(self) -> np.ndarray:
+        """The most probable label of each voxel (Z, Y, X)."""
+        return self.after.argmax(0).astype(np.uint8)
+
+    @property
     def likeness(self) -> float:
         """Similarity of the most similar annotated scan, 0 to 1."""
         return max(scan.likeness for scan in self.laid.values())

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import SimpleITK as sitk
 from skimage.transform import resize
 
@@ -19,11 +20,10 @@ from mass_nnunet.reporting.drawing import (
 )
 
 from .assessment import Assessment
-from .evidence import Evidence
 
 
 def draw_case(
-    path: Path, found: Assessment, image: Path, prediction: Path, dataset: RawDataset, evidence: Evidence
+    path: Path, found: Assessment, image: Path, prediction: Path, dataset: RawDataset, opinion: np.ndarray
 ) -> None:
     """Draw the segmentation where its worst organ disagrees most with the second opinion, and in its typical slice.
 
@@ -33,11 +33,11 @@ def draw_case(
         image: first channel of the scan.
         prediction: its segmentation, on the same grid.
         dataset: the dataset whose labels these are.
-        evidence: the second opinion.
+        opinion: labels of the second opinion (Z, Y, X), :attr:`Evidence.opinion`.
     """
     scan, spacing = read_radiological(image)
     labels, _ = read_radiological(prediction, dataset.labels)
-    opinion = evidence.after.argmax(0)[:, ::-1, ::-1]  # from RAS to LPS
+    opinion = opinion[:, ::-1, ::-1]  # from RAS to LPS
     worst = min(found.organs, key=lambda organ: organ.dice)
     place = _radiological(worst.index, image)
     window, aspect = grey_window(scan, dataset.channels[0]), spacing[1] / spacing[2]

@@ -15,12 +15,20 @@ from .estimator import LEVEL, Estimator
 CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
 """The files that are written."""
 ENOUGH = 9
-"""Annotated patients from which the interval is not that of the worst of them."""
+"""Annotated patients from which the interval holds in as many new patients as it is to hold in; up to 18 of them it is
+that of the worst one."""
+
+
+WHOLE = ("voxel_x", "voxel_y", "slice")
+COLUMNS = (
+    *("case", "verdict", "organ", "dice", "dice_low", "dice_high", "volume_ml", "expected_ml"),
+    *(*WHOLE, "x_mm", "y_mm", "z_mm", "marks"),
+)
 
 
 def rows(found: Sequence[Assessment]) -> pd.DataFrame:
-    """A row for each case and organ, what needs a look first."""
-    return pd.DataFrame(
+    """A row for each case and organ, what needs a look first; one without numbers for an unusable case."""
+    table = pd.DataFrame(
         [
             {
                 "case": one.case,
@@ -31,14 +39,21 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
                 "dice_high": organ.dice_high,
                 "volume_ml": organ.volume_ml,
                 "expected_ml": organ.expected_ml,
-                **dict(zip(("voxel_x", "voxel_y", "slice"), organ.index, strict=True)),
+                **dict(zip(WHOLE, organ.index, strict=True)),
                 **dict(zip(("x_mm", "y_mm", "z_mm"), organ.position, strict=True)),
                 "marks": "; ".join(one.marks),
             }
             for one in found
             for organ in one.organs
         ]
+        + [
+            {"case": one.case, "verdict": one.verdict, "marks": "; ".join(one.marks)} for one in found if not one.organs
+        ],
+        columns=COLUMNS,
     )
+    order = {one.case: place for place, one in enumerate(found)}
+    table = table.sort_values("case", key=lambda cases: cases.map(order), kind="stable", ignore_index=True)
+    return table.astype(dict.fromkeys(WHOLE, "Int64"))
 
 
 def write_tables(folder: Path, found: Sequence[Assessment], estimator: Estimator) -> None:
@@ -68,12 +83,14 @@ def write_quality_page(
 
 def _lead(found: Sequence[Assessment], title: str) -> str:
     counts = {verdict: sum(one.verdict == verdict for one in found) for verdict in ("poor", "doubtful", "good")}
+    if unusable := sum(one.verdict == "unusable" for one in found):
+        counts["unusable"] = unusable
     return f"{title}: {len(found)} cases, " + ", ".join(f"{count} {verdict}" for verdict, count in counts.items()) + "."
 
 
 def few_scans(estimator: Estimator) -> str:
     """How sure the interval is, in one sentence."""
-    text = f"The intervals are to hold {LEVEL:.0%} of the true Dice. "
+    text = f"The intervals are to hold {LEVEL:.0%} of the Dice in {LEVEL:.0%} of the patients, {LEVEL**2:.0%} of all. "
     text += f"They come from {estimator.patients} annotated patients"
     if estimator.patients < ENOUGH:
         return f"{text}, fewer than {ENOUGH}: they are as wide as the worst of these asks for, and not guaranteed."
@@ -91,6 +108,8 @@ def _sections(found: Sequence[Assessment], pictures: Mapping[str, Path], estimat
         text_columns=3,
     )
     sections = [html.section("All cases", html.paragraph(note, "note"), table)]
+    if pictures:
+        sections.insert(0, html.paragraph(html.PATIENTS, "note"))
     for one in found:
         if one.marks or one.case in pictures:
             sections.append(html.section(f"{one.case}: {one.verdict}", *_case(one, pictures.get(one.case))))
@@ -98,12 +117,16 @@ def _sections(found: Sequence[Assessment], pictures: Mapping[str, Path], estimat
 
 
 def _worst(one: Assessment) -> tuple[str, str, str]:
+    if not one.organs:
+        return "-", "-", "-"
     organ = min(one.organs, key=lambda organ: organ.dice)
     return organ.organ.replace("_", " "), f"{organ.dice:.2f}", f"{organ.dice_low:.2f} to {organ.dice_high:.2f}"
 
 
 def _case(one: Assessment, picture: Path | None) -> list[Markup]:
     parts = [html.items(list(one.marks))] if one.marks else []
+    if not one.organs:
+        return parts
     parts.append(
         html.table(
             ["organ", "Dice", "interval", "ml", "expected ml", "look at slice", "voxel x, y"],

@@ -84,6 +84,10 @@ def links(text: str, folder: str, files: Sequence[tuple[str, str]]) -> Markup:
     return macro("links", text, folder, files)
 
 
+PATIENTS = "This page holds images of patients: pass it on only to those who may see the scans."
+"""The warning on each page with pictures of scans."""
+
+
 def picture(path: Path, caption: str) -> Markup:
     """A PNG, JPEG or SVG file as part of the page."""
     content = base64.b64encode(Path(path).read_bytes()).decode()

@@ -39,3 +39,4 @@ def test_a_page_has_each_scan_with_its_reason_and_picture(pair, tmp_path, uncert
     assert "Because &lt;a&gt;." in page
     assert ("0.25" in page) == ("model proposes" in page) == (uncertainty is not None)
     assert "2 scans of Dataset801_CTS" in page
+    assert "images of patients" in page

@@ -38,14 +38,28 @@ def test_tables_and_page(world, environment, predictions, tmp_path, capsys):
     assert "They come from 3 annotated patients, fewer than 9" in printed
     table = pd.read_csv(tmp_path / "out" / "quality.csv")
     assert list(table["case"].unique()) == ["ct5", "ct4"]  # what needs a look first
-    assert list(table["organ"][:4]) == ["spleen", "right_kidney", "left_kidney", "liver"]
-    assert table["dice"].between(0, 1).all()
+    assert table.loc[0, "verdict"] == "unusable"  # on another grid
+    assert list(table["organ"][1:5]) == ["spleen", "right_kidney", "left_kidney", "liver"]
+    assert table["dice"][1:].between(0, 1).all()
     content = json.loads((tmp_path / "out" / "quality.json").read_text())
     assert [case["case"] for case in content["cases"]] == ["ct5", "ct4"]
     assert content["annotated_patients"] == 3
     page = (tmp_path / "out" / "quality.html").read_text()
     Balanced().feed(page)
     assert page.count("<img") == 1 + (tmp_path / "out" / "cases" / "ct5.jpg").is_file()
+
+
+def test_pictures_of_the_first_cases_only(world, environment, predictions, tmp_path):
+    out = tmp_path / "out"
+    assert run(world, predictions, out, "--pictures", "1") == 0
+    first = json.loads((out / "quality.json").read_text())["cases"][0]["case"]
+    assert [file.stem for file in out.rglob("*.jpg")] == [first]
+    assert "images of patients" in (out / "quality.html").read_text()
+    assert run(world, predictions, out) == 0  # all that was kept
+    assert len(list(out.rglob("*.jpg"))) == 2
+    assert run(world, predictions, out, "--pictures", "0") == 0
+    assert not list(out.rglob("*.jpg"))
+    assert "images of patients" not in (out / "quality.html").read_text()
 
 
 def test_a_killed_command_goes_on(world, environment, predictions, tmp_path, monkeypatch):
@@ -86,7 +100,12 @@ def test_a_bad_file_is_a_mark_of_its_case(world, environment, predictions, tmp_p
     assert run(world, predictions, tmp_path / "out") == 0
     content = json.loads((tmp_path / "out" / "quality.json").read_text())["cases"]
     assert content[0]["case"] == "ct4"
-    assert content[0]["verdict"] == "poor"
+    assert content[0]["verdict"] == "unusable"
+    assert content[0]["organs"] == []
+    table = pd.read_csv(tmp_path / "out" / "quality.csv")
+    assert table.loc[0, ["case", "verdict"]].tolist() == ["ct4", "unusable"]
+    assert table.loc[0, ["organ", "dice", "dice_high", "volume_ml", "slice"]].isna().all()
+    assert ", 1 unusable" in (tmp_path / "out" / "quality.html").read_text()
     assert "cannot be read" in content[0]["marks"][0]
 
 

@@ -43,5 +43,9 @@ def test_the_page(tmp_path):
     assert "fewer than 9" in page
 
 
+def test_the_interval_promises_no_more_than_it_holds():
+    assert "90% of the Dice in 90% of the patients, 81% of all." in few_scans(ESTIMATOR)
+
+
 def test_many_scans_need_no_warning():
     assert few_scans(Estimator(np.zeros(2), np.ones(2), np.zeros(3), 1.0, 12)).endswith("from 12 annotated patients.")
