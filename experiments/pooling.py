@@ -1,6 +1,6 @@
 """The scores of several grids that differ in their test patients, as the cells of one grid."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.errors import UserError
 
 _MEANS = ("seconds", "training_seconds")
+_PEAKS = ("peak_memory_mb", "peak_gpu_memory_mb")
+_PER_SCAN = "prediction_seconds_per_scan"
 
 
 def pool(grids: Sequence[Grid], output: Path) -> Grid:
@@ -50,18 +52,38 @@ def _pool_cell(cell: Cell, folders: Sequence[Path], target: Path) -> None:
     with atomic_path(target / SCORES) as temporary:
         scores.to_csv(temporary, index=False)
     records = [read_record(folder) for folder in folders]
-    write_record(target, {**records[0], **_costs(records)})
+    first = {key: value for key, value in records[0].items() if key != "validation"}
+    write_record(target, {**first, **_costs(records)})
 
 
 def _costs(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """The mean cost of a training; the course is that of the epochs that all have."""
+    """The mean cost of a training and a prediction, and the highest memory; the course is of the epochs that all have.
+
+    The best epochs of several trainings have no mean, so there is no ``validation``.
+    """
     costs: dict[str, Any] = {
         key: float(np.mean([record[key] for record in records])) for key in _MEANS if key in records[0]
     }
     courses = [record.get("course", []) for record in records]
     length = min(map(len, courses))
     costs["course"] = np.mean([course[:length] for course in courses], axis=0).tolist() if length else []
-    costs["trained_on"] = " and ".join(sorted({record.get("trained_on", "–") for record in records}))
+    costs["trained_on"] = _joined(record.get("trained_on", "–") for record in records)
+    if hosts := [record["host"] for record in records if "host" in record]:
+        costs["host"] = _joined(hosts)
+    if versions := [record["versions"] for record in records if "versions" in record]:
+        names = dict.fromkeys(name for one in versions for name in one)
+        costs["versions"] = {name: _joined(one.get(name, "–") for one in versions) for name in names}
+    for key in _PEAKS:
+        costs[key] = max((record[key] for record in records if record.get(key) is not None), default=None)
+    if times := [record[_PER_SCAN] for record in records if _PER_SCAN in record]:
+        costs[_PER_SCAN] = {
+            inference: {name: float(np.mean([time[inference][name] for time in times])) for name in its}
+            for inference, its in times[0].items()
+        }
     costs["start"] = min(record["start"] for record in records)
     costs["end"] = max(record["end"] for record in records)
     return costs
+
+
+def _joined(texts: Iterable[str]) -> str:
+    return " and ".join(sorted(set(texts)))

@@ -21,10 +21,10 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.quality.calibration import Samples
 from mass_nnunet.quality.estimator import Estimator
-from mass_nnunet.quality.evidence import Evidence, Reference, gather
+from mass_nnunet.quality.evidence import Evidence, Reference, gather, without_patient
 from mass_nnunet.quality.features import CANDIDATES, FEATURES, dice, features
 from mass_nnunet.quality.grid import read_scan, read_shares
-from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_reference
+from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_references
 
 BAD = 0.6
 """True Dice, mean of a scan's organs, below which a scan is bad."""
@@ -63,12 +63,13 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
     modality = dataset.channels[0]
     fold = fold_of(dataset, number)
     files = files_of(dataset, annotated_cases(dataset, fold))
-    references = {case: read_reference(*pair, dataset) for case, pair in files.items()}
+    references, notes = read_references(files, dataset)
+    print(*notes, sep="\n")
     samples, seen = Samples(CANDIDATES), {}
     for seed, (case, reference) in enumerate(references.items()):
-        others = {name: r for name, r in references.items() if name != case}
+        others = without_patient(references, reference.patient)
         seen[case] = evidence_of(case, files[case][0], others, modality, work)
-        samples.add(case, reference, seen[case], (), seed)
+        samples.add(reference, seen[case], (), seed)
     organs = list(dataset.labels)[1:]
     cells = cells_of(benches, dataset.name)
     shares = {
@@ -136,11 +137,11 @@ def _estimator(
     chosen = Samples(columns)
     keep = [CANDIDATES.index(column) for column in columns]
     chosen.features = [row[keep] for row in samples.features]
-    chosen.dice, chosen.scans, chosen.real = list(samples.dice), list(samples.scans), list(samples.real)
+    chosen.dice, chosen.patients, chosen.real = list(samples.dice), list(samples.patients), list(samples.real)
     chosen.likeness = list(samples.likeness)
     for case, predicted in own.items():
         for shares in predicted:
-            chosen.add_one(case, references[case], seen[case], shares, is_real=True)
+            chosen.add_one(references[case], seen[case], shares, is_real=True)
     return chosen.fit()
 
 

@@ -129,15 +129,7 @@ def read_scan(files: Sequence[str], reader: type[BaseReaderWriter]) -> np.ndarra
             check_finite(Path(file), channel)
             if file.endswith(ENDINGS) and issubclass(reader, SimpleITKIO):  # which reads NaN as 0
                 check_finite(Path(file), raw_values(Path(file)))
-    except (
-        *READ_ERRORS,
-        ImageFileError,
-        HeaderDataError,
-        AssertionError,
-        ValueError,
-        RuntimeError,
-        MemoryError,
-    ) as error:
+    except (*READ_ERRORS, *_LIBRARY_ERRORS) as error:
         reason = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
         raise UserError(f"{' and '.join(files)} cannot be read ({reason}): copy or convert the scan again") from None
     return image

@@ -12,6 +12,7 @@ from torch import nn
 
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
+from mass_nnunet.data.paths import EARLIER_CHECKPOINT
 from mass_nnunet.errors import UserError
 from mass_nnunet.networks.strangers import check_classes
 from mass_nnunet.runtime.checkpoint import read_checkpoint
@@ -49,7 +50,11 @@ def load_model(
     for fold in chosen:
         file = folder / f"fold_{fold}" / checkpoint
         if not file.is_file():
-            raise UserError(f"{file} does not exist: train the model, or name another one with -tr, -p, -c, -f or -chk")
+            earlier = file.with_name(EARLIER_CHECKPOINT)
+            there = f"; {earlier} is the model of before" if earlier.is_file() else ""
+            raise UserError(
+                f"{file} does not exist: train the model, or name another one with -tr, -p, -c, -f or -chk{there}"
+            )
         read_checkpoint(file)  # nnU-Net reads it with pickle, which may run code
     remedy = "copy the model again"
     check_classes(folder / "plans.json", read_json(folder / "plans.json", remedy))  # nnU-Net imports them

@@ -10,6 +10,8 @@ from mass_nnunet.errors import UserError
 FINAL_CHECKPOINT, LATEST_CHECKPOINT = "checkpoint_final.pth", "checkpoint_latest.pth"
 BEST_CHECKPOINT = "checkpoint_best.pth"
 """nnU-Net's file names of the finished model, and of the last and the best state of a training."""
+EARLIER_CHECKPOINT = "checkpoint_final_earlier.pth"
+"""The finished model of a training that goes on for longer, or begins anew, until that has a finished model, too."""
 _FOLDERS = {"raw": nnUNet_raw, "preprocessed": nnUNet_preprocessed, "results": nnUNet_results}
 
 

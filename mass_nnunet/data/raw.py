@@ -135,7 +135,7 @@ class RawDataset:
 
     @property
     def labels(self) -> dict[str, int]:
-        """Name to value: the background is 0, the organs are 1, 2, ...; nnU-Net's ``ignore`` is not among them.
+        """Name to value, sorted by value: the background is 0, the organs 1, 2, ...; without nnU-Net's ``ignore``.
 
         Raises:
             UserError: the dataset has regions, or values with gaps, or ``ignore`` is not the value after the last one.
@@ -155,7 +155,7 @@ class RawDataset:
                 f"{path} has nnU-Net's label {IGNORE!r} with the value {ignore}: give it {len(labels)}, the one after "
                 "the last label, as nnU-Net asks"
             )
-        return labels
+        return dict(sorted(labels.items(), key=lambda label: label[1]))  # a program may have sorted them by name
 
     @property
     def values(self) -> dict[str, int]:

@@ -12,7 +12,7 @@ from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import ORIENTATION
 
 from .calibration import Calibration
-from .evidence import Evidence, Reference, gather
+from .evidence import Evidence, Reference, gather, judges
 from .features import features
 from .grid import Coarse, Segmented, check_grid, read_scan, read_shares
 from .marks import marks, most_doubtful
@@ -105,21 +105,21 @@ def assess(
         image: first channel of the scan.
         prediction: its segmentation.
         dataset: the dataset whose labels these are.
-        references: annotated scans of its modality, by name.
+        references: annotated scans of its modality, by name; if the case is one of them, it is left out.
         calibration: made with these.
 
     Returns:
         The assessment, and what it rests on.
 
     Raises:
-        UserError: a file is no sound volume, or the two have different grids.
+        UserError: a file is no sound volume, the two have different grids, or no annotated scan is left.
     """
     scan, stored = read_scan(image, dataset.channels[0])
     segmented = read_shares(prediction, dataset.labels)
     check_grid(prediction, segmented.stored, stored)
-    evidence = gather(scan, references)
+    evidence = gather(scan, judges(case, scan, references))
     organs = [name for name in dataset.labels if name != "background"]
-    signs = marks(segmented.shares, evidence, calibration.usual, organs, dataset.channels[0])
+    signs = marks(segmented.shares, segmented.volumes, evidence, calibration.usual, organs, dataset.channels[0])
     return assessment_of(case, segmented, evidence, calibration, organs, signs, stored), evidence
 
 
@@ -135,7 +135,7 @@ def assessment_of(
     """The assessment of a segmentation of a case whose scan is the file ``stored``."""
     shares = segmented.shares
     estimated = calibration.estimator.estimate(features(shares, evidence))
-    estimated = np.where((shares[1:] > 0.5).any((1, 2, 3)), estimated, 0.0)  # nothing overlaps with nothing
+    estimated = np.where(np.array(segmented.volumes[1:]) > 0, estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated, evidence.likeness)
     found = []
     for k, organ in enumerate(organs, 1):

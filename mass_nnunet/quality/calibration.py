@@ -8,7 +8,7 @@ import numpy as np
 
 from .corruption import corrupted
 from .estimator import Estimator, fit
-from .evidence import Evidence, Reference, gather
+from .evidence import Evidence, Reference, gather, without_patient
 from .features import FEATURES, dice, features
 from .marks import Usual, usual
 
@@ -29,23 +29,23 @@ class Calibration:
         """As JSON holds it."""
         e = self.estimator
         numbers = {"centre": e.centre.tolist(), "scale": e.scale.tolist(), "weights": e.weights.tolist()}
-        return {"estimator": numbers | {"width": e.width, "scans": e.scans}, "usual": self.usual.as_json()}
+        return {"estimator": numbers | {"width": e.width, "patients": e.patients}, "usual": self.usual.as_json()}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Calibration":
         """From :meth:`as_json`."""
         e = content["estimator"]
         centre, scale, weights = (np.array(e[name]) for name in ("centre", "scale", "weights"))
-        return cls(Estimator(centre, scale, weights, e["width"], e["scans"]), Usual.from_json(content["usual"]))
+        return cls(Estimator(centre, scale, weights, e["width"], e["patients"]), Usual.from_json(content["usual"]))
 
 
 def calibrate(
     references: Mapping[str, Reference], predicted: Mapping[str, Sequence[np.ndarray]], progress: Any = iter
 ) -> Calibration:
-    """Calibrate on annotated scans, each seen by the others.
+    """Calibrate on annotated scans, each seen by those of other patients.
 
     Args:
-        references: annotated scans of one modality, by name; at least two.
+        references: annotated scans of one modality, by name; of at least two patients.
         predicted: real predictions of some of them, share of each label (K, Z, Y, X); of scans that the model was not
             trained on.
         progress: wraps the names of the scans, to show how far it is.
@@ -54,8 +54,8 @@ def calibrate(
     samples = Samples()
     for number, name in enumerate(progress(list(references))):
         reference = references[name]
-        seen[name] = gather(reference.scan, {other: r for other, r in references.items() if other != name})
-        samples.add(name, reference, seen[name], predicted.get(name, ()), number)
+        seen[name] = gather(reference.scan, without_patient(references, reference.patient))
+        samples.add(reference, seen[name], predicted.get(name, ()), number)
     return Calibration(samples.fit(), usual(references, seen))
 
 
@@ -70,30 +70,26 @@ class Samples:
         self.names = names
         self.features: list[np.ndarray] = []
         self.dice: list[float] = []
-        self.scans: list[str] = []
+        self.patients: list[str] = []
         self.likeness: list[float] = []
         self.real: list[bool] = []
 
-    def add(
-        self, name: str, reference: Reference, evidence: Evidence, predicted: Sequence[np.ndarray], seed: int
-    ) -> None:
+    def add(self, reference: Reference, evidence: Evidence, predicted: Sequence[np.ndarray], seed: int) -> None:
         """Add synthetic errors of an annotated scan, and real predictions of it (K, Z, Y, X)."""
         for shares in corrupted(reference.shares, reference.scan.image, seed):
-            self.add_one(name, reference, evidence, shares, is_real=False)
+            self.add_one(reference, evidence, shares, is_real=False)
         for shares in predicted:
-            self.add_one(name, reference, evidence, shares, is_real=True)
+            self.add_one(reference, evidence, shares, is_real=True)
 
-    def add_one(
-        self, name: str, reference: Reference, evidence: Evidence, shares: np.ndarray, *, is_real: bool
-    ) -> None:
+    def add_one(self, reference: Reference, evidence: Evidence, shares: np.ndarray, *, is_real: bool) -> None:
         """Add one segmentation (K, Z, Y, X) of an annotated scan."""
         organs = range(1, len(shares))
         self.features += list(features(shares, evidence, self.names))
         self.dice += [dice(shares[k], reference.shares[k]) for k in organs]
-        self.scans += [name for _ in organs]
+        self.patients += [reference.patient for _ in organs]
         self.likeness += [evidence.likeness for _ in organs]
         self.real += [is_real for _ in organs]
 
     def fit(self) -> Estimator:
         """An estimator from these features."""
-        return fit(np.array(self.features), np.array(self.dice), self.scans, self.likeness, self.real)
+        return fit(np.array(self.features), np.array(self.dice), self.patients, self.likeness, self.real)

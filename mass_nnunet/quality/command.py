@@ -21,7 +21,7 @@ from .evidence import Reference
 from .figure import draw_case
 from .grid import read_shares
 from .page import CSV, PAGE, few_scans, write_quality_page, write_tables
-from .references import annotated_cases, files_of, fold_of, read_reference
+from .references import annotated_cases, files_of, fold_of, read_references
 
 CALIBRATION, CASES = "calibration.json", "cases"
 """What is kept in the output folder, so that a killed command goes on: the calibration, and a file for each case."""
@@ -58,8 +58,11 @@ def run(args: argparse.Namespace) -> None:
     fold = fold_of(dataset, args.fold)
     files = files_of(dataset, annotated_cases(dataset, fold))
     predicted = validation_files(args.validation, fold.val, dataset.ending)
-    references = {case: read_reference(*pair, dataset) for case, pair in files.items()}
+    references, notes = read_references(files, dataset)
     mark = digest([file for pair in files.values() for file in pair] + [file for _, file in predicted])
+    mark += hashlib.sha256(repr([one.patient for one in references.values()]).encode()).hexdigest()[:8]
+    for note in notes:
+        print(note)
     calibration = _calibrated(args.output / CALIBRATION, mark, dataset, references, predicted)
     found = []
     for case, (image, prediction) in tqdm(pairs.items(), desc="estimating quality", unit="case"):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 RIDGE = 3.0
-"""Penalty on the squared weights of standardized features, for each scan's worth of samples."""
+"""Penalty on the squared weights of standardized features, for each patient's worth of samples."""
 LEVEL = 0.9
 """Share of the cases whose Dice the interval is to hold."""
 LEAST_SPREAD = 0.05
@@ -26,14 +26,14 @@ class Estimator:
         scale: standard deviation of each feature (F,).
         weights: (F + 1,), the constant last.
         width: half the width of the interval, in units of :func:`spread`.
-        scans: number of scans with known labels.
+        patients: number of patients with known labels.
     """
 
     centre: np.ndarray
     scale: np.ndarray
     weights: np.ndarray
     width: float
-    scans: int
+    patients: int
 
     def estimate(self, features: np.ndarray) -> np.ndarray:
         """Estimated Dice (N,) for features (N, F)."""
@@ -57,7 +57,7 @@ def spread(estimated: np.ndarray, likeness: np.ndarray | float) -> np.ndarray:
 def fit(
     features: np.ndarray,
     dice: np.ndarray,
-    scans: Sequence[str],
+    patients: Sequence[str],
     likeness: Sequence[float],
     real: Sequence[bool] = (),
 ) -> Estimator:
@@ -71,19 +71,19 @@ def fit(
     Args:
         features: (N, F).
         dice: true Dice (N,).
-        scans: scan of each sample. All scans count alike.
+        patients: patient of each sample. All patients count alike.
         likeness: likeness of the scan of each sample to the others (N,).
-        real: whether a sample is of a real prediction, not of a synthetic error; default none. Where a scan has real
-            ones, they count as much as all its synthetic ones.
+        real: whether a sample is of a real prediction, not of a synthetic error; default none. Where a patient has
+            real ones, they count as much as all its synthetic ones.
 
     Raises:
-        ValueError: there are samples of fewer than two scans.
+        ValueError: there are samples of fewer than two patients.
     """
     like = np.array(likeness)
-    names, genuine = np.array(scans), np.array(real or [False] * len(scans))
-    distinct = sorted(set(scans))
+    names, genuine = np.array(patients), np.array(real or [False] * len(dice))
+    distinct = sorted(set(patients))
     if len(distinct) < 2:
-        raise ValueError("samples of two scans are needed: one to calibrate on, one to see how far that is off")
+        raise ValueError("samples of two patients are needed: one to calibrate on, one to see how far that is off")
     balance = _balance(names, genuine)
     numbers = []
     for name in distinct:
@@ -96,7 +96,7 @@ def fit(
 
 
 def _balance(names: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Weight of each sample: those of a scan sum to one."""
+    """Weight of each sample: those of a patient sum to one."""
     weights = np.zeros(len(names))
     for name in np.unique(names):
         kinds = [kind for kind in ((names == name) & real, (names == name) & ~real) if kind.any()]

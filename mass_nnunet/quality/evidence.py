@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mass_nnunet.errors import UserError
 from mass_nnunet.registration.alignment import alignments
 
 from .alignment import Laid, lay
@@ -22,15 +23,39 @@ class Reference:
     Attributes:
         scan: the scan.
         shares: share of each label (K, Z, Y, X), the background first.
+        patient: whose scan it is.
     """
 
     scan: Coarse
     shares: np.ndarray
+    patient: str
 
     @property
     def volumes(self) -> np.ndarray:
         """Volume of each label but the background (K - 1,), in ml."""
         return self.shares[1:].sum((1, 2, 3)) * self.scan.voxel_ml
+
+
+def without_patient(references: Mapping[str, Reference], patient: str) -> dict[str, Reference]:
+    """The annotated scans of other patients."""
+    return {name: reference for name, reference in references.items() if reference.patient != patient}
+
+
+def judges(case: str, scan: Coarse, references: Mapping[str, Reference]) -> dict[str, Reference]:
+    """The annotated scans that may judge a case: no scan judges itself, and none its own patient.
+
+    A case is an annotated scan if it has its name, or its image under another name.
+
+    Raises:
+        UserError: none is left.
+    """
+    found = dict(references)
+    for name, own in references.items():
+        if name == case or (own.scan.size == scan.size and np.array_equal(own.scan.image, scan.image)):
+            found = without_patient(found, own.patient)
+    if not found:
+        raise UserError(f"{case} is annotated itself, and no annotated scan of another patient is left to judge it by")
+    return found
 
 
 @dataclass(frozen=True)

@@ -96,6 +96,7 @@ def usual(references: Mapping[str, Reference], evidence: Mapping[str, Evidence])
 
 def marks(
     shares: np.ndarray,
+    volumes: Sequence[float],
     evidence: Evidence,
     known: Usual,
     organs: Sequence[str],
@@ -105,6 +106,7 @@ def marks(
 
     Args:
         shares: its segmentation, share of each label (K, Z, Y, X), the background first.
+        volumes: volume of each label (K,) in ml, in the file: small organs fill no coarse voxel.
         evidence: what the annotated scans say about it.
         known: what is usual in the annotated scans.
         organs: names of the labels but the background.
@@ -112,9 +114,9 @@ def marks(
     """
     case = evidence.case
     scan = _of_the_scan(case, evidence, known, modality)
-    if not (shares[1:] > 0.5).any():
+    if not any(volumes[1:]):
         return [*scan, "nothing is segmented"]
-    return [*scan, *_of_organs(shares, case, known, organs), *_of_the_place(shares, evidence)]
+    return [*scan, *_of_organs(shares, volumes, case, known, organs), *_of_the_place(shares, evidence)]
 
 
 def smoothness(image: np.ndarray) -> float:
@@ -154,20 +156,21 @@ def strange_intensities(case: Coarse, known: Usual, modality: str) -> str | None
     return None
 
 
-def _of_organs(shares: np.ndarray, case: Coarse, known: Usual, organs: Sequence[str]) -> list[str]:
+def _of_organs(
+    shares: np.ndarray, volumes: Sequence[float], case: Coarse, known: Usual, organs: Sequence[str]
+) -> list[str]:
     found = []
-    masks = shares[1:] > 0.5
-    for organ, mask, part, (least, most) in zip(organs, masks, shares[1:], known.volumes, strict=True):
-        volume, name = float(part.sum()) * case.voxel_ml, organ.replace("_", " ")
-        if not mask.any():
+    for organ, volume, part, (least, most) in zip(organs, volumes[1:], shares[1:], known.volumes, strict=True):
+        name = organ.replace("_", " ")
+        if volume == 0:
             found.append(f"{name}: nothing is segmented")
             continue
         if not SMALL * least <= volume <= LARGE * most:
             found.append(f"{name}: {volume:.0f} ml, where annotated ones have {least:.0f} to {most:.0f} ml")
-        found += [f"{name}: cut by the border of the scan at the {end}" for end in _cut(mask)]
+        found += [f"{name}: cut by the border of the scan at the {end}" for end in _cut(part > 0.5)]
     centres = _centres(shares, case.edges)
     for first, second, axis in known.order:
-        if masks[first].any() and masks[second].any() and centres[first, axis] > centres[second, axis]:
+        if volumes[first + 1] and volumes[second + 1] and centres[first, axis] > centres[second, axis]:
             one, other = (organs[k].replace("_", " ") for k in (first, second))
             found.append(f"{one}: lies nearer to the {DIRECTIONS[axis][1]} than {other}, in no annotated scan")
     return found

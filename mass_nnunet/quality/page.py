@@ -15,7 +15,7 @@ from .estimator import LEVEL, Estimator
 CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
 """The files that are written."""
 ENOUGH = 9
-"""Annotated scans from which the interval is not that of the worst of them."""
+"""Annotated patients from which the interval is not that of the worst of them."""
 
 
 def rows(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -47,7 +47,7 @@ def write_tables(folder: Path, found: Sequence[Assessment], estimator: Estimator
         rows(found).to_csv(temporary, index=False)
     write_json(
         folder / JSON,
-        {"level": LEVEL, "annotated_scans": estimator.scans, "cases": [one.as_json() for one in found]},
+        {"level": LEVEL, "annotated_patients": estimator.patients, "cases": [one.as_json() for one in found]},
     )
 
 
@@ -73,8 +73,9 @@ def _lead(found: Sequence[Assessment], title: str) -> str:
 
 def few_scans(estimator: Estimator) -> str:
     """How sure the interval is, in one sentence."""
-    text = f"The intervals are to hold {LEVEL:.0%} of the true Dice. They come from {estimator.scans} annotated scans"
-    if estimator.scans < ENOUGH:
+    text = f"The intervals are to hold {LEVEL:.0%} of the true Dice. "
+    text += f"They come from {estimator.patients} annotated patients"
+    if estimator.patients < ENOUGH:
         return f"{text}, fewer than {ENOUGH}: they are as wide as the worst of these asks for, and not guaranteed."
     return f"{text}."
 

@@ -1,19 +1,19 @@
 """The annotated scans of a split: the only label maps that quality reads beside the predictions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from mass_nnunet.data.label_map import values_of
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
+from mass_nnunet.labels import IGNORE
 
 from .evidence import Reference
 from .grid import check_grid, read_scan, read_shares
 
 LEAST = 2
-"""Annotated scans that are needed: each is estimated by the others."""
+"""Patients with annotated scans that are needed: each is estimated by the others."""
 
 
 def annotated_cases(dataset: RawDataset, fold: Fold) -> tuple[str, ...]:
@@ -23,16 +23,22 @@ def annotated_cases(dataset: RawDataset, fold: Fold) -> tuple[str, ...]:
     are left out: what is unknown in them would count as background.
 
     Raises:
-        UserError: there are fewer than :data:`LEAST`.
+        UserError: they are of fewer than :data:`LEAST` patients.
     """
     train = fold.train if fold.sparse == 1 else ()
     cases = tuple(case for case in (*train, *fold.val) if case not in fold.annotated)
-    if len(cases) < LEAST:
-        raise UserError(
-            f"{dataset.name} has {len(cases)} wholly annotated scans in this fold, and at least {LEAST} are needed: "
-            "name another fold with -f, or annotate more scans"
-        )
+    _check_enough(dataset, cases)
     return cases
+
+
+def _check_enough(dataset: RawDataset, cases: Iterable[str]) -> None:
+    patients = dataset.patients()
+    count = len({patients[case] for case in cases})
+    if count < LEAST:
+        raise UserError(
+            f"{dataset.name} has wholly annotated scans of {count} patients in this fold, and at least {LEAST} are "
+            "needed: name another fold with -f, or annotate more scans"
+        )
 
 
 def fold_of(dataset: RawDataset, number: int) -> Fold:
@@ -59,8 +65,36 @@ def files_of(dataset: RawDataset, cases: Iterable[str]) -> dict[str, tuple[Path,
     return found
 
 
-def read_reference(image: Path, label: Path, dataset: RawDataset) -> Reference:
-    """Read an annotated scan; voxels of the label ``ignore`` count as none of the others.
+def read_references(
+    files: Mapping[str, tuple[Path, Path]], dataset: RawDataset
+) -> tuple[dict[str, Reference], list[str]]:
+    """Read annotated scans, but those with voxels of the label ``ignore``: what is there is not known.
+
+    Args:
+        files: as :func:`files_of`.
+        dataset: the dataset.
+
+    Returns:
+        The annotated scans by case, and a sentence for each that is left out.
+
+    Raises:
+        UserError: a file is no sound scan or label map, the two have different grids, or what is left is of fewer than
+            :data:`LEAST` patients.
+    """
+    patients = dataset.patients()
+    found, notes = {}, []
+    for case, (image, label) in files.items():
+        reference, is_whole = _read(image, label, dataset, patients[case])
+        if is_whole:
+            found[case] = reference
+        else:
+            notes.append(f"{label} has voxels of the label {IGNORE!r}: the scan counts as annotated in part, left out")
+    _check_enough(dataset, found)
+    return found, notes
+
+
+def _read(image: Path, label: Path, dataset: RawDataset, patient: str) -> tuple[Reference, bool]:
+    """Read an annotated scan; voxels of the label ``ignore`` count as none of the others, and it is then not whole.
 
     Raises:
         UserError: a file is no sound scan or label map, or the two have different grids.
@@ -68,7 +102,5 @@ def read_reference(image: Path, label: Path, dataset: RawDataset) -> Reference:
     scan, stored = read_scan(image, dataset.channels[0])
     segmented = read_shares(label, dataset.values)
     check_grid(label, segmented.stored, stored)
-    shares = segmented.shares
-    kept = [k for k, name in enumerate(dataset.values) if name in dataset.labels]
-    order = sorted(kept, key=lambda k: values_of(list(dataset.values.values())[k])[0])
-    return Reference(scan, shares[order])
+    count = len(dataset.labels)  # ``ignore`` comes after them
+    return Reference(scan, segmented.shares[:count], patient), not any(segmented.volumes[count:])

@@ -8,7 +8,7 @@ from .augmentation import SHARE
 LOCAL = 0.5
 """Share of the changed scans in which each class has a curve of its own."""
 AIR = 0.01
-"""What is darker, as a share of the scan's range, keeps its intensity."""
+"""What is darker, as a share of the scan's range, keeps its intensity where each class has a curve."""
 SCALE, SCALE_RANGE = 0.1, (0.9, 1.1)
 """Standard deviation of the scale around 1, and its limits."""
 LOCATION = 0.5
@@ -20,10 +20,10 @@ KNOTS = 256
 def location_scale_augmentation(scans: Tensor, labels: Tensor, classes: int) -> Tensor:
     """Change a share :data:`augmentation.SHARE` of the scans by random curves, a location and a scale.
 
-    A share :data:`LOCAL` of these gets a curve for each class (local), which decreases with probability 1/2; the others
-    get one increasing curve (global). A curve is a cubic Bezier curve from one end of the intensities to
-    the other (:func:`bezier_curves`). Its value is then multiplied by a scale, a location is added, and the sum is
-    limited to the scan's range.
+    A share :data:`LOCAL` of these gets a curve for each class (local): that of the background decreases, and that of an
+    organ does with probability 1/2. The others get one increasing curve (global). A curve is a cubic Bezier curve from
+    one end of the intensities to the other (:func:`bezier_curves`). Its value is then multiplied by a scale, a location
+    is added, and the sum is limited to the scan's range. A local change leaves dark voxels (:data:`AIR`) as they are.
 
     This is the location-scale augmentation of SLAug (Su et al., Rethinking data augmentation for single-source domain
     generalization in medical image segmentation, AAAI 2023), without its saliency-balancing fusion of both. Different
@@ -46,10 +46,11 @@ def location_scale_augmentation(scans: Tensor, labels: Tensor, classes: int) -> 
     is_local = local < LOCAL
     region = (labels * (labels < classes) * is_local).long()
     first = classes * torch.arange(count * channels, device=scans.device).view(count, channels, 1, 1, 1)
-    decreasing = is_local.flatten().repeat_interleave(channels * classes)
-    decreasing &= torch.rand(len(decreasing), device=scans.device) < 0.5
-    changed = curved(images, first + region, len(decreasing), decreasing)
-    changed = torch.where(images > AIR, changed, images)
+    decreasing = torch.rand(count, channels, classes, device=scans.device) < 0.5
+    decreasing[..., 0] = True
+    decreasing &= is_local.view(count, 1, 1)
+    changed = curved(images, first + region, decreasing.numel(), decreasing.flatten())
+    changed = torch.where(is_local & (images <= AIR), images, changed)
     return torch.where(chance < SHARE, changed * width + least, scans)
 
 

@@ -29,6 +29,9 @@ def test_files_that_are_absent_are_named(trained, tmp_path):
     with pytest.raises(UserError, match=r"fold_all/checkpoint_final.pth does not exist"):
         load_model(trained / "results" / CT / MODEL, "all", "checkpoint_final.pth", torch.device("cpu"))
     (tmp_path / "fold_0").mkdir()
+    (tmp_path / "fold_0" / "checkpoint_final_earlier.pth").touch()
+    with pytest.raises(UserError, match=r"-chk; \S+/fold_0/checkpoint_final_earlier.pth is the model of before$"):
+        load_model(tmp_path, 0, "checkpoint_final.pth", torch.device("cpu"))
     source = trained / "results" / CT / MODEL / "fold_0" / "checkpoint_final.pth"
     (tmp_path / "fold_0" / "checkpoint_final.pth").symlink_to(source)
     with pytest.raises(UserError, match=r"plans.json does not exist: copy the model again"):

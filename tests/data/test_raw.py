@@ -53,6 +53,15 @@ def test_licence_and_reference(raw):
     assert RawDataset.load(801).licence == "CC BY 4.0"  # nnU-Net's own key
 
 
+def test_labels_are_in_the_order_of_their_values(raw):
+    content = json.loads((raw / "dataset.json").read_text())
+    content["labels"] = {"background": 0, "ignore": 3, "kidney": 2, "spleen": 1}
+    (raw / "dataset.json").write_text(json.dumps(content, sort_keys=True))
+    dataset = RawDataset.load(801)
+    assert list(dataset.labels.items()) == [("background", 0), ("spleen", 1), ("kidney", 2)]
+    assert list(dataset.values.items())[-1] == ("ignore", 3)
+
+
 def test_without_patients_json_each_case_is_a_patient(raw):
     (raw / "patients.json").unlink()
     assert RawDataset.load(801).patients()["a_2"] == "a_2"

@@ -57,6 +57,25 @@ def test_every_patient_is_tested_once_and_the_tests_are_over_all(pooling, grids,
     assert "every scan counts once" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
+def test_the_costs_are_those_of_all_draws(pooling, grids, tmp_path):
+    for number, grid in enumerate(grids):
+        folder = grid.output / "cells" / grid.cells[0].name
+        changes = {
+            "prediction_seconds_per_scan": {"segmentation": {"CT": 1.0 + number, "MRI": 2.0 * number}},
+            "peak_memory_mb": [2048.0, 4096.0, None][number],
+            "host": ["box", "cluster", "box"][number],
+            "versions": {"Python": "3.12.0", "torch": f"2.{number}"},
+        }
+        write_record(folder, read_record(folder) | changes)
+    pooled = pooling.pool(grids, tmp_path / "pooled")
+    record = read_record(pooled.output / "cells" / pooled.cells[0].name)
+    assert record["prediction_seconds_per_scan"] == {"segmentation": {"CT": 2.0, "MRI": 2.0}}
+    assert (record["peak_memory_mb"], record["peak_gpu_memory_mb"]) == (4096.0, None)
+    assert record["host"] == "box and cluster"
+    assert record["versions"] == {"Python": "3.12.0", "torch": "2.0 and 2.1 and 2.2"}
+    assert "validation" not in record
+
+
 def test_what_is_done_is_pooled(pooling, grids, tmp_path):
     for number, cell in ((0, 0), (1, 0), (1, 1)):
         write_record(grids[number].output / "cells" / grids[number].cells[cell].name, {"state": "running"})

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from nibabel.filebasedimages import ImageFileError
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIOWithReorient
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
 
@@ -14,6 +15,7 @@ from mass_nnunet.planners.fingerprint import (
     VOXELS_PER_SCAN,
     BodyFingerprintExtractor,
     intensity_properties,
+    read_scan,
     sample_body,
 )
 from nnunet_threads import use_threads
@@ -50,6 +52,16 @@ def test_a_scan_without_body_is_named(tmp_path, is_ct, reason):
     image = np.full((4, 2, 5), 2000 if is_ct else 0, np.int16)
     with pytest.raises(UserError, match=rf"empty.nii.gz .*{reason}"):
         draw(tmp_path / "empty.nii.gz", image, is_ct)
+
+
+@pytest.mark.parametrize("error", [OverflowError, ImageFileError, MemoryError, AssertionError])
+def test_what_a_library_raises_where_a_header_is_wrong_names_the_file(error):
+    class Reader(NibabelIOWithReorient):
+        def read_images(self, files):
+            raise error
+
+    with pytest.raises(UserError, match=rf"a.nii.gz cannot be read \({error.__name__}\): copy or convert"):
+        read_scan(["a.nii.gz"], Reader)
 
 
 def test_properties_are_those_after_clipping():

@@ -8,7 +8,7 @@ import pytest
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.quality import alignment, corruption, grid
 from mass_nnunet.quality.calibration import calibrate
-from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_reference
+from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_references
 from mass_nnunet.registration import alignment as whole
 from quality_world import make_world
 from tiny_group import variables
@@ -47,7 +47,7 @@ def calibrated(world):
             patch.setenv(variable, value)
         dataset = RawDataset.load(801)
         files = files_of(dataset, annotated_cases(dataset, fold_of(dataset, 0)))
-    references = {case: read_reference(*pair, dataset) for case, pair in files.items()}
+        references, _ = read_references(files, dataset)
     return SimpleNamespace(dataset=dataset, references=references, calibration=calibrate(references, {}))
 
 

@@ -36,6 +36,23 @@ def test_a_right_segmentation_is_estimated_high_and_not_marked(world, calibrated
         assert organ.dice_low <= organ.dice <= organ.dice_high
 
 
+def test_an_annotated_case_is_not_judged_by_its_own_annotation(world, calibrated):
+    files = [world.raw / part / name for part, name in (("imagesTr", "ct0_0000.nii.gz"), ("labelsTr", "ct0.nii.gz"))]
+    for name in ("ct0", "renamed"):
+        _, evidence = assess(name, *files, calibrated.dataset, calibrated.references, calibrated.calibration)
+        assert sorted(evidence.laid) == ["ct1", "ct2"]
+
+
+def test_a_small_organ_is_not_estimated_as_missing(world, calibrated, tmp_path):
+    labels = world.patients[CASE].organs.copy()
+    place = tuple(np.argwhere(labels == 1)[0])
+    labels[labels == 1] = 0
+    labels[place] = 1
+    found = found_for(world, calibrated, tmp_path, labels=labels)
+    assert found.organs[0].dice > 0
+    assert "spleen: nothing is segmented" not in found.marks
+
+
 def mri(world):
     scan = make_patient(3, 4, "MRI", (24, 48, 48)).scans["T2SPIR"]
     return {"image": scan.image, "labels": scan.organs, "like": scan}

@@ -1,9 +1,11 @@
 """The calibration is kept as numbers, and real predictions count."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 
+from mass_nnunet.quality import calibration
 from mass_nnunet.quality.alignment import Laid
 from mass_nnunet.quality.calibration import Calibration, Samples
 from mass_nnunet.quality.evidence import Evidence, Reference
@@ -17,17 +19,27 @@ def test_a_calibration_survives_json(calibrated):
     inputs = np.array([[0.5, 0.5], [0.9, 0.8]])
     np.testing.assert_array_equal(again.estimator.estimate(inputs), found.estimator.estimate(inputs))
     assert again.estimator.width == found.estimator.width
-    assert found.estimator.scans == 3
+    assert found.estimator.patients == 3
     assert found.usual.order  # the liver is right of the spleen, for example
 
 
 def test_samples_know_what_is_real():
     case, shares = scan()
     laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image)}
-    reference, evidence = Reference(case, shares), Evidence(case, laid, shares, shares, np.ones(2))
+    reference, evidence = Reference(case, shares, "one"), Evidence(case, laid, shares, shares, np.ones(2))
     samples = Samples(("expected",))
-    samples.add("one", reference, evidence, [shares], 0)
+    samples.add(reference, evidence, [shares], 0)
     assert samples.real.count(True) == 2
-    assert set(samples.scans) == {"one"}
+    assert set(samples.patients) == {"one"}
     assert samples.dice[-2:] == [1.0, 1.0]
     assert len(samples.features) == len(samples.dice) == len(samples.likeness) > 20
+
+
+def test_no_scan_of_the_same_patient_is_used(calibrated, monkeypatch):
+    seen = []
+    gather = calibration.gather
+    monkeypatch.setattr(calibration, "gather", lambda scan, others: seen.append(list(others)) or gather(scan, others))
+    twice = {name: replace(r, patient="one" if name != "ct2" else "two") for name, r in calibrated.references.items()}
+    found = calibration.calibrate(twice, {})
+    assert seen == [["ct2"], ["ct2"], ["ct0", "ct1"]]
+    assert found.estimator.patients == 2

@@ -35,14 +35,14 @@ def test_tables_and_page(world, environment, predictions, tmp_path, capsys):
     assert run(world, predictions, tmp_path / "out", "--validation", str(validation)) == 0
     printed = capsys.readouterr().out
     assert "ct5: " in printed
-    assert "They come from 3 annotated scans, fewer than 9" in printed
+    assert "They come from 3 annotated patients, fewer than 9" in printed
     table = pd.read_csv(tmp_path / "out" / "quality.csv")
     assert list(table["case"].unique()) == ["ct5", "ct4"]  # what needs a look first
     assert list(table["organ"][:4]) == ["spleen", "right_kidney", "left_kidney", "liver"]
     assert table["dice"].between(0, 1).all()
     content = json.loads((tmp_path / "out" / "quality.json").read_text())
     assert [case["case"] for case in content["cases"]] == ["ct5", "ct4"]
-    assert content["annotated_scans"] == 3
+    assert content["annotated_patients"] == 3
     page = (tmp_path / "out" / "quality.html").read_text()
     Balanced().feed(page)
     assert page.count("<img") == 1 + (tmp_path / "out" / "cases" / "ct5.jpg").is_file()

@@ -22,7 +22,7 @@ def test_the_estimate_is_near_the_truth():
     estimated = found.estimate(features)
     assert np.corrcoef(estimated, dice)[0, 1] > 0.9
     assert np.abs(estimated - dice).mean() < 0.12
-    assert found.scans == 6
+    assert found.patients == 6
 
 
 @pytest.mark.parametrize("scans", [3, 12])
@@ -56,5 +56,5 @@ def test_a_real_prediction_counts_as_much_as_all_synthetic_errors():
 
 
 def test_one_scan_is_too_few():
-    with pytest.raises(ValueError, match="two scans"):
+    with pytest.raises(ValueError, match="two patients"):
         fit(*samples(1))

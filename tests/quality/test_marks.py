@@ -31,7 +31,8 @@ def segmentation(first=4, second=10, size=3):
 def of(shares, opinion=None, case=None, likeness=0.7, modality="MRI"):
     after = segmentation() if opinion is None else opinion
     evidence = SimpleNamespace(case=case or scan(), after=after, likeness=likeness)
-    return marks(shares, evidence, KNOWN, ["liver", "spleen"], modality)
+    volumes = [float(part.sum()) for part in shares]
+    return marks(shares, volumes, evidence, KNOWN, ["liver", "spleen"], modality)
 
 
 def test_what_is_right_has_no_mark():
@@ -52,6 +53,15 @@ def test_what_is_right_has_no_mark():
 )
 def test_wrong_segmentations(shares, message):
     assert message in of(shares)
+
+
+def test_an_organ_of_less_than_half_a_coarse_voxel_is_not_missing():
+    tiny = segmentation(size=1)
+    tiny[1:] *= 0.3
+    tiny[0] = 1 - tiny[1:].sum(0)
+    found = of(tiny)
+    assert "nothing is segmented" not in "; ".join(found)
+    assert "liver: 0 ml, where annotated ones have 20 to 40 ml" in found
 
 
 def test_wrong_scans():

@@ -44,4 +44,4 @@ def test_the_page(tmp_path):
 
 
 def test_many_scans_need_no_warning():
-    assert few_scans(Estimator(np.zeros(2), np.ones(2), np.zeros(3), 1.0, 12)).endswith("from 12 annotated scans.")
+    assert few_scans(Estimator(np.zeros(2), np.ones(2), np.zeros(3), 1.0, 12)).endswith("from 12 annotated patients.")

@@ -99,9 +99,28 @@ def test_one_curve_for_a_scan_or_one_for_each_class(monkeypatch, local):
             assert rising or local
             if len(regions) == 1:
                 assert rising or falling
+            if regions == [0]:
+                assert falling == local
     assert all(is_monotonic) != local
     torch.testing.assert_close(after.amin((1, 2, 3, 4)), before.amin((1, 2, 3, 4)))
     torch.testing.assert_close(after.amax((1, 2, 3, 4)), before.amax((1, 2, 3, 4)))
+
+
+def test_about_half_of_the_organs_are_inverted(monkeypatch):
+    still(monkeypatch, LOCAL=1.0)
+    torch.manual_seed(0)
+    given: list[torch.Tensor] = []
+    curve = curved
+
+    def seen(images, index, regions, decreasing):
+        given.append(decreasing)
+        return curve(images, index, regions, decreasing)
+
+    monkeypatch.setattr(slaug, "curved", seen)
+    location_scale_augmentation(torch.rand(200, 2, 1, 4, 4), torch.zeros(200, 1, 1, 4, 4), 3)
+    shares = given[0].view(200, 2, 3).float().mean((0, 1))
+    assert shares[0] == 1
+    assert ((shares[1:] > 0.4) & (shares[1:] < 0.6)).all()
 
 
 def test_unknown_voxels_count_as_background(monkeypatch):
@@ -114,14 +133,18 @@ def test_unknown_voxels_count_as_background(monkeypatch):
     assert torch.equal(after, location_scale_augmentation(scans(), labels * (labels != 5), 3))
 
 
-def test_air_keeps_its_intensity(monkeypatch):
-    still(monkeypatch, AIR=0.3, LOCATION=0.5)
+@pytest.mark.parametrize("local", [False, True])
+def test_air_keeps_its_intensity_where_each_class_has_a_curve(monkeypatch, local):
+    still(monkeypatch, AIR=0.3, LOCATION=0.5, LOCAL=float(local))
     torch.manual_seed(0)
     before = scans()
     least, greatest = before.amin((1, 2, 3, 4), keepdim=True), before.amax((1, 2, 3, 4), keepdim=True)
     air = (before - least) / (greatest - least) <= 0.3
     after = location_scale_augmentation(before, organs(), 3)
-    torch.testing.assert_close(after[air], before[air])
+    if local:
+        torch.testing.assert_close(after[air], before[air])
+    else:
+        assert (after != before)[air].float().mean() > 0.5
     assert (after != before)[~air].float().mean() > 0.9
 
 

@@ -9,7 +9,7 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from nnunetv2.utilities.json_export import recursive_fix_for_json_export
 
 from mass_nnunet.data.files import atomic_path
-from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT
+from mass_nnunet.data.paths import EARLIER_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key
@@ -19,9 +19,6 @@ from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_train
 from .inputs import check_inputs, check_plans, planned_datasets, possible_in
 from .nnunet_private import use_plain_best_dice
 from .pretrained import await_weights, pretrained_file
-
-EARLIER = "checkpoint_final_earlier.pth"
-"""The finished model of a training that goes on for longer, or begins anew."""
 
 
 class GuardedTrainer(nnUNetTrainer):
@@ -160,7 +157,7 @@ class GuardedTrainer(nnUNetTrainer):
         reads it.
 
         Where a training goes on that was finished before, nnU-Net would go on from the finished model if it was killed.
-        So ``checkpoint_latest.pth`` sets that aside, as ``EARLIER``.
+        So ``checkpoint_latest.pth`` sets that aside, as ``EARLIER_CHECKPOINT``, until there is a new finished model.
 
         Raises:
             SystemExit: a weight is not finite, or the results folder is gone.
@@ -177,7 +174,9 @@ class GuardedTrainer(nnUNetTrainer):
             checkpoint = torch.load(temporary, map_location="cpu", weights_only=True)
             torch.save(checkpoint | besides, temporary)
         if name == LATEST_CHECKPOINT and (finished := folder / FINAL_CHECKPOINT).exists():
-            finished.replace(folder / EARLIER)
+            finished.replace(folder / EARLIER_CHECKPOINT)
+        if name == FINAL_CHECKPOINT:
+            (folder / EARLIER_CHECKPOINT).unlink(missing_ok=True)
 
     def load_checkpoint(self, filename_or_checkpoint: str) -> None:
         """As in nnU-Net, if the training was begun with the same plans, split and scans.

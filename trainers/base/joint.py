@@ -86,7 +86,7 @@ class JointTrainer(DatasetTrainer):
                 for name in ("progress.png", "mass_terms.png"):
                     shutil.copyfile(own / name, Path(partner.output_folder) / name)
 
-    def save_checkpoint(self, filename: str) -> None:
+    def write_checkpoints(self, filename: str) -> None:
         """Write nnU-Net's checkpoint into every results folder, each whole or not at all."""
         for trainer in self.dataset_trainers:
             share_progress(self, trainer)

@@ -18,6 +18,8 @@ WEIGHTS = "network_weights"
 def pretrained_file(words: Sequence[str] | None = None) -> Path | None:
     """The file of ``-pretrained_weights``, if nnU-Net will read one; it tells a trainer nothing of it.
 
+    Only the command line is covered: of weights that a program loads by nnU-Net's functions nothing is known here.
+
     Args:
         words: the command line; None for that of this process.
     """
@@ -56,4 +58,17 @@ def await_weights(network: nn.Module, file: Path) -> None:
         raise UserError(
             f"{file} is of another network, {reason}: plan with the network of this file (its channels, --features, "
             f"--preset, and the strides that follow from --patch-size and --spacing), or train without {OPTION}"
+        )
+
+
+def check_weights_came(network: nn.Module) -> None:
+    """Make sure that a network does not wait for pretrained weights any more, when training begins.
+
+    Raises:
+        UserError: nnU-Net has not read them, as where a program trains with this option on its own command line.
+    """
+    if isinstance(network, TakesStockWeights) and network.awaits_stock:
+        raise UserError(
+            f"nnU-Net has not read the weights of {OPTION}: train with nnUNetv2_train, or without {OPTION} on the "
+            "command line"
         )

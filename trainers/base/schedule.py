@@ -2,19 +2,22 @@
 
 import time
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
 
+from mass_nnunet.errors import exit_on_user_error
+
 from .partly import PartlyAnnotatedTrainer
+from .pretrained import check_weights_came
 
 CHECKPOINTS = 20
 """A training is saved at least this often, and after each epoch as long as that takes less than ``SAVING``."""
 SAVING = 0.05
-"""Share of a training's time that the checkpoints of its own results folder may take: on a slow network disk, those of
+"""Share of a training's time that the checkpoints of all its results folders may take: on a slow network disk, those of
 a large network after each epoch would take longer than the epochs."""
 
 
@@ -68,7 +71,15 @@ class ScheduledTrainer(PartlyAnnotatedTrainer):
         self.begin, self.saving = time.monotonic(), 0.0  # seconds
 
     def on_train_start(self) -> None:
-        """As in nnU-Net."""
+        """As in nnU-Net.
+
+        Raises:
+            SystemExit: nnU-Net has not read the pretrained weights of the command line.
+        """
+        if not self.was_initialized:
+            self.initialize()
+        with exit_on_user_error():
+            check_weights_came(self.module)
         self.save_at_least = self.save_every
         self.begin, self.saving = time.monotonic(), 0.0
         super().on_train_start()
@@ -78,11 +89,15 @@ class ScheduledTrainer(PartlyAnnotatedTrainer):
         self.save_every: int = 1 if self.saving <= SAVING * (time.monotonic() - self.begin) else self.save_at_least
         super().on_epoch_end()
 
-    def save_own_checkpoint(self, name: str, besides: dict[str, Any]) -> None:
-        """As in :class:`GuardedTrainer`; its time counts."""
+    def save_checkpoint(self, filename: str) -> None:
+        """Write the checkpoint into every results folder of this training; the time of all counts."""
         begin = time.monotonic()
-        super().save_own_checkpoint(name, besides)
+        self.write_checkpoints(filename)
         self.saving += time.monotonic() - begin
+
+    def write_checkpoints(self, filename: str) -> None:
+        """Write nnU-Net's checkpoint into this dataset's results folder, as in :class:`GuardedTrainer`."""
+        super().save_checkpoint(filename)
 
     @property
     def progress(self) -> float:

@@ -4,12 +4,11 @@ from typing import Any
 
 import torch
 
+from mass_nnunet.data.paths import LATEST_CHECKPOINT
 from mass_nnunet.training.teacher import Teacher
 
 from .group import GroupTrainer
 
-LATEST = "checkpoint_latest.pth"
-"""The checkpoint that a killed training goes on from. The others are models to be shared, and carry no teacher."""
 KEY = "mass_teacher"
 
 
@@ -37,9 +36,9 @@ class TaughtTrainer(GroupTrainer):
         return result
 
     def state_besides(self, checkpoint: str) -> dict[str, Any]:
-        """The teacher, in the checkpoint that a killed training goes on from."""
+        """The teacher, in the checkpoint that a killed training goes on from; models to be shared carry none."""
         besides = super().state_besides(checkpoint)
-        if self.teacher is not None and checkpoint == LATEST:
+        if self.teacher is not None and checkpoint == LATEST_CHECKPOINT:
             besides[KEY] = self.teacher.state()
         return besides
 

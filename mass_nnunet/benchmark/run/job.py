@@ -72,8 +72,12 @@ class Job:
 
     @property
     def models(self) -> Path:
-        """nnUNet_results of the cell's trainings."""
-        return self.grid.models_of(self.cell.method)
+        """nnUNet_results of the cell's trainings.
+
+        nnU-Net predicts all folds of a folder with the plans of the fold that was begun last. Isolated data have plans
+        of their own in each fold (isolation.py), so such a cell has its own folder.
+        """
+        return self.grid.models_of(self.cell.method) if self.schedule is None else self.folder / "models"
 
     @property
     def inferences(self) -> tuple[str, ...]:

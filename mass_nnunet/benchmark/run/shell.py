@@ -11,7 +11,7 @@ from .job import Job
 def exports(job: Job) -> list[str]:
     """Export lines that the commands need; they are the same for all cells of a grid."""
     names = ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results", "nnUNet_extTrainer")
-    values = step_environment(job)
+    values = {**step_environment(job), "nnUNet_results": str(job.grid.models)}
     return export_lines({name: values[name] for name in names})
 
 

@@ -146,7 +146,7 @@ def test_a_trainer_that_is_not_ours_sees_isolated_data_only(stock):
     model = {"plans": "nnUNetPlans", "configuration": "3d_fullres", "fold": 0}
     assert isolated.items() >= (model | {"dataset": 801, "folder": str(stock.isolated)}).items()
     assert trained.items() >= (model | {"trainer": "nnUNetTrainer", "schedule": [16, 25, 5]}).items()
-    assert results == str(stock.grid.output / "models_of" / "stock")
+    assert results == str(stock.folder / "models")
     assert "schedule" not in calls(stock)[4][1]
     assert not stock.isolated.exists()
 

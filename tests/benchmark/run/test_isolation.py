@@ -5,13 +5,17 @@ from pathlib import Path
 
 import blosc2
 import numpy as np
+import pandas as pd
 import pytest
 import SimpleITK as sitk
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.plan_and_preprocess_api import plan_experiment_dataset, preprocess_dataset
+from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
-from mass_nnunet.benchmark.run import steps
+from mass_nnunet.benchmark.run import job, steps
+from mass_nnunet.benchmark.run.entries import Method
+from mass_nnunet.benchmark.run.grid import Grid
 from mass_nnunet.benchmark.run.isolation import INTENSITIES, folders_of, isolate, knows_hidden_labels
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
@@ -155,6 +159,46 @@ def test_the_training_of_stock_has_the_schedule_of_the_grid(stock, monkeypatch):
 
     assert start(stock, monkeypatch, run_training)["iterations"] == 3
     assert seen == [(7, 3, 2, 1)]
+
+
+def test_each_fold_is_predicted_with_the_intensities_that_it_was_trained_with(stock, monkeypatch):
+    """All cells are trained before the first prediction, as with several workers or after a kill."""
+    preprocess_dataset(801, PLANS, ["3d_fullres"], [1])
+    predicted = []
+
+    def run_training(self):
+        self.initialize()
+        self.on_train_start()  # which writes the plans beside the folds
+        self.save_checkpoint(str(Path(self.output_folder) / FINAL_CHECKPOINT))
+
+    monkeypatch.setattr(nnUNetTrainer, "run_training", run_training)
+    monkeypatch.setattr(
+        nnUNetPredictor,
+        "predict_from_files_sequential",
+        lambda self, *_: predicted.append(self.plans_manager.plans[INTENSITIES]),
+    )
+    monkeypatch.setattr(steps, "score_test_scans", lambda *_: pd.DataFrame())
+    method = Method("stock", "nnUNetTrainer", PLANS, "3d_fullres")
+    grid = Grid((801,), ("stock",), (0.5, 1.0), (0,), stock / "out", device="cpu", variants=(method,))
+    jobs = [
+        job.Job(grid, cell, fold, False, (), (), "digest", schedule=job.Schedule(1, 1, 1))
+        for fold, cell in enumerate(grid.cells)
+    ]
+    setting = {"trainer": "nnUNetTrainer", "plans": PLANS, "configuration": "3d_fullres", "device": "cpu"}
+    trained = []
+    for one in jobs:
+        trained.append(read_json(isolated(stock, CT, one.fold) / f"{PLANS}.json", "")[INTENSITIES])
+        with monkeypatch.context() as patch:
+            for name, value in {**folders_of(stock / "isolated"), "nnUNet_results": str(one.models)}.items():
+                patch.setenv(name, value)
+            cost = str(stock / f"train{one.fold}.json")
+            steps.train(datasets=[CT], fold=one.fold, seed=0, cost=cost, schedule=one.schedule, **setting)
+    for one in jobs:
+        monkeypatch.setenv("nnUNet_results", str(one.models))
+        files = {name: str(stock / f"{name}{one.fold}") for name in ("predictions", "scores", "cost")}
+        steps.predict(dataset=801, fold=one.fold, inference=None, **setting, **files)
+    assert trained[0] != trained[1]
+    assert predicted == trained
 
 
 def test_a_trainer_with_a_split_of_its_own_is_refused(stock, monkeypatch):

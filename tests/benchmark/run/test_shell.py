@@ -4,6 +4,7 @@ from dataclasses import replace
 import pytest
 
 from mass_nnunet.benchmark.run.entries import External
+from mass_nnunet.benchmark.run.job import Schedule
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.shell import commands, exports
 from planned_grid import write_planned
@@ -41,6 +42,14 @@ def test_a_group_is_trained_once_and_the_inference_is_told(jobs):
 def test_exports_point_at_the_models_of_the_grid(jobs):
     results = next(line for line in exports(jobs[0]) if "nnUNet_results" in line)
     assert shlex.split(results)[1] == f"nnUNet_results={jobs[0].grid.output / 'models'}"
+
+
+def test_a_foreign_trainer_has_models_of_its_own_and_the_exports_are_those_of_the_grid(jobs):
+    stock = replace(jobs[0], schedule=Schedule(1, 1, 1))
+    assert exports(stock) == exports(jobs[0])
+    folder = f"nnUNet_results={stock.folder / 'models'}"
+    lines = [shlex.split(line) for line in commands(stock) if "nnUNetv2" in line]
+    assert [line[:2] for line in lines] == [["env", folder]] * 4
 
 
 def test_the_scores_of_each_inference_have_a_name_of_their_own_also_with_a_dot_in_it(jobs):

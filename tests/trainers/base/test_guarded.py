@@ -162,6 +162,20 @@ def test_a_longer_training_that_is_killed_goes_on_from_its_last_epoch(root, monk
     assert (fold / "checkpoint_final_earlier.pth").read_bytes() == finished
 
 
+def test_the_model_of_before_is_kept_until_there_is_a_new_one_in_every_results_folder(root):
+    one = begun("MASSTrainer")
+    folders = [Path(each.output_folder) for each in one.dataset_trainers]
+    for folder in folders:
+        (folder / "checkpoint_final.pth").write_bytes(b"before")
+    one.save_checkpoint("checkpoint_latest.pth")
+    one.save_checkpoint("checkpoint_best.pth")
+    assert all((folder / "checkpoint_final_earlier.pth").read_bytes() == b"before" for folder in folders)
+    one.save_checkpoint("checkpoint_final.pth")
+    for folder in folders:
+        assert not (folder / "checkpoint_final_earlier.pth").exists()
+        assert (folder / "checkpoint_final.pth").read_bytes() != b"before"
+
+
 def test_a_results_folder_that_is_gone_ends_the_training(root):
     one = trainer("SupervisedTrainer")
     one.initialize()

@@ -81,3 +81,14 @@ def test_the_file_is_that_of_the_command_line(monkeypatch):
     assert pretrained_file(["-pretrained_weights=b.pth"]) == Path("b.pth")
     for words in (["-pretrained_weights", "a.pth", "--val"], ["-pretrained_weights", "a.pth", "--c"], [OPTION]):
         assert pretrained_file(words) is None
+
+
+def test_a_training_does_not_begin_without_the_weights_that_it_was_given(root, tmp_path, monkeypatch):
+    """As where a program with this option calls the trainer itself: checkpoints would be those of one stock U-Net."""
+    file = tmp_path / "w.pth"
+    torch.save({"network_weights": stock_network(trainer("SupervisedTrainer")).state_dict()}, file)
+    given(monkeypatch, "-pretrained_weights", str(file))
+    one = trainer("MASSTrainer")
+    with pytest.raises(SystemExit, match=r"^error: nnU-Net has not read the weights of -pretrained_weights: [^\n]*$"):
+        one.on_train_start()
+    assert not list((root / "results").rglob("*.pth"))

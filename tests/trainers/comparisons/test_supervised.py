@@ -5,6 +5,7 @@ import pytest
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
+from mass_nnunet.trainers.base.guarded import GuardedTrainer
 from tiny_group import entry, make_group, trainer, variables
 
 
@@ -71,3 +72,17 @@ def test_the_time_of_checkpoints_counts(root):
     one.num_epochs = one.num_iterations_per_epoch = one.num_val_iterations_per_epoch = 1
     one.run_training()
     assert one.saving > 0
+
+
+def test_the_time_of_all_results_folders_counts(root, monkeypatch):
+    one, now = trainer("MASSTrainer"), [0.0]
+    one.initialize()
+    monkeypatch.setattr("mass_nnunet.trainers.base.schedule.time", SimpleNamespace(monotonic=lambda: now[0]))
+    assert len(one.dataset_trainers) == 2
+
+    def write(*_: object) -> None:
+        now[0] += 3.0
+
+    monkeypatch.setattr(GuardedTrainer, "save_own_checkpoint", write)
+    one.save_checkpoint("checkpoint_latest.pth")
+    assert one.saving == 6
