@@ -58,7 +58,8 @@ def _is_ours(path: Path) -> bool:
     Raises:
         OSError: the file is gone.
     """
-    return not hasattr(os, "getuid") or path.lstat().st_uid == os.getuid()
+    user = getattr(os, "getuid", None)  # Windows has none
+    return user is None or path.lstat().st_uid == user()
 
 
 def write_json(path: Path, content: Any) -> None:
