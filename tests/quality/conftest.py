@@ -14,16 +14,19 @@ from quality_world import make_world
 from tiny_group import variables
 
 
-@pytest.fixture(scope="package", autouse=True)
-def quick():
+def make_quick(patch: pytest.MonkeyPatch) -> None:
     """A coarse grid and few steps: about a second for each case."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(grid, "EDGE", 10.0)
-        patch.setattr(alignment, "STEPS", (10, 5))
-        patch.setattr(alignment, "STARTS", 1)
-        patch.setattr(whole, "SCALES", (0.9, 1.0, 1.1))
-        patch.setattr(corruption, "COUNT", 12)
-        yield
+    patch.setattr(grid, "EDGE", 10.0)
+    patch.setattr(alignment, "STEPS", (10, 5))
+    patch.setattr(alignment, "STARTS", 1)
+    patch.setattr(whole, "SCALES", (0.9, 1.0, 1.1))
+    patch.setattr(corruption, "COUNT", 12)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    """For one test; other folders' tests run in the same process."""
+    make_quick(monkeypatch)
 
 
 @pytest.fixture(scope="session")
@@ -43,12 +46,13 @@ def environment(world, monkeypatch):
 def calibrated(world):
     """The dataset, its annotated scans, and the calibration on them."""
     with pytest.MonkeyPatch.context() as patch:
+        make_quick(patch)
         for variable, value in variables(world.root).items():
             patch.setenv(variable, value)
         dataset = RawDataset.load(801)
         files = files_of(dataset, annotated_cases(dataset, fold_of(dataset, 0)))
         references, _ = read_references(files, dataset)
-    return SimpleNamespace(dataset=dataset, references=references, calibration=calibrate(references, {}))
+        return SimpleNamespace(dataset=dataset, references=references, calibration=calibrate(references, {}))
 
 
 @pytest.fixture
