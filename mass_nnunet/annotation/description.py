@@ -7,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mass_nnunet.data.intensities import SOFT_TISSUE
 from mass_nnunet.registration.alignment import coarse
 from mass_nnunet.reporting.drawing import read_radiological
 
-SOFT_TISSUE = (-200.0, 300.0)
-"""HU: fat, muscle, organs and enhanced vessels."""
 _OUTSIDE = -300.0
 """HU between air and the body, in a mean over a coarse voxel."""
 _PERCENTILES = (10, 25, 50, 75, 90, 97)

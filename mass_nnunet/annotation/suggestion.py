@@ -6,10 +6,9 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from nnunetv2.preprocessing.normalization.default_normalization_schemes import CTNormalization
-from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
 from tqdm import tqdm
 
+from mass_nnunet.data.intensities import is_ct
 from mass_nnunet.runtime.workers import map_cases
 
 from .certainty import Certainty
@@ -73,11 +72,6 @@ class Surveyed:
         unsure = [self.certainty[case].uncertainty if case in self.certainty else 1.0 for case in self.cases]
         annotated = np.arange(len(self.cases)) < len(self.pool.annotated)
         return Ground(self.likeness.distance, annotated, np.array(unsure))
-
-
-def is_ct(modality: str) -> bool:
-    """Whether nnU-Net takes the intensities of a channel of this name for HU."""
-    return get_normalization_scheme(modality) is CTNormalization
 
 
 def survey(pool: Pool, processes: int, assess: Assess | None = None) -> Surveyed:

@@ -8,7 +8,7 @@ from .evidence import Evidence
 MOST = 3.0
 """Largest absolute logarithm of a ratio of volumes, and largest contrast."""
 TEMPERATURE = 0.05
-"""Of the softmax of likeness, by which annotated scans count."""
+"""Temperature of the softmax of likeness, by which annotated scans count."""
 TINY = 1e-6
 
 CANDIDATES = ("agreement", "scattered", "expected", "contrast", "unusual_volume")

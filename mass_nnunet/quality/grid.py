@@ -9,6 +9,7 @@ import SimpleITK as sitk
 import torch
 
 from mass_nnunet.data.dataset_json import Labels
+from mass_nnunet.data.intensities import SOFT_TISSUE, is_ct
 from mass_nnunet.data.label_map import mask_of, read_label_map
 from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
@@ -17,8 +18,6 @@ from mass_nnunet.registration.fields import downsample
 
 EDGE = 5.0
 """Edge of the voxels of the grid in mm."""
-SOFT_TISSUE = (-200.0, 300.0)
-"""Intensities of CT in HU, beyond which all is air or bone."""
 PERCENTILES = (1.0, 99.0)
 """Intensities of other modalities that become 0 and 1."""
 
@@ -83,7 +82,7 @@ def read_scan(file: Path, modality: str) -> tuple[Coarse, sitk.Image]:
     shape = _coarse_shape(turned)
     edges = tuple(n * s / m for n, s, m in zip(array.shape, turned.GetSpacing()[::-1], shape, strict=True))
     image = _means(array, shape)
-    if modality.lower() == "ct":
+    if is_ct(modality):
         low, high = SOFT_TISSUE
     else:
         low, high = np.percentile(image, PERCENTILES)

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 
+from mass_nnunet.data.intensities import is_ct
 from mass_nnunet.registration.translation import best_translation
 
 from .evidence import Evidence, Reference
@@ -147,7 +148,7 @@ def _of_the_scan(case: Coarse, evidence: Evidence, known: Usual, modality: str) 
 def strange_intensities(case: Coarse, known: Usual, modality: str) -> str | None:
     """A mark where intensities are those of another modality."""
     dark, middle = case.percentiles
-    if modality.lower() == "ct":
+    if is_ct(modality):
         if not known.dark[0] - DARK <= dark <= known.dark[1] + DARK:
             usual_dark = f"{known.dark[0]:.0f} to {known.dark[1]:.0f} in annotated ones"
             return f"the scan's air has {dark:.0f} HU, {usual_dark}: it is no CT, or prepared otherwise"

@@ -11,7 +11,7 @@ from .grid import Coarse
 BLUR = 2.0
 """Standard deviation, in voxels of the coarse grid, of how far laid annotations err."""
 TEMPERATURE = 0.05
-"""Of the softmax over scans, whose logits are similarities."""
+"""Temperature of the softmax over scans; its logits are similarities."""
 BINS = 32
 SMOOTHING = 1.0
 """Standard deviation of the Parzen window of densities, in bins, and of the smoothing of evidence, in voxels."""

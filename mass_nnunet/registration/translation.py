@@ -63,7 +63,7 @@ def best_image_translation(moving: Tensor, fixed: Tensor) -> Tensor:
             return torch.fft.rfftn(image, double, dim=(-3, -2, -1))
 
         def sums(of_fixed: Tensor, of_moving: Tensor) -> Tensor:
-            """Of the products over the overlap, for each shift: (B, 2Z, 2Y, 2X)."""
+            """Sums of the products over the overlap, for each shift: (B, 2Z, 2Y, 2X)."""
             return torch.fft.irfftn(of_fixed * of_moving.conj(), double, dim=(-3, -2, -1))
 
         ones = spectrum(torch.ones_like(f[:1]))

@@ -9,7 +9,8 @@ from exported_scans import CASES, UNLABELLED
 from mass_nnunet.annotation.certainty import Certainty
 from mass_nnunet.annotation.description import Description
 from mass_nnunet.annotation.pool import load_pools
-from mass_nnunet.annotation.suggestion import _details, is_ct, suggest, survey
+from mass_nnunet.annotation.suggestion import _details, suggest, survey
+from mass_nnunet.data.intensities import is_ct
 from scarce_group import garble_hidden_labels
 from tiny_group import CT, MRI, entry
 

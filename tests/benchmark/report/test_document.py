@@ -157,7 +157,7 @@ def test_folder_without_a_grid(tmp_path, capsys):
 
 
 def test_names_are_text_wherever_they_stand(tmp_path):
-    """Of methods, modalities, datasets, cases, patients and organs, in tables, figures, captions and links."""
+    """Names of methods, modalities, datasets, cases, patients and organs, in tables, figures, captions and links."""
     name = '<script>alert("$x$")</script>'
     grid = write_scored(tmp_path / "out", ("A", "B"), (0.1,), 2, 6, (f"CT{name}",), (f"liver{name}",))
     for cell in grid.cells:
