@@ -12,6 +12,8 @@ from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import ORIENTATION
 
 from .calibration import Calibration
+from .distance_estimator import DistanceEstimator
+from .distances import KnownSurfaces
 from .evidence import Evidence, Reference, gather, judges
 from .features import features
 from .grid import Coarse, Segmented, check_grid, read_scan, read_shares
@@ -30,6 +32,9 @@ class Organ:
         dice: estimated Dice.
         dice_low: lower end of the interval.
         dice_high: upper end.
+        hd95: estimated HD95 in mm; None where the organ fills no voxel of the coarse grid.
+        hd95_low: lower end of its interval, or None.
+        hd95_high: upper end, or None.
         volume_ml: segmented volume.
         expected_ml: volume that the second opinion expects.
         index: voxel (x, y, z) of the file of the scan, counted from 0, where prediction and second opinion disagree
@@ -41,6 +46,9 @@ class Organ:
     dice: float
     dice_low: float
     dice_high: float
+    hd95: float | None
+    hd95_low: float | None
+    hd95_high: float | None
     volume_ml: float
     expected_ml: float
     index: tuple[int, int, int]
@@ -141,6 +149,7 @@ def assessment_of(
     estimated = calibration.estimator.estimate(features(shares, evidence))
     estimated = np.where(np.array(segmented.volumes[1:]) > 0, estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated, evidence.likeness)
+    distances = _distances(shares, evidence, calibration.distance)
     found = []
     for k, organ in enumerate(organs, 1):
         index = file_index(most_doubtful(shares[k], evidence.after[k]), evidence.case, stored)
@@ -151,6 +160,7 @@ def assessment_of(
                 round(float(estimated[k - 1]), 4),
                 round(float(low[k - 1]), 4),
                 round(float(high[k - 1]), 4),
+                *distances[k - 1],
                 round(segmented.volumes[k], 2),
                 round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
                 index,
@@ -158,6 +168,22 @@ def assessment_of(
             )
         )
     return Assessment(case, tuple(found), tuple(signs))
+
+
+def _distances(
+    shares: np.ndarray, evidence: Evidence, estimator: DistanceEstimator | None
+) -> list[tuple[float | None, float | None, float | None]]:
+    """HD95 in mm of each organ, and the ends of its interval."""
+    if estimator is None:
+        return [(None, None, None)] * (len(shares) - 1)
+    numbers = KnownSurfaces(evidence).features(shares)
+    low, high = estimator.interval(numbers, evidence.likeness)
+    rows = zip(estimator.estimate(numbers), low, high, strict=True)
+    return [(_tenth(middle), _tenth(least), _tenth(most)) for middle, least, most in rows]
+
+
+def _tenth(number: float) -> float | None:
+    return None if np.isnan(number) else round(float(number), 1)
 
 
 def file_index(place: tuple[int, int, int], case: Coarse, stored: sitk.Image) -> tuple[int, int, int]:

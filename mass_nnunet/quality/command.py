@@ -25,6 +25,8 @@ from .references import annotated_cases, files_of, fold_of, read_references
 
 CALIBRATION, CASES = "calibration.json", "cases"
 """What is kept in the output folder, so that a killed command goes on: the calibration, and a file for each case."""
+FORMAT = 2
+"""Of these files: those of another one are made again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -134,7 +136,7 @@ def validation_files(folders: Iterable[Path], validation: Sequence[str], ending:
 
 def digest(files: Iterable[Path]) -> str:
     """What the content of files, and the version of this package, are known by."""
-    state = hashlib.sha256(version("mass-nnunet").encode())
+    state = hashlib.sha256(f"{version('mass-nnunet')} {FORMAT}".encode())
     for file in files:
         with file.open("rb") as stream:
             for block in iter(lambda: stream.read(1 << 20), b""):

@@ -9,8 +9,9 @@ from markupsafe import Markup
 from mass_nnunet.data.files import atomic_path, write_json
 from mass_nnunet.reporting import html
 
-from .assessment import GOOD, POOR, Assessment
-from .estimator import LEVEL, Estimator
+from .assessment import GOOD, POOR, Assessment, Organ
+from .conformal import LEVEL
+from .estimator import Estimator
 
 CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
 """The files that are written."""
@@ -21,7 +22,8 @@ that of the worst one."""
 
 WHOLE = ("voxel_x", "voxel_y", "slice")
 COLUMNS = (
-    *("case", "verdict", "organ", "dice", "dice_low", "dice_high", "volume_ml", "expected_ml"),
+    *("case", "verdict", "organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high"),
+    *("volume_ml", "expected_ml"),
     *(*WHOLE, "x_mm", "y_mm", "z_mm", "marks"),
 )
 
@@ -37,6 +39,9 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
                 "dice": organ.dice,
                 "dice_low": organ.dice_low,
                 "dice_high": organ.dice_high,
+                "hd95": organ.hd95,
+                "hd95_low": organ.hd95_low,
+                "hd95_high": organ.hd95_high,
                 "volume_ml": organ.volume_ml,
                 "expected_ml": organ.expected_ml,
                 **dict(zip(WHOLE, organ.index, strict=True)),
@@ -99,7 +104,8 @@ def few_scans(estimator: Estimator) -> str:
 
 def _sections(found: Sequence[Assessment], pictures: Mapping[str, Path], estimator: Estimator) -> list[Markup]:
     note = (
-        f"Dice is estimated without truth. Poor: an organ below {POOR}; good: all organs from {GOOD}, and no mark. "
+        "Dice and HD95 are estimated without truth; HD95 is a rough guide. "
+        f"Poor: an organ below {POOR}; good: all organs from {GOOD}, and no mark. "
         f"{few_scans(estimator)} An estimate is no proof: what is called good may be wrong."
     )
     table = html.table(
@@ -123,18 +129,25 @@ def _worst(one: Assessment) -> tuple[str, str, str]:
     return organ.organ.replace("_", " "), f"{organ.dice:.2f}", f"{organ.dice_low:.2f} to {organ.dice_high:.2f}"
 
 
+def _distance(organ: Organ) -> tuple[str, str]:
+    if organ.hd95 is None:
+        return "-", "-"
+    return f"{organ.hd95:.0f}", f"{organ.hd95_low:.0f} to {organ.hd95_high:.0f}"
+
+
 def _case(one: Assessment, picture: Path | None) -> list[Markup]:
     parts = [html.items(list(one.marks))] if one.marks else []
     if not one.organs:
         return parts
     parts.append(
         html.table(
-            ["organ", "Dice", "interval", "ml", "expected ml", "look at slice", "voxel x, y"],
+            ["organ", "Dice", "interval", "HD95, mm", "interval", "ml", "expected ml", "look at slice", "voxel x, y"],
             [
                 [
                     organ.organ.replace("_", " "),
                     f"{organ.dice:.2f}",
                     f"{organ.dice_low:.2f} to {organ.dice_high:.2f}",
+                    *_distance(organ),
                     f"{organ.volume_ml:.0f}",
                     f"{organ.expected_ml:.0f}",
                     organ.index[2],

@@ -14,7 +14,9 @@ _FILE = Path(__file__).parents[2] / "experiments" / "quality.py"
 def quality():
     spec = importlib.util.spec_from_file_location("quality_experiment", _FILE)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(_FILE.parent))
+        spec.loader.exec_module(module)
     return module
 
 
