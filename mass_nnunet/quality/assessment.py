@@ -1,7 +1,7 @@
 """The quality of one segmented case: estimates and marks, and where to look."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import SimpleITK as sitk
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import ORIENTATION
 
+from .branches import Disagreement
 from .calibration import Calibration
 from .distance_estimator import DistanceEstimator
 from .distances import KnownSurfaces
@@ -40,6 +41,7 @@ class Organ:
         index: voxel (x, y, z) of the file of the scan, counted from 0, where prediction and second opinion disagree
             most; z is the slice of an axial file.
         position: the same place in mm (x, y, z), LPS.
+        branches: how much head and atlases of a model disagree about it; None without a model.
     """
 
     organ: str
@@ -53,6 +55,7 @@ class Organ:
     expected_ml: float
     index: tuple[int, int, int]
     position: tuple[float, float, float]
+    branches: Disagreement | None = None
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,21 @@ class Assessment:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Assessment":
         """From :meth:`as_json`."""
-        organs = tuple(
-            Organ(**{**organ, "index": tuple(organ["index"]), "position": tuple(organ["position"])})
-            for organ in content["organs"]
-        )
+        organs = tuple(_organ(organ) for organ in content["organs"])
         return cls(content["case"], organs, tuple(content["marks"]))
+
+    def with_branches(self, found: Mapping[str, Disagreement]) -> "Assessment":
+        """The same, with how much head and atlases of a model disagree about each organ."""
+        return replace(self, organs=tuple(replace(one, branches=found.get(one.organ)) for one in self.organs))
+
+
+def _organ(content: Mapping[str, Any]) -> Organ:
+    """An organ from JSON, which has lists in the place of tuples."""
+    values = {**content, "index": tuple(content["index"]), "position": tuple(content["position"])}
+    if values["branches"] is not None:
+        place = values["branches"]["index"]
+        values["branches"] = Disagreement(values["branches"]["dice"], None if place is None else tuple(place))
+    return Organ(**values)
 
 
 def assess(

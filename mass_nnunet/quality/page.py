@@ -20,11 +20,11 @@ ENOUGH = 9
 that of the worst one."""
 
 
-WHOLE = ("voxel_x", "voxel_y", "slice")
+WHOLE, BRANCHES = ("voxel_x", "voxel_y", "slice"), ("branches_x", "branches_y", "branches_slice")
 COLUMNS = (
     *("case", "verdict", "organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high"),
     *("volume_ml", "expected_ml"),
-    *(*WHOLE, "x_mm", "y_mm", "z_mm", "marks"),
+    *(*WHOLE, "x_mm", "y_mm", "z_mm", "branches_dice", *BRANCHES, "marks"),
 )
 
 
@@ -46,6 +46,7 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
                 "expected_ml": organ.expected_ml,
                 **dict(zip(WHOLE, organ.index, strict=True)),
                 **dict(zip(("x_mm", "y_mm", "z_mm"), organ.position, strict=True)),
+                **_branches(organ),
                 "marks": "; ".join(one.marks),
             }
             for one in found
@@ -58,7 +59,14 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
     )
     order = {one.case: place for place, one in enumerate(found)}
     table = table.sort_values("case", key=lambda cases: cases.map(order), kind="stable", ignore_index=True)
-    return table.astype(dict.fromkeys(WHOLE, "Int64"))
+    return table.astype(dict.fromkeys((*WHOLE, *BRANCHES), "Int64"))
+
+
+def _branches(organ: Organ) -> dict[str, float | int | None]:
+    if organ.branches is None:
+        return {}
+    index = organ.branches.index or (None, None, None)
+    return {"branches_dice": organ.branches.dice, **dict(zip(BRANCHES, index, strict=True))}
 
 
 def write_tables(folder: Path, found: Sequence[Assessment], estimator: Estimator) -> None:
@@ -129,6 +137,21 @@ def _worst(one: Assessment) -> tuple[str, str, str]:
     return organ.organ.replace("_", " "), f"{organ.dice:.2f}", f"{organ.dice_low:.2f} to {organ.dice_high:.2f}"
 
 
+def _differences(one: Assessment) -> Markup:
+    known = [(organ.organ, organ.branches) for organ in one.organs if organ.branches]
+    return html.table(
+        ["organ", "Dice of head and atlases", "differ most in slice", "at voxel x, y"],
+        [
+            [
+                name.replace("_", " "),
+                f"{found.dice:.2f}",
+                *((found.index[2], f"{found.index[0]}, {found.index[1]}") if found.index else ("-", "-")),
+            ]
+            for name, found in known
+        ],
+    )
+
+
 def _distance(organ: Organ) -> tuple[str, str]:
     if organ.hd95 is None:
         return "-", "-"
@@ -157,6 +180,8 @@ def _case(one: Assessment, picture: Path | None) -> list[Markup]:
             ],
         )
     )
+    if any(organ.branches for organ in one.organs):
+        parts.append(_differences(one))
     if picture is not None:
         caption = (
             "Filled: the segmentation. White: the second opinion of registered annotations and intensities, which "

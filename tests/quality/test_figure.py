@@ -22,7 +22,7 @@ def test_a_picture_is_drawn(world, tmp_path, monkeypatch):
     shown = []
     show = figure.show
     monkeypatch.setattr(figure, "show", lambda axes, image, *rest: shown.append(image) or show(axes, image, *rest))
-    evidence = Evidence(case, {}, shares, shares, shares.sum((1, 2, 3)))
+    evidence = Evidence(case, {}, shares, shares)
     draw_case(tmp_path / "ct4.jpg", Assessment("ct4", (organ,), ()), image, label, dataset, evidence.opinion)
     assert (tmp_path / "ct4.jpg").stat().st_size > 5000
     turned = sitk.DICOMOrient(stored, "LPS")
