@@ -39,7 +39,7 @@ class DistanceEstimator:
 
 
 def _in_mm(logarithm: np.ndarray) -> np.ndarray:
-    return np.exp(np.clip(logarithm, as_log(0), as_log(FARTHEST))) - OFFSET
+    return np.maximum(np.exp(np.clip(logarithm, as_log(0), as_log(FARTHEST))) - OFFSET, 0.0)  # no -0.0 by rounding
 
 
 def fit_distances(

@@ -38,3 +38,4 @@ def test_an_estimate_is_within_what_is_possible():
     found = fit_distances(*samples(4))
     values = found.estimate(np.array([[-50.0, 0.0], [50.0, 0.0]]))
     np.testing.assert_allclose(values, [0.0, FARTHEST], atol=1e-9)
+    assert not np.signbit(values).any()
