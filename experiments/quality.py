@@ -8,6 +8,7 @@ BENCH is an output folder of ``mass_nnunet benchmark run``. True labels are used
 
 import argparse
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,12 @@ import pandas as pd
 import SimpleITK as sitk
 
 from mass_nnunet.api import Model, expected_dice
-from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.quality.calibration import Samples
 from mass_nnunet.quality.distances import OFFSET
 from mass_nnunet.quality.estimator import Estimator, fit
 from mass_nnunet.quality.features import FEATURES, dice
-from quality_bench import Bench, cells_of
+from quality_bench import Bench, cells_of, kept
 from quality_features import CANDIDATES
 
 BAD = 0.6
@@ -97,17 +97,15 @@ def probabilities(
     for bench in benches:
         for folder in sorted(bench.glob(f"models/{dataset.name}/*")):
             for case in dataset.cases(TEST):
-                file = work / f"softmax_{bench.name}_{case}.json"
-                if not file.is_file():
-                    write_json(file, _expected(Model.load(folder, number), dataset.images(TEST, case)[0]))
-                for k, value in enumerate(read_json(file, "remove it"), 1):
+                make = partial(_expected, folder, number, dataset.images(TEST, case)[0])
+                for k, value in enumerate(kept(work / f"softmax_{bench.name}_{case}.pkl", make), 1):
                     found[bench.name, case, k] = value
     return found
 
 
-def _expected(model: Model, image: Path) -> list[float]:
+def _expected(folder: Path, number: int, image: Path) -> list[float]:
     """Expected Dice of each label but the background under the softmax of a model's head."""
-    sure = model.uncertainty(sitk.ReadImage(str(image)), branches=["segmentation"]).probabilities
+    sure = Model.load(folder, number).uncertainty(sitk.ReadImage(str(image)), branches=["segmentation"]).probabilities
     labels = sure.argmax(0)
     return [expected_dice(sure[k], labels == k) for k in range(1, len(sure))]
 

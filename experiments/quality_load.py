@@ -18,6 +18,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 
+import pytest
+
 from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.quality import alignment, corruption, grid
 from mass_nnunet.registration import alignment as whole
@@ -36,7 +38,10 @@ def measure(root: Path, scans: int) -> None:
         shutil.copy(world.raw / "imagesTs" / f"{case}_0000.nii.gz", images / f"scan{number:04d}_0000.nii.gz")
         shutil.copy(world.raw / "labelsTs" / f"{case}.nii.gz", predictions / f"scan{number:04d}.nii.gz")
     os.environ.update(variables(world.root))
-    grid.EDGE, alignment.STEPS, alignment.STARTS, corruption.COUNT, whole.SCALES = 10.0, (2, 1), 1, 4, (1.0,)
+    patch = pytest.MonkeyPatch()
+    quick = ((grid, "EDGE", 10.0), (alignment, "STEPS", (2, 1)), (alignment, "STARTS", 1), (corruption, "COUNT", 4))
+    for module, name, value in (*quick, (whole, "SCALES", (1.0,))):
+        patch.setattr(module, name, value)
     before = time.process_time()
     output = str(root / "quality")
     mass_nnunet(["quality", str(predictions), "--images", str(images), "-d", "801", "-o", output, "--pictures", "5"])

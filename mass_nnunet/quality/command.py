@@ -29,7 +29,7 @@ from .references import annotated_cases, files_of, fold_of, read_references
 CALIBRATION, CASES = "calibration.json", "cases"
 """What is kept in the output folder, so that a killed command goes on: the calibration, and a file for each case."""
 FORMAT = 2
-"""Of these files: those of another one are made again."""
+"""Version of the form of these files: those of another version are made again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
