@@ -44,6 +44,10 @@ class GuardedTrainer(nnUNetTrainer):
         with exit_on_user_error():
             self._check_beginning(plans, configuration, fold, dataset_json)
         super().__init__(plans, configuration, fold, dataset_json, device)
+        self.set_up()
+
+    def set_up(self) -> None:
+        """End of the construction, which subclasses extend: nnU-Net reads the signature of the constructor itself."""
 
     def _check_beginning(self, plans: dict, configuration: str, fold: int, dataset_json: dict) -> None:
         """Check plans, datasets and results folders, and the checkpoint that the training would go on from.

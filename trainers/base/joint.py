@@ -31,15 +31,9 @@ class JointTrainer(DatasetTrainer):
     dataset_trainers: Sequence["JointTrainer"]
     """A trainer of each dataset; this one is among them."""
 
-    def __init__(
-        self,
-        plans: dict,
-        configuration: str,
-        fold: int,
-        dataset_json: dict,
-        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
+    def set_up(self) -> None:
+        """As in :class:`DatasetTrainer`; besides, an empty log of the terms."""
+        super().set_up()
         self.dataset_trainers = []
         self.epoch_terms: list[dict[str, Tensor]] = []  # of each step of this epoch
         log_also(self, (PREFIX + term for term in self.TERMS))
