@@ -1,4 +1,4 @@
-"""GroupTrainer: what any method needs that trains the datasets of a group, or one of them, from labels and without."""
+"""GroupTrainer: the base of methods that train the datasets of a group, or one of them, with labels and without."""
 
 from collections.abc import Iterable
 from pathlib import Path

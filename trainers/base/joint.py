@@ -16,7 +16,7 @@ from .dataset import DatasetTrainer
 from .nnunet_private import log_also, share_progress
 
 PREFIX = "mass_"
-"""What the keys begin with under which the terms of the objective are logged."""
+"""Prefix of the keys under which the terms of the objective are logged."""
 
 
 class JointTrainer(DatasetTrainer):

@@ -1,4 +1,4 @@
-"""What a trainer needs beside the others where its network registers atlases to targets."""
+"""What a trainer needs in addition where its network registers atlases to targets."""
 
 from pathlib import Path
 
