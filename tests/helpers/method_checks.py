@@ -20,11 +20,11 @@ INSIDE = (slice(None), slice(2, -2), slice(4, -4), slice(4, -4))
 """The inner part of a patch's logits (K, Z, Y, X); at the corners nnU-Net's half precision is too coarse."""
 
 
-def started(name: str, dataset: str = "801") -> nnUNetTrainer:
+def started(name: str, dataset: str = "801", fold: int = 0) -> nnUNetTrainer:
     """A trainer that is about to take its first step, late in the training, so that all ramps are up."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
-    one = trainer(name, dataset)
+    one = trainer(name, dataset, fold)
     one.on_train_start()
     one.network.train()
     one.current_epoch = one.num_epochs

@@ -114,10 +114,7 @@ def test_a_training_goes_on_with_its_teacher(root):
 
 def test_no_scan_with_annotations_gets_pseudo_labels(root):
     annotate_all(root)
-    one = trainer("BCPTrainer", fold=1)
-    one.on_train_start()
-    one.network.train()
-    one.current_epoch = one.num_epochs
+    one = started("BCPTrainer", fold=1)
     one.on_train_epoch_start()
     assert one.teacher is None
     batch = next(one.dataloader_train)

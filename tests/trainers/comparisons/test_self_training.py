@@ -96,10 +96,7 @@ def test_the_twin_has_random_organ_contrast(root):
 
 def test_no_scan_with_annotations_gets_pseudo_labels(root):
     annotate_all(root)
-    one = trainer("SelfTrainingTrainer", fold=1)
-    one.on_train_start()
-    one.network.train()
-    one.current_epoch = one.num_epochs
+    one = started("SelfTrainingTrainer", fold=1)
     one.on_train_epoch_start()
     assert not one.propagated_folder.exists()
     batch = next(one.dataloader_train)
