@@ -1,11 +1,11 @@
 """Features that quality does not use, against numbers that one can count."""
 
-import importlib.util
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+
+from scripts import load_script
 
 SHAPE = (8, 12, 12)
 
@@ -21,11 +21,7 @@ TRUTH = box((2, 6), (2, 6), (2, 6))
 
 @pytest.fixture(scope="module")
 def script():
-    file = Path(__file__).parents[2] / "experiments" / "quality_features.py"
-    spec = importlib.util.spec_from_file_location("quality_features", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("quality_features")
 
 
 def of(script, organ, image=TRUTH * 0.5):
