@@ -14,6 +14,7 @@ from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, outside_maps
 
+from .command_line import only_validates
 from .finite import check_weights, only_finite_steps
 from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_trained_meanwhile, results_folders
 from .inputs import check_inputs, check_plans, planned_datasets, possible_in
@@ -52,10 +53,10 @@ class GuardedTrainer(nnUNetTrainer):
             UserError: something is wrong with them.
         """
         check_plans(plans, configuration)
-        unlabelled = self.reads_unlabelled(plans)
+        unlabelled, validates = self.reads_unlabelled(plans), only_validates()
         datasets = planned_datasets(plans, dataset_json, configuration, self.trains_group)
         for dataset in datasets:
-            check_inputs(dataset, fold, unlabelled)
+            check_inputs(dataset, fold, unlabelled, only_validates=validates)
         self.possible = possible_in(datasets, fold)
         folders = results_folders(datasets, type(self).__name__, configuration, fold)
         refuse_if_trained_meanwhile(folders)
@@ -63,7 +64,7 @@ class GuardedTrainer(nnUNetTrainer):
         self.begun = {}
         for dataset, folder in zip(datasets, folders, strict=True):
             cases = dataset.fold(fold)
-            scans = dataset.scans(cases, unlabelled)
+            scans = [] if validates else dataset.scans(cases, unlabelled)
             outside = outside_maps(dataset.arrays, cases) if self.reads_outside(plans) else {}
             its_begun = begun_with(dataset.plans, self.CHANGES, cases, scans, outside)
             self.begun[dataset_key(dataset.folder.name)] = its_begun
@@ -192,7 +193,8 @@ class GuardedTrainer(nnUNetTrainer):
             SystemExit: it was not, or the checkpoint has another network.
         """
         with exit_on_user_error():
-            check_goes_on(Path(filename_or_checkpoint), self.begun, self.CHANGES)
+            file = Path(filename_or_checkpoint)
+            check_goes_on(file, self.begun, self.CHANGES, only_validates=only_validates())
             try:
                 super().load_checkpoint(filename_or_checkpoint)
             except (RuntimeError, ValueError) as error:

@@ -192,6 +192,46 @@ def test_a_training_does_not_go_on_with_another_split(root, name):
     assert "another split of Dataset801 (train" in not_going_on(root, name)
 
 
+@pytest.mark.parametrize("name", METHODS)
+def test_a_model_is_validated_after_the_dataset_has_grown_and_other_scans_are_annotated(root, name, monkeypatch):
+    file = Path(begun(name).output_folder) / "checkpoint_latest.pth"
+    raw = root / "raw" / CT / "imagesUn"
+    shutil.copyfile(raw / "ctun_0000.nii.gz", raw / "new_0000.nii.gz")
+    assert "not in fold 0" in refused(root, name)
+    monkeypatch.setattr("sys.argv", ["nnUNetv2_train", "--val"])
+    trainer(name).load_checkpoint(str(file))
+    val = entry(root, CT)["val"]
+    assert main(["split", "-d", "801", "802", "--label-rates", "0.5", "1.0"]) == 0
+    assert entry(root, CT)["val"] == val
+    trainer(name).load_checkpoint(str(file))
+    monkeypatch.setattr("sys.argv", ["nnUNetv2_train", "--c"])
+    assert f"{new_array(root)} does not exist" in refused(root, "MASSTrainer")
+
+
+def new_array(root: Path) -> Path:
+    """Where the scan that has come anew would be preprocessed."""
+    return root / "preprocessed" / CT / "MASSPlans_3d_fullres_unlabelled" / "new.b2nd"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_model_is_not_validated_on_scans_that_it_may_have_seen(root, name, monkeypatch):
+    file = Path(begun(name).output_folder) / "checkpoint_latest.pth"
+    monkeypatch.setattr("sys.argv", ["nnUNetv2_train", "--val"])
+    splits = root / "preprocessed" / CT / "splits_final.json"
+    folds = json.loads(splits.read_text())
+    folds[0]["train"], folds[0]["val"] = folds[0]["val"], folds[0]["train"]
+    splits.write_text(json.dumps(folds))
+    with pytest.raises(SystemExit) as ended:
+        trainer(name).load_checkpoint(str(file))
+    assert str(ended.value.code) == (
+        f"error: {file} was begun with something else, another split of Dataset801 (val): "
+        "restore what it was begun with"
+    )
+    case = folds[0]["val"][0]
+    (root / "preprocessed" / CT / "MASSPlans_3d_fullres" / f"{case}.b2nd").unlink()
+    assert f"{case}.b2nd does not exist" in refused(root, name)
+
+
 def test_a_training_does_not_go_on_with_other_scans(root):
     begun("MASSTrainer", "802")
     write_nan(root, MRI, entry(root, MRI)["unlabelled"][0])
