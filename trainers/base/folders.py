@@ -9,7 +9,7 @@ from nnunetv2.utilities.file_path_utilities import get_output_folder
 
 from mass_nnunet.data.paths import BEST_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT, base_folder
 from mass_nnunet.errors import exit_on_user_error
-from mass_nnunet.runtime.exclusive import check_free, only_user_of
+from mass_nnunet.runtime.exclusive import Claim, check_free, only_user_of
 
 from .inputs import PlannedDataset
 
@@ -51,14 +51,16 @@ def refuse_if_trained_meanwhile(folders: Sequence[Path]) -> None:
 
 
 @contextmanager
-def only_training_of(folders: Sequence[Path]) -> Iterator[None]:
+def only_training_of(folders: Sequence[Path]) -> Iterator[Claim]:
     """Lock these results folders inside the block. No lock file is left in them at its end, or when it raises.
+
+    The block gets the claim to them, which it may lose while the machine is suspended.
 
     Args:
         folders: of a group in one order, whichever of its datasets is trained: one of two trainings gets all.
 
     Raises:
-        SystemExit: another training has one of them; the one line names it.
+        SystemExit: another training has one of them, or took one over; the one line names it.
     """
-    with exit_on_user_error(), only_user_of(folders, USERS):
-        yield
+    with exit_on_user_error(), only_user_of(folders, USERS) as claim:
+        yield claim

@@ -12,6 +12,7 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.paths import EARLIER_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.runtime.exclusive import Claim
 from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, outside_maps
 
 from .command_line import only_validates
@@ -30,6 +31,9 @@ class GuardedTrainer(nnUNetTrainer):
 
     trains_group: ClassVar[bool] = False
     """Whether one training gives the models of all datasets of the group."""
+
+    claim = Claim({}, "training")
+    """The results folders that this process has for itself, in the course of a training."""
 
     CHANGES: ClassVar[dict[str, Any]] = {}
     """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
@@ -140,10 +144,15 @@ class GuardedTrainer(nnUNetTrainer):
         """As in nnU-Net, where no other training is writing into these results folders; it ends in one line else."""
         if not self.was_initialized:
             self.initialize()
-        with self.alone():
+        with self.alone() as self.claim:
             super().run_training()
 
-    def alone(self) -> AbstractContextManager[None]:
+    def on_epoch_end(self) -> None:
+        """As in nnU-Net, which writes checkpoints then; the training ends if another one has taken its folders over."""
+        self.claim.check()
+        super().on_epoch_end()
+
+    def alone(self) -> AbstractContextManager[Claim]:
         """The locks of the results folders, which the first process of a training has for all."""
         return only_training_of(self.results_folders if self.local_rank == 0 else [])
 

@@ -1,6 +1,7 @@
 """A training ends in one line where it cannot end well, and goes on only with what it was begun with."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -279,6 +280,23 @@ def test_no_scan_is_named_in_a_checkpoint(root):
     begun("MASSTrainer")
     text = json.dumps(torch.load(next((root / "results").rglob("*.pth")), weights_only=True)["mass_begun"])
     assert not any(case in text for part in ("train", "val", "unlabelled") for case in entry(root, CT)[part])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_training_of_a_suspended_machine_writes_no_checkpoint_over_those_of_another(root, name, monkeypatch):
+    one = trainer(name)
+    one.num_epochs = 2
+    begin, fold = one.on_epoch_start, Path(one.output_folder)
+
+    def awake_again() -> None:
+        begin()
+        os.utime(fold / "lock-0001", (0, 0))
+        Lock.take(fold, tidy=True).release()
+
+    monkeypatch.setattr(one, "on_epoch_start", awake_again)
+    with pytest.raises(SystemExit, match=rf"^error: {fold} was taken over by another training[^\n]*one end$"):
+        one.run_training()
+    assert not list((root / "results").rglob("*.pth")) and not list((root / "results").rglob("lock-*"))
 
 
 @pytest.mark.parametrize("name", METHODS)
