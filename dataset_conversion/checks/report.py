@@ -1,6 +1,6 @@
 """Output of the check: findings and a table to print, ``check.json`` and the picture ``overview.png``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mass_nnunet.labels import BACKGROUND
 
 from .findings import CheckedCase, Level
 from .inspection import Preview
+from .kinds import told_together
 from .overview import plot_overview
 
 JSON, PICTURE = "check.json", "overview.png"
@@ -59,15 +60,38 @@ def write_check(
     return describe_check(checked, labels)
 
 
-def describe_check(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:
-    """A line for each case with warnings or notes, then the table; errors are left to :func:`refuse_errors`."""
-    return "\n".join([*findings(checked), table(checked, labels)])
+def describe_check(checked: Sequence[CheckedCase], labels: Mapping[str, int], *, together: bool = True) -> str:
+    """A line for each case with warnings or notes, then the table; errors are left to :func:`refuse_errors`.
+
+    Args:
+        checked: cases of a dataset.
+        labels: labels of the dataset, name to value.
+        together: whether findings of one kind in many cases have one line together, where ``check.json`` names them.
+    """
+    lines = findings(checked, [name for name in labels if name != BACKGROUND] if together else None)
+    return "\n".join([*lines, table(checked, labels)])
 
 
-def findings(checked: Sequence[CheckedCase]) -> list[str]:
-    """One line for each case that has findings but no error, warnings first."""
+def findings(checked: Sequence[CheckedCase], structures: Collection[str] | None) -> list[str]:
+    """Lines for the cases that have findings but no error, warnings first.
+
+    There is one line for each kind of finding that many cases have, and one for each case with others.
+
+    Args:
+        checked: cases of a dataset.
+        structures: names of its structures; None for one line for each case, whatever others have.
+    """
     levels = (Level.WARNING, Level.NOTE)
-    return [f"{level.value}: {case.line(*levels)}" for level in levels for case in checked if case.worst is level]
+    cases = [case for case in checked if not case.has(Level.ERROR)]
+    together: dict[Level, list[str]] = {level: [] for level in levels}
+    if structures is not None:
+        for level in levels:
+            together[level], cases = told_together(cases, level, structures, JSON)
+    lines = []
+    for level in levels:
+        lines += together[level]
+        lines += [f"{level.value}: {case.line(*levels)}" for case in cases if case.worst is level]
+    return lines
 
 
 def table(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:

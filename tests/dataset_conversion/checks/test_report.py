@@ -7,7 +7,7 @@ import pytest
 from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.findings import Finding, Level
 from mass_nnunet.dataset_conversion.checks.inspection import Preview
-from mass_nnunet.dataset_conversion.checks.report import findings, refuse_errors, table, write_check
+from mass_nnunet.dataset_conversion.checks.report import describe_check, findings, refuse_errors, table, write_check
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from measures import checked, measures, organ
@@ -25,7 +25,20 @@ def test_errors_are_raised_a_line_each():
 
 def test_warnings_come_first_and_nothing_is_said_of_sound_cases():
     cases = [found(Level.NOTE), checked("b"), found(Level.ERROR, "c"), found(Level.WARNING, "d")]
-    assert findings(cases) == ["warning: d (labels/d): WARNING", "note: a (labels/a): NOTE"]
+    expected = ["warning: d (labels/d): WARNING", "note: a (labels/a): NOTE"]
+    assert findings(cases, None) == findings(cases, ["liver"]) == expected
+
+
+def test_findings_of_one_kind_in_many_scans_have_one_line():
+    blunt = [Finding(Level.WARNING, f"{organ} ends bluntly") for organ in ("liver", "spleen")]
+    cases = [checked(f"case{number:02d}", findings=(blunt[0],)) for number in range(13)]
+    cases[5] = replace(cases[5], findings=(*blunt, Finding(Level.NOTE, "turned")))
+    cases.append(checked("other", findings=(Finding(Level.WARNING, "no liver"),)))
+    several = "13 scans (case00, case01, case02, ...; all in check.json): liver ends bluntly"
+    rest = ["warning: other (labels/other): no liver", "note: case05 (labels/case05): turned"]
+    assert findings(cases, ["liver", "spleen"]) == [f"warning: {several}", *rest]
+    assert len(findings(cases, None)) == len(describe_check(cases, LABELS, together=False).splitlines()) - 2 == 14
+    assert describe_check(cases, LABELS).startswith(f"warning: {several}\n")
 
 
 def test_table_has_a_row_for_each_part():
