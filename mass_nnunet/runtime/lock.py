@@ -78,8 +78,12 @@ class Lock:
             descriptor = os.open(_file(folder, number + 1), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
             return None
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(owner, file)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(owner, file)
+        except OSError:  # on a full disk it would be half-written, and held until it is stale
+            _file(folder, number + 1).unlink(missing_ok=True)
+            raise
         if _newest(folder) > number + 1 or (number and not _file(folder, number).exists()):
             _file(folder, number + 1).unlink()
             return None
