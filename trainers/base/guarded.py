@@ -17,7 +17,13 @@ from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_k
 
 from .command_line import only_validates
 from .finite import check_weights, only_finite_steps
-from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_trained_meanwhile, results_folders
+from .folders import (
+    checkpoint_to_go_on_from,
+    disk_failures_told,
+    only_training_of,
+    refuse_if_trained_meanwhile,
+    results_folders,
+)
 from .inputs import check_inputs, check_plans, planned_datasets, possible_in
 from .nnunet_private import use_plain_best_dice
 from .pretrained import await_weights, pretrained_file
@@ -46,9 +52,9 @@ class GuardedTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
-        with exit_on_user_error():
+        with exit_on_user_error(), disk_failures_told():
             self._check_beginning(plans, configuration, fold, dataset_json)
-        super().__init__(plans, configuration, fold, dataset_json, device)
+            super().__init__(plans, configuration, fold, dataset_json, device)
 
     def _check_beginning(self, plans: dict, configuration: str, fold: int, dataset_json: dict) -> None:
         """Check plans, datasets and results folders, and the checkpoint that the training would go on from.
@@ -177,7 +183,7 @@ class GuardedTrainer(nnUNetTrainer):
         So ``checkpoint_latest.pth`` sets that aside, as ``EARLIER_CHECKPOINT``, until there is a new finished model.
 
         Raises:
-            SystemExit: a weight is not finite, or the results folder is gone.
+            SystemExit: a weight is not finite, or the results folder is gone or full.
         """
         recursive_fix_for_json_export(self.logger.get_checkpoint())
         use_plain_best_dice(self)
@@ -185,7 +191,7 @@ class GuardedTrainer(nnUNetTrainer):
         with exit_on_user_error():
             if not folder.is_dir():
                 raise UserError(f"{folder} is gone: bring it back, and train again with --c")
-        with exit_on_user_error(), atomic_path(folder / name) as temporary:
+        with exit_on_user_error(), disk_failures_told(folder / name), atomic_path(folder / name) as temporary:
             check_weights(self.network.state_dict(), self.current_epoch)
             super().save_checkpoint(str(temporary))
             checkpoint = torch.load(temporary, map_location="cpu", weights_only=True)

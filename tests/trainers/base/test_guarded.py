@@ -1,5 +1,6 @@
 """A training ends in one line where it cannot end well, and goes on only with what it was begun with."""
 
+import errno
 import json
 import os
 import shutil
@@ -184,6 +185,39 @@ def test_a_results_folder_that_is_gone_ends_the_training(root):
     shutil.rmtree(one.output_folder)
     with pytest.raises(SystemExit, match=r"^error: .*fold_0 is gone: bring it back, and train again with --c$"):
         one.save_checkpoint("checkpoint_latest.pth")
+
+
+FULL_TORCH = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 128 vs 0")
+FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [FULL_TORCH, FULL_DISK], ids=["torch", "system"])
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line_and_the_last_one_stays(root, monkeypatch, error):
+    one = begun("SupervisedTrainer")
+    fold = Path(one.output_folder)
+    before = {file: file.read_bytes() for file in fold.iterdir()}
+
+    def fail(*_: object) -> None:
+        raise error
+
+    told = rf"^error: {fold}/checkpoint_latest.pth[^\n]*: make room on the disk, and go on with --c from the last"
+    monkeypatch.setattr("torch.save", fail)
+    with pytest.raises(SystemExit, match=told):
+        one.save_checkpoint("checkpoint_latest.pth")
+    assert {file: file.read_bytes() for file in fold.iterdir()} == before
+
+
+def test_a_disk_that_fails_in_the_course_of_a_training_is_told_in_one_line(root, monkeypatch):
+    one = trainer("SupervisedTrainer")
+    file = Path(one.output_folder) / "progress.png"
+
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system", str(file))
+
+    monkeypatch.setattr(one.logger, "plot_progress_png", fail)
+    told = rf"^error: {file}: Read-only file system: check the disk and its permissions, and go on with --c"
+    with pytest.raises(SystemExit, match=told):
+        one.run_training()
 
 
 @pytest.mark.parametrize("name", METHODS)
