@@ -11,7 +11,7 @@ from mass_nnunet.runtime.env import HOOK_FOLDER
 
 from .settings import Settings
 
-SUPERVISED, MASS = "SupervisedTrainer", "MASSTrainer"
+LABELS_ALONE, MASS = "DualStreamTrainer", "MASSTrainer"
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class Modality:
 
 CT, MRI = Modality("CT", 801, "btcv"), Modality("MRI", 802, "chaos")
 MODALITIES = (CT, MRI)
-TRAININGS = {SUPERVISED: len(MODALITIES), MASS: 1}
-"""Number of trainings of each compared method: one per modality, or one for both."""
+METHODS = (LABELS_ALONE, MASS)
+"""The compared methods; each trains both modalities in one run."""
 _IDS = tuple(str(modality.dataset_id) for modality in MODALITIES)
 
 
@@ -94,7 +94,7 @@ def demo_grid(folders: Folders, settings: Settings) -> Grid:
     """Grid of both methods on one split, with the default inference."""
     return Grid(
         datasets=tuple(modality.dataset_id for modality in MODALITIES),
-        methods=tuple(TRAININGS),
+        methods=METHODS,
         label_rates=(settings.label_rate,),
         seeds=(0,),
         output=folders.benchmark,
@@ -139,7 +139,7 @@ def _benchmark(folders: Folders, settings: Settings) -> list[Step]:
         _words("mass_nnunet", "benchmark", "run", folders.grid),
         files={folders.grid: to_yaml(demo_grid(folders, settings), folders.benchmark.name)},
         outputs=(folders.benchmark, folders.pictures),
-        epochs=sum(TRAININGS.values()) * settings.epochs,
+        epochs=len(METHODS) * settings.epochs,
         cells=folders.benchmark / "cells",
         again=lambda: _retries(folders.benchmark / "cells"),
     )

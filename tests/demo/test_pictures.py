@@ -28,6 +28,6 @@ def test_overlays_have_the_first_scans_and_curves_all_trainings(finished, variab
     scans, titles = drawn[:2], drawn[2:]
     assert [scan.title for scan in scans] == ["CT · btcv_test", "MRI · chaos_test"]
     for scan in scans:
-        assert list(scan.predictions) == ["SupervisedTrainer", "MASSTrainer"]
+        assert list(scan.predictions) == ["DualStreamTrainer", "MASSTrainer"]
         assert all(file.is_file() for file in (scan.image, scan.truth, *scan.predictions.values()))
-    assert titles == ["SupervisedTrainer, CT", "SupervisedTrainer, MRI", "MASSTrainer, CT and MRI"]
+    assert titles == ["DualStreamTrainer, CT and MRI", "MASSTrainer, CT and MRI"]

@@ -7,7 +7,7 @@ from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
 from mass_nnunet.demo.settings import TINY, Settings
-from mass_nnunet.demo.steps import TRAININGS, Folders, demo_grid, demo_steps
+from mass_nnunet.demo.steps import Folders, demo_grid, demo_steps
 
 
 def test_commands_are_those_that_a_user_would_type(tmp_path):
@@ -42,8 +42,8 @@ def test_the_benchmark_reads_the_grid_that_is_meant(tmp_path):
 
 def test_epochs_of_all_trainings_are_counted(finished, variables):
     jobs = make_jobs(load_grid(Folders(finished.out).grid))
-    assert {job.cell.method: len(job.trainings) for job in jobs} == TRAININGS
-    assert demo_steps(Folders(finished.out), TINY)[-2].epochs == 3 * TINY.epochs
+    assert [len(job.trainings) for job in jobs] == [1, 1]
+    assert demo_steps(Folders(finished.out), TINY)[-2].epochs == 2 * TINY.epochs
 
 
 def test_a_cell_that_failed_is_tried_again(tmp_path):

@@ -26,7 +26,7 @@ from planned_grid import write_plans
 from tiny_raw import write_raw_dataset
 
 PYTHON = sys.executable
-DICE = {"SupervisedTrainer": 0.4, "MASSTrainer": 0.912}
+DICE = {"DualStreamTrainer": 0.4, "MASSTrainer": 0.912}
 _SCRIPT = """#!{python} -S
 import os, shutil, sys, time
 from pathlib import Path

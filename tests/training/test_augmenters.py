@@ -76,6 +76,17 @@ def test_torch_has_another_state_in_each_worker_even_where_batchgenerators_seeds
     assert len(draws) == 2
 
 
+def test_processes_that_train_together_have_the_same_kinds_of_batches_in_the_same_steps():
+    """Every second batch of a loader has unlabelled scans, and each worker starts at another place of this cycle."""
+    kinds = []
+    for rank in range(2):
+        batches = augmenters(Draws(), Draws(), 3, rank=rank, ordered=True)
+        kinds.append([next(batches[0])[1] % 2 for _ in range(12)])
+        for each in batches:
+            each._finish()
+    assert kinds[0] == kinds[1] == [(step % 3 + step // 3 + 1) % 2 for step in range(12)]
+
+
 def test_without_workers_the_random_state_of_this_process_is_left_as_it_is():
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from

@@ -239,8 +239,14 @@ class GroupTrainer(JointTrainer):
         pairs = [trainer.loaders(layout.labelled, layout.unlabelled) for trainer in self.dataset_trainers]
         training = self.stack([loader for loaders, _ in pairs for loader in loaders])
         validation = GroupLoader([loader for _, loader in pairs])
-        pinned = self.device.type == "cuda"
-        return augmenters(training, validation, get_allowed_n_proc_DA(), rank=self.local_rank, pin_memory=pinned)
+        return augmenters(
+            training,
+            validation,
+            get_allowed_n_proc_DA(),
+            rank=self.local_rank,
+            ordered=self.is_ddp,
+            pin_memory=self.device.type == "cuda",
+        )
 
     def stack(self, loaders: list[nnUNetDataLoader]) -> GroupLoader:
         """The loader of training batches, from those of each modality's annotated and then its unlabelled scans."""
