@@ -17,7 +17,9 @@ from .inspection import Preview
 from .kinds import told_together
 from .overview import plot_overview
 
-JSON, PICTURE = "check.json", "overview.png"
+JSON, PICTURE = "check.json", "overview{}.png"
+CASES = 200
+"""Cases in a picture: so many are drawn in some seconds, and no picture can have more than 65,000 pixels a side."""
 _PARTS: dict[Part | None, str] = {**{part: part.word for part in Part}, None: "left out"}
 
 
@@ -39,7 +41,7 @@ def error_lines(checked: Sequence[CheckedCase]) -> list[str]:
 def write_check(
     folder: Path, checked: Sequence[CheckedCase], previews: Mapping[str, Preview], labels: Mapping[str, int]
 ) -> str:
-    """Write ``check.json`` and ``overview.png`` into a dataset's folder.
+    """Write ``check.json`` and ``overview.png`` into a dataset's folder; after ``CASES`` cases ``overview_2.png`` begins.
 
     Args:
         folder: folder of the dataset.
@@ -55,8 +57,13 @@ def write_check(
     """
     write_json(folder / JSON, {case.name: _as_json(case) for case in checked})
     shown = [case for case in checked if case.part is not None and case.name in previews]
-    if shown:
-        plot_overview(shown, previews, labels, folder / PICTURE)
+    pictures = [
+        folder / PICTURE.format(f"_{start // CASES + 1}" if start else "") for start in range(0, len(shown), CASES)
+    ]
+    for number, picture in enumerate(pictures):
+        plot_overview(shown[number * CASES : (number + 1) * CASES], previews, labels, picture)
+    for earlier in {*folder.glob(PICTURE.format("_*"))}.difference(pictures):  # of a time with more cases
+        earlier.unlink()
     return describe_check(checked, labels)
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from mass_nnunet.data.raw import Part
+from mass_nnunet.dataset_conversion.checks import report
 from mass_nnunet.dataset_conversion.checks.findings import Finding, Level
 from mass_nnunet.dataset_conversion.checks.inspection import Preview
 from mass_nnunet.dataset_conversion.checks.report import describe_check, findings, refuse_errors, table, write_check
@@ -68,6 +69,24 @@ def test_json_and_picture(tmp_path):
     assert content["a"]["measures"]["organs"]["liver"]["centre_mm"] == [-70, 0, 60]
     assert content["b"]["part"] == "left out"
     assert (tmp_path / "overview.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_many_cases_have_several_pictures_and_those_of_more_cases_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "CASES", 2)
+    drawn: dict[str, list[str]] = {}
+
+    def plot(cases, previews, labels, path):
+        drawn[path.name] = [case.name for case in cases]
+        path.touch()
+
+    monkeypatch.setattr(report, "plot_overview", plot)
+    preview = Preview(np.zeros((2, 3), np.uint8), np.zeros((2, 3), np.uint8), 1.0)
+    for names, pictures in (("abcde", 3), ("abcd", 2), ("a", 1)):
+        drawn.clear()
+        write_check(tmp_path, [checked(name) for name in names], dict.fromkeys(names, preview), LABELS)
+        assert sum(drawn.values(), []) == list(names)
+        assert list(drawn) == ["overview.png", "overview_2.png", "overview_3.png"][:pictures]
+        assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(drawn)
 
 
 def test_no_picture_where_nothing_can_be_shown(tmp_path):
