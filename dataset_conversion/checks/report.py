@@ -41,7 +41,7 @@ def error_lines(checked: Sequence[CheckedCase]) -> list[str]:
 def write_check(
     folder: Path, checked: Sequence[CheckedCase], previews: Mapping[str, Preview], labels: Mapping[str, int]
 ) -> str:
-    """Write ``check.json`` and ``overview.png`` into a dataset's folder; after ``CASES`` cases ``overview_2.png`` begins.
+    """Write ``check.json`` and ``overview.png`` into a dataset's folder, and ``overview_2.png`` for more than ``CASES``.
 
     Args:
         folder: folder of the dataset.
@@ -57,11 +57,10 @@ def write_check(
     """
     write_json(folder / JSON, {case.name: _as_json(case) for case in checked})
     shown = [case for case in checked if case.part is not None and case.name in previews]
-    pictures = [
-        folder / PICTURE.format(f"_{start // CASES + 1}" if start else "") for start in range(0, len(shown), CASES)
-    ]
-    for number, picture in enumerate(pictures):
-        plot_overview(shown[number * CASES : (number + 1) * CASES], previews, labels, picture)
+    pictures = []
+    for start in range(0, len(shown), CASES):
+        pictures.append(folder / PICTURE.format(f"_{start // CASES + 1}" if start else ""))
+        plot_overview(shown[start : start + CASES], previews, labels, pictures[-1])
     for earlier in {*folder.glob(PICTURE.format("_*"))}.difference(pictures):  # of a time with more cases
         earlier.unlink()
     return describe_check(checked, labels)
