@@ -41,7 +41,7 @@ def error_lines(checked: Sequence[CheckedCase]) -> list[str]:
 def write_check(
     folder: Path, checked: Sequence[CheckedCase], previews: Mapping[str, Preview], labels: Mapping[str, int]
 ) -> str:
-    """Write ``check.json`` and ``overview.png`` into a dataset's folder, and ``overview_2.png`` for more than ``CASES``.
+    """Write ``check.json`` and ``overview.png`` into a dataset's folder; with many cases ``overview_2.png``, too.
 
     Args:
         folder: folder of the dataset.
