@@ -37,7 +37,8 @@ def assign_parts(cases: Sequence[Case], labelled: Collection[str], test_fraction
 
     A test part published by the authors is kept; otherwise test patients are chosen among those with labels. An
     unlabelled scan of a test patient has no part and is left out, because training must not see the patient's anatomy.
-    Nor has a scan that was annotated and shows no organ: an unlabelled scan should be one of the same part of the body.
+    A scan that was annotated and shows no organ has no part either: an unlabelled scan should show the same part of the
+    body.
 
     Args:
         cases: all cases.

@@ -1,6 +1,6 @@
 """The pose of a dataset's scans: the order and direction of their axes, and nnU-Net's reader that keeps it.
 
-nnU-Net turns nothing by itself but to the nearest anatomical axes. The nearest axes of oblique slices, such as
+By itself nnU-Net turns scans to the nearest anatomical axes only. The nearest axes of oblique slices, such as
 short-axis slices of the heart, differ between patients. Oblique scans are therefore turned once, at the conversion, and
 read as they are stored.
 """

@@ -209,7 +209,7 @@ def _dataset_json(target: Target, *, training: int) -> dict[str, Any]:
 
 def _record(signatures: Mapping[str, str], options: ConversionOptions) -> dict[str, Any]:
     """Content of ``RECORD``: the options and source files that a dataset depends on."""
-    partial = "unknown" if options.keep_partial else False  # True in records of before: background
+    partial = "unknown" if options.keep_partial else False  # in older records True: background
     chosen = {"test_fraction": options.test_fraction, "seed": options.seed, "keep_partial": partial}
     return {"version": _RECORD_VERSION, "options": chosen, "cases": dict(signatures)}
 

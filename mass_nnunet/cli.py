@@ -23,7 +23,7 @@ COMMANDS = {
     ),
     "relabel": ("mass_nnunet.dataset_conversion.relabel", "make a dataset with some of the labels of another one"),
     "to-dicom": ("mass_nnunet.dataset_conversion.to_dicom", "write predictions as DICOM segmentations of their series"),
-    "turn": ("mass_nnunet.dataset_conversion.turn", "turn oblique scans as the converted ones, and predictions back"),
+    "turn": ("mass_nnunet.dataset_conversion.turn", "turn oblique scans like the converted ones, and predictions back"),
     "split": ("mass_nnunet.data.split_command", "write splits_final.json: labelled, unlabelled and validation cases"),
     "plan": ("mass_nnunet.planners.command", "plan once for all datasets of a group, and preprocess them"),
     "evaluate": ("mass_nnunet.evaluation.command", "Dice and surface distances of predictions against the truth"),
@@ -31,7 +31,7 @@ COMMANDS = {
         "mass_nnunet.quality.command",
         "estimate how good segmentations without truth are, and say where to look",
     ),
-    "visualize": ("mass_nnunet.reporting.command", "a page of what a trained model makes of some cases"),
+    "visualize": ("mass_nnunet.reporting.command", "a page with what a trained model predicts for some cases"),
     "suggest": ("mass_nnunet.annotation.suggest_command", "which unlabelled scans to annotate next, and why"),
     "annotate-in": (
         "mass_nnunet.annotation.annotate_in_command",

@@ -17,8 +17,8 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     """Read the datasets of a group.
 
     Raises:
-        UserError: one is not complete or has unsupported labels, they differ in labels or reader, none has
-            labelled scans, or one is without, and none that has some has as many channels.
+        UserError: one is not complete or has unsupported labels; they differ in labels or reader; none has labelled
+            scans; or one has none, and no dataset that has some has as many channels.
     """
     group = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
     first = group[0]

@@ -1,7 +1,6 @@
 """Tests run on the CPU, with one thread for each process, and never in the user's nnU-Net folders."""
 
 import os
-import shutil
 
 import pytest
 
@@ -32,13 +31,12 @@ def planned(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A model that has hardly learned anything, with its data: the root of nnU-Net's folders, which no test changes."""
-    from tiny_group import make_group, trainer, variables
+    from tiny_group import make_group, trainer, use_folders
 
     root = tmp_path_factory.mktemp("trained")
     make_group(root)
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
+        use_folders(patch, root)
         mass = trainer("MASSTrainer")
         mass.num_epochs = 1
         mass.run_training()
@@ -48,9 +46,6 @@ def trained(tmp_path_factory):
 @pytest.fixture
 def root(planned, tmp_path, monkeypatch):
     """A copy of the planned group, as nnU-Net's folders."""
-    from tiny_group import variables
+    from tiny_group import copied
 
-    shutil.copytree(planned, tmp_path / "group")
-    for variable, value in variables(tmp_path / "group").items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path / "group"
+    return copied(planned, tmp_path / "group", monkeypatch)

@@ -11,11 +11,11 @@ CONSISTENCIES = {"semantic": 0.1, "anatomical": 0.05}
 """Weights of the paper's consistencies, in the trainers that have them."""
 
 SCAC = {"weights": CONSISTENCIES, "correspondence_gradient": 0.1, "organ_contrast": 0.0}
-"""With the gradient without which they would not reach the features that the modalities share, and, as in the paper,
-without random organ contrast: MASSTrainerNoOrganContrast is what they are compared with."""
+"""The consistencies, with the gradient that lets them reach the shared features, and, as in the paper, without random
+organ contrast: compare them with MASSTrainerNoOrganContrast."""
 
 SUPERVISED = {"correspondence_channels": 0, "unlabelled_per_step": 0, "weights": {"teaching": 0.0}}
-"""Without what learns from unlabelled scans or atlases."""
+"""Without the parts that learn from unlabelled scans or atlases."""
 
 
 class DualStreamTrainer(MASSTrainer):

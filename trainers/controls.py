@@ -16,8 +16,8 @@ class PooledTrainerOrganContrast(MASSTrainer):
     """One network for all datasets of the group, on their annotated scans together, with random organ contrast.
 
     A batch holds as many scans of one dataset as of another, whatever their numbers, and the network is not told which
-    is which. Each dataset gets the same model, for its own scans are preprocessed as its plans say. All but the one
-    encoder is as in DualStreamTrainerOrganContrast.
+    is which. Each dataset gets the same model, since its scans are preprocessed as its own plans say. Everything except
+    the single encoder is as in DualStreamTrainerOrganContrast.
     """
 
     CHANGES: ClassVar = SUPERVISED

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from mass_nnunet.batch import Scans, StepContext
-from mass_nnunet.losses.overlap import one_hot, soft_dice, soft_dice_loss
+from mass_nnunet.losses.overlap import mean_of, one_hot, soft_dice, soft_dice_loss
 from mass_nnunet.networks.blocks import cpu_autocast
 from mass_nnunet.networks.mass import GroupOutput, MASSNet
 from mass_nnunet.objectives.mass import MASSObjective
@@ -25,7 +25,7 @@ class ReleaseObjective(MASSObjective):
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
-        # There is no segmentation head in the released code. Of weight 0, and not left out, as DDP wants a gradient.
+        # The released code has no segmentation head. The weight is 0, and the term is kept, as DDP wants a gradient.
         self.weights = self.weights | {"supervised": 0.0}
 
     def _atlas_branch(self, output: GroupOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
@@ -39,8 +39,9 @@ class ReleaseObjective(MASSObjective):
             assert output.fields is not None
             warped = warp(integers, upsample(output.fields, integers.shape[2:])).round()
             propagated = one_hot(warped, self.classes)
-            truth = one_hot(layout.targets(labels[0])[annotated], self.classes).repeat(2, 1, 1, 1, 1)
-            terms["atlas"] = 1 - soft_dice(propagated[annotated.repeat(2)], truth).mean()
+            truth = one_hot(layout.targets(labels[0]), self.classes).repeat(2, 1, 1, 1, 1)
+            dice = soft_dice(propagated, truth)  # (2 T, K - 1)
+            terms["atlas"] = 1 - mean_of(dice, annotated.repeat(2)[:, None].expand_as(dice))
             terms["semantic"] = soft_dice_loss(*propagated.chunk(2))
         return terms
 
@@ -57,11 +58,11 @@ class MASSReleaseTrainer(MASSTrainer):
     schedule, augmentation, batch, the atlas of a step (any labelled scan of the batch, rather than one of five), AdamW
     with a decaying rate rather than Adam at 3e-4, and a checkpoint that is not picked on the test scans.
 
-    What is our reading, as it was written from a description of their code and not from the code: the Dice of labelled
-    targets is as dead as the consistency, as it comes from the same warped integers, so that no label teaches anything;
-    integers are warped linearly and rounded; similarity (LNCC, same modality) and smoothness have VoxelMorph's weights,
-    1, and the consistencies MASSTrainerSCAC's, with its ramp; the features compared are those of the shared decoder; no
-    segmentation head, no mutual teaching and no penalty on folding.
+    Our own reading, because this class was written from a description of their code and not from the code: the Dice of
+    labelled targets is as dead as the consistency, as it comes from the same warped integers, so that no label teaches
+    anything; integers are warped linearly and rounded; similarity (LNCC, same modality) and smoothness have
+    VoxelMorph's weights, 1, and the consistencies MASSTrainerSCAC's, with its ramp; the features compared are those of
+    the shared decoder; no segmentation head, no mutual teaching and no penalty on folding.
     """
 
     inferences: ClassVar[tuple[str, ...]] = ()  # the head is not trained
@@ -73,7 +74,7 @@ class MASSReleaseTrainer(MASSTrainer):
         # Random organ contrast would tell where the labels are.
         "organ_contrast": 0.0,
         "correspondence_gradient": 1.0,
-        # What the network alone makes of its dead terms is the question.
+        # The question is what the network alone learns from its dead terms.
         "refinement_steps": 0,
         "intensity_weight": 0.0,
         "weights": {"similarity": 1.0, "smoothness": 1.0, "unfolding": 0.0, "teaching": 0.0} | CONSISTENCIES,

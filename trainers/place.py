@@ -16,12 +16,12 @@ from .base.registering import RegisteringTrainer
 def locate_organs(
     trainers: Sequence[RegisteringTrainer], *, capacity: int, margin: float, part: slice = slice(None)
 ) -> None:
-    """Write where no organ of the unlabelled scans can be, as far as it tells from annotated scans of the modality.
+    """Write where the unlabelled scans can have no organ, as far as annotated scans of the modality tell.
 
-    Files that exist stay. Where organs can be, the label is unknown. It takes two annotated scans of the modality, each
-    of which can only add to where organs can be: one of 12 pairs of real CTs is laid on each other wrongly, and nothing
-    tells which. Those of another modality do not serve, as whole scans are compared by their intensities. Nor do
-    those in which a structure was not annotated. A voxel that is ignored can be an organ.
+    Files that exist stay. Where organs can be, the label is unknown. At least two annotated scans of the modality are
+    needed, and each can only add to where organs can be: one of 12 pairs of real CTs is aligned wrongly, and nothing
+    tells which. Scans of another modality do not serve, as whole scans are compared by their intensities. Scans in
+    which a structure was not annotated do not serve either. A voxel that is ignored can be an organ.
 
     Args:
         trainers: of the datasets of all modalities, in the network's order.

@@ -94,7 +94,7 @@ def unusual_findings(
 ) -> list[Finding]:
     """Warnings for unusual grids, intensities, positions and volumes, absent organs, and organs that end bluntly.
 
-    Of the organs of ``labels`` only those that were ``annotated`` can be absent; None for all of them.
+    Only the organs of ``labels`` that were ``annotated`` can be absent; None: all of them were.
     """
     texts = [*_grid(measures), *_intensities(measures, channel)]
     if (organs := measures.organs) is not None:

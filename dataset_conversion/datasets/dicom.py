@@ -1,8 +1,9 @@
 """Any export of an archive: a folder or zip of DICOM series, of several patients, studies and series.
 
-It prints the series that it finds, which are taken, and why not the others. Patients get pseudonyms: no name, birth
-date or id of a patient is written or shown. Labels are DICOM segmentations (SEG) and structure sets (RTSTRUCT) in SRC
-or LABELS, or NIfTI files in LABELS that are named as the cases in the table (or by SeriesInstanceUID).
+It prints the series that it finds, which of them are taken, and why the others are not. Patients get pseudonyms: no
+name, birth date or id of a patient is written or shown. Labels are DICOM segmentations (SEG) and structure sets
+(RTSTRUCT) in SRC or LABELS, or NIfTI files in LABELS that are named as the cases in the table (or by
+SeriesInstanceUID).
 """
 
 import argparse

@@ -21,7 +21,7 @@ from .suitability import fault_of, reserve_of
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """A row of the table: one scan, or a series that is none.
+    """A row of the table: one scan, or a series that is no scan.
 
     Attributes:
         number: its number in the table.
@@ -162,7 +162,7 @@ def read_export(
 
 
 def _acquired(members: Sequence[Instance]) -> str:
-    """When the first slice of a scan was acquired; slices of one acquisition have times of their own."""
+    """Time at which the first slice of a scan was acquired; each slice of an acquisition has its own."""
     texts = [one.text for one in members]
     return min((f"{t['AcquisitionDate']} {t['AcquisitionTime']}" for t in texts if t["AcquisitionTime"]), default="")
 

@@ -58,7 +58,7 @@ def fault_of(series: Sequence[Instance], members: Sequence[Instance], stack: Sta
 
 
 def reserve_of(members: Sequence[Instance]) -> str:
-    """Why a series that can be taken is not taken by itself; empty if it is."""
+    """Why a series that can be taken is not taken unless it is asked for; empty if it is."""
     first = members[0]
     if words := [word for word in first.image_type if word in _DERIVED]:
         return f"derived from other images ({words[0]})"

@@ -1,4 +1,4 @@
-"""The series of an export as a table: what is taken, and why not the others."""
+"""The series of an export as a table: which are taken, and why the others are not."""
 
 from collections.abc import Iterable, Sequence
 

@@ -5,9 +5,9 @@
 Nothing is written. docs/how_to/python.md has examples.
 """
 
-from .best_atlas import Registration
+from .best_atlas import Registered, Registration
 from .loading import load_model
-from .model import Model, Prediction, Registered
+from .model import Model, Prediction
 from .uncertainty import Uncertainty, disagreement, entropy, expected_dice
 
 __all__ = [

@@ -1,6 +1,7 @@
-"""The annotated atlas that is most similar to a scan after registration, for a figure."""
+"""The annotated atlas that is most similar to a scan, registered to it."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +35,29 @@ class Registration(NamedTuple):
     atlas_labels: np.ndarray
     warped_labels: np.ndarray
     target_labels: np.ndarray
+
+
+@dataclass(frozen=True)
+class Registered:
+    """The annotated atlas that is most similar to a scan, and its registration.
+
+    Attributes:
+        registration: arrays on the grid of one patch of the network, around the scan's organs.
+        spacing: voxel size (z, y, x) of this grid in mm.
+    """
+
+    registration: Registration
+    spacing: tuple[float, float, float]
+
+    @property
+    def displacement_voxels(self) -> np.ndarray:
+        """Displacement field (3, Z, Y, X), components z, y, x, in voxels: ``warped(p) = atlas(p + field(p))``."""
+        return self.registration.field
+
+    @property
+    def displacement_mm(self) -> np.ndarray:
+        """The same field in mm."""
+        return self.registration.field * np.reshape(self.spacing, (3, 1, 1, 1)).astype(np.float32)
 
 
 def register_best(

@@ -14,7 +14,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.errors import UserError
 
-from .best_atlas import Registration, register_best
+from .best_atlas import Registered, register_best
 from .loading import Fold, branches_of, chosen_branch, load_model, predicting_by
 from .scan import Images, Scan, as_scan
 from .uncertainty import Uncertainty, disagreement, entropy
@@ -47,29 +47,6 @@ class Prediction:
             UserError: the scan came as an array.
         """
         return self.scan.label_image(self.labels)
-
-
-@dataclass(frozen=True)
-class Registered:
-    """The annotated atlas that is most similar to a scan, and its registration.
-
-    Attributes:
-        registration: arrays on the grid of one patch of the network, around the scan's organs.
-        spacing: voxel size (z, y, x) of this grid in mm.
-    """
-
-    registration: Registration
-    spacing: tuple[float, float, float]
-
-    @property
-    def displacement_voxels(self) -> np.ndarray:
-        """Displacement field (3, Z, Y, X), components z, y, x, in voxels: ``warped(p) = atlas(p + field(p))``."""
-        return self.registration.field
-
-    @property
-    def displacement_mm(self) -> np.ndarray:
-        """The same field in mm."""
-        return self.registration.field * np.reshape(self.spacing, (3, 1, 1, 1)).astype(np.float32)
 
 
 class Model:

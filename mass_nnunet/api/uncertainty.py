@@ -14,7 +14,8 @@ class Uncertainty:
     """How sure a model is of one scan, on the network's grid.
 
     Attributes:
-        entropy: entropy (Z, Y, X) of the class probabilities, mean of the branches, 0 for certain to 1 for no idea.
+        entropy: entropy (Z, Y, X) of the class probabilities, mean of the branches, from 0 (certain) to 1 (all classes
+            equally probable).
         disagreement: :func:`disagreement` of the branches (Z, Y, X), 0 to 1; zero everywhere for one branch.
         probabilities: mean class probabilities (K, Z, Y, X) of the branches.
         spacing: voxel size (z, y, x) in mm.

@@ -1,4 +1,4 @@
-"""``annotated.json``: which structures were annotated, of the scans of which not all were."""
+"""``annotated.json``: the annotated structures of the scans that are annotated in part."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,12 +11,12 @@ from .files import read_json
 ANNOTATED_JSON = "annotated.json"
 """Name of the file, beside dataset.json."""
 Annotated = Mapping[str, tuple[str, ...]]
-"""Names of the annotated structures, by case; a case that it lacks is annotated wholly."""
+"""Names of the annotated structures, by case; a case that is not in the file is annotated wholly."""
 _FORM = '{"CASE": ["liver", ...], ...}'
 
 
 def read_annotated(folder: Path, structures: Iterable[str]) -> dict[str, tuple[str, ...]]:
-    """The annotated structures of the cases of which some structure was not annotated.
+    """The annotated structures of the cases that are annotated in part.
 
     Args:
         folder: of the raw dataset; without the file all cases are annotated wholly.

@@ -37,9 +37,9 @@ def check_splits(dataset: RawDataset, preprocessed: Path) -> None:
 
 
 def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:
-    """Make sure that a fold has the scans of its dataset: each of them once, but for those that it must not use.
+    """Make sure that a fold has each scan of its dataset once.
 
-    Not used are the scans of ``imagesUn`` whose patients are validated on.
+    Scans of ``imagesUn`` are exempt if they show a patient who is validated on: the fold must not use them.
 
     Args:
         fold: the fold.

@@ -1,4 +1,4 @@
-"""Labels of scans without annotation that another tool made: the folder ``pseudo`` of a raw dataset."""
+"""Labels that another tool made of scans without annotation: the folder ``pseudo`` of a raw dataset."""
 
 from pathlib import Path
 

@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="ID",
-        help="datasets of which no label is used in training, as of one whose scans are all in imagesUn",
+        help="datasets that hide all their labels from training, as if all their scans were in imagesUn",
     )
     parser.add_argument(
         "--sparse",

@@ -62,7 +62,7 @@ def evaluate_case(
         tolerances: tolerances of the normalized surface Dice, in mm.
         ending: ending of the files: the case is the name of the truth without it.
         annotated: annotated structures of cases that are annotated in part (``annotated.json``). The others of such a
-            case have no row: it is not known if they are there.
+            case have no row: it is not known whether they are there.
 
     Raises:
         UserError: a file cannot be read, the grids differ, or one has a value that ``labels`` lacks.

@@ -12,7 +12,7 @@ ADAPTED = "adapted"
 ADAPTED_TRAINER = "SingleModalityTrainer"
 """Trainer that such models name; its network is one U-Net, without correspondence head and atlases."""
 PREFIX = "unets.0."
-"""What the keys of the U-Net begin with in that network."""
+"""Prefix of the keys of the U-Net in that network."""
 
 
 def adapted_plans(plans: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def model_card(facts: Facts) -> str:
         _bullets(dict.fromkeys([*_CITATIONS, *facts.references])),
         "## Versions",
         _bullets([f"{package} {version(package)}" for package in _PACKAGES] + [f"Python {platform.python_version()}"])
-        + "\n\nThese exported the model; those that trained it may have been others.",
+        + "\n\nThese versions exported the model; it may have been trained with others.",
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -189,7 +189,7 @@ def _scores(facts: Facts) -> list[str]:
             for row, far in zip(dice.itertuples(), hd95.itertuples(), strict=True)
         ]
         parts += [
-            "By `mass_nnunet evaluate`, as given by who exported the model; mean ± standard deviation over scans:",
+            "By `mass_nnunet evaluate`, as given by whoever exported the model; mean ± standard deviation over scans:",
             _table(("organ", "scans", DICE.title, HD95.title, "not found"), summary),
         ]
     return parts

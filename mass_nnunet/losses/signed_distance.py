@@ -17,8 +17,8 @@ def signed_distance(mask: np.ndarray, spacing: Sequence[float], unknown: np.ndar
     The surface is the set of voxels of the mask with a neighbour outside. An empty mask gives 1 everywhere, a full mask
     gives -1 everywhere.
 
-    Where it is not known of some voxels if they are of the mask, they and their neighbours in the mask may be on the
-    surface. The distance is known at a voxel that is not closer to one of them than to the surface that is known.
+    If it is not known whether some voxels are in the mask, these and their neighbours in the mask may be on the
+    surface. The distance is known at each voxel that is at least as close to the known surface as to any of them.
 
     Args:
         mask: (Z, Y, X), boolean.

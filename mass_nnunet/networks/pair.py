@@ -1,6 +1,7 @@
 """The network of the registration methods: a U-Net for pairs of scans of one modality, and the atlases."""
 
-from typing import NamedTuple
+import sys
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -73,6 +74,9 @@ class PairNet(nn.Module):
         refinement_steps: steps of the refinement of fields in evaluation mode (:func:`refinement.refine`).
     """
 
+    _version = 2
+    """Version of the state, which PyTorch saves with it; in version 1 fields started from zero."""
+
     # The index of its only modality in the bank, and its only inference.
     active = (0,)
     inferences = ("atlas",)
@@ -102,6 +106,17 @@ class PairNet(nn.Module):
         propagated = torch.stack([self.atlases.fuse(0, scan, self.register(scan[None])) for scan in scans])
         logits = EVIDENCE * propagated
         return [logits] if self.pair.decoder.deep_supervision else logits
+
+    def _load_from_state_dict(
+        self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *others: Any
+    ) -> None:
+        if local_metadata.get("version", self._version) < self._version:
+            print(
+                "note: this model was trained by an earlier version of mass_nnunet, without the translation from which "
+                "registrations start now; its predictions have changed: train it again",
+                file=sys.stderr,
+            )
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
 
     def _register_batch(self, scans: Tensor, layout: Layout, start: Tensor | None) -> PairOutput:
         atlases, targets = layout.same_atlases(scans), layout.targets(scans)

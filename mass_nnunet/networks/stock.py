@@ -6,23 +6,23 @@ from typing import Any
 from torch import Tensor, nn
 
 HEADS = ".seg_layers."
-"""What the keys of segmentation heads have; nnU-Net does not take heads over."""
+"""Part of the keys of segmentation heads; nnU-Net takes no pretrained heads."""
 PARTS = ("encoder.", "decoder.")
-"""What the keys of a stock U-Net begin with."""
+"""Prefixes of the keys of a stock U-Net."""
 
 
 class TakesStockWeights(nn.Module):
     """A network with nnU-Net's U-Nets in it, each of which can take the weights of a stock one.
 
-    nnU-Net compares a file of pretrained weights with ``state_dict()`` of the network, and passes what it takes over to
-    ``load_state_dict()``. While :attr:`awaits_stock` is true, both are those of a stock U-Net. The first call of
-    ``load_state_dict()`` ends this.
+    nnU-Net compares a file of pretrained weights with ``state_dict()`` of the network, and passes the weights that it
+    takes from the file to ``load_state_dict()``. While :attr:`awaits_stock` is true, both are those of a stock U-Net.
+    The first call of ``load_state_dict()`` ends this.
     """
 
     awaits_stock = False
 
     def stock_prefixes(self) -> list[str]:
-        """What the keys of each stock U-Net in this network begin with: those in ``unets``, or the network itself."""
+        """Prefix of the keys of each stock U-Net in this network: of those in ``unets``, or of the network itself."""
         count = len(getattr(self, "unets", ()))
         return [f"unets.{number}." for number in range(count)] or [""]
 

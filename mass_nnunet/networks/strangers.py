@@ -1,4 +1,4 @@
-"""Plans of strangers: nnU-Net imports whatever class they name, so the names are looked at before."""
+"""Plans of strangers: nnU-Net imports every class that they name, so the names are checked before."""
 
 import re
 from collections.abc import Mapping

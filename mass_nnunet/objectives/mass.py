@@ -116,7 +116,7 @@ class MASSObjective(Objective):
         atlases, targets = layout.atlases(shares), layout.targets(shares).repeat(layout.kinds, 1, 1, 1, 1)
         propagated = warp(atlases, fields)  # (A T, K, Z', Y', X')
         shown = inside(fields)  # what lies beyond the border of an atlas is unknown
-        told = None  # of which classes an atlas tells, where it is warped to
+        told = None  # of which classes the warped atlas tells
         if context.known is not None:
             told = warp(layout.atlases(context.known[:, 1:]).float(), fields.detach()) > CERTAIN  # (A T, K - 1)
             shown = shown & told & layout.targets(context.known[:, 1:]).repeat(layout.kinds, 1, 1, 1, 1)

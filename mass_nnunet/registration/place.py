@@ -24,7 +24,8 @@ def possible_organs(
     the abdomen of a few patients needs to be told of the others' pelvis, not of their flanks.
 
     Each atlas is scaled and translated so that it correlates with the scan most, on a coarse grid (alignment.py).
-    Beyond the atlas's field of view an organ that its border cuts goes on; where all organs are whole there is none.
+    An organ that is cut by the border of the atlas's field of view goes on beyond it; if all organs are whole, there is
+    none beyond it.
 
     Args:
         scan: image (Z, Y, X).

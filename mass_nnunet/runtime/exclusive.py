@@ -11,8 +11,9 @@ from .lock import Lock, becomes_free, tell_of_wait
 
 BEAT = 10.0
 STALE = 120.0
-"""Seconds. A process that was killed on another machine is presumed dead so soon, since a cluster may start it again
-on a third one, and a benchmark gives the cell of a dead worker to another one after ``lock.STALE``, five times that.
+"""Seconds after which a process that was killed on another machine is presumed dead. This is a fifth of ``lock.STALE``,
+after which a benchmark gives the cell of a dead worker to another one, because a cluster may start the process again on
+a third machine.
 """
 
 

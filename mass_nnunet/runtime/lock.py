@@ -4,7 +4,7 @@ The folder has numbered lock files. Whoever *creates* the file with the next num
 ``released``, or is stale. Files of dead holders stay, and this makes it safe: two workers that both find number 4
 stale both try to create number 5 with O_CREAT | O_EXCL, which the file system (NFS since version 3, too) lets only one
 of them do. There is no moment between the removal of an old lock and the creation of a new one. A list of the folder
-that a network file system has cached does no harm: who tries to create a number that exists is refused.
+that a network file system has cached does no harm: whoever tries to create a number that exists is refused.
 
 A ``tidy`` lock leaves no file behind: its living holder removes its own file at the end, instead of writing
 ``released``, and all lower ones before. Numbers then begin anew, so whoever has created a number looks again, and steps

@@ -21,7 +21,7 @@ class Unread:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """As of the stream; nothing is written into a closed pipe."""
+        """As in the stream; nothing is written into a closed pipe."""
         try:
             return self._stream.write(text)
         except BrokenPipeError:
@@ -29,14 +29,14 @@ class Unread:
             return len(text)
 
     def flush(self) -> None:
-        """As of the stream."""
+        """As in the stream."""
         try:
             self._stream.flush()
         except BrokenPipeError:
             self._discard()
 
     def _discard(self) -> None:
-        """Everything from now on, and what Python still holds in its buffer, goes nowhere."""
+        """Discard everything from now on, and what Python still holds in its buffer."""
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)

@@ -1,4 +1,4 @@
-"""Annotated training scans of which some voxels or structures were not annotated."""
+"""Annotated training scans in which some voxels or structures were not annotated."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -84,8 +84,8 @@ class AnnotatedDataset(nnUNetDatasetBlosc2):
     def load_case(self, identifier: str) -> tuple[blosc2.NDArray, KnownLabels, None, dict[str, Any]]:
         """Image (C, Z, Y, X), its :class:`KnownLabels`, no previous stage, and nnU-Net's properties.
 
-        Where the properties say at which voxels a class is found, they say it of what was annotated only. Where nnU-Net
-        ignores a label it looks for annotated voxels, too: if preprocessing collected none, they get a random one.
+        The properties list voxels of each class, here only those that were annotated. Where nnU-Net ignores a label, it
+        also looks for annotated voxels: if preprocessing collected none, a random one is added.
         """
         image, labels, _, properties = super().load_case(identifier)
         known = KnownLabels(labels, self.possible, self.missing.get(identifier, ()), self.sparse)

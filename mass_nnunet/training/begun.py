@@ -54,7 +54,7 @@ def outside_maps(preprocessed: Path, fold: Fold) -> dict[str, Any]:
         fold: of the dataset's splits.
 
     Returns:
-        An empty dictionary where there are none, so that such records are as those of older versions.
+        An empty dictionary where there are none, so that such records equal those of older versions.
     """
     files = [label_file(outside_folder(preprocessed), case) for case in fold.unlabelled]
     found = [(file.name, file.stat().st_size) for file in files if file.is_file()]
@@ -137,6 +137,8 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any], only_val
         old, new = before[name], now[name]
         for key, was, is_now in differences(_with_defaults(old["plans"]), new["plans"]):
             yield f"{key} {was} instead of {is_now} in the plans of {name}"
+        if old.get("revision", 1) != new.get("revision", 1):
+            yield "an earlier or later version of the method"
         if "split" in old and old["split"] != new["split"]:
             keys = ["val"] if only_validates else dict.fromkeys([*old["split"], *new["split"]])
             parts = " ".join(key for key in keys if old["split"].get(key) != new["split"].get(key))

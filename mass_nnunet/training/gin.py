@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -44,7 +45,7 @@ def random_network(scans: Tensor) -> Tensor:
     widths = [channels, *[CHANNELS] * (LAYERS - 1), channels]
     grouped = scans.flatten(0, 1)[None]  # (1, B C, Z, Y, X): one group of channels a scan
     for layer, (before, after) in enumerate(pairwise(widths)):
-        side = KERNELS[int(torch.randint(len(KERNELS), ()))]
+        side = int(np.random.choice(KERNELS))  # noqa: NPY002, what nnU-Net draws from
         weights = torch.randn(count * after, before, 1, side, side, device=scans.device)
         shifts = torch.randn(count * after, device=scans.device)
         if layer:

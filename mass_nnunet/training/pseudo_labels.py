@@ -11,9 +11,9 @@ from mass_nnunet.losses.overlap import one_hot
 def gated(propagated: np.ndarray, outside: np.ndarray) -> np.ndarray:
     """Labels of another tool, as far as the atlases do not contradict them.
 
-    Where the two differ nothing is known, and where the atlases say nothing the other tool is taken. The head has its
-    say in :func:`joined`: with a threshold of 0.75 a known label teaches only where the head gives it a probability of
-    0.5 or more. So a label of the other tool teaches nothing where head or atlases contradict it.
+    Where the two differ nothing is known, and where the atlases say nothing the other tool is taken. The head decides
+    in :func:`joined`: with a threshold of 0.75 a known label teaches only where the head gives it a probability of 0.5
+    or more. So a label of the other tool teaches nothing where head or atlases contradict it.
 
     Args:
         propagated: labels that atlases propagate, any shape, with :data:`labels.UNKNOWN` and :data:`labels.ELSEWHERE`.

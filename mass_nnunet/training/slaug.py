@@ -47,7 +47,7 @@ def location_scale_augmentation(scans: Tensor, labels: Tensor, classes: int) -> 
     region = (labels * (labels < classes) * is_local).long()
     first = classes * torch.arange(count * channels, device=scans.device).view(count, channels, 1, 1, 1)
     decreasing = torch.rand(count, channels, classes, device=scans.device) < 0.5
-    decreasing[..., 0] = True
+    decreasing[..., 0].fill_(True)
     decreasing &= is_local.view(count, 1, 1)
     changed = curved(images, first + region, decreasing.numel(), decreasing.flatten())
     changed = torch.where(is_local & (images <= AIR), images, changed)

@@ -13,20 +13,21 @@ TURN = 30.0
 SCALES = (0.9, 1.1)
 
 
-def sample_transformations(count: int) -> Tensor:
+def sample_transformations(count: int, device: torch.device) -> Tensor:
     """Random matrices (count, 3, 3) for :func:`transform`: a rotation about z by at most :data:`TURN`, and a scaling.
 
     There is no mirroring, because left and right organs differ.
 
     Args:
         count: number of matrices.
+        device: where they are sampled.
     """
-    angles = math.radians(TURN) * (2 * torch.rand(count) - 1)
+    angles = math.radians(TURN) * (2 * torch.rand(count, device=device) - 1)
     cosine, sine = angles.cos(), angles.sin()
-    matrices = torch.eye(3).repeat(count, 1, 1)
+    matrices = torch.eye(3, device=device).repeat(count, 1, 1)
     matrices[:, 1, 1], matrices[:, 1, 2], matrices[:, 2, 1], matrices[:, 2, 2] = cosine, -sine, sine, cosine
     low, high = SCALES
-    return matrices / (low + (high - low) * torch.rand(count, 1, 1))
+    return matrices / (low + (high - low) * torch.rand(count, 1, 1, device=device))
 
 
 def transform(volume: Tensor, matrices: Tensor) -> Tensor:
@@ -38,7 +39,7 @@ def transform(volume: Tensor, matrices: Tensor) -> Tensor:
         volume: images or probabilities.
         matrices: (B, 3, 3), in (z, y, x) order and in voxels. They map target to source: a scaling by s is I / s.
     """
-    return warp(volume, _field(volume.shape[2:], matrices.to(volume.device)))
+    return warp(volume, _field(volume.shape[2:], matrices))
 
 
 def shown(shape: Sequence[int], matrices: Tensor) -> Tensor:
@@ -48,7 +49,7 @@ def shown(shape: Sequence[int], matrices: Tensor) -> Tensor:
 
 def _field(shape: Sequence[int], matrices: Tensor) -> Tensor:
     """The displacement field (B, 3, Z, Y, X) of each transformation."""
-    centre = torch.tensor([(size - 1) / 2 for size in shape], device=matrices.device).view(1, 3, 1, 1, 1)
-    offset = voxel_grid(shape, matrices.device) - centre  # (1, 3, Z, Y, X)
+    grid = voxel_grid(shape, matrices.device)  # (1, 3, Z, Y, X)
+    offset = grid - grid[..., -1:, -1:, -1:] / 2
     with torch.autocast(matrices.device.type, enabled=False):  # as in warp: positions need more precision
         return torch.einsum("bij,jzyx->bizyx", matrices, offset[0]) - offset

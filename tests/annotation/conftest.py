@@ -3,7 +3,7 @@
 import pytest
 
 from exported_scans import write_pair
-from tiny_group import variables
+from tiny_group import copied, use_folders
 
 
 @pytest.fixture(scope="session")
@@ -11,8 +11,7 @@ def made_pair(tmp_path_factory):
     """The datasets of :func:`exported_scans.write_pair`, which no test changes."""
     root = tmp_path_factory.mktemp("pair")
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
+        use_folders(patch, root)
         write_pair(root)
     return root
 
@@ -20,9 +19,5 @@ def made_pair(tmp_path_factory):
 @pytest.fixture
 def pair(made_pair, tmp_path, monkeypatch):
     """A copy of them, as nnU-Net's folders."""
-    import shutil
 
-    shutil.copytree(made_pair, tmp_path / "group")
-    for variable, value in variables(tmp_path / "group").items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path / "group"
+    return copied(made_pair, tmp_path / "group", monkeypatch)

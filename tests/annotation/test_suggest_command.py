@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import numpy as np
 import pandas as pd
@@ -11,16 +10,13 @@ import SimpleITK as sitk
 
 from mass_nnunet.cli import main
 from mass_nnunet.data.raw import RawDataset
-from tiny_group import CT, MRI, entry, variables
+from tiny_group import CT, MRI, copied, entry
 
 
 @pytest.fixture
 def trained_root(trained, tmp_path, monkeypatch):
     """A copy of the group with a model."""
-    shutil.copytree(trained, tmp_path / "group")
-    for variable, value in variables(tmp_path / "group").items():
-        monkeypatch.setenv(variable, value)
-    return tmp_path / "group"
+    return copied(trained, tmp_path / "group", monkeypatch)
 
 
 def suggest(folder, *words):

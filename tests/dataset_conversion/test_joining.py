@@ -14,13 +14,10 @@ from native_trees import btcv_tree, same_content, scan, write_chaos_patient, wri
 
 
 @pytest.fixture(autouse=True)
-def raw(tmp_path, monkeypatch) -> Path:
-    for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setenv(name, str(tmp_path / name))
+def raw(raw, tmp_path) -> Path:
     for number in (1, 5):
         write_slices(scan(100 + number), tmp_path / f"src/Train_Sets/CT/{number}/DICOM_anon", "i{:04d},0000b.dcm")
-    return tmp_path / "nnUNet_raw"
+    return raw
 
 
 @pytest.fixture

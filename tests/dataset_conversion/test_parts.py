@@ -1,13 +1,27 @@
+import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from converting import contents, convert, error_of
+from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.raw import Part
 from mass_nnunet.dataset_conversion.checks.inspection import Measures, Organ
 from mass_nnunet.dataset_conversion.parts import annotated_structures, assign_parts, choose_test_patients, usable_labels
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.errors import UserError
+from native_trees import (
+    BOXES,
+    BTCV_VALUES,
+    CHAOS_GRAYS,
+    btcv_tree,
+    organs,
+    scan,
+    write_btcv_case,
+    write_chaos_patient,
+    write_planes,
+)
 
 PATIENTS = [f"p{number:02d}" for number in range(20)]
 
@@ -115,3 +129,56 @@ def test_what_a_complete_annotation_lacks_is_outside_of_the_scan():
     assert used == {"whole_a", "some_a"}
     assert lacking == {"none_a": "no spleen, liver in y"}
     assert set(assign_parts(cases, used, 0, 0)) == used
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_labels_that_lack_an_organ(tmp_path, raw, capsys, keep):
+    btcv_tree(tmp_path / "src", labelled=3, unlabelled=0)
+    boxes = {organ: box for organ, box in BOXES.items() if organ != "right_kidney"}
+    write_btcv_case(tmp_path / "src", 4, scan(4), organs(BTCV_VALUES, boxes))
+    other = organs(BTCV_VALUES, {})
+    other[0, 0, 0] = 13
+    write_btcv_case(tmp_path / "src", 5, scan(5), other)
+    assert convert("btcv", tmp_path / "src", "-d", 801, *["--keep-partial"] * keep) == 0
+    files = contents(raw / "Dataset801_BTCV")
+    out = capsys.readouterr().out
+    assert re.search(r"btcv_0005 .*used without labels: no spleen, right_kidney, left_kidney, liver in", out)
+    if keep:
+        assert files["imagesUn"] == ["btcv_0005_0000.nii.gz"]
+        assert re.search(r"btcv_0004 .*used, and what it lacks is unknown: no right_kidney in", out)
+        annotated = read_json(raw / "Dataset801_BTCV" / "annotated.json", "")
+        assert annotated == {"btcv_0004": ["spleen", "left_kidney", "liver"]}
+    else:
+        assert files["imagesUn"] == ["btcv_0004_0000.nii.gz", "btcv_0005_0000.nii.gz"]
+        assert re.search(r"btcv_0004 .*used without labels: no right_kidney in", out)
+        assert not (raw / "Dataset801_BTCV" / "annotated.json").exists()
+    assert len(files["labelsTr"] + files["labelsTs"]) == 3 + keep
+
+
+def test_no_label_has_every_organ(tmp_path, raw, capsys):
+    boxes = {organ: box for organ, box in BOXES.items() if organ != "right_kidney"}
+    for number in (1, 2):
+        write_btcv_case(tmp_path / "src", number, scan(number), organs(BTCV_VALUES, boxes))
+    line = error_of(capsys, "btcv", tmp_path / "src", "-d", 801)
+    assert re.search(r"no case has labels of all organs, no right_kidney in .*label0001.nii.gz to begin with", line)
+    assert convert("btcv", tmp_path / "src", "-d", 801, "--keep-partial") == 0
+    # As an older version, to which a missing organ was background, has written it.
+    record = raw / "Dataset801_BTCV/conversion.json"
+    content = read_json(record, "")
+    write_json(record, content | {"options": content["options"] | {"keep_partial": True}})
+    assert "is of an earlier conversion" in error_of(capsys, "btcv", tmp_path / "src", "-d", 801, "--keep-partial")
+
+
+def test_unlabelled_scan_of_a_test_patient_is_left_out(tmp_path, raw, capsys):
+    boxes = {organ: box for organ, box in BOXES.items() if organ != "liver"}
+    for number in (1, 2):
+        patient = write_chaos_patient(tmp_path / f"src/Train_Sets/MR/{number}", seed=number)
+        write_planes(organs(CHAOS_GRAYS, boxes), patient / "T1DUAL/Ground", "IMG-0004-{:05d}.png")
+    assert convert("chaos", tmp_path / "src", "-d", 802, "--sequences", "T2SPIR", "T1IN") == 0
+    files = contents(raw / "Dataset802_CHAOS")
+    (tested,) = files["labelsTs"]
+    (unlabelled,) = files["imagesUn"]
+    assert tested[:8] != unlabelled[:8]
+    out = capsys.readouterr().out
+    assert re.search(rf"{tested[:8]}_T1IN .*left out, as its patient is a test patient: no liver", out)
+    assert re.search(r"left out +1", out)

@@ -1,6 +1,5 @@
 import re
 import shutil
-from pathlib import Path
 
 import nibabel
 import numpy as np
@@ -8,16 +7,14 @@ import pytest
 import SimpleITK as sitk
 from nnunetv2.experiment_planning.verify_dataset_integrity import verify_dataset_integrity
 
+from converting import contents, convert, error_of
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.dataset_conversion.datasets import btcv
 from mass_nnunet.labels import LABELS
-from mass_nnunet.runtime.lock import Lock
 from native_trees import (
-    BOXES,
     BTCV_VALUES,
-    CHAOS_GRAYS,
     btcv_tree,
     mirrored,
     organs,
@@ -26,33 +23,9 @@ from native_trees import (
     write_amos_case,
     write_btcv_case,
     write_chaos_patient,
-    write_planes,
 )
 
-
-@pytest.fixture(autouse=True)
-def raw(tmp_path, monkeypatch) -> Path:
-    for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
-        (tmp_path / name).mkdir()
-        monkeypatch.setenv(name, str(tmp_path / name))
-    return tmp_path / "nnUNet_raw"
-
-
-def convert(*arguments: object) -> int:
-    # One process: no time to start others, and the coverage sees the work.
-    return main(["convert", *map(str, arguments), "-np", "1"])
-
-
-def error_of(capsys, *arguments: object) -> str:
-    """The one line that a failing conversion prints."""
-    capsys.readouterr()
-    assert convert(*arguments) == 2
-    (line,) = [line for line in capsys.readouterr().err.splitlines() if "mass_nnunet convert: error: " in line]
-    return line
-
-
-def contents(folder: Path) -> dict[str, list[str]]:
-    return {sub.name: sorted(path.name for path in sub.iterdir()) for sub in folder.iterdir() if sub.is_dir()}
+pytestmark = pytest.mark.usefixtures("raw")
 
 
 def test_btcv_becomes_a_dataset_that_nnunet_accepts(tmp_path, raw, capsys):
@@ -119,59 +92,6 @@ def test_chaos_with_all_sequences(tmp_path, raw, capsys):
         assert same_content(read_volume(folder / "labelsTr" / name), organs(LABELS))
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_labels_that_lack_an_organ(tmp_path, raw, capsys, keep):
-    btcv_tree(tmp_path / "src", labelled=3, unlabelled=0)
-    boxes = {organ: box for organ, box in BOXES.items() if organ != "right_kidney"}
-    write_btcv_case(tmp_path / "src", 4, scan(4), organs(BTCV_VALUES, boxes))
-    other = organs(BTCV_VALUES, {})
-    other[0, 0, 0] = 13
-    write_btcv_case(tmp_path / "src", 5, scan(5), other)
-    assert convert("btcv", tmp_path / "src", "-d", 801, *["--keep-partial"] * keep) == 0
-    files = contents(raw / "Dataset801_BTCV")
-    out = capsys.readouterr().out
-    assert re.search(r"btcv_0005 .*used without labels: no spleen, right_kidney, left_kidney, liver in", out)
-    if keep:
-        assert files["imagesUn"] == ["btcv_0005_0000.nii.gz"]
-        assert re.search(r"btcv_0004 .*used, and what it lacks is unknown: no right_kidney in", out)
-        annotated = read_json(raw / "Dataset801_BTCV" / "annotated.json", "")
-        assert annotated == {"btcv_0004": ["spleen", "left_kidney", "liver"]}
-    else:
-        assert files["imagesUn"] == ["btcv_0004_0000.nii.gz", "btcv_0005_0000.nii.gz"]
-        assert re.search(r"btcv_0004 .*used without labels: no right_kidney in", out)
-        assert not (raw / "Dataset801_BTCV" / "annotated.json").exists()
-    assert len(files["labelsTr"] + files["labelsTs"]) == 3 + keep
-
-
-def test_no_label_has_every_organ(tmp_path, raw, capsys):
-    boxes = {organ: box for organ, box in BOXES.items() if organ != "right_kidney"}
-    for number in (1, 2):
-        write_btcv_case(tmp_path / "src", number, scan(number), organs(BTCV_VALUES, boxes))
-    line = error_of(capsys, "btcv", tmp_path / "src", "-d", 801)
-    assert re.search(r"no case has labels of all organs, no right_kidney in .*label0001.nii.gz to begin with", line)
-    assert convert("btcv", tmp_path / "src", "-d", 801, "--keep-partial") == 0
-    # As an older version, to which a missing organ was background, has written it.
-    record = raw / "Dataset801_BTCV/conversion.json"
-    content = read_json(record, "")
-    write_json(record, content | {"options": content["options"] | {"keep_partial": True}})
-    assert "is of an earlier conversion" in error_of(capsys, "btcv", tmp_path / "src", "-d", 801, "--keep-partial")
-
-
-def test_unlabelled_scan_of_a_test_patient_is_left_out(tmp_path, raw, capsys):
-    boxes = {organ: box for organ, box in BOXES.items() if organ != "liver"}
-    for number in (1, 2):
-        patient = write_chaos_patient(tmp_path / f"src/Train_Sets/MR/{number}", seed=number)
-        write_planes(organs(CHAOS_GRAYS, boxes), patient / "T1DUAL/Ground", "IMG-0004-{:05d}.png")
-    assert convert("chaos", tmp_path / "src", "-d", 802, "--sequences", "T2SPIR", "T1IN") == 0
-    files = contents(raw / "Dataset802_CHAOS")
-    (tested,) = files["labelsTs"]
-    (unlabelled,) = files["imagesUn"]
-    assert tested[:8] != unlabelled[:8]
-    out = capsys.readouterr().out
-    assert re.search(rf"{tested[:8]}_T1IN .*left out, as its patient is a test patient: no liver", out)
-    assert re.search(r"left out +1", out)
-
-
 def test_every_bad_case_is_told_at_once(tmp_path, raw, capsys):
     btcv_tree(tmp_path / "src", labelled=2, unlabelled=0)
     write_btcv_case(tmp_path / "src", 3, scan(3), organs(BTCV_VALUES, {}))
@@ -215,58 +135,6 @@ def test_cases_that_cannot_be_left_out(tmp_path, raw, capsys):
     )
     line = error_of(capsys, "btcv", source, "-d", 801, "--exclude", "btcv_0001")
     assert "--exclude leaves nothing of BTCV" in line
-
-
-def test_killed_conversion_goes_on(tmp_path, raw, monkeypatch):
-    """Killed while the dataset was put together: some files are in their places, one case is half written."""
-    source = btcv_tree(tmp_path / "src")
-    assert convert("btcv", source, "-d", 801) == 0
-    folder, staging = raw / "Dataset801_BTCV", raw / ".tmp-Dataset801_BTCV"
-    before = contents(folder)
-    inodes = {path.name: path.stat().st_ino for path in folder.rglob("*.nii.gz")}
-    shutil.rmtree(folder)
-    replace = Path.replace
-
-    def killed(self, target):
-        if "labelsTs" in str(target):
-            raise KeyboardInterrupt
-        return replace(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed)
-        assert convert("btcv", source, "-d", 801) == 130
-    assert not folder.exists()
-    assert list(staging.glob("dataset/*/*.nii.gz"))
-    inodes = {path.name: path.stat().st_ino for path in staging.rglob("*.nii.gz")}
-    (staging / "cases/.tmp-1-btcv_0061_0000.nii.gz").write_bytes(b"half")
-    (staging / "cases/btcv_0099.npz").write_bytes(b"of another source")
-    assert convert("btcv", source, "-d", 801) == 0
-    assert contents(folder) == before
-    assert {path.name: path.stat().st_ino for path in folder.rglob("*.nii.gz")} == inodes
-    assert [path.name for path in raw.iterdir()] == [folder.name]
-
-
-def test_a_second_conversion_of_a_dataset_is_refused(tmp_path, raw, capsys):
-    source = str(btcv_tree(tmp_path / "src"))
-    with Lock.take(raw / ".tmp-Dataset801_BTCV", tidy=True):
-        before = contents(raw)
-        error = error_of(capsys, "btcv", source, "-d", "801")
-        assert ".tmp-Dataset801_BTCV belongs to another conversion of the same dataset: start again" in error
-        assert contents(raw) == before
-    assert convert("btcv", source, "-d", "801") == 0
-    assert [path.name for path in raw.iterdir()] == ["Dataset801_BTCV"]
-    with Lock.take(raw / ".tmp-Dataset801_BTCV", tidy=True):
-        assert "belongs to another conversion" in error_of(capsys, "btcv", source, "-d", "801")
-
-
-def test_a_source_file_that_changed_is_converted_again(tmp_path, raw, capsys):
-    source = btcv_tree(tmp_path / "src", labelled=2, unlabelled=1)
-    write_btcv_case(source, 3, scan(3)[1:], organs(BTCV_VALUES))
-    error_of(capsys, "btcv", source, "-d", 801)
-    write_btcv_case(source, 61, scan(99))
-    write_btcv_case(source, 3, scan(3), organs(BTCV_VALUES))
-    assert convert("btcv", source, "-d", 801) == 0
-    assert same_content(read_volume(raw / "Dataset801_BTCV/imagesUn/btcv_0061_0000.nii.gz"), scan(99))
 
 
 def test_a_dataset_that_is_there(tmp_path, raw, capsys):

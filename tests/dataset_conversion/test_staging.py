@@ -1,4 +1,5 @@
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from converting import contents, convert, error_of
 from mass_nnunet.data.raw import Part
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.dataset_conversion.datasets.chaos import ChaosCase
@@ -15,7 +17,8 @@ from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.dataset_conversion.staging import Stage
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
-from native_trees import organs, same_content, scan, write
+from mass_nnunet.runtime.lock import Lock
+from native_trees import BTCV_VALUES, btcv_tree, organs, same_content, scan, write, write_btcv_case
 from oblique import tilted
 
 TABLE = {value: value for value in LABELS.values()}
@@ -166,3 +169,55 @@ def test_slices_of_a_case_stay_slices(tmp_path):
         volume = read_volume(path)
         assert same_content(volume, expected)
         assert volume.GetSpacing()[2] == pytest.approx(6)
+
+
+def test_killed_conversion_goes_on(tmp_path, raw, monkeypatch):
+    """Killed while the dataset was put together: some files are in their places, one case is half written."""
+    source = btcv_tree(tmp_path / "src")
+    assert convert("btcv", source, "-d", 801) == 0
+    folder, staging = raw / "Dataset801_BTCV", raw / ".tmp-Dataset801_BTCV"
+    before = contents(folder)
+    inodes = {path.name: path.stat().st_ino for path in folder.rglob("*.nii.gz")}
+    shutil.rmtree(folder)
+    replace = Path.replace
+
+    def killed(self, target):
+        if "labelsTs" in str(target):
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "replace", killed)
+        assert convert("btcv", source, "-d", 801) == 130
+    assert not folder.exists()
+    assert list(staging.glob("dataset/*/*.nii.gz"))
+    inodes = {path.name: path.stat().st_ino for path in staging.rglob("*.nii.gz")}
+    (staging / "cases/.tmp-1-btcv_0061_0000.nii.gz").write_bytes(b"half")
+    (staging / "cases/btcv_0099.npz").write_bytes(b"of another source")
+    assert convert("btcv", source, "-d", 801) == 0
+    assert contents(folder) == before
+    assert {path.name: path.stat().st_ino for path in folder.rglob("*.nii.gz")} == inodes
+    assert [path.name for path in raw.iterdir()] == [folder.name]
+
+
+def test_a_second_conversion_of_a_dataset_is_refused(tmp_path, raw, capsys):
+    source = str(btcv_tree(tmp_path / "src"))
+    with Lock.take(raw / ".tmp-Dataset801_BTCV", tidy=True):
+        before = contents(raw)
+        error = error_of(capsys, "btcv", source, "-d", "801")
+        assert ".tmp-Dataset801_BTCV belongs to another conversion of the same dataset: start again" in error
+        assert contents(raw) == before
+    assert convert("btcv", source, "-d", "801") == 0
+    assert [path.name for path in raw.iterdir()] == ["Dataset801_BTCV"]
+    with Lock.take(raw / ".tmp-Dataset801_BTCV", tidy=True):
+        assert "belongs to another conversion" in error_of(capsys, "btcv", source, "-d", "801")
+
+
+def test_a_source_file_that_changed_is_converted_again(tmp_path, raw, capsys):
+    source = btcv_tree(tmp_path / "src", labelled=2, unlabelled=1)
+    write_btcv_case(source, 3, scan(3)[1:], organs(BTCV_VALUES))
+    error_of(capsys, "btcv", source, "-d", 801)
+    write_btcv_case(source, 61, scan(99))
+    write_btcv_case(source, 3, scan(3), organs(BTCV_VALUES))
+    assert convert("btcv", source, "-d", 801) == 0
+    assert same_content(read_volume(raw / "Dataset801_BTCV/imagesUn/btcv_0061_0000.nii.gz"), scan(99))

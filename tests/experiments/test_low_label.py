@@ -1,24 +1,19 @@
 """The grids of experiments/low_label.py, which is a script beside the package."""
 
-import importlib.util
 from argparse import Namespace
 from pathlib import Path
 
 import pytest
 
 from mass_nnunet import trainers
-
-_FOLDER = Path(__file__).parents[2] / "experiments"
+from scripts import EXPERIMENTS, load_script
 
 
 @pytest.fixture
 def low_label(monkeypatch):
     # It imports its neighbours, as a script does.
-    monkeypatch.syspath_prepend(str(_FOLDER))
-    spec = importlib.util.spec_from_file_location("low_label", _FOLDER / "low_label.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    return load_script("low_label")
 
 
 def test_synthetic_ct_is_tested_in_its_own_group_only(low_label):

@@ -1,12 +1,10 @@
 """The scripts of experiments/ that delete what they made before: they delete nothing else."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).parents[2] / "experiments"
+from scripts import load_script
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="both scripts are for Linux")
@@ -20,9 +18,7 @@ _FOLDER = Path(__file__).parents[2] / "experiments"
 def test_files_of_the_user_stay(tmp_path, monkeypatch, name, main, words, own):
     monkeypatch.setattr("os.environ", {})  # the scripts set variables
     monkeypatch.setattr(sys, "path", [*sys.path])
-    spec = importlib.util.spec_from_file_location(name, _FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    module = load_script(name)
     if name == "load":
         monkeypatch.setattr(module, "STEPS", {})
         for step in ("import_everything", "write_group", "write_scored"):

@@ -1,21 +1,16 @@
 """What experiments/quality.py refuses, and where it keeps what it has computed."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import pandas as pd
 import pytest
 
-_FILE = Path(__file__).parents[2] / "experiments" / "quality.py"
+from scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def quality():
-    spec = importlib.util.spec_from_file_location("quality_experiment", _FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("quality")
 
 
 def test_a_benchmark_with_more_than_one_cell_is_refused(quality, tmp_path):

@@ -1,8 +1,6 @@
 """The simulation of experiments/suggest.py, a script beside the package, with models and trainings that are made up."""
 
-import importlib.util
 import json
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -11,24 +9,19 @@ import pytest
 from exported_scans import CASES, write_pair
 from mass_nnunet.annotation.pool import load_pools
 from mass_nnunet.api import Uncertainty
-from tiny_group import CT, MRI, entry, variables
-
-_FOLDER = Path(__file__).parents[2] / "experiments"
+from scripts import EXPERIMENTS, load_script
+from tiny_group import CT, MRI, entry, use_folders
 
 
 @pytest.fixture
 def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(_FOLDER))
-    spec = importlib.util.spec_from_file_location("suggest", _FOLDER / "suggest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+    return load_script("suggest")
 
 
 @pytest.fixture
 def pair(tmp_path, monkeypatch):
-    for variable, value in variables(tmp_path).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, tmp_path)
     write_pair(tmp_path)
     return tmp_path
 

@@ -1,22 +1,17 @@
 """The table of experiments/table.py, a script beside the package; its paired test is that of statistics.py."""
 
-import importlib.util
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mass_nnunet.data.files import write_json
-
-_FILE = Path(__file__).parents[2] / "experiments" / "table.py"
+from scripts import load_script
 
 
 @pytest.fixture(scope="module")
 def table():
-    spec = importlib.util.spec_from_file_location("table", _FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load_script("table")
 
 
 def write_cell(group: Path, method: str, gain: float, seed: int, state: str = "done") -> None:

@@ -27,7 +27,7 @@ from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
 from mass_nnunet.export.command import outside_count, stated_licence
 from mass_nnunet.export.plain_model import plain_checkpoint
-from tiny_group import CT, MODEL, MRI, command, make_group, trainer, variables
+from tiny_group import CT, MODEL, MRI, command, make_group, trainer, use_folders
 
 EXPORTED = "nnUNetTrainer__MASSPlans__3d_fullres"
 SUPERVISED = "SupervisedTrainer__MASSPlans__3d_fullres"
@@ -40,8 +40,7 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("export")
     make_group(root, 2, 2, "--inference", "fused")
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
+        use_folders(patch, root)
         for name in (CT, MRI):
             dataset = root / "preprocessed" / name / "dataset.json"
             content = json.loads(dataset.read_text()) | {"training": [{"image": SECRET}], "licence": "CC-BY-SA 4.0"}

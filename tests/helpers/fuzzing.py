@@ -23,7 +23,7 @@ import pytest
 
 from fuzz_target import Target
 from mass_nnunet.errors import UserError
-from tiny_group import variables
+from tiny_group import use_folders
 
 SECONDS = 20.0
 """An input that takes longer counts as one that hangs."""
@@ -92,8 +92,7 @@ def _work(kind: type[Target], folder: Path, numbers: range, found: Path) -> None
     status, number = 1, numbers.start
     try:
         with pytest.MonkeyPatch.context() as patch, _quiet():
-            for name, value in variables(folder).items():
-                patch.setenv(name, value)
+            use_folders(patch, folder)
             target = kind(folder)
             outside = _beside(folder)
             limit = psutil.Process().memory_info().vms + MEMORY

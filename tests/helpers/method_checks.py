@@ -1,6 +1,8 @@
 """Checks for every method that MASSTrainer is compared with, on the tiny group."""
 
+import io
 import shutil
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,8 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import Tensor, nn
 
 from mass_nnunet.api.loading import load_model
+from mass_nnunet.cli import main
+from mass_nnunet.export.model_card import MODEL_CARD
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
 PATCH = (8, 16, 16)
@@ -16,11 +20,11 @@ INSIDE = (slice(None), slice(2, -2), slice(4, -4), slice(4, -4))
 """The inner part of a patch's logits (K, Z, Y, X); at the corners nnU-Net's half precision is too coarse."""
 
 
-def started(name: str, dataset: str = "801") -> nnUNetTrainer:
+def started(name: str, dataset: str = "801", fold: int = 0) -> nnUNetTrainer:
     """A trainer that is about to take its first step, late in the training, so that all ramps are up."""
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
-    one = trainer(name, dataset)
+    one = trainer(name, dataset, fold)
     one.on_train_start()
     one.network.train()
     one.current_epoch = one.num_epochs
@@ -53,6 +57,16 @@ def predicted(root: Path, dataset: str, name: str, scan: Tensor) -> Tensor:
     predictor = load_model(model_folder(root, dataset, name), 0, "checkpoint_final.pth", torch.device("cpu"))
     with torch.no_grad():
         return predictor.predict_sliding_window_return_logits(scan)[INSIDE].float()
+
+
+def exported(root: Path, dataset: str, name: str) -> tuple[str, dict[str, Tensor]]:
+    """Model card and weights of a method's model as ``mass_nnunet export`` writes it; ``dataset`` is its number."""
+    model = root / "model.zip"
+    assert main(["export", "-d", dataset, "-tr", name, "-o", str(model)]) == 0
+    with zipfile.ZipFile(model) as file:
+        card = next(file.read(member).decode() for member in file.namelist() if member.endswith(MODEL_CARD))
+        checkpoint = next(file.read(member) for member in file.namelist() if member.endswith(".pth"))
+    return card, torch.load(io.BytesIO(checkpoint), weights_only=True)["network_weights"]
 
 
 def damage_hidden(root: Path) -> None:

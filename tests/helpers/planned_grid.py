@@ -7,7 +7,7 @@ import pytest
 from mass_nnunet.benchmark.run.grid import Grid
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import write_json
-from tiny_group import CT, MRI, variables
+from tiny_group import CT, MRI, use_folders
 from tiny_raw import write_raw_dataset
 
 TEXT = """\
@@ -22,8 +22,7 @@ output: out
 
 def write_planned(root: Path, monkeypatch: pytest.MonkeyPatch) -> Grid:
     """Write them, point nnU-Net's variables at them, and return a grid on them."""
-    for name, value in variables(root).items():
-        monkeypatch.setenv(name, value)
+    use_folders(monkeypatch, root)
     for name, channel in ((CT, "CT"), (MRI, "MRI")):
         write_raw_dataset(root / "raw", name, channel, [f"{channel}{n}" for n in range(5)], test=[f"{channel}t"])
         write_plans(root, name, channel)

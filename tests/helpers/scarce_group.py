@@ -12,7 +12,7 @@ from torch import Tensor
 
 from mass_nnunet.labels import LABELS
 from nnunet_threads import use_threads
-from tiny_group import CONFIGURATION, CT, MODEL, MRI, command, entry, plan_group, trainer, variables
+from tiny_group import CONFIGURATION, CT, MODEL, MRI, command, entry, plan_group, trainer, use_folders
 from tiny_raw import write_raw_dataset
 
 SHORT = ("--epochs", "2", "--iterations", "2", "--inference", "fused")
@@ -50,8 +50,7 @@ def trained(root: Path, dataset: str, name: str = "MASSTrainer", *, validated: b
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
+        use_folders(patch, root)
         use_threads(patch)
         one = trainer(name, dataset)
         one.run_training()

@@ -8,7 +8,7 @@ import pandas as pd
 
 from mass_nnunet.benchmark.run.grid import Cell, Grid, save_grid
 from mass_nnunet.benchmark.run.scoring import SCORES
-from mass_nnunet.benchmark.run.state import write_record
+from mass_nnunet.benchmark.run.state import read_record, write_record
 from mass_nnunet.labels import ORGANS
 
 VERSIONS = {"Python": "3.12.0", "torch": "2.9.9"}
@@ -30,6 +30,12 @@ def write_scored(
     for cell in grid.cells:
         write_cell(grid, cell, make_scores(grid, cell, patients, modalities, organs))
     return grid
+
+
+def change_record(grid: Grid, number: int, **changes: object) -> None:
+    """Change entries of the record of a cell."""
+    folder = grid.output / "cells" / grid.cells[number].name
+    write_record(folder, read_record(folder) | changes)
 
 
 def write_cell(grid: Grid, cell: Cell, scores: pd.DataFrame, **changes: object) -> None:

@@ -29,6 +29,19 @@ def variables(root: Path) -> dict[str, str]:
     return folders | {"nnUNet_extTrainer": str(HOOK_FOLDER)}
 
 
+def use_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
+    """Let nnU-Net's variables name the folders below ``root``."""
+    for variable, value in variables(root).items():
+        patch.setenv(variable, value)
+
+
+def copied(group: Path, root: Path, patch: pytest.MonkeyPatch) -> Path:
+    """Copy a group's folders to ``root``, which tests may change, and let nnU-Net's variables name them."""
+    shutil.copytree(group, root)
+    use_folders(patch, root)
+    return root
+
+
 def make_group(root: Path, epochs: int = 2, iterations: int = 2, *options: str) -> None:
     """Raw datasets, two folds (one labelled case of four; all) and plans under ``root``."""
     cases = [f"{{}}{i}" for i in range(5)]
@@ -42,8 +55,7 @@ def make_group(root: Path, epochs: int = 2, iterations: int = 2, *options: str) 
 def plan_group(root: Path, ids: Sequence[str], split: Sequence[str] = (), plan: Sequence[str] = ()) -> None:
     """Split and plan raw datasets under ``root``, for a tiny network."""
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
+        use_folders(patch, root)
         use_threads(patch)
         assert main(["split", "-d", *ids, *split]) == 0
         network = ["--spacing", "fit", "--patch-size", "8", "16", "16", "--features", "4", "-np", "1"]

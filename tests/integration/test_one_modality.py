@@ -5,7 +5,7 @@ import torch
 
 from mass_nnunet.data.files import read_json
 from scarce_group import garble_hidden_labels, models, one_modality, predicted, trained, without_results
-from tiny_group import CT, MODEL, trainer, variables
+from tiny_group import CT, MODEL, trainer, use_folders
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +36,6 @@ def test_trains_validates_and_predicts_and_hidden_labels_change_no_weight(root, 
 
 @pytest.mark.parametrize("name", ["MMKDTrainer", "MASSTrainerSCAC", "MASSTrainerNoAC", "MASSReleaseTrainer"])
 def test_methods_that_compare_modalities_refuse_one(root, monkeypatch, name):
-    for variable, value in variables(root).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, root)
     with pytest.raises(SystemExit, match=f"error: {name} compares modalities, and Dataset801_CTS is the only one"):
         trainer(name, "801").initialize()

@@ -16,7 +16,7 @@ from mass_nnunet.data.files import read_json
 from mass_nnunet.labels import LABELS
 from mass_nnunet.training.annotation import AnnotatedDataset, annotated_slices
 from scarce_group import SHORT, cases, trained, without_results
-from tiny_group import CT, MRI, entry, plan_group, trainer, variables
+from tiny_group import CT, MRI, entry, plan_group, trainer, use_folders
 from tiny_raw import write_raw_dataset
 
 SPARSE = 2
@@ -78,8 +78,7 @@ def test_what_was_not_annotated_changes_no_weight(planned, tmp_path, name):
 
 
 def test_validation_counts_all_slices(planned, monkeypatch):
-    for variable, value in variables(planned).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, planned)
     one = trainer("SupervisedTrainer", "801")
     (case,) = one.fold_cases().val
     training, validation = datasets_of(one)
@@ -103,8 +102,7 @@ def test_ignored_voxels_of_one_dataset_of_a_group(tmp_path, monkeypatch):
     (root / "raw" / CT / "dataset.json").write_text(json.dumps(content | {"labels": {**LABELS, "ignore": 5}}))
     ignore_slab(root / "raw" / CT / "labelsTr")
     plan_group(root, ["801", "802"], ["--label-rates", "1.0"], SHORT)
-    for variable, value in variables(root).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, root)
     for dataset in ("801", "802"):
         one = trainer("MASSTrainer", dataset)
         assert one.label_manager.ignore_label == one.possible.ignored == 5

@@ -5,7 +5,7 @@ import torch
 
 from mass_nnunet.cli import main
 from scarce_group import SHORT, cases, garble_hidden_labels, models, predicted, trained, without_results
-from tiny_group import CT, MRI, plan_group, trainer, variables
+from tiny_group import CT, MRI, plan_group, trainer, use_folders
 from tiny_raw import write_raw_dataset
 
 
@@ -21,8 +21,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def folders(root, monkeypatch):
-    for variable, value in variables(root).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, root)
 
 
 def test_from_raw_data_to_predictions_and_hidden_labels_change_no_weight(root, tmp_path):

@@ -8,8 +8,10 @@ from collections import Counter
 import pytest
 import torch
 from torch._subclasses.fake_tensor import DynamicOutputShapeException, FakeTensorMode
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from mass_nnunet import trainers
 from mass_nnunet.batch import Layout
 from mass_nnunet.training.shares import starting_points
 from method_checks import started
@@ -20,6 +22,9 @@ WAITS = {aten._local_scalar_dense.default, aten.nonzero.default, aten.is_nonzero
 """Reading a value, counting true values, and a copy of a constant from the host."""
 INDEXING = {aten.index.Tensor, aten.index_put.default, aten.index_put_.default, aten._index_put_impl_.default}
 """Operations that count the true values first, if the index is boolean."""
+
+COPIES = {torch.Tensor.cpu, torch.Tensor.numpy, torch.Tensor.tolist, torch.Tensor.item}
+"""Copies to the processor."""
 
 
 class Waits(TorchDispatchMode):
@@ -35,21 +40,37 @@ class Waits(TorchDispatchMode):
         return function(*args, **(kwargs or {}))
 
 
+class Copies(TorchFunctionMode):
+    """Counts copies between processor and device that would wait, which do nothing if the device is a CPU."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def __torch_function__(self, function, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        given = (*args, *kwargs.values())
+        moves = function is torch.Tensor.to and any(isinstance(value, torch.device | str) for value in given)
+        if function in COPIES or (moves and not kwargs.get("non_blocking", False)):
+            self.counts[function.__name__] += 1
+        return function(*args, **kwargs)
+
+
 def is_mask(index: torch.Tensor | None) -> bool:
     return index is not None and index.dtype in (torch.bool, torch.uint8)
 
 
-@pytest.mark.parametrize(
-    "name", ["MASSTrainer", "MASSTrainerNoAtlas", "DualStreamTrainerOrganContrast", "MASSTrainerSCAC"]
-)
+@pytest.mark.parametrize("name", trainers.__all__)
 def test_a_step_waits_for_nothing(root, name):
-    trainer = started(name)
-    for _ in range(2):  # batches with unlabelled scans and without
-        batch = next(trainer.dataloader_train)
-        with Waits() as waits:
-            prepared = trainer.prepare(batch)
-            trainer.loss(trainer.network(prepared["data"]), prepared["target"]).backward()
+    one = started(name)
+    one.on_train_epoch_start()
+    for _ in range(2):  # MASSTrainer has batches with unlabelled scans, and without
+        batch = next(one.dataloader_train)
+        with Waits() as waits, Copies() as copies:
+            prepared = one.prepare(batch)
+            one.loss(one.network(prepared["data"]), prepared["target"]).backward()
         assert not waits.counts
+        assert not copies.counts
 
 
 def test_what_waits_is_counted():
@@ -59,6 +80,11 @@ def test_what_waits_is_counted():
         float(values.sum())
         torch.tensor([1, 2])
     assert sum(waits.counts.values()) >= 3
+    with Copies() as copies:
+        values.cpu().numpy()
+        values.to("cpu")
+        values.to(device="cpu", non_blocking=True)
+    assert copies.counts == {"cpu": 1, "numpy": 1, "to": 1}
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from scarce_group import (
     unlabelled_modality,
     without_results,
 )
-from tiny_group import CT, MODEL, MRI, entry, variables
+from tiny_group import CT, MODEL, MRI, entry, use_folders
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +37,7 @@ def test_scans_in_imagesun_alone(tmp_path, monkeypatch):
     """Labelled MRI carries a CT model."""
     root = tmp_path / "group"
     unlabelled_modality(root)
-    for variable, value in variables(root).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, root)
     assert main(["check", "-d", "801", "802"]) == 0
     fold = entry(root, CT)
     assert (fold["train"], fold["val"], len(fold["unlabelled"])) == ([], [], 5)

@@ -119,3 +119,16 @@ def test_state_loads_strictly_whatever_deep_supervision_is():
     trained, fresh = pair_net(deep_supervision=True), pair_net(atlases=0)
     fresh.load_state_dict(trained.state_dict(), strict=True)
     assert fresh.atlases.count.tolist() == [2]
+
+
+def test_a_state_of_a_network_without_translation_is_loaded_with_a_note(capsys):
+    net = pair_net()
+    state = net.state_dict()
+    net.load_state_dict(state)
+    net.load_state_dict(dict(state))  # as nnU-Net's trainer loads it: without the number of the version
+    assert not capsys.readouterr().err
+    state._metadata[""]["version"] = 1
+    net.load_state_dict(state)
+    note = capsys.readouterr().err
+    assert note.startswith("note: this model was trained by an earlier version of mass_nnunet, without the translation")
+    assert note.count("\n") == 1

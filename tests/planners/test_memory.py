@@ -15,7 +15,7 @@ from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
 from mass_nnunet.planners.memory import KEPT, WEIGHT, Memory, memory_of_plans, training_memory
 from nnunet_threads import use_threads
 from small_network import unet
-from tiny_group import CONFIGURATION, CT, MRI, trainer, variables
+from tiny_group import CONFIGURATION, CT, MRI, trainer, use_folders
 from tiny_raw import write_raw_dataset
 
 STOCK = Layout(1, 2, 0)  # a batch of 2
@@ -128,8 +128,7 @@ def test_weights_are_those_of_the_encoders_of_all_modalities_and_one_decoder():
 @pytest.mark.parametrize("preset", ["plain", "ResEncM"])
 def test_estimate_and_the_tensors_of_a_training_step(tmp_path, monkeypatch, preset):
     """On the CPU, which computes the networks in half precision, too."""
-    for variable, value in variables(tmp_path).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, tmp_path)
     use_threads(monkeypatch)
     for name, channel in ((CT, "CT"), (MRI, "MRI")):
         cases = [f"{channel}{number}" for number in range(4)]

@@ -2,12 +2,11 @@
 
 import pytest
 
-from tiny_group import variables
+from tiny_group import use_folders
 
 
 @pytest.fixture
 def root(trained, monkeypatch):
     """The root of a trained model, with nnU-Net's variables."""
-    for variable, value in variables(trained).items():
-        monkeypatch.setenv(variable, value)
+    use_folders(monkeypatch, trained)
     return trained

@@ -1,6 +1,9 @@
+import numpy as np
+import pytest
+import scipy.ndimage
 import torch
 
-from mass_nnunet.training.copy_paste import largest_components, random_boxes
+from mass_nnunet.training.copy_paste import connected_components, largest_components, random_boxes
 
 
 def test_boxes_have_two_thirds_of_the_sides_and_lie_anywhere():
@@ -35,3 +38,32 @@ def test_of_each_organ_the_largest_component_is_left():
     found = largest_components(labels, 4)
     assert torch.equal(found, expected)
     assert found.dtype == labels.dtype
+
+
+def maze() -> torch.Tensor:
+    """One path through all rows of all slices."""
+    path = torch.zeros(1, 1, 7, 31, 31, dtype=torch.int16)
+    path[:, :, ::2, ::2] = 1
+    path[:, :, ::2, 1::4, -1] = path[:, :, ::2, 3::4, 0] = 1
+    path[:, :, 1::4, -1, 0] = path[:, :, 3::4, 0, 0] = 1
+    return path
+
+
+def noise(classes: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(classes)
+    return torch.randint(classes, (2, 1, 6, 20, 20), generator=generator, dtype=torch.int16)
+
+
+@pytest.mark.parametrize("labels", [maze(), maze().flip(2, 3, 4), maze().mT.contiguous(), noise(2), noise(3), noise(6)])
+def test_components_are_those_of_scipy(labels):
+    found = connected_components(labels)[:, 0].numpy()
+    for scan, its_components in zip(labels[:, 0].numpy(), found, strict=True):
+        for k in np.unique(scan[scan > 0]):
+            expected, count = scipy.ndimage.label(scan == k)
+            pairs = {*zip(expected[scan == k].tolist(), its_components[scan == k].tolist(), strict=True)}
+            assert len(pairs) == count == len({component for _, component in pairs})
+
+
+def test_of_equally_large_components_the_first_is_left():
+    labels = torch.tensor([0, 1, 1, 0, 1, 1, 0, 1], dtype=torch.int16).view(1, 1, 1, 1, 8)
+    assert largest_components(labels, 2).flatten().tolist() == [0, 1, 1, 0, 0, 0, 0, 0]

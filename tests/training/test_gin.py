@@ -20,7 +20,6 @@ def test_the_network_is_that_of_each_scan_alone(monkeypatch, channels):
     widths = [channels, 2, 2, 2, channels]
     expected = list(scans(2, channels))
     for layer in range(4):
-        torch.randint(1, ())
         weights = torch.randn(2, widths[layer + 1], widths[layer], 3, 3)
         shifts = torch.randn(2, widths[layer + 1])
         for i in range(2):

@@ -26,7 +26,7 @@ def test_scaling_is_about_the_centre():
 
 def test_turns_about_z_of_at_most_30_degrees_and_scalings_are_sampled():
     torch.manual_seed(0)
-    matrices = sample_transformations(400)
+    matrices = sample_transformations(400, torch.device("cpu"))
     scales = 1 / torch.linalg.det(matrices).pow(1 / 3)  # of a mirror image the determinant is negative
     assert 0.9 <= scales.min() < 0.91
     assert 1.09 < scales.max() <= 1.1
@@ -54,7 +54,7 @@ def test_what_is_shown_comes_from_inside_of_the_patch():
 
 def test_probabilities_still_sum_to_one_and_pass_the_gradient_on():
     logits = torch.randn(3, 4, 4, 6, 6, requires_grad=True)
-    result = transform(logits.softmax(1), sample_transformations(3))
+    result = transform(logits.softmax(1), sample_transformations(3, torch.device("cpu")))
     torch.testing.assert_close(result.sum(1), torch.ones(3, 4, 6, 6))
     result[:, 0].sum().backward()
     assert (logits.grad.abs().sum(1) > 0).float().mean() > 0.9

@@ -82,17 +82,17 @@ class DatasetTrainer(ScheduledTrainer):
 
     @property
     def place_folder(self) -> Path:
-        """Where, in the course of a training, label maps say where no organ of this dataset's scans can be."""
+        """Folder of label maps that say, during a training, where this dataset's scans can have no organ."""
         return Path(self.output_folder) / "place"
 
     @property
     def propagated_folder(self) -> Path:
-        """Where, in the course of a training, the labels are that atlases propagated to this dataset's scans."""
+        """Folder of the labels that atlases propagate, during a training, to this dataset's scans."""
         return Path(self.output_folder) / "propagated"
 
     @property
     def outside_folder(self) -> Path:
-        """Where preprocessed labels of another tool for this dataset's scans are, if there are any."""
+        """Folder of the preprocessed labels of another tool for this dataset's scans; it may not exist."""
         return outside_folder(Path(self.preprocessed_dataset_folder))
 
     @cached_property

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from mass_nnunet.errors import UserError, exit_on_user_error
 
-_BEFORE = "the last checkpoint is of before"
+_BEFORE = "the last checkpoint was written before"
 
 
 @contextmanager
 def only_finite_steps(batch: Mapping[str, Any], epoch: int) -> Iterator[Callable[[np.ndarray], None]]:
-    """Yield what makes sure that the loss of a step is finite.
+    """Yield a function that makes sure that the loss of a step is finite.
 
     The images are looked at only where the step fails, or its loss is not finite.
 

@@ -1,4 +1,4 @@
-"""GroupTrainer: what any method needs that trains the datasets of a group, or one of them, from labels and without."""
+"""GroupTrainer: the base of methods that train the datasets of a group, or one of them, with labels and without."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -45,15 +45,9 @@ class GroupTrainer(JointTrainer):
 
     inferences: ClassVar[tuple[str, ...]] = INFERENCES_WITHOUT_ATLASES
 
-    def __init__(
-        self,
-        plans: dict,
-        configuration: str,
-        fold: int,
-        dataset_json: dict,
-        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
+    def set_up(self) -> None:
+        """As in :class:`JointTrainer`; besides, the method's hyperparameters."""
+        super().set_up()
         with exit_on_user_error():
             self.hyperparameters = complete(self.plans_manager.plans["mass"]["hyperparameters"], self.CHANGES)
         self.initial_lr = self.hyperparameters.learning_rate

@@ -44,6 +44,9 @@ class GuardedTrainer(nnUNetTrainer):
     CHANGES: ClassVar[dict[str, Any]] = {}
     """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
 
+    REVISION: ClassVar[int] = 1
+    """Number of the method's objective: it rises when a training of an earlier version must not go on with it."""
+
     def __init__(
         self,
         plans: dict,
@@ -55,6 +58,10 @@ class GuardedTrainer(nnUNetTrainer):
         with exit_on_user_error(), disk_failures_told():
             self._check_beginning(plans, configuration, fold, dataset_json)
             super().__init__(plans, configuration, fold, dataset_json, device)
+        self.set_up()
+
+    def set_up(self) -> None:
+        """End of the construction, which subclasses extend: nnU-Net reads the signature of the constructor itself."""
 
     def _check_beginning(self, plans: dict, configuration: str, fold: int, dataset_json: dict) -> None:
         """Check plans, datasets and results folders, and the checkpoint that the training would go on from.
@@ -77,7 +84,7 @@ class GuardedTrainer(nnUNetTrainer):
             scans = [] if validates else dataset.scans(cases, unlabelled)
             outside = outside_maps(dataset.arrays, cases) if self.reads_outside(plans) else {}
             its_begun = begun_with(dataset.plans, self.CHANGES, cases, scans, outside)
-            self.begun[dataset_key(dataset.folder.name)] = its_begun
+            self.begun[dataset_key(dataset.folder.name)] = its_begun | {"revision": self.REVISION}
             if dataset.plans is plans:
                 own = folder
         if plans["continue_training"] and (earlier := checkpoint_to_go_on_from(own)) is not None:

@@ -16,7 +16,7 @@ from .dataset import DatasetTrainer
 from .nnunet_private import log_also, share_progress
 
 PREFIX = "mass_"
-"""What the keys begin with under which the terms of the objective are logged."""
+"""Prefix of the keys under which the terms of the objective are logged."""
 
 
 class JointTrainer(DatasetTrainer):
@@ -31,15 +31,9 @@ class JointTrainer(DatasetTrainer):
     dataset_trainers: Sequence["JointTrainer"]
     """A trainer of each dataset; this one is among them."""
 
-    def __init__(
-        self,
-        plans: dict,
-        configuration: str,
-        fold: int,
-        dataset_json: dict,
-        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
+    def set_up(self) -> None:
+        """As in :class:`DatasetTrainer`; besides, an empty log of the terms."""
+        super().set_up()
         self.dataset_trainers = []
         self.epoch_terms: list[dict[str, Tensor]] = []  # of each step of this epoch
         log_also(self, (PREFIX + term for term in self.TERMS))

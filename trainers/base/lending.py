@@ -10,8 +10,8 @@ from .dataset import DatasetTrainer
 def lend_annotated_scans(trainers: Sequence[DatasetTrainer]) -> None:
     """Where no training scan of a dataset is annotated in the fold, the first dataset that has some lends its own.
 
-    They train the network of the borrowing modality in the place of its own annotated scans, and are its atlases. So
-    they have as many channels.
+    The lent scans train the network of the borrowing modality in place of its own annotated scans, and are its atlases.
+    They must have as many channels as its own scans.
 
     Args:
         trainers: of the datasets that are trained together, in the network's order.

@@ -3,7 +3,6 @@
 from functools import cached_property
 from typing import Any
 
-import torch
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 from torch import Tensor
 
@@ -24,15 +23,9 @@ class PartlyAnnotatedTrainer(GuardedTrainer):
 
     label_manager: LabelManager
 
-    def __init__(
-        self,
-        plans: dict,
-        configuration: str,
-        fold: int,
-        dataset_json: dict,
-        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
+    def set_up(self) -> None:
+        """As in :class:`GuardedTrainer`; besides, the labels of a group in which voxels are ignored."""
+        super().set_up()
         self.ignores_by_itself = self.label_manager.has_ignore_label
         if self.possible.ignores and not self.ignores_by_itself:
             # Another dataset of the group has ignored voxels, or the fold hides slices: the loss is that of all.

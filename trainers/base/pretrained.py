@@ -18,9 +18,9 @@ WEIGHTS = "network_weights"
 
 
 def pretrained_file(words: Sequence[str] | None = None) -> Path | None:
-    """The file of ``-pretrained_weights``, if nnU-Net will read one; it tells a trainer nothing of it.
+    """The file of ``-pretrained_weights``, if nnU-Net will read one; nnU-Net does not tell trainers of it.
 
-    Only the command line is covered: of weights that a program loads by nnU-Net's functions nothing is known here.
+    Only the command line is read: weights that a program loads by nnU-Net's functions are not known here.
 
     Args:
         words: the command line; None for that of this process.

@@ -1,4 +1,4 @@
-"""What a trainer needs beside the others where its network registers atlases to targets."""
+"""What a trainer needs in addition where its network registers atlases to targets."""
 
 from pathlib import Path
 
@@ -66,7 +66,7 @@ class RegisteringTrainer(GroupTrainer):
         return sorted((whole or shuffled)[:capacity])
 
     def template_cases(self, capacity: int) -> list[str]:
-        """Unlabelled training cases for the places of ``capacity`` that annotated ones leave, sampled likewise."""
+        """Unlabelled training cases that fill up ``capacity`` beside the annotated ones, sampled in the same way."""
         fold = self.fold_cases()
         room = capacity - len(self.atlas_cases(capacity))
         return sorted(np.random.default_rng(fold.seed).permutation(sorted(fold.unlabelled))[:room].tolist())

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable
 from typing import ClassVar
 
-import torch
 from nnunetv2.training.lr_scheduler.polylr import PolyLRScheduler
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from torch import nn
@@ -56,16 +55,10 @@ class ScheduledTrainer(PartlyAnnotatedTrainer):
     inferences: ClassVar[tuple[str, ...]] = ()
     """What a model can be asked to predict by, at the default hyperparameters; empty where there is no choice."""
 
-    def __init__(
-        self,
-        plans: dict,
-        configuration: str,
-        fold: int,
-        dataset_json: dict,
-        device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
-    ) -> None:
-        super().__init__(plans, configuration, fold, dataset_json, device)
-        schedule = plans["mass"]
+    def set_up(self) -> None:
+        """As in :class:`PartlyAnnotatedTrainer`; besides, the schedule of the plans."""
+        super().set_up()
+        schedule = self.plans_manager.plans["mass"]
         set_schedule(self, schedule["epochs"], schedule["iterations"], schedule["validation_iterations"])
         self.save_at_least: int = self.save_every
         self.begin, self.saving = time.monotonic(), 0.0  # seconds

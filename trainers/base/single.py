@@ -1,4 +1,4 @@
-"""SingleTrainer: what any method needs that trains one dataset of a group alone."""
+"""SingleTrainer: the base of methods that train one dataset of a group alone."""
 
 from collections.abc import Iterable
 from typing import ClassVar

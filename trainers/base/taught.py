@@ -1,4 +1,4 @@
-"""What a trainer needs beside the others where a mean teacher teaches its network."""
+"""What a trainer needs in addition where a mean teacher teaches its network."""
 
 from typing import Any
 

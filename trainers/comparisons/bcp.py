@@ -21,7 +21,7 @@ WEIGHTS = {"supervised": 1.0, "pseudo": 0.5}
 
 @dataclass(frozen=True, kw_only=True)
 class PastedContext(StepContext):
-    """The context of a step whose scans are mixed of two.
+    """The context of a step in which each scan is a mixture of two.
 
     Attributes:
         pseudo: labels (L, 1, Z_s, Y_s, X_s) from fine to coarse, pseudo-labels in the part that has no annotation, and
@@ -72,7 +72,7 @@ class BCPTrainer(TaughtTrainer, SingleTrainer):
 
     @classmethod
     def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
-        """It does, whatever the plans say."""
+        """True, whatever the plans say."""
         return True
 
     @property

@@ -31,7 +31,7 @@ class CPSObjective(Objective):
 
 
 def pseudo_supervision(student: Tensor, teacher: Tensor) -> Tensor:
-    """Loss of logits (B, K, Z, Y, X) by the class of the largest logit of another network, without gradient in it."""
+    """Loss of logits (B, K, Z, Y, X), with another network's most probable classes as labels, without gradient."""
     label = teacher.detach().argmax(1)
     return confident_label_loss(student, label, torch.ones_like(label, dtype=torch.bool))
 

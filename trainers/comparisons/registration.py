@@ -31,6 +31,7 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
     """Weights of the terms of :class:`RegistrationObjective`."""
 
     TERMS: ClassVar = (*WEIGHTS, "folding")
+    REVISION: ClassVar = 2  # before, no translation, and no Dice of annotated pairs
     inferences: ClassVar[tuple[str, ...]] = ()  # by atlases, in one way
     BACKWARD: ClassVar = False
     """Whether the network also has fields from the warped atlas back to the atlas."""

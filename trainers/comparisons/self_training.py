@@ -60,9 +60,9 @@ class SelfTrainingTrainer(SingleTrainer, MASSTrainer):
     labels all unlabelled scans, once, as wholes. In the second half these labels count like annotations: each step has
     as many annotated scans as before, and an unlabelled one (``unlabelled_per_step``). L = nnU-Net's loss of both.
 
-    What is our choice: the network goes on from its weights and not from new ones, as the learning rate has decayed by
+    Our choices: the network goes on from its weights and not from new ones, as the learning rate has decayed by
     then and a new network would have half of the steps; one round of labels; all voxels count, however sure the network
-    was. Where all training scans are wholly annotated, nothing is labelled, and the second half is as the first.
+    was. Where all training scans are wholly annotated, nothing is labelled, and the second half is like the first.
     """
 
     CHANGES: ClassVar = CHANGES | {"organ_contrast": 0.0}

@@ -1,4 +1,4 @@
-"""The comparison: stock nnU-Net on the same labelled cases."""
+"""SupervisedTrainer: stock nnU-Net on the same annotated cases."""
 
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.trainers.base.schedule import ScheduledTrainer
@@ -26,6 +26,6 @@ class SupervisedTrainer(ScheduledTrainer):
         return training, validation
 
     def perform_actual_validation(self, save_probabilities: bool = False) -> None:
-        """As in nnU-Net, where no other training is writing into the results folder; it ends in one line else."""
+        """As in nnU-Net; it ends in one line where another training is writing into the results folder."""
         with self.alone():
             super().perform_actual_validation(save_probabilities)

@@ -62,6 +62,7 @@ class TCSMTrainer(TaughtTrainer, SingleTrainer):
     """
 
     TERMS: ClassVar = tuple(WEIGHTS)
+    REVISION: ClassVar = 2  # before, quarter turns and flips, and another momentum
 
     def on_train_start(self) -> None:
         """As in :class:`SingleTrainer`; the student's running average is the teacher."""
@@ -73,7 +74,7 @@ class TCSMTrainer(TaughtTrainer, SingleTrainer):
         prepared = super().prepare(batch)
         scans, context = prepared["data"], prepared["target"].context
         assert self.teacher is not None  # from the start of the training on
-        transformations = sample_transformations(len(scans)).to(self.device)
+        transformations = sample_transformations(len(scans), scans.device)
         context = TransformedContext(
             context.layout,
             context.progress,

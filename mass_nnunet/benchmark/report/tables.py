@@ -85,7 +85,7 @@ def _count(number: int, what: str) -> str:
 
 
 def _deviation(row: pd.Series, metric: Metric) -> Entry:
-    """The standard deviation between seeds; none where all are the same, as those of predictions made elsewhere."""
+    """The standard deviation between seeds; none where all are equal, as for predictions of other tools."""
     return Entry(metric.text(row["sd"])) if np.isfinite(row["sd"]) and row["sd"] > 0 else NOTHING
 
 

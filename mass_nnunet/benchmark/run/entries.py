@@ -1,4 +1,4 @@
-"""The rows of a comparison as the grid's file gives them: methods to train, and predictions of other tools."""
+"""The rows of a comparison, as in the grid's file: methods to train, and predictions of other tools."""
 
 import re
 from collections.abc import Mapping, Sequence

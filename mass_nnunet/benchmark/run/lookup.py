@@ -149,7 +149,7 @@ def _outside(
     contents: Sequence[dict[str, Any]],
     folds: Sequence[Fold],
 ) -> list[list[dict[str, Any]]]:
-    """For each dataset, what is known of the labels of another tool that are trained on; nothing where there are none.
+    """For each dataset, the number and digest of another tool's labels that are trained on; empty without any.
 
     They are the preprocessed ones: a training sees no others.
     """

@@ -36,7 +36,7 @@ def is_outdated(folder: Path, inputs: str) -> bool:
 def is_open(folder: Path, retries: int, inferences: Sequence[str], inputs: str) -> bool:
     """Whether a cell is still to do.
 
-    It is where ``inferences`` are missing, it has not failed more than ``retries`` times, or its inputs are others.
+    It is if ``inferences`` are missing, or it has not failed more than ``retries`` times, or its inputs have changed.
     """
     record = read_record(folder)
     if is_outdated(folder, inputs):

@@ -11,7 +11,7 @@ from mass_nnunet.benchmark.report.comparison import compare_methods
 from mass_nnunet.benchmark.report.formats import to_csv
 from mass_nnunet.benchmark.report.results import load_results
 from mass_nnunet.benchmark.run.state import read_record, write_record
-from scored_grid import write_scored
+from scored_grid import change_record, write_scored
 
 
 @pytest.fixture
@@ -19,13 +19,8 @@ def grid(tmp_path):
     return write_scored(tmp_path / "out", ("A", "B"), (0.1,), 2, 2)
 
 
-def change(grid, number, **changes):
-    folder = grid.output / "cells" / grid.cells[number].name
-    write_record(folder, read_record(folder) | changes)
-
-
 def test_cost_is_the_mean_over_cells_and_its_range(grid):
-    change(grid, 1, peak_memory_mb=None, peak_gpu_memory_mb=4096.0)
+    change_record(grid, 1, peak_memory_mb=None, peak_gpu_memory_mb=4096.0)
     lines = to_csv(cost.cost_table(load_results(grid))).splitlines()
     assert lines[0] == (
         "method,cells,training,training note,to Dice 0.6,to Dice 0.8,to Dice 0.8 note,memory (GiB),GPU memory (GiB)"
@@ -35,7 +30,7 @@ def test_cost_is_the_mean_over_cells_and_its_range(grid):
 
 
 def test_prediction_is_told_by_what_predicts(grid):
-    change(grid, 1, prediction_seconds_per_scan={"segmentation": {"CT": 2.5}, "fused": {"CT": 5.0, "MRI": 6.0}})
+    change_record(grid, 1, prediction_seconds_per_scan={"segmentation": {"CT": 2.5}, "fused": {"CT": 5.0, "MRI": 6.0}})
     lines = to_csv(cost.prediction_table(load_results(grid))).splitlines()
     assert lines == [
         'method,predicted by,"s/scan, CT","s/scan, CT note","s/scan, MRI"',
@@ -46,7 +41,7 @@ def test_prediction_is_told_by_what_predicts(grid):
 
 
 def test_what_ran_on_different_devices_is_not_mixed(grid):
-    change(grid, 0, trained_on="a GPU", training_seconds=60.0)
+    change_record(grid, 0, trained_on="a GPU", training_seconds=60.0)
     lines = to_csv(cost.cost_table(load_results(grid))).splitlines()
     assert [line.split(",")[:4] for line in lines[1:]] == [
         ["a GPU", "A", "1", "60 s"],
@@ -75,7 +70,7 @@ def known(grid):
 
 
 def test_a_course_is_the_mean_of_its_cells_and_ends_with_the_dice_of_the_test_scans(grid):
-    change(grid, 2, course=[[25, 430.0, 0.5], [50, 600.0, 0.7], [75, 700.0, 0.95]])  # A, seed 1
+    change_record(grid, 2, course=[[25, 430.0, 0.5], [50, 600.0, 0.7], [75, 700.0, 0.95]])  # A, seed 1
     (a, b) = known(grid)
     assert (a.method, a.label_rate, a.device, b.method) == ("A", 0.1, "–", "B")
     np.testing.assert_allclose(a.mean, [[25, 380, 0.5], [50, 550, 0.7], [75, 650, 0.85]])
@@ -91,14 +86,14 @@ def test_what_a_dice_costs_in_time_and_steps(grid):
     assert (row["to 0.6"], row["to 0.7"], row["to 0.7 note"]) == ("500 s", "500 s", "50 steps")
     assert (row["to 0.8"], row["to 0.8 note"]) == ("10 min", "75 steps, 1 of 2 never")
     assert "to 0.9" not in row
-    change(grid, 0, course=[[25, 330.0, 0.65]])
-    change(grid, 2, course=[[25, 330.0, 0.65]])
+    change_record(grid, 0, course=[[25, 330.0, 0.65]])
+    change_record(grid, 2, course=[[25, 330.0, 0.65]])
     (row, _) = csv.DictReader(io.StringIO(to_csv(cost.course_table(known(grid)))))
     assert row["to 0.7"] == "never"
 
 
 def test_courses_on_different_devices_are_kept_apart(grid):
-    change(grid, 0, trained_on="a GPU")
+    change_record(grid, 0, trained_on="a GPU")
     assert [(course.method, course.device, len(course.curves)) for course in known(grid)] == [
         ("A", "a GPU", 1),
         ("A", "–", 1),
@@ -112,5 +107,5 @@ def test_courses_on_different_devices_are_kept_apart(grid):
 
 def test_cells_of_an_older_version_tell_no_course(grid):
     for number in range(4):
-        change(grid, number, course=[])
+        change_record(grid, number, course=[])
     assert known(grid) == []

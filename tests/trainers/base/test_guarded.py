@@ -297,6 +297,17 @@ def test_a_checkpoint_of_an_older_version_is_known_by_its_plans(root):
     assert "features_per_stage" in not_going_on(root, "MASSTrainer")
 
 
+@pytest.mark.parametrize("name", ["TCSMTrainer", "VoxelMorphTrainer", "LTNetTrainer"])
+def test_a_training_does_not_go_on_with_a_later_version_of_its_method(root, name):
+    file = Path(begun(name).output_folder) / "checkpoint_latest.pth"
+    goes_on(name)
+    content = torch.load(file, weights_only=True)
+    assert content["network_weights"]._metadata, "what PairNet knows an earlier version by"
+    del content["mass_begun"]["Dataset801"]["revision"]
+    torch.save(content, file)
+    assert "an earlier or later version of the method" in not_going_on(root, name)
+
+
 def test_a_damaged_checkpoint_and_one_of_another_network(root):
     one = begun("MASSTrainer")
     file = Path(one.output_folder) / "checkpoint_latest.pth"

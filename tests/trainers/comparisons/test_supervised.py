@@ -6,7 +6,7 @@ import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet.trainers.base.guarded import GuardedTrainer
-from tiny_group import entry, make_group, trainer, variables
+from tiny_group import entry, make_group, trainer, use_folders
 
 
 @pytest.fixture(scope="module")
@@ -14,8 +14,7 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("group")
     make_group(root, 1000, 250)  # nnU-Net's own schedule
     with pytest.MonkeyPatch.context() as patch:
-        for variable, value in variables(root).items():
-            patch.setenv(variable, value)
+        use_folders(patch, root)
         yield root
 
 
