@@ -62,11 +62,10 @@ def suggestion_page(
         next_steps: commands to type next.
     """
     by_model = any(one.uncertainty is not None for one in suggestions)
-    header = ["", "scan", "modality", "others like it", *(["uncertainty"] if by_model else []), "why"]
+    header = ["", "scan", "modality", "others like it", *(["uncertainty"] if by_model else [])]
     rows = [
         [one.rank, one.case, one.modality, one.stands_for - 1]
         + ([] if one.uncertainty is None else [f"{one.uncertainty:.2f}"])
-        + [one.reason]
         for one in suggestions
     ]
     sections = [

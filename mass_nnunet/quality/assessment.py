@@ -1,7 +1,7 @@
 """The quality of one segmented case: estimates and marks, and where to look."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import SimpleITK as sitk
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import ORIENTATION
 
+from .branches import Disagreement
 from .calibration import Calibration
+from .distance_estimator import DistanceEstimator
+from .distances import KnownSurfaces
 from .evidence import Evidence, Reference, gather, judges
 from .features import features
 from .grid import Coarse, Segmented, check_grid, read_scan, read_shares
@@ -30,21 +33,29 @@ class Organ:
         dice: estimated Dice.
         dice_low: lower end of the interval.
         dice_high: upper end.
+        hd95: estimated HD95 in mm; None where the organ fills no voxel of the coarse grid.
+        hd95_low: lower end of its interval, or None.
+        hd95_high: upper end, or None.
         volume_ml: segmented volume.
         expected_ml: volume that the second opinion expects.
         index: voxel (x, y, z) of the file of the scan, counted from 0, where prediction and second opinion disagree
             most; z is the slice of an axial file.
         position: the same place in mm (x, y, z), LPS.
+        branches: how much head and atlases of a model disagree about it; None without a model.
     """
 
     organ: str
     dice: float
     dice_low: float
     dice_high: float
+    hd95: float | None
+    hd95_low: float | None
+    hd95_high: float | None
     volume_ml: float
     expected_ml: float
     index: tuple[int, int, int]
     position: tuple[float, float, float]
+    branches: Disagreement | None = None
 
 
 @dataclass(frozen=True)
@@ -87,11 +98,21 @@ class Assessment:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Assessment":
         """From :meth:`as_json`."""
-        organs = tuple(
-            Organ(**{**organ, "index": tuple(organ["index"]), "position": tuple(organ["position"])})
-            for organ in content["organs"]
-        )
+        organs = tuple(_organ(organ) for organ in content["organs"])
         return cls(content["case"], organs, tuple(content["marks"]))
+
+    def with_branches(self, found: Mapping[str, Disagreement]) -> "Assessment":
+        """The same, with how much head and atlases of a model disagree about each organ."""
+        return replace(self, organs=tuple(replace(one, branches=found.get(one.organ)) for one in self.organs))
+
+
+def _organ(content: Mapping[str, Any]) -> Organ:
+    """An organ from JSON, which has lists in the place of tuples."""
+    values = {**content, "index": tuple(content["index"]), "position": tuple(content["position"])}
+    if values["branches"] is not None:
+        place = values["branches"]["index"]
+        values["branches"] = Disagreement(values["branches"]["dice"], None if place is None else tuple(place))
+    return Organ(**values)
 
 
 def assess(
@@ -141,6 +162,7 @@ def assessment_of(
     estimated = calibration.estimator.estimate(features(shares, evidence))
     estimated = np.where(np.array(segmented.volumes[1:]) > 0, estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated, evidence.likeness)
+    distances = _distances(shares, evidence, calibration.distance)
     found = []
     for k, organ in enumerate(organs, 1):
         index = file_index(most_doubtful(shares[k], evidence.after[k]), evidence.case, stored)
@@ -151,6 +173,7 @@ def assessment_of(
                 round(float(estimated[k - 1]), 4),
                 round(float(low[k - 1]), 4),
                 round(float(high[k - 1]), 4),
+                *distances[k - 1],
                 round(segmented.volumes[k], 2),
                 round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
                 index,
@@ -158,6 +181,22 @@ def assessment_of(
             )
         )
     return Assessment(case, tuple(found), tuple(signs))
+
+
+def _distances(
+    shares: np.ndarray, evidence: Evidence, estimator: DistanceEstimator | None
+) -> list[tuple[float | None, float | None, float | None]]:
+    """HD95 in mm of each organ, and the ends of its interval."""
+    if estimator is None:
+        return [(None, None, None)] * (len(shares) - 1)
+    numbers = KnownSurfaces(evidence).features(shares)
+    low, high = estimator.interval(numbers, evidence.likeness)
+    rows = zip(estimator.estimate(numbers), low, high, strict=True)
+    return [(_tenth(middle), _tenth(least), _tenth(most)) for middle, least, most in rows]
+
+
+def _tenth(number: float) -> float | None:
+    return None if np.isnan(number) else round(float(number), 1)
 
 
 def file_index(place: tuple[int, int, int], case: Coarse, stored: sitk.Image) -> tuple[int, int, int]:

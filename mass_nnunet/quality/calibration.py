@@ -1,15 +1,17 @@
 """Calibration of quality on the annotated scans: corrupted annotations, and predictions of validation cases."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .corruption import corrupted
+from .distance_estimator import DistanceEstimator, fit_distances
+from .distances import KnownSurfaces, Surface
 from .estimator import Estimator, fit
 from .evidence import Evidence, Reference, gather, without_patient
-from .features import FEATURES, dice, features
+from .features import dice, features
 from .marks import Usual, usual
 
 
@@ -19,24 +21,36 @@ class Calibration:
 
     Attributes:
         estimator: from features to Dice.
+        distance: from distances to HD95; None where too few organs fill a voxel of the coarse grid.
         usual: what is usual in the annotated scans.
     """
 
     estimator: Estimator
+    distance: DistanceEstimator | None
     usual: Usual
 
     def as_json(self) -> dict[str, Any]:
         """As JSON holds it."""
-        e = self.estimator
-        numbers = {"centre": e.centre.tolist(), "scale": e.scale.tolist(), "weights": e.weights.tolist()}
-        return {"estimator": numbers | {"width": e.width, "patients": e.patients}, "usual": self.usual.as_json()}
+        numbers = {name: _plain(asdict(one)) for name, one in self._estimators().items()}
+        return numbers | {"usual": self.usual.as_json()}
+
+    def _estimators(self) -> dict[str, Estimator | DistanceEstimator]:
+        found: dict[str, Estimator | DistanceEstimator] = {"estimator": self.estimator}
+        return found | ({"distance": self.distance} if self.distance else {})
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Calibration":
         """From :meth:`as_json`."""
-        e = content["estimator"]
-        centre, scale, weights = (np.array(e[name]) for name in ("centre", "scale", "weights"))
-        return cls(Estimator(centre, scale, weights, e["width"], e["patients"]), Usual.from_json(content["usual"]))
+        distance = DistanceEstimator(**_arrays(content["distance"])) if "distance" in content else None
+        return cls(Estimator(**_arrays(content["estimator"])), distance, Usual.from_json(content["usual"]))
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: one.tolist() if isinstance(one, np.ndarray) else one for name, one in values.items()}
+
+
+def _arrays(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: np.array(one) if isinstance(one, list) else one for name, one in values.items()}
 
 
 def calibrate(
@@ -50,46 +64,84 @@ def calibrate(
             trained on.
         progress: wraps the names of the scans, to show how far it is.
     """
-    seen: dict[str, Evidence] = {}
+    likeness: dict[str, float] = {}
     samples = Samples()
     for number, name in enumerate(progress(list(references))):
         reference = references[name]
-        seen[name] = gather(reference.scan, without_patient(references, reference.patient))
-        samples.add(reference, seen[name], predicted.get(name, ()), number)
-    return Calibration(samples.fit(), usual(references, seen))
+        evidence = gather(reference.scan, without_patient(references, reference.patient))
+        samples.add(reference, evidence, predicted.get(name, ()), number)
+        likeness[name] = evidence.likeness  # the evidence itself is large, and there may be hundreds of scans
+    return Calibration(samples.fit(), samples.fit_distances(), usual(references, likeness))
+
+
+@dataclass
+class Table:
+    """Samples of segmentations with known labels."""
+
+    features: list[np.ndarray] = field(default_factory=list)
+    true: list[float] = field(default_factory=list)
+    patients: list[str] = field(default_factory=list)
+    likeness: list[float] = field(default_factory=list)
+    real: list[bool] = field(default_factory=list)
+
+    def add(self, features: np.ndarray, true: float, patient: str, likeness: float, is_real: bool) -> None:
+        """Add a sample."""
+        self.features.append(features)
+        self.true.append(true)
+        self.patients.append(patient)
+        self.likeness.append(likeness)
+        self.real.append(is_real)
+
+    def extend(self, other: "Table") -> None:
+        """Add the samples of another table."""
+        self.features += other.features
+        self.true += other.true
+        self.patients += other.patients
+        self.likeness += other.likeness
+        self.real += other.real
+
+    def columns(self) -> tuple[np.ndarray, np.ndarray, list[str], list[float], list[bool]]:
+        """Arguments of a fit."""
+        return np.array(self.features), np.array(self.true), self.patients, self.likeness, self.real
 
 
 class Samples:
-    """Features and true Dice of segmentations of annotated scans.
+    """Features of segmentations of annotated scans, with their true Dice and HD95.
 
     Args:
-        names: the features.
+        measure: the features of the estimate of Dice (K - 1, F), of a segmentation and the evidence.
     """
 
-    def __init__(self, names: tuple[str, ...] = FEATURES) -> None:
-        self.names = names
-        self.features: list[np.ndarray] = []
-        self.dice: list[float] = []
-        self.patients: list[str] = []
-        self.likeness: list[float] = []
-        self.real: list[bool] = []
+    def __init__(self, measure: Callable[[np.ndarray, Evidence], np.ndarray] = features) -> None:
+        self.measure = measure
+        self.overlap, self.distance = Table(), Table()
 
     def add(self, reference: Reference, evidence: Evidence, predicted: Sequence[np.ndarray], seed: int) -> None:
         """Add synthetic errors of an annotated scan, and real predictions of it (K, Z, Y, X)."""
-        for shares in corrupted(reference.shares, reference.scan.image, seed):
-            self.add_one(reference, evidence, shares, is_real=False)
-        for shares in predicted:
-            self.add_one(reference, evidence, shares, is_real=True)
+        synthetic = corrupted(reference.shares, reference.scan.image, seed)
+        self._add(reference, evidence, synthetic, is_real=False)
+        self.add_real(reference, evidence, predicted)
 
-    def add_one(self, reference: Reference, evidence: Evidence, shares: np.ndarray, *, is_real: bool) -> None:
-        """Add one segmentation (K, Z, Y, X) of an annotated scan."""
-        organs = range(1, len(shares))
-        self.features += list(features(shares, evidence, self.names))
-        self.dice += [dice(shares[k], reference.shares[k]) for k in organs]
-        self.patients += [reference.patient for _ in organs]
-        self.likeness += [evidence.likeness for _ in organs]
-        self.real += [is_real for _ in organs]
+    def add_real(self, reference: Reference, evidence: Evidence, predicted: Sequence[np.ndarray]) -> None:
+        """Add real predictions (K, Z, Y, X) of an annotated scan."""
+        self._add(reference, evidence, predicted, is_real=True)
+
+    def _add(self, reference: Reference, evidence: Evidence, segmented: Iterable[np.ndarray], *, is_real: bool) -> None:
+        origin, edges = (reference.patient, evidence.likeness, is_real), evidence.case.edges
+        known, truth = KnownSurfaces(evidence), [Surface(organ, edges) for organ in reference.shares[1:]]
+        for shares in segmented:
+            rows = zip(shares[1:], reference.shares[1:], truth, strict=True)
+            numbers, distances = self.measure(shares, evidence), known.features(shares)
+            for k, (organ, true, surface) in enumerate(rows):
+                self.overlap.add(numbers[k], dice(organ, true), *origin)
+                hd95 = surface.hd95(Surface(organ, edges))
+                if hd95 is not None:
+                    self.distance.add(distances[k], hd95, *origin)
 
     def fit(self) -> Estimator:
-        """An estimator from these features."""
-        return fit(np.array(self.features), np.array(self.dice), self.patients, self.likeness, self.real)
+        """An estimator of Dice."""
+        return fit(*self.overlap.columns())
+
+    def fit_distances(self) -> DistanceEstimator | None:
+        """An estimator of HD95; None where organs of fewer than two patients fill a voxel of the coarse grid."""
+        return fit_distances(*self.distance.columns()) if len(set(self.distance.patients)) > 1 else None

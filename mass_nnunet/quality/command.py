@@ -2,7 +2,7 @@
 
 import argparse
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -10,12 +10,15 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from mass_nnunet.api import Model
 from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.data.listing import listed
+from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import RawDataset, image_name, label_name
 from mass_nnunet.errors import UserError
 
 from .assessment import Assessment, assess
+from .branches import disagreements, load_with_atlases
 from .calibration import Calibration, calibrate
 from .evidence import Reference
 from .figure import draw_case
@@ -25,6 +28,8 @@ from .references import annotated_cases, files_of, fold_of, read_references
 
 CALIBRATION, CASES = "calibration.json", "cases"
 """What is kept in the output folder, so that a killed command goes on: the calibration, and a file for each case."""
+FORMAT = 2
+"""Version of the form of these files: those of another version are made again."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +51,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="predictions of the fold's validation scans by the same model, such as fold_0/validation: they calibrate",
     )
+    parser.add_argument(
+        "-m",
+        "--model",
+        type=Path,
+        metavar="DIR",
+        help="results folder of MASSTrainer, which holds fold_0: its head and its atlases segment each scan, and the "
+        "page says where they disagree; this takes as long as predicting",
+    )
     parser.add_argument("--pictures", type=int, default=30, help="pictures of so many cases at most (default 30)")
 
 
@@ -63,10 +76,13 @@ def run(args: argparse.Namespace) -> None:
     mark += hashlib.sha256(repr([one.patient for one in references.values()]).encode()).hexdigest()[:8]
     for note in notes:
         print(note)
+    model = None if args.model is None else load_with_atlases(args.model, args.fold)
+    of_model = "" if args.model is None else digest([args.model / f"fold_{args.fold}" / FINAL_CHECKPOINT])
     calibration = _calibrated(args.output / CALIBRATION, mark, dataset, references, predicted)
     found = []
     for case, (image, prediction) in tqdm(pairs.items(), desc="estimating quality", unit="case"):
-        found.append(_assessed(args.output / CASES, mark, case, image, prediction, dataset, references, calibration))
+        judge = partial(_judged, case, image, prediction, dataset, references, calibration, model)
+        found.append(_assessed(args.output / CASES, digest([image, prediction]) + mark + of_model, case, judge))
     found.sort(key=lambda one: one.urgency)
     write_tables(args.output, found, calibration.estimator)
     shown = draw_first(args.output / CASES, found, args.pictures, pairs, dataset)
@@ -134,7 +150,7 @@ def validation_files(folders: Iterable[Path], validation: Sequence[str], ending:
 
 def digest(files: Iterable[Path]) -> str:
     """What the content of files, and the version of this package, are known by."""
-    state = hashlib.sha256(version("mass-nnunet").encode())
+    state = hashlib.sha256(f"{version('mass-nnunet')} {FORMAT}".encode())
     for file in files:
         with file.open("rb") as stream:
             for block in iter(lambda: stream.read(1 << 20), b""):
@@ -158,28 +174,35 @@ def _calibrated(
     return found
 
 
-def _assessed(
-    folder: Path,
-    mark: str,
+def _judged(
     case: str,
     image: Path,
     prediction: Path,
     dataset: RawDataset,
     references: dict[str, Reference],
     calibration: Calibration,
-) -> Assessment:
+    model: Model | None,
+) -> tuple[Assessment, np.ndarray]:
+    """The assessment of a case, and the second opinion (Z, Y, X)."""
+    found, evidence = assess(case, image, prediction, dataset, references, calibration)
+    if model is not None:
+        others = (image.with_name(image_name(case, c, dataset.ending)) for c in range(1, len(dataset.channels)))
+        found = found.with_branches(disagreements(model, [image, *others]))
+    return found, evidence.opinion
+
+
+def _assessed(folder: Path, own: str, case: str, judge: Callable[[], tuple[Assessment, np.ndarray]]) -> Assessment:
     """The assessment of a case: that of an earlier run with the same files, or a new one, with its second opinion."""
-    file, own = folder / f"{case}.json", digest([image, prediction]) + mark
-    opinion = folder / f"{case}.npz"
+    file, opinion = folder / f"{case}.json", folder / f"{case}.npz"
     if file.is_file():
         kept = read_json(file, "remove it")
         if kept.get("digest") == own and (opinion.is_file() or not kept["organs"]):
             return Assessment.from_json(kept)
     (folder / f"{case}.jpg").unlink(missing_ok=True)
     try:
-        found, evidence = assess(case, image, prediction, dataset, references, calibration)
+        found, labels = judge()
         with atomic_path(opinion) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, opinion=evidence.opinion)
+            np.savez_compressed(stream, opinion=labels)
     except UserError as error:  # one bad file must not stop the others
         opinion.unlink(missing_ok=True)
         found = Assessment(case, (), tuple(str(error).splitlines()))

@@ -1,17 +1,20 @@
 """Synthetic errors of an annotation, from none to all: what the estimate of quality is calibrated with."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter
 
 COUNT = 40
 """Corrupted copies of each annotated scan."""
+ELSEWHERE, MERGED = 0.15, 0.1
+"""Share of the organs that are found elsewhere, and share of those that take voxels of another one."""
 
 
 def corrupted(shares: np.ndarray, image: np.ndarray, seed: int) -> Iterator[np.ndarray]:
-    """Label shares with errors (K, Z, Y, X): surfaces moved, organs cut, shifted, leaking, scattered or swapped.
+    """Label shares with errors (K, Z, Y, X).
 
+    Surfaces are moved, organs cut, shifted, leaking, scattered or swapped, found elsewhere, or merged with neighbours.
     Each organ of each copy has one kind of error or several, of a random severity.
 
     Args:
@@ -19,16 +22,66 @@ def corrupted(shares: np.ndarray, image: np.ndarray, seed: int) -> Iterator[np.n
         image: intensities (Z, Y, X), 0 to 1: leaks go where the intensities are those of the organ.
         seed: of the random numbers.
     """
-    generator = np.random.default_rng(seed)
+    generator, places = np.random.default_rng(seed), np.random.default_rng(seed + 1000)
     distances = [_signed_distance(organ > 0.5) for organ in shares[1:]]
+    body = np.argwhere(image > 0.2)
     for _ in range(COUNT):
         organs = [_worse(distance, image, generator) for distance in distances]
         if generator.random() < 0.1 and len(organs) > 1:
             i, j = generator.choice(len(organs), 2, replace=False)
             organs[i], organs[j] = organs[j], organs[i]
-        stacked = np.stack(organs)
-        stacked /= np.maximum(stacked.sum(0), 1)  # where organs overlap
-        yield np.concatenate([1 - stacked.sum(0, keepdims=True), stacked]).astype(np.float32)
+        yield _with_background(_confused(list(_with_background(organs)[1:]), shares, body, places))
+
+
+def _with_background(organs: Sequence[np.ndarray]) -> np.ndarray:
+    """Shares (K, Z, Y, X), the background first, of organs (Z, Y, X) that may overlap."""
+    stacked = np.stack(organs)
+    stacked /= np.maximum(stacked.sum(0), 1)
+    return np.concatenate([1 - stacked.sum(0, keepdims=True), stacked]).astype(np.float32)
+
+
+def _confused(
+    organs: list[np.ndarray], shares: np.ndarray, body: np.ndarray, generator: np.random.Generator
+) -> list[np.ndarray]:
+    """Organs (Z, Y, X), some found elsewhere, beside their place or instead, and some with a neighbour's voxels.
+
+    Networks that have seen few annotated scans err so: a spleen in the pelvis, a kidney that is part of the liver.
+
+    Args:
+        organs: the organs, with other errors.
+        shares: the annotation (K, Z, Y, X).
+        body: voxels (N, 3) of the body.
+        generator: of the random numbers.
+    """
+    found = list(organs)
+    for k, truth in enumerate(shares[1:]):
+        chance = generator.random()
+        if chance < ELSEWHERE and (truth > 0.5).any() and len(body):
+            centre = np.argwhere(truth > 0.5).mean(0)
+            moved = _moved(truth, np.round(body[generator.integers(len(body))] - centre).astype(int))
+            if generator.random() < 0.5:
+                found[k] = moved
+            else:
+                found[k] = np.maximum(found[k] * (generator.random() < 0.7), moved)
+        elif ELSEWHERE <= chance < ELSEWHERE + MERGED:
+            j = int(generator.integers(len(found)))
+            if j != k:
+                taken = found[j]
+                if generator.random() < 0.5 and (taken > 0.5).any():
+                    taken = taken * (_half_space(taken - 0.5, generator) > 0)
+                found[k], found[j] = np.maximum(found[k], taken), found[j] - np.minimum(found[j], taken)
+    return found
+
+
+def _moved(organ: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """An organ (Z, Y, X) shifted by voxels (3,); what leaves the grid is lost."""
+    pairs = [
+        (slice(max(0, -s), max(0, min(n, n - s))), slice(max(0, s), max(0, min(n, n + s))))
+        for s, n in zip(shift, organ.shape, strict=True)
+    ]
+    result = np.zeros_like(organ)
+    result[tuple(there for _, there in pairs)] = organ[tuple(here for here, _ in pairs)]
+    return result
 
 
 def _signed_distance(mask: np.ndarray) -> np.ndarray:

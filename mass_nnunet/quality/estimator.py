@@ -1,20 +1,15 @@
 """From features to an estimated Dice with an interval, calibrated on scans with known labels."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-RIDGE = 3.0
-"""Penalty on the squared weights of standardized features, for each patient's worth of samples."""
-LEVEL = 0.9
-"""Share of the patients in whom the interval is to hold, and share of a patient's Dice that it is to hold there:
-at least 0.81 of all."""
+from .conformal import balanced, distrust, half_width
+
+RIDGE = 0.003
+"""Penalty on the squared weights of standardized features, where the weights of all samples sum to one."""
 LEAST_SPREAD = 0.05
-USUAL_LIKENESS, LIKENESS_SCALE = 0.6, 0.1
-"""At this likeness the spread has no further factor; with each step of the scale below, it is e times as large. The
-scale is that of four annotated CTs of BTCV, one of them with a spleen of three litres."""
 ITERATIONS = 30
 
 
@@ -48,11 +43,8 @@ class Estimator:
 
 
 def spread(estimated: np.ndarray, likeness: np.ndarray | float) -> np.ndarray:
-    """How much Dice varies around an estimate, up to a factor.
-
-    It varies most in the middle of its range, and in cases that no annotated scan is like: registration fails there.
-    """
-    return (LEAST_SPREAD + estimated * (1 - estimated)) * np.exp((USUAL_LIKENESS - likeness) / LIKENESS_SCALE)
+    """How much Dice varies around an estimate, up to a factor: most in the middle of its range."""
+    return (LEAST_SPREAD + estimated * (1 - estimated)) * distrust(likeness)
 
 
 def fit(
@@ -62,56 +54,28 @@ def fit(
     likeness: Sequence[float],
     real: Sequence[bool] = (),
 ) -> Estimator:
-    """Calibrate an estimator.
-
-    The interval is conformal over scans (Vovk et al., Algorithmic Learning in a Random World, 2005), because samples of
-    one scan are no independent samples: each scan is left out, estimated by the others, and gives one number, the
-    quantile :data:`LEVEL` of its normalized residuals. The half width is the quantile of these numbers with the
-    correction for a finite sample; up to 18 patients it is the largest one,
-    and with fewer than nine even that is not enough for the level.
+    """Calibrate an estimator; the interval is that of :func:`mass_nnunet.quality.conformal.half_width`.
 
     Args:
         features: (N, F).
         dice: true Dice (N,).
         patients: patient of each sample. All patients count alike.
         likeness: likeness of the scan of each sample to the others (N,).
-        real: whether a sample is of a real prediction, not of a synthetic error; default none. Where a patient has
-            real ones, they count as much as all its synthetic ones.
+        real: whether a sample is of a real prediction, not of a synthetic error; default none
+            (:func:`mass_nnunet.quality.conformal.balanced`).
 
     Raises:
         ValueError: there are samples of fewer than two patients.
     """
-    like = np.array(likeness)
-    names, genuine = np.array(patients), np.array(real or [False] * len(dice))
-    distinct = sorted(set(patients))
-    if len(distinct) < 2:
-        raise ValueError("samples of two patients are needed: one to calibrate on, one to see how far that is off")
-    balance = _balance(names, genuine)
-    numbers = []
-    for name in distinct:
-        left = names == name
+    like, balance = np.array(likeness), balanced(patients, real or [False] * len(dice))
+
+    def residuals(left: np.ndarray) -> np.ndarray:
         estimated = _regression(features[~left], dice[~left], balance[~left]).estimate(features[left])
-        numbers.append(_quantile(np.abs(estimated - dice[left]) / spread(estimated, like[left]), balance[left]))
-    rank = min(len(numbers), math.ceil(LEVEL * (len(numbers) + 1)))
+        return np.abs(estimated - dice[left]) / spread(estimated, like[left])
+
+    width, count = half_width(patients, balance, residuals)
     whole = _regression(features, dice, balance)
-    return Estimator(whole.centre, whole.scale, whole.weights, sorted(numbers)[rank - 1], len(distinct))
-
-
-def _balance(names: np.ndarray, real: np.ndarray) -> np.ndarray:
-    """Weight of each sample: those of a patient sum to one."""
-    weights = np.zeros(len(names))
-    for name in np.unique(names):
-        kinds = [kind for kind in ((names == name) & real, (names == name) & ~real) if kind.any()]
-        for kind in kinds:
-            weights[kind] = 1 / len(kinds) / kind.sum()
-    return weights
-
-
-def _quantile(values: np.ndarray, weights: np.ndarray) -> float:
-    """Smallest value (N,) up to which weights (N,) sum to :data:`LEVEL` of all."""
-    order = values.argsort()
-    share = weights[order].cumsum() / weights.sum()
-    return float(values[order][min(int(np.searchsorted(share, LEVEL)), len(values) - 1)])
+    return Estimator(whole.centre, whole.scale, whole.weights, width, count)
 
 
 def _regression(features: np.ndarray, dice: np.ndarray, balance: np.ndarray) -> Estimator:
@@ -120,7 +84,7 @@ def _regression(features: np.ndarray, dice: np.ndarray, balance: np.ndarray) -> 
     centre = share @ features
     scale = np.sqrt(share @ (features - centre) ** 2) + 1e-3
     inputs = np.hstack([np.clip((features - centre) / scale, -4, 4), np.ones((len(features), 1))])
-    penalty = np.full(inputs.shape[1], RIDGE / 1000)
+    penalty = np.full(inputs.shape[1], RIDGE)
     penalty[-1] = 0
     weights = np.zeros(inputs.shape[1])
     for _ in range(ITERATIONS):

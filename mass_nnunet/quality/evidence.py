@@ -67,14 +67,12 @@ class Evidence:
         laid: the annotated scans, registered to it, by name.
         before: class probabilities (K, Z, Y, X) by place, :func:`opinion.prior`.
         after: by place and intensity, :func:`opinion.posterior`.
-        volumes: median volume of each organ (K - 1,) in the annotated scans, in ml.
     """
 
     case: Coarse
     laid: Mapping[str, Laid]
     before: np.ndarray
     after: np.ndarray
-    volumes: np.ndarray
 
     @property
     def opinion(self) -> np.ndarray:
@@ -101,5 +99,4 @@ def gather(case: Coarse, references: Mapping[str, Reference]) -> Evidence:
         chosen = {name: references[name] for name in sorted(alike, key=lambda name: -alike[name])[:MOST]}
     laid = {name: lay(reference.scan, reference.shares, case) for name, reference in chosen.items()}
     before = prior(list(laid.values()))
-    volumes = np.median([reference.volumes for reference in references.values()], axis=0)
-    return Evidence(case, laid, before, posterior(case, before), volumes)
+    return Evidence(case, laid, before, posterior(case, before))

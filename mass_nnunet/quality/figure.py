@@ -42,7 +42,7 @@ def draw_case(
     place = _radiological(worst.index, image)
     window, aspect = grey_window(scan, dataset.channels[0]), spacing[1] / spacing[2]
     with figure_file(path, 1, 2, (9.4, 4.9)) as (figure, axes):
-        texts = (f"slice {worst.index[2]}: {worst.organ.replace('_', ' ')}", "most of the organs")
+        texts = (f"slice {worst.index[2]}: {worst.organ.replace('_', ' ')}", "the slice with most of the organs")
         for one, z, text in zip(axes[0], (place[2], typical_slice(labels)), texts, strict=True):
             show(one, scan[z], window, aspect)
             paint(one, labels[z], aspect, dataset.labels)

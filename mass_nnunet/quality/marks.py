@@ -67,12 +67,12 @@ class Usual:
         )
 
 
-def usual(references: Mapping[str, Reference], evidence: Mapping[str, Evidence]) -> Usual:
+def usual(references: Mapping[str, Reference], likeness: Mapping[str, float]) -> Usual:
     """What is usual in annotated scans.
 
     Args:
         references: the annotated scans, by name.
-        evidence: what the others say about each of them.
+        likeness: :attr:`Evidence.likeness` of each of them to the others.
     """
     scans = list(references.values())
     dark = [scan.scan.percentiles[0] for scan in scans]
@@ -87,7 +87,7 @@ def usual(references: Mapping[str, Reference], evidence: Mapping[str, Evidence])
         if (centres[:, second, axis] - centres[:, first, axis] > APART).all()
     )
     return Usual(
-        float(np.median([one.likeness for one in evidence.values()])),
+        float(np.median(list(likeness.values()))),
         min(smoothness(scan.scan.image) for scan in scans),
         (min(dark), max(dark)),
         tuple((float(a), float(b)) for a, b in zip(volumes.min(0), volumes.max(0), strict=True)),

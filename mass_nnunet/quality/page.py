@@ -9,8 +9,9 @@ from markupsafe import Markup
 from mass_nnunet.data.files import atomic_path, write_json
 from mass_nnunet.reporting import html
 
-from .assessment import GOOD, POOR, Assessment
-from .estimator import LEVEL, Estimator
+from .assessment import GOOD, POOR, Assessment, Organ
+from .conformal import LEVEL
+from .estimator import Estimator
 
 CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
 """The files that are written."""
@@ -19,10 +20,11 @@ ENOUGH = 9
 that of the worst one."""
 
 
-WHOLE = ("voxel_x", "voxel_y", "slice")
+WHOLE, BRANCHES = ("voxel_x", "voxel_y", "slice"), ("branches_x", "branches_y", "branches_slice")
 COLUMNS = (
-    *("case", "verdict", "organ", "dice", "dice_low", "dice_high", "volume_ml", "expected_ml"),
-    *(*WHOLE, "x_mm", "y_mm", "z_mm", "marks"),
+    *("case", "verdict", "organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high"),
+    *("volume_ml", "expected_ml"),
+    *(*WHOLE, "x_mm", "y_mm", "z_mm", "branches_dice", *BRANCHES, "marks"),
 )
 
 
@@ -37,10 +39,14 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
                 "dice": organ.dice,
                 "dice_low": organ.dice_low,
                 "dice_high": organ.dice_high,
+                "hd95": organ.hd95,
+                "hd95_low": organ.hd95_low,
+                "hd95_high": organ.hd95_high,
                 "volume_ml": organ.volume_ml,
                 "expected_ml": organ.expected_ml,
                 **dict(zip(WHOLE, organ.index, strict=True)),
                 **dict(zip(("x_mm", "y_mm", "z_mm"), organ.position, strict=True)),
+                **_branches(organ),
                 "marks": "; ".join(one.marks),
             }
             for one in found
@@ -53,7 +59,14 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
     )
     order = {one.case: place for place, one in enumerate(found)}
     table = table.sort_values("case", key=lambda cases: cases.map(order), kind="stable", ignore_index=True)
-    return table.astype(dict.fromkeys(WHOLE, "Int64"))
+    return table.astype(dict.fromkeys((*WHOLE, *BRANCHES), "Int64"))
+
+
+def _branches(organ: Organ) -> dict[str, float | int | None]:
+    if organ.branches is None:
+        return {}
+    index = organ.branches.index or (None, None, None)
+    return {"branches_dice": organ.branches.dice, **dict(zip(BRANCHES, index, strict=True))}
 
 
 def write_tables(folder: Path, found: Sequence[Assessment], estimator: Estimator) -> None:
@@ -99,7 +112,8 @@ def few_scans(estimator: Estimator) -> str:
 
 def _sections(found: Sequence[Assessment], pictures: Mapping[str, Path], estimator: Estimator) -> list[Markup]:
     note = (
-        f"Dice is estimated without truth. Poor: an organ below {POOR}; good: all organs from {GOOD}, and no mark. "
+        "Dice and HD95 are estimated without truth; HD95 is a rough guide. "
+        f"Poor: an organ below {POOR}; good: all organs from {GOOD}, and no mark. "
         f"{few_scans(estimator)} An estimate is no proof: what is called good may be wrong."
     )
     table = html.table(
@@ -123,18 +137,40 @@ def _worst(one: Assessment) -> tuple[str, str, str]:
     return organ.organ.replace("_", " "), f"{organ.dice:.2f}", f"{organ.dice_low:.2f} to {organ.dice_high:.2f}"
 
 
+def _differences(one: Assessment) -> Markup:
+    known = [(organ.organ, organ.branches) for organ in one.organs if organ.branches]
+    return html.table(
+        ["organ", "Dice of head and atlases", "differ most in slice", "at voxel x, y"],
+        [
+            [
+                name.replace("_", " "),
+                f"{found.dice:.2f}",
+                *((found.index[2], f"{found.index[0]}, {found.index[1]}") if found.index else ("-", "-")),
+            ]
+            for name, found in known
+        ],
+    )
+
+
+def _distance(organ: Organ) -> tuple[str, str]:
+    if organ.hd95 is None:
+        return "-", "-"
+    return f"{organ.hd95:.0f}", f"{organ.hd95_low:.0f} to {organ.hd95_high:.0f}"
+
+
 def _case(one: Assessment, picture: Path | None) -> list[Markup]:
     parts = [html.items(list(one.marks))] if one.marks else []
     if not one.organs:
         return parts
     parts.append(
         html.table(
-            ["organ", "Dice", "interval", "ml", "expected ml", "look at slice", "voxel x, y"],
+            ["organ", "Dice", "interval", "HD95, mm", "interval", "ml", "expected ml", "look at slice", "voxel x, y"],
             [
                 [
                     organ.organ.replace("_", " "),
                     f"{organ.dice:.2f}",
                     f"{organ.dice_low:.2f} to {organ.dice_high:.2f}",
+                    *_distance(organ),
                     f"{organ.volume_ml:.0f}",
                     f"{organ.expected_ml:.0f}",
                     organ.index[2],
@@ -144,6 +180,8 @@ def _case(one: Assessment, picture: Path | None) -> list[Markup]:
             ],
         )
     )
+    if any(organ.branches for organ in one.organs):
+        parts.append(_differences(one))
     if picture is not None:
         caption = (
             "Filled: the segmentation. White: the second opinion of registered annotations and intensities, which "

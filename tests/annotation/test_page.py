@@ -36,7 +36,7 @@ def test_a_page_has_each_scan_with_its_reason_and_picture(pair, tmp_path, uncert
     parser.feed(page)
     assert parser.open == []
     assert parser.seen.count("img") == 2
-    assert "Because &lt;a&gt;." in page
+    assert page.count("Because &lt;a&gt;.") == 1
     assert ("0.25" in page) == ("model proposes" in page) == (uncertainty is not None)
     assert "2 scans of Dataset801_CTS" in page
     assert "images of patients" in page

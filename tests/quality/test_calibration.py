@@ -19,6 +19,10 @@ def test_a_calibration_survives_json(calibrated):
     inputs = np.array([[0.5, 0.5], [0.9, 0.8]])
     np.testing.assert_array_equal(again.estimator.estimate(inputs), found.estimator.estimate(inputs))
     assert again.estimator.width == found.estimator.width
+    distances = np.array([[2.0, 3.0]])
+    np.testing.assert_array_equal(again.distance.estimate(distances), found.distance.estimate(distances))
+    without = replace(found, distance=None)
+    assert Calibration.from_json(json.loads(json.dumps(without.as_json()))).distance is None
     assert found.estimator.patients == 3
     assert found.usual.order  # the liver is right of the spleen, for example
 
@@ -26,13 +30,28 @@ def test_a_calibration_survives_json(calibrated):
 def test_samples_know_what_is_real():
     case, shares = scan()
     laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image)}
-    reference, evidence = Reference(case, shares, "one"), Evidence(case, laid, shares, shares, np.ones(2))
-    samples = Samples(("expected",))
+    reference, evidence = Reference(case, shares, "one"), Evidence(case, laid, shares, shares)
+    samples = Samples()
     samples.add(reference, evidence, [shares], 0)
-    assert samples.real.count(True) == 2
-    assert set(samples.patients) == {"one"}
-    assert samples.dice[-2:] == [1.0, 1.0]
-    assert len(samples.features) == len(samples.dice) == len(samples.likeness) > 20
+    for table, best in ((samples.overlap, 1.0), (samples.distance, 0.0)):
+        assert table.real.count(True) == 2
+        assert set(table.patients) == {"one"}
+        assert table.true[-2:] == [best, best]
+        assert len(table.features) == len(table.true) == len(table.likeness) > 20
+    count = len(samples.overlap.true)
+    samples.overlap.extend(samples.overlap)
+    assert [len(column) for column in samples.overlap.columns()] == [2 * count] * 5
+
+
+def test_an_empty_segmentation_has_a_dice_and_no_distance():
+    case, shares = scan()
+    laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image)}
+    samples = Samples()
+    nothing = np.stack([np.ones_like(shares[0]), 0 * shares[1], shares[2]])
+    samples.add_real(Reference(case, shares, "one"), Evidence(case, laid, shares, shares), [nothing])
+    assert samples.overlap.true == [0.0, 1.0]
+    assert samples.distance.true == [0.0]
+    assert samples.fit_distances() is None  # of one patient
 
 
 def test_no_scan_of_the_same_patient_is_used(calibrated, monkeypatch):

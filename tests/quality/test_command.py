@@ -10,6 +10,7 @@ import pytest
 from balanced import Balanced
 from mass_nnunet.cli import main
 from mass_nnunet.quality import alignment, command, corruption
+from mass_nnunet.quality.branches import Disagreement
 from mass_nnunet.registration import alignment as whole
 from quality_world import NAME, write_scan
 
@@ -125,3 +126,21 @@ def test_wrong_requests_are_one_line(world, environment, predictions, tmp_path, 
     assert run(world, predictions, tmp_path / "out", *options) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path, monkeypatch):
+    (predictions / "ct5.nii.gz").unlink()
+    (tmp_path / "model" / "fold_0").mkdir(parents=True)
+    (tmp_path / "model" / "fold_0" / "checkpoint_final.pth").write_bytes(b"weights")
+    asked = []
+    monkeypatch.setattr(command, "load_with_atlases", lambda *names: asked.append(names) or "model")
+    seen = {"liver": Disagreement(0.75, (1, 2, 3))}
+    monkeypatch.setattr(command, "disagreements", lambda model, files: asked.append((model, files)) or seen)
+    out = tmp_path / "out"
+    for _ in range(2):  # the second one keeps what was found
+        assert run(world, predictions, out, "-m", str(tmp_path / "model")) == 0
+    image = world.raw / "imagesTs" / "ct4_0000.nii.gz"
+    assert asked == [(tmp_path / "model", 0), ("model", [image]), (tmp_path / "model", 0)]
+    table = pd.read_csv(out / "quality.csv").set_index("organ")
+    assert table.loc["liver", ["branches_dice", "branches_slice"]].tolist() == [0.75, 3]
+    assert table["branches_dice"].count() == 1

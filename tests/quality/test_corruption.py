@@ -38,3 +38,24 @@ def test_a_dark_image_has_no_place_for_spots(annotation, monkeypatch):
     monkeypatch.setattr(corruption, "COUNT", 20)
     shares, image = annotation
     assert len(list(corrupted(shares, 0 * image, 0))) == 20
+
+
+def test_organs_are_found_elsewhere_and_with_a_neighbours_voxels(annotation, monkeypatch):
+    monkeypatch.setattr(corruption, "COUNT", 40)
+    monkeypatch.setattr(corruption, "_worse", lambda distance, image, generator: (distance > 0).astype(float))
+    shares, image = annotation
+    monkeypatch.setattr(corruption, "ELSEWHERE", 1.0)
+    away = [one[1] for one in corrupted(shares, image, 0)]
+    assert min(dice(organ, shares[1]) for organ in away) < 0.2
+    assert any(np.minimum(organ, shares[1]).sum() > 500 and organ.sum() > 600 for organ in away)  # beside its place
+    monkeypatch.setattr(corruption, "ELSEWHERE", 0.0)
+    monkeypatch.setattr(corruption, "MERGED", 1.0)
+    taken = list(corrupted(shares, image, 0))
+    assert any(np.minimum(one[1], shares[2]).sum() > 100 for one in taken)
+    assert all(np.allclose(one.sum(0), 1, atol=1e-5) for one in taken)
+
+
+def test_what_is_moved_beyond_the_scan_is_lost(annotation):
+    organ = annotation[0][1]
+    assert corruption._moved(organ, np.array([0, 0, 13])).sum() == organ.sum() * 7 / 8
+    assert corruption._moved(organ, np.array([-40, 0, 0])).sum() == 0

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mass_nnunet.quality.estimator import LEVEL, fit, spread
+from mass_nnunet.quality.conformal import LEVEL
+from mass_nnunet.quality.estimator import fit, spread
 
 
 def samples(scans, seed=0, count=60, noise=0.1):

@@ -23,7 +23,6 @@ def test_only_the_most_alike_scans_are_registered(monkeypatch):
     found = gather(case, {"other": other, "alike": reference((0, 0, 0))})
     assert list(found.laid) == ["alike"]
     assert found.likeness == found.laid["alike"].likeness
-    np.testing.assert_array_equal(found.volumes, np.median([r.volumes for r in (other, reference((0, 0, 0)))], 0))
     common = np.minimum(found.after[1], truth[1]).sum()
     assert 2 * common / (found.after[1].sum() + truth[1].sum()) > 0.6
 

@@ -16,11 +16,13 @@ def test_a_picture_is_drawn(world, tmp_path, monkeypatch):
     case, stored = read_scan(image, "CT")
     shares = read_shares(label, dataset.labels).shares
     index = (5, 6, 7)
-    organ = Organ("liver", 0.4, 0.1, 0.7, 1.0, 1.0, index, stored.TransformIndexToPhysicalPoint(index))
+    organ = Organ(
+        "liver", 0.4, 0.1, 0.7, None, None, None, 1.0, 1.0, index, stored.TransformIndexToPhysicalPoint(index)
+    )
     shown = []
     show = figure.show
     monkeypatch.setattr(figure, "show", lambda axes, image, *rest: shown.append(image) or show(axes, image, *rest))
-    evidence = Evidence(case, {}, shares, shares, shares.sum((1, 2, 3)))
+    evidence = Evidence(case, {}, shares, shares)
     draw_case(tmp_path / "ct4.jpg", Assessment("ct4", (organ,), ()), image, label, dataset, evidence.opinion)
     assert (tmp_path / "ct4.jpg").stat().st_size > 5000
     turned = sitk.DICOMOrient(stored, "LPS")

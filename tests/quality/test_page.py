@@ -1,30 +1,35 @@
 """Tables and page say the same, what needs a look first; text of files is no HTML."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
 from balanced import Balanced
 from mass_nnunet.quality.assessment import Assessment, Organ
+from mass_nnunet.quality.branches import Disagreement
 from mass_nnunet.quality.estimator import Estimator
 from mass_nnunet.quality.page import few_scans, rows, write_quality_page, write_tables
 
 ESTIMATOR = Estimator(np.zeros(2), np.ones(2), np.zeros(3), 1.0, 3)
 
 
-def organ(name, dice):
-    return Organ(name, dice, dice - 0.1, dice + 0.1, 100.0, 120.0, (1, 2, 3), (10.0, 20.0, 30.0))
+def organ(name, dice, hd95=(12.3, 5.0, 40.0)):
+    return Organ(name, dice, dice - 0.1, dice + 0.1, *hd95, 100.0, 120.0, (1, 2, 3), (10.0, 20.0, 30.0))
 
 
-BAD = Assessment("b<b>", (organ("liver", 0.3), organ("left_kidney", 0.7)), ("liver: <i>cut</i>",))
+BAD = Assessment("b<b>", (organ("liver", 0.3), organ("left_kidney", 0.7, (None, None, None))), ("liver: <i>cut</i>",))
 GOOD = Assessment("a", (organ("liver", 0.9), organ("left_kidney", 0.85)), ())
 
 
 def test_a_row_for_each_case_and_organ(tmp_path):
     write_tables(tmp_path, [BAD, GOOD], ESTIMATOR)
     table = pd.read_csv(tmp_path / "quality.csv", keep_default_na=False)
-    pd.testing.assert_frame_equal(table, rows([BAD, GOOD]), check_dtype=False)
+    expected = rows([BAD, GOOD])
+    distances = ["hd95", "hd95_low", "hd95_high", "branches_dice", "branches_x", "branches_y", "branches_slice"]
+    pd.testing.assert_frame_equal(table.drop(columns=distances), expected.drop(columns=distances), check_dtype=False)
+    assert table["hd95"].tolist() == ["12.3", "", "12.3", "12.3"]
     assert table["verdict"].tolist() == ["poor", "poor", "good", "good"]
     assert table.loc[0, ["voxel_x", "voxel_y", "slice", "z_mm"]].tolist() == [1, 2, 3, 30.0]
     content = json.loads((tmp_path / "quality.json").read_text())
@@ -41,10 +46,27 @@ def test_the_page(tmp_path):
     assert "b&lt;b&gt;: poor" in page and "&lt;i&gt;cut" in page and "<i>cut" not in page
     assert "<h2>a: good</h2>" not in page  # neither marks nor a picture
     assert "fewer than 9" in page
+    assert "5 to 40" in page and "None" not in page
 
 
 def test_the_interval_promises_no_more_than_it_holds():
     assert "90% of the Dice in 90% of the patients, 81% of all." in few_scans(ESTIMATOR)
+
+
+def test_where_head_and_atlases_differ(tmp_path):
+    organs = replace(organ("liver", 0.9), branches=Disagreement(0.91, (11, 22, 33))), organ("spleen", 0.9)
+    organs = *organs, replace(organ("left_kidney", 0.9), branches=Disagreement(1.0, None))
+    found = Assessment("a", organs, ("a mark",))
+    write_tables(tmp_path, [found], ESTIMATOR)
+    table = pd.read_csv(tmp_path / "quality.csv", keep_default_na=False)
+    assert table["branches_slice"].tolist() == ["33", "", ""]
+    assert table["branches_dice"].tolist() == ["0.91", "", "1.0"]
+    content = json.loads((tmp_path / "quality.json").read_text())
+    assert Assessment.from_json(content["cases"][0]) == found
+    write_quality_page(tmp_path / "quality.html", [found], {}, "some dataset", ESTIMATOR)
+    page = (tmp_path / "quality.html").read_text()
+    assert page.count("Dice of head and atlases") == 1
+    assert "11, 22" in page
 
 
 def test_many_scans_need_no_warning():

@@ -1,0 +1,127 @@
+"""The predictions of many methods for one dataset, and what experiments/quality.py keeps about them in a folder."""
+
+import pickle
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple, TypeVar, cast
+
+import numpy as np
+
+from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.raw import TEST, RawDataset
+from mass_nnunet.quality.calibration import Samples, Table
+from mass_nnunet.quality.distances import KnownSurfaces
+from mass_nnunet.quality.evidence import Evidence, gather, without_patient
+from mass_nnunet.quality.grid import read_scan, read_shares
+from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_references
+from quality_features import candidates
+
+T = TypeVar("T")
+
+
+def kept(file: Path, make: Callable[[], T]) -> T:
+    """What a function returns, from a file if it was called before."""
+    if not file.is_file():
+        found = make()
+        with atomic_path(file) as temporary:
+            temporary.write_bytes(pickle.dumps(found))
+    return cast(T, pickle.loads(file.read_bytes()))
+
+
+def cells_of(benches: Iterable[Path], name: str) -> list[tuple[str, str, Path, Path]]:
+    """Method, inference, folder of predictions and scores of each finished cell for a dataset."""
+    found = []
+    for bench in benches:
+        cells = sorted(bench.glob("cells/*/scores.csv"))
+        if len(cells) > 1:
+            raise SystemExit(f"{bench} has {len(cells)} cells, and one name: give benchmarks of one cell")
+        for scores in cells:
+            for folder in sorted(scores.parent.glob(f"predictions/{name}_*")):
+                found.append((f"{bench.name}", folder.name.removeprefix(f"{name}_"), folder, scores))
+    return found
+
+
+class Measured(NamedTuple):
+    """What estimates of a prediction of a test scan need.
+
+    Attributes:
+        numbers: :data:`CANDIDATES` of each organ (K - 1, F).
+        distances: features of HD95 (K - 1, 2).
+        likeness: of the scan to the annotated ones.
+    """
+
+    numbers: np.ndarray
+    distances: np.ndarray
+    likeness: float
+
+
+class Bench:
+    """The predictions of many methods for one dataset, and what is kept about them in a folder."""
+
+    def __init__(self, dataset: RawDataset, number: int, benches: Sequence[Path], work: Path) -> None:
+        self.dataset, self.number, self.benches, self.work = dataset, number, benches, work
+        self.fold = fold_of(dataset, number)
+        self.files = files_of(dataset, annotated_cases(dataset, self.fold))
+        self.references, notes = read_references(self.files, dataset)
+        print(*notes, sep="\n")
+
+    def evidence(self, case: str) -> Evidence:
+        """What the annotated scans of other patients say about a scan."""
+        modality, known = self.dataset.channels[0], self.references
+        own = known.get(case)
+        image = self.files[case][0] if own else self.dataset.images(TEST, case)[0]
+        others = without_patient(known, own.patient) if own else known
+        return kept(self.work / f"{case}.pkl", lambda: gather(read_scan(image, modality)[0], others))
+
+    def shares(self, file: Path) -> np.ndarray:
+        """The labels of a prediction on the coarse grid."""
+        return read_shares(file, self.dataset.labels).shares
+
+    def samples(self) -> Samples:
+        """Synthetic errors of all annotated scans."""
+        samples = self._empty()
+        for seed, case in enumerate(self.references):
+            self._extend(samples, f"synthetic_{case}", partial(self._synthetic, case, seed))
+        return samples
+
+    def with_validation(self, samples: Samples, method: str) -> Samples:
+        """Samples, and a method's predictions of validation scans, of ``val/ID_INFERENCE`` where its folder has one."""
+        found = deepcopy(samples)
+        for bench in (bench for bench in self.benches if bench.name == method):
+            for folder in sorted(bench.glob(f"val/{self.dataset.id}_*")):
+                for case in self.fold.val:
+                    file = folder / f"{case}{self.dataset.ending}"
+                    if file.is_file():
+                        name = f"validation_{method}_{folder.name}_{case}"
+                        self._extend(found, name, partial(self._real, case, file))
+        return found
+
+    def measured(self, case: str, method: str, inference: str, folder: Path) -> Measured:
+        """What the estimates of a prediction of a test scan need."""
+        file = folder / f"{case}{self.dataset.ending}"
+        return kept(self.work / f"test_{method}_{inference}_{case}.pkl", partial(self._measured, case, file))
+
+    def _measured(self, case: str, file: Path) -> Measured:
+        evidence, shares = self.evidence(case), self.shares(file)
+        distances = KnownSurfaces(evidence).features(shares)
+        return Measured(candidates(shares, evidence, self.references), distances, evidence.likeness)
+
+    def _empty(self) -> Samples:
+        return Samples(partial(candidates, references=self.references))
+
+    def _extend(self, samples: Samples, name: str, make: Callable[[], tuple[Table, Table]]) -> None:
+        overlap, distance = kept(self.work / f"{name}.pkl", make)
+        samples.overlap.extend(overlap)
+        samples.distance.extend(distance)
+
+    def _synthetic(self, case: str, seed: int) -> tuple[Table, Table]:
+        found = self._empty()
+        found.add(self.references[case], self.evidence(case), (), seed)
+        return found.overlap, found.distance
+
+    def _real(self, case: str, file: Path) -> tuple[Table, Table]:
+        found = self._empty()
+        found.add_real(self.references[case], self.evidence(case), [self.shares(file)])
+        return found.overlap, found.distance

@@ -1,0 +1,70 @@
+"""Where the head of a model and its atlases disagree about a scan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk
+from scipy.ndimage import gaussian_filter
+
+from mass_nnunet.api import Model
+from mass_nnunet.data.volume import read_volume
+from mass_nnunet.errors import UserError
+
+HEAD, ATLAS = "segmentation", "atlas"
+WIDTH = 10.0
+"""Standard deviation in mm within which disagreeing voxels add up."""
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """How much head and atlases disagree about an organ.
+
+    Attributes:
+        dice: Dice of the two; 1 where neither finds the organ.
+        index: voxel (x, y, z) of the file of the scan, counted from 0, around which they disagree most; None where
+            they agree everywhere.
+    """
+
+    dice: float
+    index: tuple[int, int, int] | None
+
+
+def load_with_atlases(folder: Path, fold: int) -> Model:
+    """A trained model that has atlases.
+
+    Raises:
+        UserError: there is no such model, or it has none.
+    """
+    model = Model.load(folder, fold)
+    if ATLAS not in model.branches:
+        raise UserError(f"{folder} has no atlases to compare with: name a training of MASSTrainer with -m, or none")
+    return model
+
+
+def disagreements(model: Model, files: Sequence[Path]) -> dict[str, Disagreement]:
+    """How much head and atlases disagree about each organ.
+
+    Args:
+        model: of :func:`load_with_atlases`.
+        files: files of the scan, one for each channel.
+
+    Raises:
+        UserError: a file is no sound scan, or the scan does not fit the model.
+    """
+    found = model.segment_by_branches([read_volume(file) for file in files], branches=[HEAD, ATLAS])
+    head, atlas = (found[name].image for name in (HEAD, ATLAS))
+    one, other = sitk.GetArrayFromImage(head), sitk.GetArrayFromImage(atlas)
+    widths = [WIDTH / edge for edge in head.GetSpacing()[::-1]]
+    return {name: _of(one == value, other == value, widths) for value, name in model.labels.items() if value}
+
+
+def _of(one: np.ndarray, other: np.ndarray, widths: Sequence[float]) -> Disagreement:
+    total, apart = int(one.sum()) + int(other.sum()), one ^ other
+    dice = 2 * int((one & other).sum()) / total if total else 1.0
+    if not apart.any():
+        return Disagreement(dice, None)
+    blurred = gaussian_filter(apart.astype(np.float32), widths)
+    z, y, x = np.unravel_index(int(blurred.argmax()), blurred.shape)
+    return Disagreement(round(dice, 4), (int(x), int(y), int(z)))
