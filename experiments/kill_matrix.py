@@ -25,6 +25,8 @@ from faults import FAULTS
 from kill_cells import Scene
 from kill_commands import COMMANDS
 
+PATIENCE = 900.0
+"""Seconds after which a command counts as hung; on a machine that is shared, a training of a minute takes ten."""
 MARKS = ("<!-- matrix -->", "<!-- end of the matrix -->")
 
 
@@ -50,7 +52,7 @@ def measure(folder: Path, commands: Iterable[str], faults: Iterable[str]) -> Non
         return
     shutil.rmtree(folder / "scene", ignore_errors=True)
     (folder / "scene").mkdir(parents=True)
-    scene = Scene(folder / "scene")
+    scene = Scene(folder / "scene", PATIENCE)
     scene.prepare({command.name for command, _, _ in todo})
     for command, point, fault in todo:
         found = scene.cell(command, point, fault)

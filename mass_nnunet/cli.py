@@ -1,12 +1,11 @@
 """The command line of mass-nnunet. Each command lives in a module with ``add_arguments`` and ``run``."""
 
 import argparse
-import errno
 import importlib
 import sys
 
 from . import __version__
-from .errors import UserError
+from .errors import UserError, disk_line
 from .runtime.pipes import surviving_closed_pipes
 from .runtime.threads import limit_itk
 
@@ -78,10 +77,7 @@ def _run(args: argparse.Namespace) -> int:
             print(f"mass_nnunet {args.command}: error: {line}", file=sys.stderr)
         return 2
     except OSError as error:
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-        remedy = "make room on the disk" if full else "check the disk and its permissions"
-        reason = f"{error.filename or ''}: {error.strerror or error}"
-        print(f"mass_nnunet {args.command}: error: {reason}: {remedy}", file=sys.stderr)
+        print(f"mass_nnunet {args.command}: error: {disk_line(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"mass_nnunet {args.command}: interrupted; run the same command again to go on", file=sys.stderr)

@@ -1,9 +1,13 @@
 """The one exception whose message is written for the user."""
 
+import errno
 import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""Numbers of the errors of a disk without room."""
 
 
 class UserError(Exception):
@@ -22,6 +26,13 @@ def exit_on_user_error() -> Iterator[None]:
         yield
     except UserError as error:
         raise SystemExit(f"error: {error}") from None
+
+
+def disk_line(error: OSError) -> str:
+    """What an error of the disk is, in one line with the file and the remedy."""
+    remedy = "make room on the disk" if error.errno in FULL else "check the disk and its permissions"
+    file = "" if error.filename is None else f"{error.filename}: "
+    return f"{file}{error.strerror or error}: {remedy}"
 
 
 def shortened(value: Any, longest: int = 80) -> str:

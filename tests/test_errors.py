@@ -1,6 +1,8 @@
+import errno
+
 import pytest
 
-from mass_nnunet.errors import UserError, exit_on_user_error, shortened
+from mass_nnunet.errors import UserError, disk_line, exit_on_user_error, shortened
 
 
 def test_bad_input_ends_a_foreign_command_with_one_line_and_a_status():
@@ -23,3 +25,10 @@ def test_a_value_of_any_size_is_short_in_a_message():
     for _ in range(60):
         bomb = [bomb] * 9
     assert len(shortened(bomb)) <= 83
+
+
+def test_the_line_of_a_disk_that_fails():
+    assert disk_line(OSError(errno.EFBIG, "File too large", "a.csv")) == "a.csv: File too large: make room on the disk"
+    gone = OSError(errno.EIO, "Input/output error")
+    assert disk_line(gone) == "Input/output error: check the disk and its permissions"
+    assert disk_line(OSError("torn")) == "torn: check the disk and its permissions"

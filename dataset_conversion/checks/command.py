@@ -93,10 +93,10 @@ def check_datasets(ids: Sequence[int], processes: int) -> None:
     printed, broken, unwritten = list[str](), list[str](), list[str]()
     for dataset in datasets:
         own = [case for case in checked if case.dataset == dataset.name]
-        printed.append(describe_check(own, dataset.labels))
         try:
-            write_check(dataset.folder, own, previews[dataset.name], dataset.labels)
+            printed.append(write_check(dataset.folder, own, previews[dataset.name], dataset.labels))
         except OSError as error:  # the findings are worth more than their file
+            printed.append(describe_check(own, dataset.labels, together=False))
             unwritten.append(f"{dataset.folder}: the report was not written ({error.strerror or error}), {_UNWRITTEN}")
         if not any(case.has(Level.ERROR) for case in own):
             broken += _by_nnunet(dataset, processes)

@@ -1,6 +1,6 @@
 """Output of the check: findings and a table to print, ``check.json`` and the picture ``overview.png``."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -14,9 +14,12 @@ from mass_nnunet.labels import BACKGROUND
 
 from .findings import CheckedCase, Level
 from .inspection import Preview
+from .kinds import told_together
 from .overview import plot_overview
 
-JSON, PICTURE = "check.json", "overview.png"
+JSON, PICTURE = "check.json", "overview{}.png"
+CASES = 200
+"""Cases in a picture: so many are drawn in some seconds, and no picture can have more than 65,000 pixels a side."""
 _PARTS: dict[Part | None, str] = {**{part: part.word for part in Part}, None: "left out"}
 
 
@@ -38,7 +41,7 @@ def error_lines(checked: Sequence[CheckedCase]) -> list[str]:
 def write_check(
     folder: Path, checked: Sequence[CheckedCase], previews: Mapping[str, Preview], labels: Mapping[str, int]
 ) -> str:
-    """Write ``check.json`` and ``overview.png`` into a dataset's folder.
+    """Write ``check.json`` and ``overview.png`` into a dataset's folder; with many cases ``overview_2.png``, too.
 
     Args:
         folder: folder of the dataset.
@@ -54,20 +57,47 @@ def write_check(
     """
     write_json(folder / JSON, {case.name: _as_json(case) for case in checked})
     shown = [case for case in checked if case.part is not None and case.name in previews]
-    if shown:
-        plot_overview(shown, previews, labels, folder / PICTURE)
+    pictures = []
+    for start in range(0, len(shown), CASES):
+        pictures.append(folder / PICTURE.format(f"_{start // CASES + 1}" if start else ""))
+        plot_overview(shown[start : start + CASES], previews, labels, pictures[-1])
+    for earlier in {*folder.glob(PICTURE.format("_*"))}.difference(pictures):  # of a time with more cases
+        earlier.unlink()
     return describe_check(checked, labels)
 
 
-def describe_check(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:
-    """A line for each case with warnings or notes, then the table; errors are left to :func:`refuse_errors`."""
-    return "\n".join([*findings(checked), table(checked, labels)])
+def describe_check(checked: Sequence[CheckedCase], labels: Mapping[str, int], *, together: bool = True) -> str:
+    """A line for each case with warnings or notes, then the table; errors are left to :func:`refuse_errors`.
+
+    Args:
+        checked: cases of a dataset.
+        labels: labels of the dataset, name to value.
+        together: whether findings of one kind in many cases have one line together, where ``check.json`` names them.
+    """
+    lines = findings(checked, [name for name in labels if name != BACKGROUND] if together else None)
+    return "\n".join([*lines, table(checked, labels)])
 
 
-def findings(checked: Sequence[CheckedCase]) -> list[str]:
-    """One line for each case that has findings but no error, warnings first."""
+def findings(checked: Sequence[CheckedCase], structures: Collection[str] | None) -> list[str]:
+    """Lines for the cases that have findings but no error, warnings first.
+
+    There is one line for each kind of finding that many cases have, and one for each case with others.
+
+    Args:
+        checked: cases of a dataset.
+        structures: names of its structures; None for one line for each case, whatever others have.
+    """
     levels = (Level.WARNING, Level.NOTE)
-    return [f"{level.value}: {case.line(*levels)}" for level in levels for case in checked if case.worst is level]
+    cases = [case for case in checked if not case.has(Level.ERROR)]
+    together: dict[Level, list[str]] = {level: [] for level in levels}
+    if structures is not None:
+        for level in levels:
+            together[level], cases = told_together(cases, level, structures, JSON)
+    lines = []
+    for level in levels:
+        lines += together[level]
+        lines += [f"{level.value}: {case.line(*levels)}" for case in cases if case.worst is level]
+    return lines
 
 
 def table(checked: Sequence[CheckedCase], labels: Mapping[str, int]) -> str:

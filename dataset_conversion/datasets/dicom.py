@@ -149,7 +149,7 @@ def _cases(
     for one in taken:
         assert one.stack is not None  # a series without slices has a fault
         found = objects.get(one.number, [])
-        file = nifti.get(one.name) or nifti.get(one.uid)
+        file = nifti.get(one.number)
         if found and file is not None:
             raise UserError(f"{one.title} has labels in {found[0][0].name} and in {file}: leave one of them out")
         label = file.name if file is not None else " and ".join(label.name for label, _ in found)
@@ -178,13 +178,22 @@ def _score(label: LabelObject, one: Series) -> int:
     return 0 if one.stack is None else label.belongs(one.uid, one.frame_of_reference, one.stack)
 
 
-def _nifti(folder: Path | None, taken: Sequence[Series]) -> dict[str, Path]:
+def _nifti(folder: Path | None, taken: Sequence[Series]) -> dict[int, Path]:
+    """The NIfTI file of each series that has one, by number; a file is named as the case of a series, or by its UID."""
+    result: dict[int, Path] = {}
     files = [] if folder is None else visible_files(folder, *ENDINGS)
-    found = keyed(((stem(path), path) for path in files), "label map")
-    known = {name for one in taken for name in (one.name, one.uid)}
-    if strangers := sorted(found.keys() - known):
-        raise UserError(f"{found[strangers[0]]} belongs to no taken series: name it as its case in --list")
-    return found
+    for key, path in sorted(keyed(((stem(path), path) for path in files), "label map").items()):
+        fitting = [one for one in taken if key in (one.name, one.uid)]
+        if not fitting:
+            raise UserError(f"{path} belongs to no taken series: name it as its case in --list")
+        if len(fitting) > 1:
+            titles = " or ".join(f"{one.title} ({one.name})" for one in fitting)
+            raise UserError(f"{path} does not say whether it is of {titles}: name it as its case")
+        (one,) = fitting
+        if one.number in result:
+            raise UserError(f"{result[one.number]} and {path} are both the labels of {one.title}: remove one of them")
+        result[one.number] = path
+    return result
 
 
 def _assigned(

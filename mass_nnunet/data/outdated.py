@@ -51,7 +51,28 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
         UserError: the fold names a scan that the dataset has no longer, or leaves out one that it has, or differs from
             its ``annotated.json``.
     """
+    check_scans(fold, number, path, dataset)
     patients = dataset.patients()
+    annotated, hidden = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
+    validated = {patients[case] for case in fold.val}
+    usable = [*annotated, *(case for case in hidden if patients[case] not in validated)]
+    if unused := _missing(usable, [*fold.train, *fold.val, *fold.unlabelled]):
+        scans = "1 scan" if len(unused) == 1 else f"{len(unused)} scans"
+        raise UserError(f"{scans} of {dataset.folder} ({named(unused)}) not in fold {number} of {path}: {_REMEDY}")
+
+
+def check_scans(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:
+    """Make sure that a dataset has the scans of a fold, annotated as the fold says; it may have more.
+
+    Args:
+        fold: the fold, or a part of it.
+        number: its number.
+        path: the file that it is from.
+        dataset: the raw dataset.
+
+    Raises:
+        UserError: the fold names a scan that the dataset has no longer, or differs from its ``annotated.json``.
+    """
     annotated, hidden = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
     for cases, parts, where in (
         ((*fold.train, *fold.val), annotated, f"{TRAINING}"),
@@ -65,11 +86,6 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
             raise UserError(
                 f"fold {number} in {path} is older than {dataset.folder / ANNOTATED_JSON}, of {case}: {_REMEDY}"
             )
-    validated = {patients[case] for case in fold.val}
-    usable = [*annotated, *(case for case in hidden if patients[case] not in validated)]
-    if unused := _missing(usable, [*fold.train, *fold.val, *fold.unlabelled]):
-        scans = "1 scan" if len(unused) == 1 else f"{len(unused)} scans"
-        raise UserError(f"{scans} of {dataset.folder} ({named(unused)}) not in fold {number} of {path}: {_REMEDY}")
 
 
 def raw_dataset(name: str) -> RawDataset | None:

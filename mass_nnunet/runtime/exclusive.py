@@ -1,12 +1,13 @@
 """Folders that one process at a time writes into: a second one is refused in a line that names the folder."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from mass_nnunet.errors import UserError
 
-from .lock import Lock, is_held
+from .lock import Lock, becomes_free, tell_of_wait
 
 BEAT = 10.0
 STALE = 120.0
@@ -16,39 +17,80 @@ a third machine.
 """
 
 
+class Claim:
+    """The folders that a process has for itself; none any more after the end of :func:`only_user_of`.
+
+    Args:
+        locks: the lock of each folder.
+        users: what uses them, for the message.
+    """
+
+    def __init__(self, locks: Mapping[Path, Lock], users: str) -> None:
+        self._locks, self._users = locks, users
+
+    def check(self) -> None:
+        """Make sure that this process still has the folders; a suspended machine may lose them.
+
+        Raises:
+            UserError: another process took one over.
+        """
+        for folder, lock in self._locks.items():
+            if lock.lost:
+                raise UserError(
+                    f"{folder} was taken over by another {self._users}, since this process gave no sign of life for "
+                    f"{STALE / 60:.0f} minutes: let that one end"
+                )
+
+
 @contextmanager
-def only_user_of(folders: Sequence[Path], users: str) -> Iterator[None]:
+def only_user_of(folders: Sequence[Path], users: str) -> Iterator[Claim]:
     """Lock these folders inside the block. No lock file is left in them at its end, or when it raises.
 
-    A folder is made if it is absent, and removed if it is still empty at the end.
+    A folder is made if it is absent, and removed if it is still empty at the end. Where a process on another machine
+    has the lock, which may have been killed, this one waits until it knows, up to ``STALE`` seconds.
 
     Args:
         folders: in the same order in all processes that use several of them: one of two processes gets all.
         users: what uses them, for the message: ``training, of this or another dataset of the group``.
 
     Raises:
-        UserError: another process has one of them; the one line names it.
+        UserError: another process has one of them, or took one over meanwhile; the one line names it.
     """
-    with ExitStack() as locks:
+    with ExitStack() as stack:
+        locks: dict[Path, Lock] = {}
+        claim = Claim(locks, users)
+        stack.callback(locks.clear)
         for folder in folders:
             if not folder.exists():
-                locks.callback(_remove_empty, folder)
-            lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
+                stack.callback(_remove_empty, folder)
+            lock = _take(folder)
             if lock is None:
                 raise _refusal(folder, users)
-            locks.enter_context(lock)
-        yield
+            locks[folder] = stack.enter_context(lock)
+        yield claim
+        claim.check()
 
 
 def check_free(folders: Sequence[Path], users: str) -> None:
-    """Make sure that no other process has one of these folders, and lock none of them.
+    """Make sure that no other process has one of these folders, and lock none of them; it waits as the lock does.
 
     Raises:
         UserError: another process has one.
     """
     for folder in folders:
-        if is_held(folder, stale=STALE):
+        if _stays_held(folder):
             raise _refusal(folder, users)
+
+
+def _take(folder: Path) -> Lock | None:
+    lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
+    if lock is None and not _stays_held(folder):
+        lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
+    return lock
+
+
+def _stays_held(folder: Path) -> bool:
+    return not becomes_free([folder], beat=BEAT, stale=STALE, tell=partial(tell_of_wait, stale=STALE))
 
 
 def _remove_empty(folder: Path) -> None:
@@ -57,7 +99,4 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _refusal(folder: Path, users: str) -> UserError:
-    return UserError(
-        f"{folder} belongs to another {users}: start again when that has ended, or, if it was killed on another "
-        f"machine, in {STALE / 60:.0f} minutes"
-    )
+    return UserError(f"{folder} belongs to another {users}, which runs: start again when that has ended")

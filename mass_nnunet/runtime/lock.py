@@ -27,6 +27,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,14 @@ from .process import identify, is_here, runs
 BEAT = 30.0
 STALE = 600.0
 """Seconds."""
+
+
+def tell_of_wait(folder: Path, host: str, stale: float = STALE) -> None:
+    """Print why a process waits for :func:`becomes_free`."""
+    print(
+        f"{folder} is locked by a process on {host}: waiting for a sign that it lives, up to {stale / 60:.0f} minutes",
+        flush=True,
+    )
 
 
 class Lock:
@@ -69,8 +78,12 @@ class Lock:
             descriptor = os.open(_file(folder, number + 1), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
             return None
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(owner, file)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                json.dump(owner, file)
+        except OSError:  # on a full disk it would be half-written, and held until it is stale
+            _file(folder, number + 1).unlink(missing_ok=True)
+            raise
         if _newest(folder) > number + 1 or (number and not _file(folder, number).exists()):
             _file(folder, number + 1).unlink()
             return None
@@ -78,8 +91,12 @@ class Lock:
 
     @property
     def lost(self) -> bool:
-        """Whether another worker took the lock over, because it presumed this process dead."""
-        return self._next.exists()
+        """Whether another worker took the lock over, because it presumed this process dead.
+
+        That worker may have ended by now: a tidy one has removed the files of both.
+        """
+        removed = self._earlier is not None and self._file.parent.is_dir() and not self._file.exists()
+        return removed or self._next.exists()
 
     def release(self) -> None:
         """Release the lock."""
@@ -107,6 +124,44 @@ class Lock:
 def is_held(folder: Path, *, stale: float = STALE) -> bool:
     """Whether a living worker has the lock of a folder."""
     return _is_held(folder, _newest(folder), stale)
+
+
+def becomes_free(folders: Sequence[Path], *, beat: float, stale: float, tell: Callable[[Path, str], None]) -> bool:
+    """Whether the lock of one of these folders, which others hold, becomes free, since its holder ends or is dead.
+
+    A job that a cluster has killed and starts again on another machine meets its own lock there. So a holder on another
+    machine is watched until it touches its file, and so shows that it lives, or is presumed dead.
+
+    Args:
+        folders: folders of lock files.
+        beat: seconds between two touches.
+        stale: seconds without a touch after which a holder is presumed dead.
+        tell: gets a folder and the name of the other machine, once, before the wait.
+
+    Returns:
+        False as soon as all holders are known to live.
+    """
+    end = time.monotonic() + stale + beat  # whatever the clocks of the machines say
+    first: dict[Path, tuple[str, int]] = {}
+    watched = list(folders)
+    while watched:
+        for folder in tuple(watched):
+            if not is_held(folder, stale=stale):
+                return True
+            with suppress(OSError, json.JSONDecodeError):  # it is being released, or written
+                file = _file(folder, _newest(folder))
+                owner, sign = json.loads(file.read_text(encoding="utf-8")), (file.name, file.stat().st_mtime_ns)
+                if is_here(owner) or first.get(folder, sign) != sign:
+                    watched.remove(folder)
+                    continue
+                if not first:
+                    tell(folder, owner["host"])
+                first[folder] = sign
+            if time.monotonic() > end:
+                watched.remove(folder)
+        if watched:
+            time.sleep(min(1.0, beat / 10))
+    return False
 
 
 def _is_held(folder: Path, number: int, stale: float) -> bool:

@@ -99,7 +99,9 @@ def dataset_key(name: str) -> str:
     return name[:_ID]
 
 
-def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str, Any]) -> None:
+def check_goes_on(
+    checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str, Any], *, only_validates: bool = False
+) -> None:
     """Make sure that the training of a checkpoint was begun with what it would go on with.
 
     A checkpoint of an older version is known by the plans of its own dataset.
@@ -108,6 +110,8 @@ def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str
         checkpoint: file of the checkpoint.
         now: :func:`begun_with` of each dataset, by :func:`dataset_key`.
         changes: hyperparameters that the method fixes.
+        only_validates: whether the model is validated and not trained on. Then the plans and the scans to validate on
+            must be those of the training, which has never seen these scans; all other scans do not matter.
 
     Raises:
         UserError: it was begun with something else, or the file is damaged.
@@ -120,15 +124,15 @@ def check_goes_on(checkpoint: Path, now: Mapping[str, Any], changes: Mapping[str
         before = {dataset_key(plans["dataset_name"]): begun_with(plans, changes, None, [])}
     if not isinstance(before, dict) or not all(map(_is_record, before.values())):
         raise UserError(f"{checkpoint} does not say what its training was begun with: {_REMEDY}")
-    if found := list(_all_differences(before, now)):
+    if found := list(_all_differences(before, now, only_validates)):
         more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
         raise UserError(
             f"{checkpoint} was begun with something else, {'; '.join(found[:_NAMED])}{more}: "
-            "train without --c to begin anew, or restore what it was begun with"
+            f"{'' if only_validates else f'{_REMEDY}, or '}restore what it was begun with"
         )
 
 
-def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:
+def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any], only_validates: bool) -> Iterator[str]:
     for name in sorted(before.keys() & now.keys()):  # a partner that is gone is missed in the plans of the others
         old, new = before[name], now[name]
         for key, was, is_now in differences(_with_defaults(old["plans"]), new["plans"]):
@@ -136,9 +140,12 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> Itera
         if old.get("revision", 1) != new.get("revision", 1):
             yield "an earlier or later version of the method"
         if "split" in old and old["split"] != new["split"]:
-            keys = dict.fromkeys([*old["split"], *new["split"]])
+            keys = ["val"] if only_validates else dict.fromkeys([*old["split"], *new["split"]])
             parts = " ".join(key for key in keys if old["split"].get(key) != new["split"].get(key))
-            yield f"another split of {name} ({parts})"
+            if parts:
+                yield f"another split of {name} ({parts})"
+        if only_validates:
+            continue
         if "outside" in old and old["outside"] != new.get("outside"):
             yield f"other labels of another tool for {name}"
         if "scans" in old and old["scans"] != new["scans"]:

@@ -40,9 +40,13 @@ def write_labels(file: Path, labels: np.ndarray) -> None:
 
     Raises:
         OSError: it cannot be written; it names the file.
+        UserError: blosc2 cannot write it, which does not say why.
     """
     with atomic_path(file) as temporary:
-        blosc2.asarray(labels, urlpath=str(temporary), mode="w")
+        try:
+            blosc2.asarray(labels, urlpath=str(temporary), mode="w")
+        except RuntimeError as error:
+            raise UserError(f"{file} cannot be written ({error}): make room on the disk") from error
 
 
 class UnlabelledDataset(nnUNetDatasetBlosc2):

@@ -34,9 +34,11 @@ class Scene:
 
     Args:
         folder: empty folder for all of it.
+        patience: seconds after which a command counts as hung.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, patience: float = 120.0) -> None:
+        self._patience = patience
         self.root, self._kept, self._fired = folder / "root", folder / "kept", folder / "fired"
         self._expected: dict[str, dict[str, str]] = {}
         import_everything()
@@ -86,7 +88,7 @@ class Scene:
             arm_fault()
             return action(self.root)()
 
-        return run_forked(begin)
+        return run_forked(begin, self._patience)
 
     def restore(self, name: str) -> None:
         """Bring back what a command has made, or the beginning."""

@@ -1,3 +1,4 @@
+import errno
 import json
 import os
 import subprocess
@@ -63,6 +64,19 @@ def test_lock_that_is_just_being_written_is_held(tmp_path):
     write_lock(tmp_path, 1, "")
     assert is_held(tmp_path)
     write_lock(tmp_path, 1, "", age=1000)
+    assert not is_held(tmp_path)
+
+
+def test_a_lock_that_cannot_be_written_is_nobodys(tmp_path, monkeypatch):
+    def fill(content, file):
+        file.write('{"ho')
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("json.dump", fill)
+        with pytest.raises(OSError, match="No space"):
+            Lock.take(tmp_path)
+    assert list(tmp_path.iterdir()) == []
     assert not is_held(tmp_path)
 
 

@@ -14,6 +14,7 @@ from mass_nnunet.training.loaders import (
     UnlabelledDataset,
     unlabelled_folder,
     with_channels,
+    write_labels,
 )
 from mass_nnunet.training.possible import PossibleClasses
 
@@ -21,6 +22,17 @@ from mass_nnunet.training.possible import PossibleClasses
 def write(file: Path, value: float) -> None:
     file.parent.mkdir(exist_ok=True)
     blosc2.asarray(np.full((1, 4, 5, 6), value, np.float32), urlpath=str(file), mode="w")
+
+
+def test_labels_that_blosc2_cannot_write_are_told_in_one_line_and_leave_nothing(tmp_path, monkeypatch):
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Error while creating the NDArray")
+
+    monkeypatch.setattr("blosc2.asarray", fail)
+    file = tmp_path / "a.b2nd"
+    with pytest.raises(UserError, match=rf"^{file} cannot be written \(Error [^\n]*\): make room on the disk$"):
+        write_labels(file, np.zeros((1, 2, 2, 2), np.int16))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_unlabelled_scans_come_from_both_folders_and_labels_are_not_opened(tmp_path):

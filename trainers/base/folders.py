@@ -8,12 +8,15 @@ import torch.distributed as dist
 from nnunetv2.utilities.file_path_utilities import get_output_folder
 
 from mass_nnunet.data.paths import BEST_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT, base_folder
-from mass_nnunet.errors import exit_on_user_error
-from mass_nnunet.runtime.exclusive import check_free, only_user_of
+from mass_nnunet.errors import FULL, UserError, disk_line, exit_on_user_error
+from mass_nnunet.runtime.exclusive import Claim, check_free, only_user_of
 
 from .inputs import PlannedDataset
 
 USERS = "training, of this or another dataset of the group"
+_GOES_ON = "go on with --c from the last checkpoint"
+_WRITERS = ("inline_container", "PytorchStreamWriter")
+"""What torch names in its errors of a file that it cannot write to the end."""
 
 
 def results_folders(
@@ -51,14 +54,38 @@ def refuse_if_trained_meanwhile(folders: Sequence[Path]) -> None:
 
 
 @contextmanager
-def only_training_of(folders: Sequence[Path]) -> Iterator[None]:
+def disk_failures_told(file: Path | None = None) -> Iterator[None]:
+    """Say in one line that a file cannot be read or written, and how the training goes on.
+
+    Args:
+        file: what is written in the block, for errors that do not name it, as those of torch.
+
+    Raises:
+        UserError: the disk is full, read-only or gone.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno not in FULL:  # of a process or a connection
+            raise
+        raise UserError(f"{disk_line(error)}, and {_GOES_ON}") from error
+    except RuntimeError as error:
+        if file is None or not any(name in str(error) for name in _WRITERS):
+            raise
+        raise UserError(f"{file} cannot be written: make room on the disk, and {_GOES_ON}") from error
+
+
+@contextmanager
+def only_training_of(folders: Sequence[Path]) -> Iterator[Claim]:
     """Lock these results folders inside the block. No lock file is left in them at its end, or when it raises.
+
+    The block gets the claim to them, which it may lose while the machine is suspended.
 
     Args:
         folders: of a group in one order, whichever of its datasets is trained: one of two trainings gets all.
 
     Raises:
-        SystemExit: another training has one of them; the one line names it.
+        SystemExit: another training has one of them, or took one over, or the disk fails; the one line names it.
     """
-    with exit_on_user_error(), only_user_of(folders, USERS):
-        yield
+    with exit_on_user_error(), disk_failures_told(), only_user_of(folders, USERS) as claim:
+        yield claim

@@ -12,10 +12,18 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.paths import EARLIER_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError, exit_on_user_error
+from mass_nnunet.runtime.exclusive import Claim
 from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, outside_maps
 
+from .command_line import only_validates
 from .finite import check_weights, only_finite_steps
-from .folders import checkpoint_to_go_on_from, only_training_of, refuse_if_trained_meanwhile, results_folders
+from .folders import (
+    checkpoint_to_go_on_from,
+    disk_failures_told,
+    only_training_of,
+    refuse_if_trained_meanwhile,
+    results_folders,
+)
 from .inputs import check_inputs, check_plans, planned_datasets, possible_in
 from .nnunet_private import use_plain_best_dice
 from .pretrained import await_weights, pretrained_file
@@ -29,6 +37,9 @@ class GuardedTrainer(nnUNetTrainer):
 
     trains_group: ClassVar[bool] = False
     """Whether one training gives the models of all datasets of the group."""
+
+    claim = Claim({}, "training")
+    """The results folders that this process has for itself, in the course of a training."""
 
     CHANGES: ClassVar[dict[str, Any]] = {}
     """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
@@ -44,9 +55,9 @@ class GuardedTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
-        with exit_on_user_error():
+        with exit_on_user_error(), disk_failures_told():
             self._check_beginning(plans, configuration, fold, dataset_json)
-        super().__init__(plans, configuration, fold, dataset_json, device)
+            super().__init__(plans, configuration, fold, dataset_json, device)
         self.set_up()
 
     def set_up(self) -> None:
@@ -59,10 +70,10 @@ class GuardedTrainer(nnUNetTrainer):
             UserError: something is wrong with them.
         """
         check_plans(plans, configuration)
-        unlabelled = self.reads_unlabelled(plans)
+        unlabelled, validates = self.reads_unlabelled(plans), only_validates()
         datasets = planned_datasets(plans, dataset_json, configuration, self.trains_group)
         for dataset in datasets:
-            check_inputs(dataset, fold, unlabelled)
+            check_inputs(dataset, fold, unlabelled, only_validates=validates)
         self.possible = possible_in(datasets, fold)
         folders = results_folders(datasets, type(self).__name__, configuration, fold)
         refuse_if_trained_meanwhile(folders)
@@ -70,7 +81,7 @@ class GuardedTrainer(nnUNetTrainer):
         self.begun = {}
         for dataset, folder in zip(datasets, folders, strict=True):
             cases = dataset.fold(fold)
-            scans = dataset.scans(cases, unlabelled)
+            scans = [] if validates else dataset.scans(cases, unlabelled)
             outside = outside_maps(dataset.arrays, cases) if self.reads_outside(plans) else {}
             its_begun = begun_with(dataset.plans, self.CHANGES, cases, scans, outside)
             self.begun[dataset_key(dataset.folder.name)] = its_begun | {"revision": self.REVISION}
@@ -146,10 +157,15 @@ class GuardedTrainer(nnUNetTrainer):
         """As in nnU-Net, where no other training is writing into these results folders; it ends in one line else."""
         if not self.was_initialized:
             self.initialize()
-        with self.alone():
+        with self.alone() as self.claim:
             super().run_training()
 
-    def alone(self) -> AbstractContextManager[None]:
+    def on_epoch_end(self) -> None:
+        """As in nnU-Net, which writes checkpoints then; the training ends if another one has taken its folders over."""
+        self.claim.check()
+        super().on_epoch_end()
+
+    def alone(self) -> AbstractContextManager[Claim]:
         """The locks of the results folders, which the first process of a training has for all."""
         return only_training_of(self.results_folders if self.local_rank == 0 else [])
 
@@ -174,7 +190,7 @@ class GuardedTrainer(nnUNetTrainer):
         So ``checkpoint_latest.pth`` sets that aside, as ``EARLIER_CHECKPOINT``, until there is a new finished model.
 
         Raises:
-            SystemExit: a weight is not finite, or the results folder is gone.
+            SystemExit: a weight is not finite, or the results folder is gone or full.
         """
         recursive_fix_for_json_export(self.logger.get_checkpoint())
         use_plain_best_dice(self)
@@ -182,7 +198,7 @@ class GuardedTrainer(nnUNetTrainer):
         with exit_on_user_error():
             if not folder.is_dir():
                 raise UserError(f"{folder} is gone: bring it back, and train again with --c")
-        with exit_on_user_error(), atomic_path(folder / name) as temporary:
+        with exit_on_user_error(), disk_failures_told(folder / name), atomic_path(folder / name) as temporary:
             check_weights(self.network.state_dict(), self.current_epoch)
             super().save_checkpoint(str(temporary))
             checkpoint = torch.load(temporary, map_location="cpu", weights_only=True)
@@ -199,7 +215,8 @@ class GuardedTrainer(nnUNetTrainer):
             SystemExit: it was not, or the checkpoint has another network.
         """
         with exit_on_user_error():
-            check_goes_on(Path(filename_or_checkpoint), self.begun, self.CHANGES)
+            file = Path(filename_or_checkpoint)
+            check_goes_on(file, self.begun, self.CHANGES, only_validates=only_validates())
             try:
                 super().load_checkpoint(filename_or_checkpoint)
             except (RuntimeError, ValueError) as error:

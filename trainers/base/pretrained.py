@@ -10,6 +10,8 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.networks.stock import TakesStockWeights, misfit
 from mass_nnunet.runtime.checkpoint import read_checkpoint
 
+from .command_line import only_validates
+
 OPTION = "-pretrained_weights"
 WEIGHTS = "network_weights"
 """The key of the weights in nnU-Net's checkpoints."""
@@ -24,7 +26,7 @@ def pretrained_file(words: Sequence[str] | None = None) -> Path | None:
         words: the command line; None for that of this process.
     """
     words = sys.argv if words is None else words
-    if "--val" in words or "--c" in words:
+    if only_validates(words) or "--c" in words:
         return None
     for word, following in zip(words, [*words[1:], ""], strict=True):
         if word == OPTION and following:

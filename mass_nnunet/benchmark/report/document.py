@@ -13,6 +13,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE, metrics_among
 from mass_nnunet.evaluation.statistics import MIN_PATIENTS, RESAMPLES
 from mass_nnunet.reporting import html as report
+from mass_nnunet.runtime.exclusive import only_user_of
 
 from . import cost, provenance, sections
 from .comparison import compare_methods
@@ -32,7 +33,8 @@ def write_report(grid: Grid, path: Path, reference: str | None = None, *, pictur
             report.
 
     Raises:
-        UserError: no cell is done, scores cannot be read, or the reference has no scores.
+        UserError: no cell is done, scores cannot be read, the reference has no scores, or another process is writing
+            the report.
     """
     jobs, no_jobs = _jobs(grid)
     results = load_results(grid, jobs)
@@ -40,6 +42,12 @@ def write_report(grid: Grid, path: Path, reference: str | None = None, *, pictur
         raise UserError(f"--reference {reference} has no scores: name one of {', '.join(results.methods)}")
     numbers = compare_methods(results.scores, DICE.column, reference)
     page = Page(results, reference, numbers, styles(results.trainers), Path(path), jobs, no_jobs, pictures)
+    with only_user_of([page.files], "`benchmark report`"):
+        _write(page)
+    return results
+
+
+def _write(page: Page) -> None:
     parts = [
         ("Dice", sections.dice(page)),
         ("Dice against label rate", sections.rates(page)),
@@ -55,11 +63,10 @@ def write_report(grid: Grid, path: Path, reference: str | None = None, *, pictur
         ("How the numbers are made", _definitions(page)),
     ]
     contents = report.macro("contents", [title for title, _ in parts], template="benchmark.html")
-    body = [contents, provenance.missing_cells(results)]
+    body = [contents, provenance.missing_cells(page.results)]
     for number, (title, html) in enumerate(parts):
         body.append(report.macro("numbered", number, report.section(title, html), template="benchmark.html"))
     report.write_page(page.path, report.page("Benchmark of segmentation methods", _lead(page), body))
-    return results
 
 
 def _jobs(grid: Grid) -> tuple[Sequence[Job], str]:

@@ -13,7 +13,7 @@ from typing import Any
 from mass_nnunet.errors import UserError
 from mass_nnunet.reporting import html as report
 from mass_nnunet.runtime import child
-from mass_nnunet.runtime.lock import Lock
+from mass_nnunet.runtime.lock import BEAT, STALE, Lock, becomes_free, tell_of_wait
 from mass_nnunet.runtime.process import identify
 from mass_nnunet.runtime.workers import start_worker
 
@@ -25,7 +25,7 @@ Work = Callable[[Job, Lock], dict[str, Any]]
 
 
 def work(jobs: Sequence[Job], retries: int, do: Work = do_cell) -> None:
-    """Do the jobs until all are done, have failed too often, or are held by other workers.
+    """Do the jobs until all are done, have failed too often, or are held by other workers that live.
 
     Args:
         jobs: jobs in the order in which they are tried.
@@ -35,17 +35,20 @@ def work(jobs: Sequence[Job], retries: int, do: Work = do_cell) -> None:
     busy = True
     while busy:
         busy = False
+        held: list[Path] = []
         for number, job in enumerate(jobs, start=1):
             if not is_open(job.folder, retries, job.inferences, job.inputs):
                 continue
             lock = Lock.take(job.folder)
             if lock is None:
+                held.append(job.folder)
                 continue
             with lock:
                 # Another worker may have finished it before the lock was acquired.
                 if is_open(job.folder, retries, job.inferences, job.inputs):
                     busy = True
                     _attempt(job, lock, do, f"[{number}/{len(jobs)}] {job.cell.title}")
+        busy = busy or becomes_free(held, beat=BEAT, stale=STALE, tell=tell_of_wait)
 
 
 def _attempt(job: Job, lock: Lock, do: Work, title: str) -> None:

@@ -14,6 +14,7 @@ from mass_nnunet.benchmark.run.grid import save_grid
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
 from mass_nnunet.evaluation.metrics import list_metrics
+from mass_nnunet.runtime.lock import Lock
 from scored_grid import make_scores, write_cell, write_scored
 
 
@@ -50,6 +51,17 @@ def test_page_is_balanced_and_loads_nothing(written):
     assert all(source.startswith("data:image/") for source in re.findall(r'src="([^"]*)"', html))
     assert "<img" in html
     assert str(grid.output) not in html  # a page that is passed on tells nothing of the machine
+
+
+def test_of_two_reports_at_once_the_second_says_so_and_changes_nothing(written, capsys):
+    grid, html = written
+    files = {file: file.stat().st_mtime_ns for file in (grid.output / "report_files").iterdir()}
+    assert not any(file.name.startswith("lock-") for file in files)
+    with Lock.take(grid.output / "report_files", tidy=True):
+        assert main(["benchmark", "report", str(grid.output), "--no-pictures"]) == 2
+    assert "report_files belongs to another `benchmark report`, which runs: start again" in capsys.readouterr().err
+    assert (grid.output / "report.html").read_text(encoding="utf-8") == html
+    assert {file: file.stat().st_mtime_ns for file in (grid.output / "report_files").iterdir()} == files
 
 
 def test_links_are_files_beside_the_page_and_anchors_in_it(written):

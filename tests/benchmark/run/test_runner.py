@@ -1,5 +1,6 @@
 """Workers with fake work: in one process, in several, killed, failing."""
 
+import json
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from mass_nnunet.benchmark.run.cell import ClaimLost
 from mass_nnunet.benchmark.run.state import read_record, state, write_record
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.lock import Lock
+from mass_nnunet.runtime.process import identify
 
 
 @pytest.fixture
@@ -131,9 +133,31 @@ def test_cell_that_was_finished_between_the_look_and_the_lock_is_left(jobs, monk
     assert done(jobs[0]) == []
 
 
+def take_over(job) -> None:
+    """The next number, of a process that lives."""
+    (job.folder / "lock-0002").write_text(json.dumps(identify(os.getpid())))
+
+
+@pytest.mark.parametrize("lives", [True, False])
+def test_a_cell_that_another_machine_holds_is_done_if_its_worker_is_dead(jobs, monkeypatch, capsys, lives):
+    """A cluster starts the job of a killed worker again, on another machine, long before its lock is stale."""
+    monkeypatch.setattr(runner, "BEAT", 0.1)
+    monkeypatch.setattr(runner, "STALE", 0.5)
+    take = Lock.take
+    monkeypatch.setattr(Lock, "take", lambda folder: take(folder, stale=0.5))
+    lock = jobs[0].folder / "lock-0001"
+    lock.parent.mkdir(parents=True)
+    lock.write_text('{"host": "elsewhere", "view": "", "pid": 1, "born": "1"}')
+    if lives:
+        monkeypatch.setattr("time.sleep", lambda _: os.utime(lock))
+    runner.work(jobs[:1], 0, quick)
+    assert len(done(jobs[0])) == (not lives)
+    assert f"{lock.parent} is locked by a process on elsewhere: waiting for a sign" in capsys.readouterr().out
+
+
 def test_worker_that_was_taken_over_leaves_the_record_to_the_other(jobs, capsys):
     def lose(job, lock):
-        (job.folder / "lock-0002").write_text("")
+        take_over(job)
         raise ClaimLost
 
     runner.work(jobs[:1], 0, lose)
@@ -141,7 +165,7 @@ def test_worker_that_was_taken_over_leaves_the_record_to_the_other(jobs, capsys)
     assert read_record(jobs[0].folder)["state"] == "running"
 
     def finish_too_late(job, lock):
-        (job.folder / "lock-0002").write_text("")
+        take_over(job)
         return fake_jobs.COST
 
     runner.work(jobs[1:2], 0, finish_too_late)

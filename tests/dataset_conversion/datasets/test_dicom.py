@@ -218,6 +218,35 @@ def test_a_scan_with_two_kinds_of_labels_is_refused(raw, tmp_path, capsys):
     assert "series 1 has labels in series 2 and in" in capsys.readouterr().err
 
 
+def test_two_label_maps_of_one_scan_are_refused(raw, tmp_path, capsys):
+    uid = dcmread(write_series(scan(), tmp_path / "src")[0]).SeriesInstanceUID
+    maps = tmp_path / "maps"
+    for name in ("p001_t1_s1", uid):
+        write(organs(BTCV_VALUES), maps / f"{name}.nii.gz")
+    words = ["convert", "dicom", str(tmp_path / "src"), str(maps), "-d", "807", "--modality", "CT"]
+    assert main([*words, "--labels", "liver=6"]) == 2
+    error = capsys.readouterr().err
+    assert f"{uid}.nii.gz and {maps / 'p001_t1_s1.nii.gz'} are both the labels of series 1: remove one" in error
+    assert not list(raw.iterdir())
+
+
+def test_a_label_map_that_fits_two_scans_is_refused(raw, tmp_path, capsys):
+    """Two echoes of one series have one SeriesInstanceUID."""
+
+    def other_uid(dataset, index):
+        dataset.SOPInstanceUID += ".9"
+
+    write_series(scan(), tmp_path / "src", name="a{}", modality="MR", EchoTime=2.3)
+    second = write_series(scan(1), tmp_path / "src", name="b{}", modality="MR", EchoTime=4.6, change=other_uid)
+    uid, maps = dcmread(second[0]).SeriesInstanceUID, tmp_path / "maps"
+    write(organs(BTCV_VALUES), maps / f"{uid}.nii.gz")
+    words = ["convert", "dicom", str(tmp_path / "src"), str(maps), "-d", "807", "--modality", "MR", "--series", "all"]
+    assert main([*words, "--labels", "liver=6"]) == 2
+    error = capsys.readouterr().err
+    assert f"{uid}.nii.gz does not say whether it is of series 1 (p001_t1_s1-1) or series 2 (p001_t1_s1-2)" in error
+    assert not list(raw.iterdir())
+
+
 def test_labels_are_picked_by_number(raw, tmp_path, capsys):
     write_labelled(tmp_path / "src", 1)
     (slices,) = {tuple(sorted(path.iterdir())) for path in (tmp_path / "src").glob("*/CT 2")}

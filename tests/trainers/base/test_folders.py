@@ -1,5 +1,6 @@
 """Two trainings that would write into the same results folders."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -9,8 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from mass_nnunet.errors import UserError
+from mass_nnunet.runtime import exclusive
 from mass_nnunet.runtime.lock import is_held
-from mass_nnunet.trainers.base.folders import only_training_of
+from mass_nnunet.trainers.base.folders import disk_failures_told, only_training_of
 from tiny_group import CT, MODEL, MRI, trainer
 
 
@@ -113,7 +116,7 @@ def test_a_killed_training_is_in_nobodys_way_and_its_lock_goes_with_the_next(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_benchmark(tmp_path):
+def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_benchmark(tmp_path, monkeypatch):
     other = '{"host": "elsewhere", "view": "", "pid": 1, "born": "1"}'
     (tmp_path / "lock-0001").write_text(other)
     for age, free in ((100, False), (140, True)):
@@ -122,5 +125,17 @@ def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_be
             with only_training_of([tmp_path]):
                 assert is_held(tmp_path)
         else:
-            with pytest.raises(SystemExit, match="in 2 minutes"), only_training_of([tmp_path]):
+            monkeypatch.setattr(exclusive, "becomes_free", lambda *_, stale, **__: stale != 120)
+            with pytest.raises(SystemExit, match="belongs to another training"), only_training_of([tmp_path]):
                 pass
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError("a worker is gone"), RuntimeError("CUDA error")])
+def test_what_is_no_failure_of_the_disk_stays_what_it_is(tmp_path, error):
+    with pytest.raises(type(error), match=str(error)), disk_failures_told(tmp_path):
+        raise error
+    with pytest.raises(RuntimeError), disk_failures_told():
+        raise RuntimeError("inline_container")
+    full = "^No space left on device: make room on the disk, and go on with --c"
+    with pytest.raises(UserError, match=full), disk_failures_told():
+        raise OSError(errno.ENOSPC, "No space left on device")

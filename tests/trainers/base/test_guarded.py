@@ -1,6 +1,8 @@
 """A training ends in one line where it cannot end well, and goes on only with what it was begun with."""
 
+import errno
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -185,11 +187,84 @@ def test_a_results_folder_that_is_gone_ends_the_training(root):
         one.save_checkpoint("checkpoint_latest.pth")
 
 
+FULL_TORCH = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 128 vs 0")
+FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [FULL_TORCH, FULL_DISK], ids=["torch", "system"])
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line_and_the_last_one_stays(root, monkeypatch, error):
+    one = begun("SupervisedTrainer")
+    fold = Path(one.output_folder)
+    before = {file: file.read_bytes() for file in fold.iterdir()}
+
+    def fail(*_: object) -> None:
+        raise error
+
+    told = rf"^error: {fold}/checkpoint_latest.pth[^\n]*: make room on the disk, and go on with --c from the last"
+    monkeypatch.setattr("torch.save", fail)
+    with pytest.raises(SystemExit, match=told):
+        one.save_checkpoint("checkpoint_latest.pth")
+    assert {file: file.read_bytes() for file in fold.iterdir()} == before
+
+
+def test_a_disk_that_fails_in_the_course_of_a_training_is_told_in_one_line(root, monkeypatch):
+    one = trainer("SupervisedTrainer")
+    file = Path(one.output_folder) / "progress.png"
+
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system", str(file))
+
+    monkeypatch.setattr(one.logger, "plot_progress_png", fail)
+    told = rf"^error: {file}: Read-only file system: check the disk and its permissions, and go on with --c"
+    with pytest.raises(SystemExit, match=told):
+        one.run_training()
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_a_training_does_not_go_on_with_another_split(root, name):
     begun(name)
     assert main(["split", "-d", "801", "802", "--label-rates", "0.5", "1.0"]) == 0
     assert "another split of Dataset801 (train" in not_going_on(root, name)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_model_is_validated_after_the_dataset_has_grown_and_other_scans_are_annotated(root, name, monkeypatch):
+    file = Path(begun(name).output_folder) / "checkpoint_latest.pth"
+    raw = root / "raw" / CT / "imagesUn"
+    shutil.copyfile(raw / "ctun_0000.nii.gz", raw / "new_0000.nii.gz")
+    assert "not in fold 0" in refused(root, name)
+    monkeypatch.setattr("sys.argv", ["nnUNetv2_train", "--val"])
+    trainer(name).load_checkpoint(str(file))
+    val = entry(root, CT)["val"]
+    assert main(["split", "-d", "801", "802", "--label-rates", "0.5", "1.0"]) == 0
+    assert entry(root, CT)["val"] == val
+    trainer(name).load_checkpoint(str(file))
+    monkeypatch.setattr("sys.argv", ["nnUNetv2_train", "--c"])
+    assert f"{new_array(root)} does not exist" in refused(root, "MASSTrainer")
+
+
+def new_array(root: Path) -> Path:
+    """Where the scan that has come anew would be preprocessed."""
+    return root / "preprocessed" / CT / "MASSPlans_3d_fullres_unlabelled" / "new.b2nd"
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_model_is_not_validated_on_scans_that_it_may_have_seen(root, name, monkeypatch):
+    file = Path(begun(name).output_folder) / "checkpoint_latest.pth"
+    monkeypatch.setattr("sys.argv", ["nnUNetv2_train", "--val"])
+    splits = root / "preprocessed" / CT / "splits_final.json"
+    folds = json.loads(splits.read_text())
+    folds[0]["train"], folds[0]["val"] = folds[0]["val"], folds[0]["train"]
+    splits.write_text(json.dumps(folds))
+    with pytest.raises(SystemExit) as ended:
+        trainer(name).load_checkpoint(str(file))
+    assert str(ended.value.code) == (
+        f"error: {file} was begun with something else, another split of Dataset801 (val): "
+        "restore what it was begun with"
+    )
+    case = folds[0]["val"][0]
+    (root / "preprocessed" / CT / "MASSPlans_3d_fullres" / f"{case}.b2nd").unlink()
+    assert f"{case}.b2nd does not exist" in refused(root, name)
 
 
 def test_a_training_does_not_go_on_with_other_scans(root):
@@ -250,6 +325,23 @@ def test_no_scan_is_named_in_a_checkpoint(root):
     begun("MASSTrainer")
     text = json.dumps(torch.load(next((root / "results").rglob("*.pth")), weights_only=True)["mass_begun"])
     assert not any(case in text for part in ("train", "val", "unlabelled") for case in entry(root, CT)[part])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_training_of_a_suspended_machine_writes_no_checkpoint_over_those_of_another(root, name, monkeypatch):
+    one = trainer(name)
+    one.num_epochs = 2
+    begin, fold = one.on_epoch_start, Path(one.output_folder)
+
+    def awake_again() -> None:
+        begin()
+        os.utime(fold / "lock-0001", (0, 0))
+        Lock.take(fold, tidy=True).release()
+
+    monkeypatch.setattr(one, "on_epoch_start", awake_again)
+    with pytest.raises(SystemExit, match=rf"^error: {fold} was taken over by another training[^\n]*one end$"):
+        one.run_training()
+    assert not list((root / "results").rglob("*.pth")) and not list((root / "results").rglob("lock-*"))
 
 
 @pytest.mark.parametrize("name", METHODS)
