@@ -9,6 +9,8 @@ import SimpleITK as sitk
 from scipy.ndimage import gaussian_filter
 
 from mass_nnunet.api import Model
+from mass_nnunet.data.intensities import is_ct
+from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.errors import UserError
 
@@ -31,15 +33,28 @@ class Disagreement:
     index: tuple[int, int, int] | None
 
 
-def load_with_atlases(folder: Path, fold: int) -> Model:
-    """A trained model that has atlases.
+def load_with_atlases(folder: Path, fold: int, dataset: RawDataset) -> Model:
+    """A trained model that has atlases, and segments what a dataset has.
 
     Raises:
-        UserError: there is no such model, or it has none.
+        UserError: there is no such model, it has no atlases, it does not know an organ of the dataset, or its scans have
+            other channels.
     """
     model = Model.load(folder, fold)
     if ATLAS not in model.branches:
         raise UserError(f"{folder} has no atlases to compare with: name a training of MASSTrainer with -m, or none")
+    known = set(model.labels.values())
+    if absent := [name for name in dataset.labels if name not in known]:
+        raise UserError(
+            f"{folder} does not segment {', '.join(absent)}, as {dataset.name} does: name a training on this dataset "
+            "with -m, or none"
+        )
+    channels = list(model.predictor.dataset_json["channel_names"].values())
+    if [is_ct(name) for name in channels] != [is_ct(name) for name in dataset.channels]:
+        raise UserError(
+            f"{folder} segments {', '.join(channels)}, and {dataset.name} holds {', '.join(dataset.channels)}: name a "
+            "training on this dataset with -m, or none"
+        )
     return model
 
 

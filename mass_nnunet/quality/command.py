@@ -76,7 +76,7 @@ def run(args: argparse.Namespace) -> None:
     mark += hashlib.sha256(repr([one.patient for one in references.values()]).encode()).hexdigest()[:8]
     for note in notes:
         print(note)
-    model = None if args.model is None else load_with_atlases(args.model, args.fold)
+    model = None if args.model is None else load_with_atlases(args.model, args.fold, dataset)
     of_model = "" if args.model is None else digest([args.model / f"fold_{args.fold}" / FINAL_CHECKPOINT])
     calibration = _calibrated(args.output / CALIBRATION, mark, dataset, references, predicted)
     found = []

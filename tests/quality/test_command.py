@@ -133,7 +133,7 @@ def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path
     (tmp_path / "model" / "fold_0").mkdir(parents=True)
     (tmp_path / "model" / "fold_0" / "checkpoint_final.pth").write_bytes(b"weights")
     asked = []
-    monkeypatch.setattr(command, "load_with_atlases", lambda *names: asked.append(names) or "model")
+    monkeypatch.setattr(command, "load_with_atlases", lambda folder, fold, dataset: asked.append((folder, fold)) or "model")
     seen = {"liver": Disagreement(0.75, (1, 2, 3))}
     monkeypatch.setattr(command, "disagreements", lambda model, files: asked.append((model, files)) or seen)
     out = tmp_path / "out"
