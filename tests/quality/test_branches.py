@@ -60,7 +60,10 @@ def dataset(channels=("T2",), labels=("background", "spleen")):
 @pytest.mark.parametrize(
     ("other", "message"),
     [
-        (dataset(labels=("background", "spleen", "lung", "aorta")), "does not segment lung, aorta, as Dataset001_A does"),
+        (
+            dataset(labels=("background", "spleen", "lung", "aorta")),
+            "does not segment lung, aorta, as Dataset001_A does",
+        ),
         (dataset(channels=("CT",)), "segments MRI, and Dataset001_A holds CT"),
         (dataset(channels=("T2", "T1")), "segments MRI, and Dataset001_A holds T2, T1"),
     ],
