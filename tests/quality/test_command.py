@@ -145,8 +145,8 @@ def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path
     out = tmp_path / "out"
     assert run(world, predictions, out) == 0
     alone = (out / "quality.csv").read_bytes()
-    monkeypatch.setattr(command, "assess", None)  # what was found without a model is kept
-    monkeypatch.setattr(command, "draw_case", None)
+    for name in ("assess", "draw_case"):  # what was found without a model is kept
+        monkeypatch.setattr(command, name, lambda *_, name=name: pytest.fail(f"{name} is called again"))
     for _ in range(2):  # the second one keeps what the model said
         assert run(world, predictions, out, "-m", str(tmp_path / "model")) == 0
     image = world.raw / "imagesTs" / "ct4_0000.nii.gz"
