@@ -21,6 +21,8 @@ from .loaders import label_file, outside_folder
 
 KEY = "mass_begun"
 """Its key in a checkpoint."""
+_EARLIER = {"organ_contrast_in_ct": True}
+"""What an older version did where it did not have a hyperparameter, unless that is the default now."""
 _REMEDY = "train without --c to begin anew"
 _ID = len("Dataset801")
 _NAMED, _LONGEST = 3, 60  # differences that a message names, and characters of each value
@@ -123,7 +125,7 @@ def check_goes_on(
     if before is None and isinstance(content.get("init_args"), dict):
         plans = content["init_args"].get("plans")
         check_form(checkpoint, plans, _REMEDY, ("dataset_name", HYPERPARAMETERS, *OF_A_GROUP))
-        before = {dataset_key(plans["dataset_name"]): begun_with(plans, changes, None, [])}
+        before = {dataset_key(plans["dataset_name"]): begun_with(_with_defaults(plans), changes, None, [])}
     if not isinstance(before, dict) or not all(map(_is_record, before.values())):
         raise UserError(f"{checkpoint} does not say what its training was begun with: {_REMEDY}")
     if found := list(_all_differences(before, now, only_validates)):
@@ -175,8 +177,8 @@ def _is_record(value: Any) -> bool:
 
 
 def _with_defaults(plans: Mapping[str, Any]) -> dict[str, Any]:
-    """The same plans with the defaults of hyperparameters that an older version did not have."""
-    defaults, given = Hyperparameters().as_plans(), plans["mass"]["hyperparameters"]
+    """The same plans with the values of hyperparameters that an older version did not have."""
+    defaults, given = Hyperparameters().as_plans() | _EARLIER, plans["mass"]["hyperparameters"]
     its = {**defaults, **given, "weights": {**defaults["weights"], **given.get("weights", {})}}
     return _rounded({**plans, "mass": {**plans["mass"], "hyperparameters": its}})
 

@@ -41,6 +41,10 @@ def checkpoint(tmp_path, arrays):
     return file
 
 
+NOW = {**PLANS["mass"]["hyperparameters"], "organ_contrast_in_ct": False}
+"""Hyperparameters with one that older versions did not have."""
+
+
 def changed(path: str, value: object) -> dict:
     plans = deepcopy(PLANS)
     *folders, name = path.split(".")
@@ -135,10 +139,17 @@ def test_labels_of_another_tool(tmp_path, arrays, checkpoint):
 
 
 def test_a_checkpoint_of_an_older_version_is_compared_by_its_plans(checkpoint, arrays):
-    torch.save({"init_args": {"plans": PLANS}}, checkpoint)
+    torch.save({"init_args": {"plans": changed("mass.hyperparameters", NOW)}}, checkpoint)
     goes_on(checkpoint, arrays, fold=Fold(("other",), ("d",), ("c",), 0.5, 1))
     with pytest.raises(UserError, match="iterations 5 instead of 7"):
         goes_on(checkpoint, arrays, changed("mass.iterations", 7))
+
+
+def test_an_older_version_had_random_organ_contrast_in_ct(checkpoint, arrays):
+    torch.save({"init_args": {"plans": PLANS}}, checkpoint)
+    with pytest.raises(UserError, match="organ_contrast_in_ct true instead of false in the plans of Dataset801"):
+        goes_on(checkpoint, arrays)
+    goes_on(checkpoint, arrays, changed("mass.hyperparameters", {**NOW, "organ_contrast_in_ct": True}))
 
 
 def test_a_file_that_is_no_checkpoint(tmp_path, arrays):
