@@ -99,6 +99,9 @@ class Hyperparameters:
     """Random organ contrast (training/augmentation.py): largest intensity shift of an organ in an annotated scan, in
     standard deviations of the scan; 0 for none."""
 
+    organ_contrast_in_ct: bool = False
+    """Whether CTs get random organ contrast, too (docs/experiments/place.md)."""
+
     place_margin: float = 50.0
     """Distance in mm from the slices in which annotated scans, laid on an unlabelled one, have organs
     (registration/place.py). Slices beyond it are background; 0 for no such knowledge."""
@@ -156,8 +159,9 @@ class Hyperparameters:
                 raise UserError(
                     f"{name} is {shortened(values[name])} in the plans: it may be a whole number from {least}"
                 )
-        if not isinstance(self.shared_encoder, bool):
-            raise UserError(f"shared_encoder is {shortened(self.shared_encoder)} in the plans: it may be true or false")
+        for name in SWITCHES:
+            if not isinstance(values[name], bool):
+                raise UserError(f"{name} is {shortened(values[name])} in the plans: it may be true or false")
         numbers = {name: value for name, value in values.items() if name not in NO_NUMBERS} | values["weights"]
         for name, value in numbers.items():
             if not _is_number(value):
@@ -179,7 +183,9 @@ FIELDS = {entry.metadata.get("key", entry.name): entry.name for entry in fields(
 """Names of the fields by their keys in the plans."""
 
 
-NO_NUMBERS = (*CHOICES, "shared_encoder", "weights")
+SWITCHES = ("shared_encoder", "organ_contrast_in_ct")
+"""Keys of the hyperparameters that are true or false."""
+NO_NUMBERS = (*CHOICES, *SWITCHES, "weights")
 """Keys of the hyperparameters that are no numbers."""
 
 

@@ -70,6 +70,7 @@ def test_they_cannot_change_by_accident():
         ({"weights": {"atlas": True}}, "a number"),
         ({"weights": [1]}, "weights by name"),
         ({"shared_encoder": 1}, "true or false"),
+        ({"organ_contrast_in_ct": "yes"}, "true or false"),
         ({"atlases": True}, "a whole number from 1"),
         ({"ramp": "x" * 500}, "a number"),
     ],

@@ -44,14 +44,15 @@ def augmenters(
         return SingleThreadedAugmenter(training, None), SingleThreadedAugmenter(validation, None)
     validating = max(1, processes // 2)
     seeds = worker_seeds(processes + validating, rank)
-    loaders = (training, seeds[:processes]), (validation, seeds[processes:])
+    workers = (training, seeds[:processes]), (validation, seeds[processes:])
     if ordered:
         return tuple(
-            MultiThreadedAugmenter(loader, None, len(own), seeds=own, pin_memory=pin_memory) for loader, own in loaders
+            MultiThreadedAugmenter(loader, None, len(its_seeds), 1, its_seeds, pin_memory)
+            for loader, its_seeds in workers
         )
     return tuple(
         NonDetMultiThreadedAugmenter(
-            loader, None, len(own), num_cached=max(3, len(own) // 2), seeds=own, pin_memory=pin_memory
+            loader, None, len(its_seeds), num_cached=max(3, len(its_seeds) // 2), seeds=its_seeds, pin_memory=pin_memory
         )
-        for loader, own in loaders
+        for loader, its_seeds in workers
     )

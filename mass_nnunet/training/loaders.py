@@ -135,8 +135,10 @@ class GroupLoader:
         """Called by batchgenerators in each worker, whose NumPy random state is its own by then.
 
         Each worker starts at a different batch of the cycle of ``every``. torch's random state is set from NumPy's:
-        it is a copy of the main process's, and not all versions of batchgenerators set it.
+        it is a copy of the main process's, and not all of batchgenerators' workers set it. Nor do all limit torch to
+        one thread, without which a forked worker may wait for the threads of its parent for ever.
         """
+        torch.set_num_threads(1)
         torch.manual_seed(np.random.randint(2**31))  # noqa: NPY002, workers seed it
         self.batches = thread_id
         for loader in self.loaders:

@@ -7,7 +7,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from annotated import is_annotated
 from mass_nnunet import trainers
 from mass_nnunet.batch import Scans
 from mass_nnunet.hyperparameters import INFERENCES, INFERENCES_WITHOUT_ATLASES, complete
@@ -93,7 +92,7 @@ def test_without_the_atlas_branch_the_heads_learn_alone(name, taught):
         ("MASSReleaseTrainer", False),
     ],
 )
-def test_labelled_scans_get_random_organ_contrast(name, changed, monkeypatch):
+def test_annotated_mri_gets_random_organ_contrast(name, changed, monkeypatch):
     monkeypatch.setattr(appearance, "SHARE", 1.0)
     mass = trainer(name)
     mass.on_train_start()
@@ -102,12 +101,13 @@ def test_labelled_scans_get_random_organ_contrast(name, changed, monkeypatch):
     seen, batch = [], next(mass.dataloader_train)
     data = batch["data"].clone()
     mass.train_step(batch)
-    labelled = is_annotated(mass.layout)
-    near = F.max_pool3d((batch["target"][0][labelled] > 0).float(), (1, 3, 3), 1, (0, 1, 1)) > 0
-    difference = (seen[0] - data)[labelled]
+    _, of_mri = mass.layout.annotated(batch["target"][0])
+    near = F.max_pool3d((of_mri > 0).float(), (1, 3, 3), 1, (0, 1, 1)) > 0
+    ct, mri = mass.layout.annotated(seen[0] - data)
+    assert not ct.any()
     assert near.any()
-    assert bool(difference[near].any()) == changed
-    assert not difference[~near].any()
+    assert bool(mri[near].any()) == changed
+    assert not mri[~near].any()
 
 
 @pytest.mark.parametrize("shared", [False, True])

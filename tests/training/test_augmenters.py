@@ -87,6 +87,30 @@ def test_processes_that_train_together_have_the_same_kinds_of_batches_in_the_sam
     assert kinds[0] == kinds[1] == [(step % 3 + step // 3 + 1) % 2 for step in range(12)]
 
 
+class Threads(Draws):
+    """A loader whose batches are the number of torch's threads."""
+
+    def __next__(self) -> int:
+        return torch.get_num_threads()
+
+
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("ordered", [False, True])
+def test_a_worker_has_one_thread(ordered):
+    training, validation = augmenters(Threads(), Threads(), 1, ordered=ordered)
+    assert next(training) == next(validation) == 1
+    for each in (training, validation):
+        each._finish()
+
+
 def test_without_workers_the_random_state_of_this_process_is_left_as_it_is():
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from

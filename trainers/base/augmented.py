@@ -1,5 +1,6 @@
 """Trainers that augment the intensities of annotated scans by class or by scan, besides nnU-Net's augmentation."""
 
+import torch
 from torch import Tensor
 
 from mass_nnunet.training.augmentation import random_organ_contrast
@@ -8,14 +9,32 @@ from mass_nnunet.training.slaug import location_scale_augmentation
 
 from .group import GroupTrainer
 
+CT = "CTNormalization"
+"""nnU-Net's name for the normalization of Hounsfield units, in the plans."""
+
 
 class OrganContrastTrainer(GroupTrainer):
-    """A method with random organ contrast (:func:`augmentation.random_organ_contrast`)."""
+    """A method with random organ contrast (:func:`augmentation.random_organ_contrast`), by default not in CT.
+
+    Hounsfield units tell organs from what lies around them. On real CT random ones cost Dice, and for MASSTrainer they
+    gained none on synthetic CTs of several contrast phases (docs/experiments/place.md and organ_contrast.md).
+    """
 
     def augmented(self, scans: Tensor, labels: Tensor) -> Tensor:
-        """Scans with random organ contrast, by the hyperparameter ``organ_contrast``."""
+        """Scans with random organ contrast, by the hyperparameters ``organ_contrast`` and ``organ_contrast_in_ct``.
+
+        Annotated CTs that are lent to another modality get it, too: they are to look like that modality.
+        """
         most = self.hyperparameters.organ_contrast
-        return random_organ_contrast(scans, labels, self.classes, most) if most else scans
+        schemes = self.configuration_manager.normalization_schemes
+        spared = set() if self.hyperparameters.organ_contrast_in_ct else {CT}
+        if not most or spared.issuperset(schemes):
+            return scans
+        changed = [
+            scan if scheme in spared else random_organ_contrast(scan, labels, self.classes, most)
+            for scan, scheme in zip(scans.split(1, 1), schemes, strict=True)
+        ]
+        return torch.cat(changed, 1)
 
 
 class SLAugTrainer(GroupTrainer):

@@ -76,23 +76,25 @@ class GroupTrainer(JointTrainer):
         return images, labels
 
     def augment(self, images: Tensor, labels: Tensor, layout: Layout) -> None:
-        """Augment the annotated scans of a batch in place; images (S, C, Z, Y, X), labels (S, 1, Z, Y, X)."""
-        own = [trainer.channels for trainer in self.dataset_trainers]
-        parts = [(slice(None), images.shape[1])]  # all modalities at once, unless they differ in their channels
-        if len(set(own)) > 1:
-            parts = [(slice(modality, modality + 1), channels) for modality, channels in enumerate(own)]
-        for part, channels in parts:
-            annotated = layout.annotated(images)[part, :, :channels]
-            scans = annotated.flatten(0, 1)
-            augmented = self.augmented(scans, layout.annotated(labels)[part].flatten(0, 1))
-            if augmented is not scans:
-                annotated.copy_(augmented.view_as(annotated))
-
-    def augmented(self, scans: Tensor, labels: Tensor) -> Tensor:
-        """Annotated scans (B, C, Z, Y, X) with other intensities, besides nnU-Net's augmentation: the same scans.
+        """Augment the annotated scans of a batch in place, by their datasets' trainers.
 
         Args:
-            scans: annotated scans.
+            images: (S, C, Z, Y, X).
+            labels: (S, 1, Z, Y, X).
+            layout: layout of the batch.
+        """
+        parts = zip(self.dataset_trainers, layout.annotated(images), layout.annotated(labels), strict=True)
+        for trainer, scans, its_labels in parts:
+            own = scans[:, : trainer.channels]
+            augmented = trainer.augmented(own, its_labels)
+            if augmented is not own:
+                own.copy_(augmented)
+
+    def augmented(self, scans: Tensor, labels: Tensor) -> Tensor:
+        """Annotated scans of this dataset with other intensities, besides nnU-Net's augmentation: the same scans.
+
+        Args:
+            scans: (B, C, Z, Y, X).
             labels: their labels (B, 1, Z, Y, X).
         """
         return scans

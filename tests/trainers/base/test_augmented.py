@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
@@ -14,7 +15,7 @@ PLAIN = [name.removesuffix("OrganContrast") for name in CONTRASTED]
 @pytest.mark.parametrize(("name", "changed"), [*((n, True) for n in CONTRASTED), *((n, False) for n in PLAIN)])
 def test_the_organs_of_annotated_scans_and_nothing_else_have_another_contrast(name, changed, monkeypatch):
     monkeypatch.setattr(augmentation, "SHARE", 1.0)
-    one = trainer(name)
+    one = trainer(name, "802")
     one.on_train_start()
     batch = next(one.dataloader_train)
     before = batch["data"].clone()
@@ -30,15 +31,55 @@ def test_the_organs_of_annotated_scans_and_nothing_else_have_another_contrast(na
     assert (layout.unlabelled == 0) == name.startswith("MMKD")
 
 
-def test_the_strength_is_the_hyperparameter(monkeypatch):
+def seed():
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
+
+
+def dataset_trainers(name="DualStreamTrainerOrganContrast"):
+    """The trainers of CT and MRI."""
+    one = trainer(name)
+    one.initialize()
+    return one.dataset_trainers
+
+
+@pytest.fixture
+def organs(monkeypatch):
+    """Two scans of random intensities with an organ each, all of which get random organ contrast."""
     monkeypatch.setattr(augmentation, "SHARE", 1.0)
-    one = trainer("DTCTrainerOrganContrast")
-    scans, labels = torch.randn(2, 1, 8, 16, 16), torch.ones(2, 1, 8, 16, 16)
-    shift = (one.augmented(scans, labels) - scans).flatten(1).mean(1) / scans.flatten(1).std(1)
+    torch.manual_seed(0)
+    return torch.randn(2, 1, 8, 16, 16), torch.ones(2, 1, 8, 16, 16)
+
+
+def test_the_strength_in_mri_is_the_hyperparameter(organs):
+    _, mri = dataset_trainers()
+    scans, labels = organs
+    shift = (mri.augmented(scans, labels) - scans).flatten(1).mean(1) / scans.flatten(1).std(1)
     assert shift.abs().min() > 0
-    assert shift.abs().max() <= one.hyperparameters.organ_contrast
-    object.__setattr__(one.hyperparameters, "organ_contrast", 0.0)
-    assert one.augmented(scans, labels) is scans
+    assert shift.abs().max() <= mri.hyperparameters.organ_contrast
+
+
+def test_ct_is_left_as_it_is_unless_asked_for(organs):
+    ct, _ = dataset_trainers()
+    assert ct.augmented(*organs) is organs[0]
+    object.__setattr__(ct.hyperparameters, "organ_contrast_in_ct", True)
+    assert (ct.augmented(*organs) != organs[0]).all()
+
+
+def test_of_a_scan_with_a_channel_of_ct_the_others_are_changed(organs):
+    ct, mri = dataset_trainers()
+    schemes = mri.configuration_manager.normalization_schemes + ct.configuration_manager.normalization_schemes
+    mri.configuration_manager.configuration["normalization_schemes"] = schemes
+    scans = organs[0].repeat(1, 2, 1, 1, 1)
+    changed = mri.augmented(scans, organs[1])
+    assert (changed[:, 0] != scans[:, 0]).all()
+    assert torch.equal(changed[:, 1], scans[:, 1])
+
+
+def test_without_the_hyperparameter_no_scan_is_changed(organs):
+    for one in dataset_trainers():
+        object.__setattr__(one.hyperparameters, "organ_contrast", 0.0)
+        assert one.augmented(*organs) is organs[0]
 
 
 @pytest.mark.parametrize(
@@ -53,16 +94,19 @@ def test_slaug_and_gin_take_the_place_of_random_organ_contrast(name, monkeypatch
     one.network.train()
     batch = next(one.dataloader_train)
     before = batch["data"].clone()
-    torch.manual_seed(0)
+    seed()
     data, target = one.prepare(batch).values()
     layout = target.context.layout
-    annotated, labels = (layout.annotated(x).flatten(0, 1) for x in (before, target.labels[0]))
-    torch.manual_seed(0)
-    expected = (
-        slaug.location_scale_augmentation(annotated, labels, one.classes)
-        if name.endswith("SLAug")
-        else gin.random_convolutions(annotated)
+    annotated, labels = (layout.annotated(x) for x in (before, target.labels[0]))
+    seed()
+    expected = torch.stack(
+        [
+            slaug.location_scale_augmentation(scans, its_labels, one.classes)
+            if name.endswith("SLAug")
+            else gin.random_convolutions(scans)
+            for scans, its_labels in zip(annotated, labels, strict=True)
+        ]
     )
-    torch.testing.assert_close(layout.annotated(data.images).flatten(0, 1), expected)
+    torch.testing.assert_close(layout.annotated(data.images), expected)
     assert not torch.allclose(expected, annotated)
     assert float(one.train_step(batch)["loss"]) > 0
