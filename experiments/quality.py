@@ -3,7 +3,8 @@
     python experiments/quality.py BENCH... -d 811 812 -f 1 --work FOLDER
 
 BENCH is an output folder of ``mass_nnunet benchmark run``. True labels are used for the comparison alone: the scores in
-``scores.csv``. Registrations and probabilities are kept in ``--work``, so that a killed run goes on.
+``scores.csv``. Registrations and probabilities are kept in ``--work``, so that a killed run goes on; what comes from
+other files, or from other code of quality and registration, is made again.
 """
 
 import argparse
@@ -17,8 +18,10 @@ import pandas as pd
 import SimpleITK as sitk
 
 from mass_nnunet.api import Model, expected_dice
+from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.quality.calibration import Samples
+from mass_nnunet.quality.calibration import Samples, columns
+from mass_nnunet.quality.command import digest
 from mass_nnunet.quality.distances import OFFSET
 from mass_nnunet.quality.estimator import Estimator, fit
 from mass_nnunet.quality.features import FEATURES, dice
@@ -27,8 +30,7 @@ from quality_features import CANDIDATES
 
 BAD = 0.6
 """True Dice, mean of a scan's organs, below which a scan is bad."""
-DISTANCE = "estimated HD95"
-DISTANCES = (DISTANCE, "distance of the second opinion")
+DISTANCES = DISTANCE, OPINION = "estimated HD95", "distance of the second opinion"
 CHOICES: dict[str, tuple[str, ...]] = {
     "quality": FEATURES,
     "agreement alone": ("agreement",),
@@ -66,7 +68,7 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
                 if distance is not None:
                     its = found.distances[k : k + 1]
                     add(row, DISTANCE, distance.estimate(its), distance.interval(its, found.likeness))
-                row["distance of the second opinion"] = float(np.exp(found.distances[k, 1])) - OFFSET
+                row[OPINION] = float(np.exp(found.distances[k, 1])) - OFFSET
                 row["other trainings"] = float(np.mean([dice(own[k + 1], other[k + 1]) for other in partners]))
                 if inference == "segmentation":
                     row["softmax"] = sure.get((method, case, k + 1), np.nan)
@@ -85,7 +87,7 @@ def _places(name: str) -> list[int]:
 
 def estimators_of(samples: Samples) -> dict[str, Estimator]:
     """An estimator for each of :data:`CHOICES`."""
-    features, dice_of, patients, likeness, real = samples.overlap.columns()
+    features, dice_of, patients, likeness, real = columns(samples.overlap)
     return {name: fit(features[:, _places(name)], dice_of, patients, likeness, real) for name in CHOICES}
 
 
@@ -96,9 +98,11 @@ def probabilities(
     found = {}
     for bench in benches:
         for folder in sorted(bench.glob(f"models/{dataset.name}/*")):
+            weights = digest(folder.glob(f"fold_{number}/{FINAL_CHECKPOINT}"))
             for case in dataset.cases(TEST):
-                make = partial(_expected, folder, number, dataset.images(TEST, case)[0])
-                for k, value in enumerate(kept(work / f"softmax_{bench.name}_{case}.pkl", make), 1):
+                image = dataset.images(TEST, case)[0]
+                file = work / f"softmax_{bench.name}_{case}_{weights[:10]}{digest([image])[:10]}.pkl"
+                for k, value in enumerate(kept(file, partial(_expected, folder, number, image)), 1):
                     found[bench.name, case, k] = value
     return found
 

@@ -11,14 +11,19 @@ import numpy as np
 
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.quality.calibration import Samples, Table
-from mass_nnunet.quality.distances import KnownSurfaces
+from mass_nnunet.quality import command
+from mass_nnunet.quality.calibration import Sample, Samples
+from mass_nnunet.quality.distances import KnownSurfaces, surfaces_of
 from mass_nnunet.quality.evidence import Evidence, gather, without_patient
 from mass_nnunet.quality.grid import read_scan, read_shares
 from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_references
 from quality_features import candidates
 
 T = TypeVar("T")
+PACKAGE = Path(command.__file__).parents[1]
+CODE = sorted((*(PACKAGE / "quality").glob("*.py"), *(PACKAGE / "registration").glob("*.py")))
+CODE += [Path(__file__), Path(__file__).with_name("quality_features.py")]
+"""What makes that which is kept: what other code made is not taken for it."""
 
 
 def kept(file: Path, make: Callable[[], T]) -> T:
@@ -39,7 +44,7 @@ def cells_of(benches: Iterable[Path], name: str) -> list[tuple[str, str, Path, P
             raise SystemExit(f"{bench} has {len(cells)} cells, and one name: give benchmarks of one cell")
         for scores in cells:
             for folder in sorted(scores.parent.glob(f"predictions/{name}_*")):
-                found.append((f"{bench.name}", folder.name.removeprefix(f"{name}_"), folder, scores))
+                found.append((bench.name, folder.name.removeprefix(f"{name}_"), folder, scores))
     return found
 
 
@@ -61,19 +66,29 @@ class Bench:
     """The predictions of many methods for one dataset, and what is kept about them in a folder."""
 
     def __init__(self, dataset: RawDataset, number: int, benches: Sequence[Path], work: Path) -> None:
-        self.dataset, self.number, self.benches, self.work = dataset, number, benches, work
+        self.dataset, self.benches, self.work = dataset, benches, work
         self.fold = fold_of(dataset, number)
         self.files = files_of(dataset, annotated_cases(dataset, self.fold))
         self.references, notes = read_references(self.files, dataset)
-        print(*notes, sep="\n")
+        for note in notes:
+            print(note)
+        annotated = (file for pair in self.files.values() for file in pair)
+        self.known = command.digest([*CODE, *sorted(dataset.folder.glob("*.json")), *annotated])
+
+    def file(self, name: str, *inputs: Path) -> Path:
+        """Where something is kept that comes from files beside the annotated scans: another name for other contents."""
+        return self.work / f"{name}_{self.known[:10]}{command.digest(inputs)[:10]}.pkl"
+
+    def image(self, case: str) -> Path:
+        """First channel of an annotated or a test scan."""
+        return self.files[case][0] if case in self.files else self.dataset.images(TEST, case)[0]
 
     def evidence(self, case: str) -> Evidence:
         """What the annotated scans of other patients say about a scan."""
-        modality, known = self.dataset.channels[0], self.references
+        modality, known, image = self.dataset.channels[0], self.references, self.image(case)
         own = known.get(case)
-        image = self.files[case][0] if own else self.dataset.images(TEST, case)[0]
         others = without_patient(known, own.patient) if own else known
-        return kept(self.work / f"{case}.pkl", lambda: gather(read_scan(image, modality)[0], others))
+        return kept(self.file(case, image), lambda: gather(read_scan(image, modality)[0], others))
 
     def shares(self, file: Path) -> np.ndarray:
         """The labels of a prediction on the coarse grid."""
@@ -83,7 +98,7 @@ class Bench:
         """Synthetic errors of all annotated scans."""
         samples = self._empty()
         for seed, case in enumerate(self.references):
-            self._extend(samples, f"synthetic_{case}", partial(self._synthetic, case, seed))
+            self._extend(samples, self.file(f"synthetic_{case}"), partial(self._synthetic, case, seed))
         return samples
 
     def with_validation(self, samples: Samples, method: str) -> Samples:
@@ -94,34 +109,35 @@ class Bench:
                 for case in self.fold.val:
                     file = folder / f"{case}{self.dataset.ending}"
                     if file.is_file():
-                        name = f"validation_{method}_{folder.name}_{case}"
-                        self._extend(found, name, partial(self._real, case, file))
+                        own = self.file(f"validation_{method}_{folder.name}_{case}", file)
+                        self._extend(found, own, partial(self._real, case, file))
         return found
 
     def measured(self, case: str, method: str, inference: str, folder: Path) -> Measured:
         """What the estimates of a prediction of a test scan need."""
         file = folder / f"{case}{self.dataset.ending}"
-        return kept(self.work / f"test_{method}_{inference}_{case}.pkl", partial(self._measured, case, file))
+        own = self.file(f"test_{method}_{inference}_{case}", self.image(case), file)
+        return kept(own, partial(self._measured, case, file))
 
     def _measured(self, case: str, file: Path) -> Measured:
         evidence, shares = self.evidence(case), self.shares(file)
-        distances = KnownSurfaces(evidence).features(shares)
+        distances = KnownSurfaces(evidence).features(surfaces_of(shares, evidence.case.edges))
         return Measured(candidates(shares, evidence, self.references), distances, evidence.likeness)
 
     def _empty(self) -> Samples:
         return Samples(partial(candidates, references=self.references))
 
-    def _extend(self, samples: Samples, name: str, make: Callable[[], tuple[Table, Table]]) -> None:
-        overlap, distance = kept(self.work / f"{name}.pkl", make)
-        samples.overlap.extend(overlap)
-        samples.distance.extend(distance)
+    def _extend(self, samples: Samples, file: Path, make: Callable[[], tuple[list[Sample], list[Sample]]]) -> None:
+        overlap, distance = kept(file, make)
+        samples.overlap += overlap
+        samples.distance += distance
 
-    def _synthetic(self, case: str, seed: int) -> tuple[Table, Table]:
+    def _synthetic(self, case: str, seed: int) -> tuple[list[Sample], list[Sample]]:
         found = self._empty()
         found.add(self.references[case], self.evidence(case), (), seed)
         return found.overlap, found.distance
 
-    def _real(self, case: str, file: Path) -> tuple[Table, Table]:
+    def _real(self, case: str, file: Path) -> tuple[list[Sample], list[Sample]]:
         found = self._empty()
         found.add_real(self.references[case], self.evidence(case), [self.shares(file)])
         return found.overlap, found.distance

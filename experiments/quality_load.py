@@ -3,33 +3,27 @@
     python experiments/quality_load.py work                  # 20 and 200 predictions
     python experiments/quality_load.py work --scans 20 50
 
-Each number runs in a process of its own; the memory is its peak, with that of the imports. On Linux. The grid is
-coarser than that of the command, and the registration shorter: what is measured is the growth.
+Measured as in load.py. The grid is coarser than that of the command, and the registration shorter: what counts is the
+growth.
 """
 
 import argparse
-import os
-import resource
 import shutil
-import subprocess
-import sys
-import time
+from functools import partial
 from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"))
 
 import pytest
 
+from load import measured  # which puts tests/helpers on the path
 from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.quality import alignment, corruption, grid
 from mass_nnunet.registration import alignment as whole
 from quality_world import TEST, make_world
-from tiny_group import variables
 
 
-def measure(root: Path, scans: int) -> None:
-    """Judge so many predictions, and print seconds of the processor and megabytes."""
-    world = make_world(root / "nnunet")
+def write_scans(root: Path, scans: int) -> list[str]:
+    """Write the dataset and so many predictions below ``root``, and return the words of the command."""
+    world = make_world(root)
     images, predictions = root / "images", root / "predictions"
     images.mkdir()
     predictions.mkdir()
@@ -37,28 +31,30 @@ def measure(root: Path, scans: int) -> None:
         case = TEST[number % len(TEST)]
         shutil.copy(world.raw / "imagesTs" / f"{case}_0000.nii.gz", images / f"scan{number:04d}_0000.nii.gz")
         shutil.copy(world.raw / "labelsTs" / f"{case}.nii.gz", predictions / f"scan{number:04d}.nii.gz")
-    os.environ.update(variables(world.root))
-    patch = pytest.MonkeyPatch()
-    quick = ((grid, "EDGE", 10.0), (alignment, "STEPS", (2, 1)), (alignment, "STARTS", 1), (corruption, "COUNT", 4))
-    for module, name, value in (*quick, (whole, "SCALES", (1.0,))):
-        patch.setattr(module, name, value)
-    before = time.process_time()
     output = str(root / "quality")
-    mass_nnunet(["quality", str(predictions), "--images", str(images), "-d", "801", "-o", output, "--pictures", "5"])
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"{scans} scans: {time.process_time() - before:.0f} s, {peak:.0f} MB")
+    return ["quality", str(predictions), "--images", str(images), "-d", "801", "-o", output, "--pictures", "5"]
+
+
+def judge(words: list[str]) -> object:
+    """The command on a coarse grid."""
+    with pytest.MonkeyPatch.context() as patch:
+        quick = ((grid, "EDGE", 10.0), (alignment, "STEPS", (2, 1)), (alignment, "STARTS", 1), (corruption, "COUNT", 4))
+        for module, name, value in (*quick, (whole, "SCALES", (1.0,))):
+            patch.setattr(module, name, value)
+        return mass_nnunet(words)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=Path)
+    parser.add_argument("folder", type=Path, help="its subfolder quality_load is deleted and written")
     parser.add_argument("--scans", type=int, nargs="+", default=[20, 200])
     args = parser.parse_args()
-    if len(args.scans) > 1:
-        for scans in args.scans:
-            subprocess.run([sys.executable, __file__, args.root / str(scans), "--scans", str(scans)], check=True)
-    else:
-        measure(args.root, args.scans[0])
+    for scans in args.scans:
+        root = args.folder.resolve() / "quality_load" / str(scans)
+        shutil.rmtree(root, ignore_errors=True)
+        words = write_scans(root, scans)
+        seconds, megabytes = measured(root, partial(judge, words), root / "measured.json")
+        print(f"{scans} scans: {seconds:.0f} s, {megabytes:.0f} MB", flush=True)
 
 
 if __name__ == "__main__":

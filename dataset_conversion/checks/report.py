@@ -1,5 +1,6 @@
 """Output of the check: findings and a table to print, ``check.json`` and the picture ``overview.png``."""
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -18,6 +19,7 @@ from .kinds import told_together
 from .overview import plot_overview
 
 JSON, PICTURE = "check.json", "overview{}.png"
+_PICTURES = re.compile(r"overview(_\d+)?\.png")
 CASES = 200
 """Cases in a picture: so many are drawn in some seconds, and no picture can have more than 65,000 pixels a side."""
 _PARTS: dict[Part | None, str] = {**{part: part.word for part in Part}, None: "left out"}
@@ -43,6 +45,8 @@ def write_check(
 ) -> str:
     """Write ``check.json`` and ``overview.png`` into a dataset's folder; with many cases ``overview_2.png``, too.
 
+    Earlier pictures of these names that show nothing any more are removed.
+
     Args:
         folder: folder of the dataset.
         checked: its cases.
@@ -61,8 +65,9 @@ def write_check(
     for start in range(0, len(shown), CASES):
         pictures.append(folder / PICTURE.format(f"_{start // CASES + 1}" if start else ""))
         plot_overview(shown[start : start + CASES], previews, labels, pictures[-1])
-    for earlier in {*folder.glob(PICTURE.format("_*"))}.difference(pictures):  # of a time with more cases
-        earlier.unlink()
+    for earlier in {*folder.glob(PICTURE.format("*"))}.difference(pictures):  # of a time with more cases
+        if _PICTURES.fullmatch(earlier.name):
+            earlier.unlink()
     return describe_check(checked, labels)
 
 

@@ -1,6 +1,7 @@
 """The network of the registration methods: a U-Net for pairs of scans of one modality, and the atlases."""
 
 import sys
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -75,7 +76,11 @@ class PairNet(nn.Module):
     """
 
     _version = 2
-    """Version of the state, which PyTorch saves with it; in version 1 fields started from zero."""
+    """Version of the state, which PyTorch saves with it; in version 1 fields started from zero.
+
+    Predictions know a model of version 1 by it, as weights come to them alone. A training has ``REVISION`` of its
+    trainer instead, the number of the objective (:class:`GuardedTrainer`): a change of predictions raises both.
+    """
 
     # The index of its only modality in the bank, and its only inference.
     active = (0,)
@@ -111,11 +116,7 @@ class PairNet(nn.Module):
         self, state_dict: dict[str, Any], prefix: str, local_metadata: dict[str, Any], *others: Any
     ) -> None:
         if local_metadata.get("version", self._version) < self._version:
-            print(
-                "note: this model was trained by an earlier version of mass_nnunet, without the translation from which "
-                "registrations start now; its predictions have changed: train it again",
-                file=sys.stderr,
-            )
+            _tell_of_earlier_version()
         super()._load_from_state_dict(state_dict, prefix, local_metadata, *others)
 
     def _register_batch(self, scans: Tensor, layout: Layout, start: Tensor | None) -> PairOutput:
@@ -137,6 +138,16 @@ class PairNet(nn.Module):
         with cpu_autocast(scan.device):
             fields = _registered(self.pair, images, scan.expand(len(images), -1, -1, -1, -1), start)
         return refine(fields, images, scan, self.refinement_steps) if self.refinement_steps else fields
+
+
+@cache
+def _tell_of_earlier_version() -> None:
+    """Once in a process: nnU-Net loads weights for each case and fold."""
+    print(
+        "note: this model was trained by an earlier version of mass_nnunet, without the translation from which "
+        "registrations start now; its predictions have changed: train it again",
+        file=sys.stderr,
+    )
 
 
 def _registered(pair: PairUNet, atlas: Tensor, target: Tensor, start: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from mass_nnunet.data.volume import ORIENTATION
 from .branches import Disagreement
 from .calibration import Calibration
 from .distance_estimator import DistanceEstimator
-from .distances import KnownSurfaces
+from .distances import KnownSurfaces, surfaces_of
 from .evidence import Evidence, Reference, gather, judges
 from .features import features
 from .grid import Coarse, Segmented, check_grid, read_scan, read_shares
@@ -110,8 +110,7 @@ def _organ(content: Mapping[str, Any]) -> Organ:
     """An organ from JSON, which has lists in the place of tuples."""
     values = {**content, "index": tuple(content["index"]), "position": tuple(content["position"])}
     if values["branches"] is not None:
-        place = values["branches"]["index"]
-        values["branches"] = Disagreement(values["branches"]["dice"], None if place is None else tuple(place))
+        values["branches"] = Disagreement.from_json(values["branches"])
     return Organ(**values)
 
 
@@ -189,7 +188,7 @@ def _distances(
     """HD95 in mm of each organ, and the ends of its interval."""
     if estimator is None:
         return [(None, None, None)] * (len(shares) - 1)
-    numbers = KnownSurfaces(evidence).features(shares)
+    numbers = KnownSurfaces(evidence).features(surfaces_of(shares, evidence.case.edges))
     low, high = estimator.interval(numbers, evidence.likeness)
     rows = zip(estimator.estimate(numbers), low, high, strict=True)
     return [(_tenth(middle), _tenth(least), _tenth(most)) for middle, least, most in rows]

@@ -1,14 +1,14 @@
 """Calibration of quality on the annotated scans: corrupted annotations, and predictions of validation cases."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .corruption import corrupted
 from .distance_estimator import DistanceEstimator, fit_distances
-from .distances import KnownSurfaces, Surface
+from .distances import KnownSurfaces, surfaces_of
 from .estimator import Estimator, fit
 from .evidence import Evidence, Reference, gather, without_patient
 from .features import dice, features
@@ -74,35 +74,20 @@ def calibrate(
     return Calibration(samples.fit(), samples.fit_distances(), usual(references, likeness))
 
 
-@dataclass
-class Table:
-    """Samples of segmentations with known labels."""
+class Sample(NamedTuple):
+    """A segmented organ with known labels: its features (F,), and what they are to tell."""
 
-    features: list[np.ndarray] = field(default_factory=list)
-    true: list[float] = field(default_factory=list)
-    patients: list[str] = field(default_factory=list)
-    likeness: list[float] = field(default_factory=list)
-    real: list[bool] = field(default_factory=list)
+    features: np.ndarray
+    true: float
+    patient: str
+    likeness: float
+    is_real: bool
 
-    def add(self, features: np.ndarray, true: float, patient: str, likeness: float, is_real: bool) -> None:
-        """Add a sample."""
-        self.features.append(features)
-        self.true.append(true)
-        self.patients.append(patient)
-        self.likeness.append(likeness)
-        self.real.append(is_real)
 
-    def extend(self, other: "Table") -> None:
-        """Add the samples of another table."""
-        self.features += other.features
-        self.true += other.true
-        self.patients += other.patients
-        self.likeness += other.likeness
-        self.real += other.real
-
-    def columns(self) -> tuple[np.ndarray, np.ndarray, list[str], list[float], list[bool]]:
-        """Arguments of a fit."""
-        return np.array(self.features), np.array(self.true), self.patients, self.likeness, self.real
+def columns(samples: Sequence[Sample]) -> tuple[np.ndarray, np.ndarray, Sequence[str], Sequence[float], Sequence[bool]]:
+    """Arguments of a fit."""
+    inputs, true, patients, likeness, real = zip(*samples, strict=True)
+    return np.array(inputs), np.array(true), patients, likeness, real
 
 
 class Samples:
@@ -114,7 +99,8 @@ class Samples:
 
     def __init__(self, measure: Callable[[np.ndarray, Evidence], np.ndarray] = features) -> None:
         self.measure = measure
-        self.overlap, self.distance = Table(), Table()
+        self.overlap: list[Sample] = []
+        self.distance: list[Sample] = []
 
     def add(self, reference: Reference, evidence: Evidence, predicted: Sequence[np.ndarray], seed: int) -> None:
         """Add synthetic errors of an annotated scan, and real predictions of it (K, Z, Y, X)."""
@@ -128,20 +114,21 @@ class Samples:
 
     def _add(self, reference: Reference, evidence: Evidence, segmented: Iterable[np.ndarray], *, is_real: bool) -> None:
         origin, edges = (reference.patient, evidence.likeness, is_real), evidence.case.edges
-        known, truth = KnownSurfaces(evidence), [Surface(organ, edges) for organ in reference.shares[1:]]
+        known, truth = KnownSurfaces(evidence), surfaces_of(reference.shares, edges)
         for shares in segmented:
-            rows = zip(shares[1:], reference.shares[1:], truth, strict=True)
-            numbers, distances = self.measure(shares, evidence), known.features(shares)
-            for k, (organ, true, surface) in enumerate(rows):
-                self.overlap.add(numbers[k], dice(organ, true), *origin)
-                hd95 = surface.hd95(Surface(organ, edges))
+            surfaces = surfaces_of(shares, edges)
+            numbers, distances = self.measure(shares, evidence), known.features(surfaces)
+            for k, (organ, true) in enumerate(zip(shares[1:], reference.shares[1:], strict=True)):
+                self.overlap.append(Sample(numbers[k], dice(organ, true), *origin))
+                hd95 = truth[k].hd95(surfaces[k])
                 if hd95 is not None:
-                    self.distance.add(distances[k], hd95, *origin)
+                    self.distance.append(Sample(distances[k], hd95, *origin))
 
     def fit(self) -> Estimator:
         """An estimator of Dice."""
-        return fit(*self.overlap.columns())
+        return fit(*columns(self.overlap))
 
     def fit_distances(self) -> DistanceEstimator | None:
         """An estimator of HD95; None where organs of fewer than two patients fill a voxel of the coarse grid."""
-        return fit_distances(*self.distance.columns()) if len(set(self.distance.patients)) > 1 else None
+        patients = {one.patient for one in self.distance}
+        return fit_distances(*columns(self.distance)) if len(patients) > 1 else None

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -18,16 +19,17 @@ from mass_nnunet.data.raw import RawDataset, image_name, label_name
 from mass_nnunet.errors import UserError
 
 from .assessment import Assessment, assess
-from .branches import disagreements, load_with_atlases
+from .branches import kept_disagreements, load_with_atlases
 from .calibration import Calibration, calibrate
-from .evidence import Reference
+from .evidence import Evidence, Reference
 from .figure import draw_case
 from .grid import read_shares
 from .page import CSV, PAGE, few_scans, write_quality_page, write_tables
 from .references import annotated_cases, files_of, fold_of, read_references
 
-CALIBRATION, CASES = "calibration.json", "cases"
-"""What is kept in the output folder, so that a killed command goes on: the calibration, and a file for each case."""
+CALIBRATION, CASES, BRANCHES = "calibration.json", "cases", "branches"
+"""What is kept in the output folder, so that a killed command goes on: the calibration, a file for each case, and one
+for what head and atlases of a model say about it."""
 FORMAT = 2
 """Version of the form of these files: those of another version are made again."""
 
@@ -76,13 +78,16 @@ def run(args: argparse.Namespace) -> None:
     mark += hashlib.sha256(repr([one.patient for one in references.values()]).encode()).hexdigest()[:8]
     for note in notes:
         print(note)
-    model = None if args.model is None else load_with_atlases(args.model, args.fold)
-    of_model = "" if args.model is None else digest([args.model / f"fold_{args.fold}" / FINAL_CHECKPOINT])
+    model = None if args.model is None else load_with_atlases(args.model, args.fold, dataset)
     calibration = _calibrated(args.output / CALIBRATION, mark, dataset, references, predicted)
     found = []
     for case, (image, prediction) in tqdm(pairs.items(), desc="estimating quality", unit="case"):
-        judge = partial(_judged, case, image, prediction, dataset, references, calibration, model)
-        found.append(_assessed(args.output / CASES, digest([image, prediction]) + mark + of_model, case, judge))
+        judge = partial(assess, case, image, prediction, dataset, references, calibration)
+        found.append(_assessed(args.output / CASES, digest([image, prediction]) + mark, case, judge))
+    if model is not None:
+        weights = digest([args.model / f"fold_{args.fold}" / FINAL_CHECKPOINT])
+        compare = partial(_compared, args.output / BRANCHES, weights, model, pairs, dataset)
+        found = [compare(one) for one in tqdm(found, desc="comparing head and atlases", unit="case")]
     found.sort(key=lambda one: one.urgency)
     write_tables(args.output, found, calibration.estimator)
     shown = draw_first(args.output / CASES, found, args.pictures, pairs, dataset)
@@ -174,24 +179,30 @@ def _calibrated(
     return found
 
 
-def _judged(
-    case: str,
-    image: Path,
-    prediction: Path,
+def _compared(
+    folder: Path,
+    weights: str,
+    model: Model,
+    pairs: Mapping[str, tuple[Path, Path]],
     dataset: RawDataset,
-    references: dict[str, Reference],
-    calibration: Calibration,
-    model: Model | None,
-) -> tuple[Assessment, np.ndarray]:
-    """The assessment of a case, and the second opinion (Z, Y, X)."""
-    found, evidence = assess(case, image, prediction, dataset, references, calibration)
-    if model is not None:
-        others = (image.with_name(image_name(case, c, dataset.ending)) for c in range(1, len(dataset.channels)))
-        found = found.with_branches(disagreements(model, [image, *others]))
-    return found, evidence.opinion
+    one: Assessment,
+) -> Assessment:
+    """An assessment with how much head and atlases disagree: from an earlier run with the same files, or a new one."""
+    if not one.organs:
+        return one
+    image, _ = pairs[one.case]
+    files = [
+        image,
+        *(image.with_name(image_name(one.case, c, dataset.ending)) for c in range(1, len(dataset.channels))),
+    ]
+    own = weights + digest(file for file in files if file.is_file())
+    try:
+        return one.with_branches(kept_disagreements(folder / f"{one.case}.json", own, model, files))
+    except UserError as error:  # one bad file must not stop the others
+        return replace(one, marks=(*one.marks, *str(error).splitlines()))
 
 
-def _assessed(folder: Path, own: str, case: str, judge: Callable[[], tuple[Assessment, np.ndarray]]) -> Assessment:
+def _assessed(folder: Path, own: str, case: str, judge: Callable[[], tuple[Assessment, Evidence]]) -> Assessment:
     """The assessment of a case: that of an earlier run with the same files, or a new one, with its second opinion."""
     file, opinion = folder / f"{case}.json", folder / f"{case}.npz"
     if file.is_file():
@@ -200,9 +211,9 @@ def _assessed(folder: Path, own: str, case: str, judge: Callable[[], tuple[Asses
             return Assessment.from_json(kept)
     (folder / f"{case}.jpg").unlink(missing_ok=True)
     try:
-        found, labels = judge()
+        found, evidence = judge()
         with atomic_path(opinion) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, opinion=labels)
+            np.savez_compressed(stream, opinion=evidence.opinion)
     except UserError as error:  # one bad file must not stop the others
         opinion.unlink(missing_ok=True)
         found = Assessment(case, (), tuple(str(error).splitlines()))

@@ -7,9 +7,7 @@ import numpy as np
 
 from .conformal import balanced, distrust, half_width
 from .distances import FARTHEST, OFFSET, as_log
-
-RIDGE = 0.003
-"""Penalty on the squared weights of centred features, where the weights of all samples sum to one."""
+from .estimator import RIDGE
 
 
 @dataclass(frozen=True)

@@ -36,25 +36,29 @@ class Surface:
         return min(float(max(found)), FARTHEST)
 
 
+def surfaces_of(shares: np.ndarray, edges: Sequence[float]) -> list[Surface]:
+    """The surface of each organ, from the share of each label (K, Z, Y, X), the background first."""
+    return [Surface(organ, edges) for organ in shares[1:]]
+
+
 class KnownSurfaces:
     """The surfaces of each organ in the registered annotations and in the second opinion."""
 
     def __init__(self, evidence: Evidence) -> None:
         self.edges, self.weights = evidence.case.edges, weights(evidence)
-        self.laid = [[Surface(organ, self.edges) for organ in scan.shares[1:]] for scan in evidence.laid.values()]
-        self.opinion = [Surface(organ, self.edges) for organ in evidence.after[1:]]
+        self.laid = [surfaces_of(scan.shares, self.edges) for scan in evidence.laid.values()]
+        self.opinion = surfaces_of(evidence.after, self.edges)
 
-    def features(self, shares: np.ndarray) -> np.ndarray:
+    def features(self, surfaces: Sequence[Surface]) -> np.ndarray:
         """Two numbers for each organ of a segmentation (K - 1, 2); NaN where it fills no voxel.
 
         They are logarithms of HD95: with the registered annotations, weighted by likeness, and with the second opinion.
 
         Args:
-            shares: share of each label (K, Z, Y, X), the background first.
+            surfaces: of :func:`surfaces_of` the segmentation.
         """
         rows = []
-        for organ, opinion, *laid in zip(shares[1:], self.opinion, *self.laid, strict=True):
-            own = Surface(organ, self.edges)
+        for own, opinion, *laid in zip(surfaces, self.opinion, *self.laid, strict=True):
             if own.voxels.any():
                 agreement = float(self.weights @ [as_log(own.hd95(its)) for its in laid])
                 rows.append((agreement, as_log(own.hd95(opinion))))

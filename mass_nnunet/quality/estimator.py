@@ -8,7 +8,7 @@ import numpy as np
 from .conformal import balanced, distrust, half_width
 
 RIDGE = 0.003
-"""Penalty on the squared weights of standardized features, where the weights of all samples sum to one."""
+"""Penalty on the squared weights of the features, where the weights of all samples sum to one."""
 LEAST_SPREAD = 0.05
 ITERATIONS = 30
 

@@ -211,8 +211,16 @@ def _centres(shares: np.ndarray, edges: Sequence[float]) -> np.ndarray:
     return np.array(found)
 
 
-def most_doubtful(organ: np.ndarray, opinion: np.ndarray) -> tuple[int, int, int]:
-    """The voxel (z, y, x) around which a segmented organ and the second opinion (both (Z, Y, X)) disagree most."""
-    difference = gaussian_filter(np.abs(organ - opinion), 2.0)
+def most_doubtful(
+    organ: np.ndarray, opinion: np.ndarray, widths: float | Sequence[float] = 2.0
+) -> tuple[int, int, int]:
+    """The voxel (z, y, x) around which an organ and another opinion on it (both (Z, Y, X)) disagree most.
+
+    Args:
+        organ: share of the organ in each voxel.
+        opinion: the same by the other opinion.
+        widths: standard deviation in voxels within which differences add up, along each axis or all of them.
+    """
+    difference = gaussian_filter(np.abs(organ - opinion), widths)
     z, y, x = np.unravel_index(int(difference.argmax()), difference.shape)
     return int(z), int(y), int(x)

@@ -19,13 +19,10 @@ ENOUGH = 9
 """Annotated patients from which the interval holds in as many new patients as it is to hold in; up to 18 of them it is
 that of the worst one."""
 
-
 WHOLE, BRANCHES = ("voxel_x", "voxel_y", "slice"), ("branches_x", "branches_y", "branches_slice")
-COLUMNS = (
-    *("case", "verdict", "organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high"),
-    *("volume_ml", "expected_ml"),
-    *(*WHOLE, "x_mm", "y_mm", "z_mm", "branches_dice", *BRANCHES, "marks"),
-)
+OWN = ("organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high", "volume_ml", "expected_ml")
+"""Columns that have the names of the attributes of an :class:`Organ`."""
+COLUMNS = ("case", "verdict", *OWN, *WHOLE, "x_mm", "y_mm", "z_mm", "branches_dice", *BRANCHES, "marks")
 
 
 def rows(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -35,15 +32,7 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
             {
                 "case": one.case,
                 "verdict": one.verdict,
-                "organ": organ.organ,
-                "dice": organ.dice,
-                "dice_low": organ.dice_low,
-                "dice_high": organ.dice_high,
-                "hd95": organ.hd95,
-                "hd95_low": organ.hd95_low,
-                "hd95_high": organ.hd95_high,
-                "volume_ml": organ.volume_ml,
-                "expected_ml": organ.expected_ml,
+                **{name: getattr(organ, name) for name in OWN},
                 **dict(zip(WHOLE, organ.index, strict=True)),
                 **dict(zip(("x_mm", "y_mm", "z_mm"), organ.position, strict=True)),
                 **_branches(organ),

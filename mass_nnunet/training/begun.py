@@ -6,6 +6,7 @@ named. A training that would go on with something else is refused.
 
 import hashlib
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -111,7 +112,8 @@ def check_goes_on(
         now: :func:`begun_with` of each dataset, by :func:`dataset_key`.
         changes: hyperparameters that the method fixes.
         only_validates: whether the model is validated and not trained on. Then the plans and the scans to validate on
-            must be those of the training, which has never seen these scans; all other scans do not matter.
+            must be those of the training, which has never seen these scans; all other scans do not matter. A model of
+            another version of its method is validated with a note.
 
     Raises:
         UserError: it was begun with something else, or the file is damaged.
@@ -130,6 +132,12 @@ def check_goes_on(
             f"{checkpoint} was begun with something else, {'; '.join(found[:_NAMED])}{more}: "
             f"{'' if only_validates else f'{_REMEDY}, or '}restore what it was begun with"
         )
+    if only_validates and any(_of_another_version(before[name], now[name]) for name in before.keys() & now.keys()):
+        print(
+            f"note: {checkpoint} was trained by an earlier or later version of its method, and its scores cannot be "
+            "compared with those of this version: train it again to compare them",
+            file=sys.stderr,
+        )
 
 
 def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any], only_validates: bool) -> Iterator[str]:
@@ -137,8 +145,6 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any], only_val
         old, new = before[name], now[name]
         for key, was, is_now in differences(_with_defaults(old["plans"]), new["plans"]):
             yield f"{key} {was} instead of {is_now} in the plans of {name}"
-        if old.get("revision", 1) != new.get("revision", 1):
-            yield "an earlier or later version of the method"
         if "split" in old and old["split"] != new["split"]:
             keys = ["val"] if only_validates else dict.fromkeys([*old["split"], *new["split"]])
             parts = " ".join(key for key in keys if old["split"].get(key) != new["split"].get(key))
@@ -146,10 +152,17 @@ def _all_differences(before: Mapping[str, Any], now: Mapping[str, Any], only_val
                 yield f"another split of {name} ({parts})"
         if only_validates:
             continue
+        if _of_another_version(old, new):
+            yield "an earlier or later version of the method"
         if "outside" in old and old["outside"] != new.get("outside"):
             yield f"other labels of another tool for {name}"
         if "scans" in old and old["scans"] != new["scans"]:
             yield f"other preprocessed scans of {name}"
+
+
+def _of_another_version(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Whether two records of a dataset are of different revisions of the method, which a trainer adds to them."""
+    return old.get("revision", 1) != new.get("revision", 1)
 
 
 def _is_record(value: Any) -> bool:

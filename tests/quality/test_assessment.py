@@ -34,6 +34,25 @@ def test_a_right_segmentation_is_estimated_high_and_not_marked(world, calibrated
             (world.patients[CASE].organs == value).sum() * voxel, rel=1e-3, abs=0.01
         )
         assert organ.dice_low <= organ.dice <= organ.dice_high
+        assert 0 <= organ.hd95_low <= organ.hd95 <= organ.hd95_high < 200
+
+
+def test_a_false_part_far_away_has_a_larger_hd95(world, calibrated, tmp_path):
+    right = found_for(world, calibrated, tmp_path).organs
+    labels = world.patients[CASE].organs.copy()
+    labels[2:9, 4:14, 4:14] = 4
+    wrong = found_for(world, calibrated, tmp_path, labels=labels).organs
+    assert wrong[3].hd95 > 1.5 * right[3].hd95
+    assert wrong[3].hd95_high > right[3].hd95_high
+    assert wrong[0].hd95 == right[0].hd95
+
+
+def test_an_organ_that_is_not_segmented_has_no_hd95(world, calibrated, tmp_path):
+    labels = world.patients[CASE].organs.copy()
+    labels[labels == 4] = 0
+    *others, liver = found_for(world, calibrated, tmp_path, labels=labels).organs
+    assert (liver.hd95, liver.hd95_low, liver.hd95_high) == (None, None, None)
+    assert all(organ.hd95 is not None for organ in others)
 
 
 def test_an_annotated_case_is_not_judged_by_its_own_annotation(world, calibrated):

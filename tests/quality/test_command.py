@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,9 @@ import pytest
 
 from balanced import Balanced
 from mass_nnunet.cli import main
-from mass_nnunet.quality import alignment, command, corruption
+from mass_nnunet.errors import UserError
+from mass_nnunet.quality import alignment, branches, command, corruption
+from mass_nnunet.quality.assessment import Assessment, Organ
 from mass_nnunet.quality.branches import Disagreement
 from mass_nnunet.registration import alignment as whole
 from quality_world import NAME, write_scan
@@ -133,14 +137,39 @@ def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path
     (tmp_path / "model" / "fold_0").mkdir(parents=True)
     (tmp_path / "model" / "fold_0" / "checkpoint_final.pth").write_bytes(b"weights")
     asked = []
-    monkeypatch.setattr(command, "load_with_atlases", lambda *names: asked.append(names) or "model")
+    monkeypatch.setattr(
+        command, "load_with_atlases", lambda folder, fold, dataset: asked.append((folder, fold)) or "model"
+    )
     seen = {"liver": Disagreement(0.75, (1, 2, 3))}
-    monkeypatch.setattr(command, "disagreements", lambda model, files: asked.append((model, files)) or seen)
+    monkeypatch.setattr(branches, "disagreements", lambda model, files: asked.append((model, files)) or seen)
     out = tmp_path / "out"
-    for _ in range(2):  # the second one keeps what was found
+    assert run(world, predictions, out) == 0
+    alone = (out / "quality.csv").read_bytes()
+    for name in ("assess", "draw_case"):  # what was found without a model is kept
+        monkeypatch.setattr(command, name, lambda *_, name=name: pytest.fail(f"{name} is called again"))
+    for _ in range(2):  # the second one keeps what the model said
         assert run(world, predictions, out, "-m", str(tmp_path / "model")) == 0
     image = world.raw / "imagesTs" / "ct4_0000.nii.gz"
     assert asked == [(tmp_path / "model", 0), ("model", [image]), (tmp_path / "model", 0)]
     table = pd.read_csv(out / "quality.csv").set_index("organ")
     assert table.loc["liver", ["branches_dice", "branches_slice"]].tolist() == [0.75, 3]
     assert table["branches_dice"].count() == 1
+    assert run(world, predictions, out) == 0
+    assert (out / "quality.csv").read_bytes() == alone
+
+
+def test_a_scan_that_a_model_cannot_read_is_marked_and_stays_estimated(tmp_path, monkeypatch):
+    def fail(model, files):
+        raise UserError(f"{files[-1]} cannot be read\ncopy it again")
+
+    monkeypatch.setattr(branches, "disagreements", fail)
+    dataset = SimpleNamespace(channels=["T1", "T2"], ending=".nii.gz")
+    organ = Organ("liver", 0.9, 0.8, 1.0, None, None, None, 1.0, 1.0, (0, 0, 0), (0.0, 0.0, 0.0))
+    one, unusable = Assessment("a", (organ,), ("small",)), Assessment("b", (), ("no scan",))
+    pairs = dict.fromkeys("ab", (tmp_path / "a_0000.nii.gz", tmp_path / "a.nii.gz"))
+    compared = partial(command._compared, tmp_path / "branches", "weights", None, pairs, dataset)
+    found = compared(one)
+    assert found.marks == ("small", f"{tmp_path / 'a_0001.nii.gz'} cannot be read", "copy it again")
+    assert found.organs == one.organs
+    assert not (tmp_path / "branches").exists()  # looked at again by the next run
+    assert compared(unusable) is unusable

@@ -25,11 +25,12 @@ GOOD = Assessment("a", (organ("liver", 0.9), organ("left_kidney", 0.85)), ())
 
 def test_a_row_for_each_case_and_organ(tmp_path):
     write_tables(tmp_path, [BAD, GOOD], ESTIMATOR)
-    table = pd.read_csv(tmp_path / "quality.csv", keep_default_na=False)
-    expected = rows([BAD, GOOD])
-    distances = ["hd95", "hd95_low", "hd95_high", "branches_dice", "branches_x", "branches_y", "branches_slice"]
-    pd.testing.assert_frame_equal(table.drop(columns=distances), expected.drop(columns=distances), check_dtype=False)
-    assert table["hd95"].tolist() == ["12.3", "", "12.3", "12.3"]
+    table = pd.read_csv(tmp_path / "quality.csv").fillna({"marks": ""})
+    pd.testing.assert_frame_equal(table, rows([BAD, GOOD]).astype(table.dtypes))
+    for column, value in (("hd95", 12.3), ("hd95_low", 5.0), ("hd95_high", 40.0)):
+        assert table[column].isna().tolist() == [False, True, False, False]
+        assert table[column].dropna().tolist() == [value] * 3
+    assert table[["branches_dice", "branches_x", "branches_y", "branches_slice"]].isna().all(axis=None)
     assert table["verdict"].tolist() == ["poor", "poor", "good", "good"]
     assert table.loc[0, ["voxel_x", "voxel_y", "slice", "z_mm"]].tolist() == [1, 2, 3, 30.0]
     content = json.loads((tmp_path / "quality.json").read_text())

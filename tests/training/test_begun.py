@@ -98,6 +98,22 @@ def test_another_split_and_other_scans(checkpoint, arrays):
         goes_on(checkpoint, arrays)
 
 
+def test_a_model_of_another_version_of_the_method_is_validated_with_a_note_but_not_trained_on(
+    checkpoint, arrays, capsys
+):
+    now = {"Dataset801": begun_with(PLANS, {}, FOLD, arrays) | {"revision": 2}}
+    with pytest.raises(UserError, match="an earlier or later version of the method: train without --c"):
+        check_goes_on(checkpoint, now, {})
+    assert capsys.readouterr().err == ""
+    check_goes_on(checkpoint, now, {}, only_validates=True)
+    note = capsys.readouterr().err
+    assert note.startswith(f"note: {checkpoint} was trained by an earlier or later version of its method, ")
+    assert note.count("\n") == 1
+    torch.save({KEY: now}, checkpoint)
+    check_goes_on(checkpoint, now, {}, only_validates=True)
+    assert capsys.readouterr().err == ""
+
+
 def test_labels_of_another_tool(tmp_path, arrays, checkpoint):
     folder = tmp_path / "arrays"
     assert outside_maps(folder, FOLD) == {}

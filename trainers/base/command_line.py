@@ -1,4 +1,4 @@
-"""What nnU-Net's command line asks of a training beyond what a trainer is told."""
+"""Options of nnU-Net's command line that nnU-Net does not pass on to a trainer."""
 
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,9 @@
 """The results folders of a training are its own for as long as it lasts."""
 
+import errno
+import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import torch.distributed as dist
@@ -14,7 +16,9 @@ from mass_nnunet.runtime.exclusive import OwnFolders, check_free, only_user_of
 from .inputs import PlannedDataset
 
 USERS = "training, of this or another dataset of the group"
-_GOES_ON = "go on with --c from the last checkpoint"
+_GOES_ON = ", and go on with --c from the last checkpoint"
+_FAILING = (errno.EROFS, errno.EIO, errno.ESTALE)
+"""Numbers of the errors of a disk, wherever the file is."""
 _WRITERS = ("inline_container", "PytorchStreamWriter")
 """What torch names in its errors of a file that it cannot write to the end."""
 
@@ -54,25 +58,47 @@ def refuse_if_trained_meanwhile(folders: Sequence[Path]) -> None:
 
 
 @contextmanager
-def disk_failures_told(file: Path | None = None) -> Iterator[None]:
+def disk_failures_told(file: Path | None = None, *, is_begun: bool = True) -> Iterator[None]:
     """Say in one line that a file cannot be read or written, and how the training goes on.
+
+    An error that is not of a disk, and names no file in nnU-Net's folders, stays what it is: of a program that is
+    missing, or a cache of fonts.
 
     Args:
         file: what is written in the block, for errors that do not name it, as those of torch.
+        is_begun: whether there may be a checkpoint from which the training goes on.
 
     Raises:
-        UserError: the disk is full, read-only or gone.
+        UserError: the disk is full, read-only or gone, or a file in nnU-Net's folders cannot be read or written.
     """
+    goes_on = _GOES_ON if is_begun else ""
     try:
         yield
     except OSError as error:
-        if error.filename is None and error.errno not in FULL:  # of a process or a connection
+        if not _is_of_disk(error):
             raise
-        raise UserError(f"{disk_line(error)}, and {_GOES_ON}") from error
+        raise UserError(f"{disk_line(error)}{goes_on}") from error
     except RuntimeError as error:
         if file is None or not any(name in str(error) for name in _WRITERS):
             raise
-        raise UserError(f"{file} cannot be written: make room on the disk, and {_GOES_ON}") from error
+        raise UserError(f"{file} cannot be written: make room on the disk{goes_on}") from error
+
+
+def _is_of_disk(error: OSError) -> bool:
+    if error.errno in FULL:
+        return True
+    if not isinstance(error.filename, str | os.PathLike):  # of a process, a connection or a terminal
+        return False
+    return error.errno in _FAILING or _is_of_nnunet(Path(error.filename).absolute())
+
+
+def _is_of_nnunet(file: Path) -> bool:
+    """Whether a file is in one of nnU-Net's three folders."""
+    for kind in ("raw", "preprocessed", "results"):
+        with suppress(UserError):  # the variable is not set
+            if file.is_relative_to(base_folder(kind).absolute()):
+                return True
+    return False
 
 
 @contextmanager

@@ -45,7 +45,11 @@ class GuardedTrainer(nnUNetTrainer):
     """Hyperparameters that a method fixes, whatever the plans say, by their keys in the plans."""
 
     REVISION: ClassVar[int] = 1
-    """Number of the method's objective: it rises when a training of an earlier version must not go on with it."""
+    """Number of the method's objective: it rises when a training of an earlier version must not go on with it.
+
+    It stands in checkpoints and in the cells of a benchmark. Weights alone do not have it: where a change touches
+    predictions, too, the network has a version of its own (:attr:`PairNet._version`).
+    """
 
     def __init__(
         self,
@@ -55,7 +59,7 @@ class GuardedTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
-        with exit_on_user_error(), disk_failures_told():
+        with exit_on_user_error(), disk_failures_told(is_begun=False):
             self._check_beginning(plans, configuration, fold, dataset_json)
             super().__init__(plans, configuration, fold, dataset_json, device)
         self.set_up()

@@ -214,7 +214,7 @@ def values(file: Path) -> frozenset[int]:
 def _values(file: Path, _: int) -> frozenset[int]:
     """The same; a file is read once, as the datasets of a group are checked for each of their trainers."""
     labels = blosc2.open(urlpath=str(file), mode="r")[:].reshape(-1)
-    ends = labels[:-1][labels[1:] != labels[:-1]]  # of runs of one value: few, where a look at each voxel takes longer
+    ends = labels[:-1][labels[1:] != labels[:-1]]  # the last voxel of each run of one value: far fewer than all voxels
     return frozenset(np.unique(np.append(ends, labels[-1:])).tolist())
 
 

@@ -26,7 +26,8 @@ def make_jobs(grid: Grid) -> list[Job]:
 
     Raises:
         UserError: a dataset, its test scans, their labels, plans, a fold, a trainer or a prediction of another tool is
-            missing, or a cell was begun with other plans, hyperparameters or splits.
+            missing, or a cell was begun with other plans, hyperparameters or splits, or by another version of its
+            method.
     """
     kinds = {name: find_trainer(grid.method(name).trainer) for name in grid.methods}
     tests, usual = _look_up(grid)
@@ -45,8 +46,10 @@ def make_jobs(grid: Grid) -> list[Job]:
             # The plans' inference is not an input, because the grid chooses it.
             used = [planned(content, kind.changes) for content in contents]
             outside = _outside(grid.method(cell.method).configuration, kind, tests, contents, folds)
+            # Only a later revision is in the digest: cells of methods that never changed stay valid.
+            later = [] if kind.revision == 1 else [{"revision": kind.revision}]
             inputs = digest(
-                [[one, fold.as_entry(), *maps] for one, fold, maps in zip(used, folds, outside, strict=True)]
+                [[one, fold.as_entry(), *maps, *later] for one, fold, maps in zip(used, folds, outside, strict=True)]
             )
             job = Job(grid, cell, number, kind.together, kind.choices, tests, inputs)
         else:
@@ -57,8 +60,8 @@ def make_jobs(grid: Grid) -> list[Job]:
             job = Job(grid, cell, number, False, (), tests, inputs, schedule=schedule)
         if is_outdated(job.folder, inputs):
             raise UserError(
-                f"{job.folder} was begun with other plans, hyperparameters or another split, or other labels of "
-                "another tool: name another output in the grid, or remove that folder"
+                f"{job.folder} was begun with other plans, hyperparameters or another split, other labels of "
+                "another tool, or another version of its method: name another output in the grid, or remove that folder"
             )
         jobs.append(job)
     return jobs

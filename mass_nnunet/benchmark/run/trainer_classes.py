@@ -32,6 +32,8 @@ class TrainerKind:
     """Hyperparameters that it fixes."""
     reads_outside: Callable[[dict[str, Any]], bool] = lambda _: False
     """Whether a training by these plans reads the labels of another tool (data/outside.py)."""
+    revision: int = 1
+    """Number of its objective, which rises when a cell of an earlier version cannot be compared with later ones."""
 
 
 def trainer_folders() -> str:
@@ -48,7 +50,14 @@ def find_trainer(name: str) -> TrainerKind:
     """
     found: Any = getattr(trainers, name) if name in trainers.__all__ else _find(name)
     if issubclass(found, ScheduledTrainer):
-        return TrainerKind(True, found.trains_group, found.inferences, found.CHANGES, found.reads_outside)
+        return TrainerKind(
+            True,
+            together=found.trains_group,
+            choices=found.inferences,
+            changes=found.CHANGES,
+            reads_outside=found.reads_outside,
+            revision=found.REVISION,
+        )
     return TrainerKind(False, False, (), {})
 
 

@@ -8,9 +8,12 @@ from mass_nnunet.benchmark.run.entries import Method
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.splits import load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import complete
-from mass_nnunet.trainers import MASSTrainerNoAtlas
+from mass_nnunet.trainers import MASSTrainerNoAtlas, TCSMTrainer
+from mass_nnunet.training.begun import digest, planned
 from planned_grid import write_planned, write_plans
 from tiny_group import CT, MRI, entry
 from tiny_raw import write_raw_dataset
@@ -142,6 +145,23 @@ def test_what_a_method_fixes_is_part_of_a_cell(grid, monkeypatch):
     assert before != make_jobs(replace(grid, methods=("MASSTrainer",)))[0].inputs
     monkeypatch.setattr(MASSTrainerNoAtlas, "CHANGES", MASSTrainerNoAtlas.CHANGES | {"confidence": 0.5})
     assert make_jobs(ablation)[0].inputs != before
+
+
+def test_a_cell_of_an_earlier_version_of_its_method_is_told_and_others_stay_done(grid, monkeypatch):
+    grid = replace(grid, methods=("TCSMTrainer",))
+    assert TCSMTrainer.REVISION > 1
+    now = make_jobs(grid)[0].inputs
+    with monkeypatch.context() as earlier:
+        earlier.setattr(TCSMTrainer, "REVISION", 1)
+        job = make_jobs(grid)[0]
+    folders = [dataset_folder("preprocessed", number) for number in (801, 802)]
+    as_before = [
+        [planned(read_json(folder / "MASSPlans.json", ""), {}), load_fold(folder, job.fold).as_entry()]
+        for folder in folders
+    ]
+    assert job.inputs == digest(as_before) != now
+    write_record(job.folder, {"inputs": job.inputs})
+    assert "another version of its method: name another output in the grid, or remove that folder" in refused(grid)
 
 
 @pytest.fixture

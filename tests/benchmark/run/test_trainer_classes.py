@@ -6,7 +6,7 @@ from mass_nnunet import trainers
 from mass_nnunet.benchmark.run.trainer_classes import EXTERNAL_TRAINERS, find_trainer, trainer_folders
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.env import HOOK_FOLDER
-from mass_nnunet.trainers import DualStreamTrainer
+from mass_nnunet.trainers import DualStreamTrainer, TCSMTrainer
 
 OTHER = """
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -35,6 +35,7 @@ def test_trainers_of_this_package_obey_their_plans_and_splits():
     kind = find_trainer("DualStreamTrainer")
     assert kind.is_ours and kind.together
     assert (kind.choices, kind.changes) == (DualStreamTrainer.inferences, DualStreamTrainer.CHANGES)
+    assert (kind.revision, find_trainer("TCSMTrainer").revision) == (1, TCSMTrainer.REVISION) != (1, 1)
 
 
 @pytest.mark.parametrize("name", ["nnUNetTrainer", "nnUNetTrainerNoMirroring", "TheirTrainer"])

@@ -89,6 +89,14 @@ def test_many_cases_have_several_pictures_and_those_of_more_cases_are_removed(tm
         assert sorted(path.name for path in tmp_path.glob("*.png")) == sorted(drawn)
 
 
+def test_pictures_of_the_user_stay_and_those_of_before_go_where_nothing_can_be_shown(tmp_path):
+    own = ["overview_mine.png", "overview_2b.png", "my_overview.png"]
+    for name in (*own, "overview.png", "overview_2.png"):
+        (tmp_path / name).touch()
+    write_check(tmp_path, [checked("a", measures=None)], {}, LABELS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*own, "check.json"])
+
+
 def test_no_picture_where_nothing_can_be_shown(tmp_path):
     write_check(tmp_path, [checked("a", measures=None)], {}, LABELS)
     assert [path.name for path in tmp_path.iterdir()] == ["check.json"]

@@ -1,6 +1,8 @@
 """Two trainings that would write into the same results folders."""
 
 import errno
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -122,12 +124,45 @@ def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_be
     assert 600 < clock.slept < 610
 
 
-@pytest.mark.parametrize("error", [BrokenPipeError("a worker is gone"), RuntimeError("CUDA error")])
+OTHERS = [
+    BrokenPipeError("a worker is gone"),
+    RuntimeError("CUDA error"),
+    OSError(errno.EIO, "Input/output error"),  # of a terminal that is closed
+    FileNotFoundError(errno.ENOENT, "No such file or directory", "g++"),
+    PermissionError(errno.EACCES, "Permission denied", "/cache/fonts.json"),
+    FileNotFoundError(errno.ENOENT, "No such file or directory", 5),
+]
+
+
+@pytest.mark.parametrize("error", OTHERS, ids=str)
 def test_what_is_no_failure_of_the_disk_stays_what_it_is(tmp_path, error):
-    with pytest.raises(type(error), match=str(error)), disk_failures_told(tmp_path):
+    with pytest.raises(type(error), match=re.escape(str(error))), disk_failures_told(tmp_path):
         raise error
     with pytest.raises(RuntimeError), disk_failures_told():
         raise RuntimeError("inline_container")
     full = "^No space left on device: make room on the disk, and go on with --c"
     with pytest.raises(UserError, match=full), disk_failures_told():
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ESTALE])
+def test_a_disk_that_fails_is_told_wherever_the_file_is(number):
+    told = "^/elsewhere/file: .*: check the disk and its permissions, and go on with --c from the last checkpoint$"
+    with pytest.raises(UserError, match=told), disk_failures_told():
+        raise OSError(number, os.strerror(number), "/elsewhere/file")
+
+
+def test_a_file_of_nnunet_is_told_whatever_is_wrong_with_it(root):
+    for folder in ("raw", "preprocessed", "results"):
+        file = root / folder / CT / "file"
+        with pytest.raises(UserError, match=f"^{file}: Permission denied: check the disk"), disk_failures_told():
+            raise PermissionError(errno.EACCES, "Permission denied", str(file))
+
+
+def test_a_training_that_is_not_begun_does_not_go_on(root, monkeypatch):
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("mass_nnunet.trainers.base.guarded.check_plans", fail)
+    with pytest.raises(SystemExit, match=r"^error: No space left on device: make room on the disk$"):
+        trainer("MASSTrainer")

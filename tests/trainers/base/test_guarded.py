@@ -298,7 +298,7 @@ def test_a_checkpoint_of_an_older_version_is_known_by_its_plans(root):
 
 
 @pytest.mark.parametrize("name", ["TCSMTrainer", "VoxelMorphTrainer", "LTNetTrainer"])
-def test_a_training_does_not_go_on_with_a_later_version_of_its_method(root, name):
+def test_a_training_does_not_go_on_with_a_later_version_of_its_method(root, name, monkeypatch, capsys):
     file = Path(begun(name).output_folder) / "checkpoint_latest.pth"
     goes_on(name)
     content = torch.load(file, weights_only=True)
@@ -306,6 +306,10 @@ def test_a_training_does_not_go_on_with_a_later_version_of_its_method(root, name
     del content["mass_begun"]["Dataset801"]["revision"]
     torch.save(content, file)
     assert "an earlier or later version of the method" in not_going_on(root, name)
+    assert "note: " not in capsys.readouterr().err
+    monkeypatch.setattr("sys.argv", ["nnUNetv2_train", "--val"])
+    trainer(name).load_checkpoint(str(file))
+    assert capsys.readouterr().err.startswith(f"note: {file} was trained by an earlier or later version of its method")
 
 
 def test_a_damaged_checkpoint_and_one_of_another_network(root):
