@@ -49,3 +49,11 @@ def root(planned, tmp_path, monkeypatch):
     from tiny_group import copied
 
     return copied(planned, tmp_path / "group", monkeypatch)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """The time that locks go by: it goes on while they wait, which takes no time."""
+    from fake_clock import FakeClock
+
+    return FakeClock(monkeypatch)

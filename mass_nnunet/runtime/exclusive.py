@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from functools import partial
 from pathlib import Path
 
 from mass_nnunet.errors import UserError
 
-from .lock import Lock, becomes_free, tell_of_wait
+from .lock import Lock, becomes_free, is_held
 
 BEAT = 10.0
 STALE = 120.0
@@ -15,10 +14,12 @@ STALE = 120.0
 after which a benchmark gives the cell of a dead worker to another one, because a cluster may start the process again on
 a third machine.
 """
+_TRIES = 120
+"""To lock a folder that looks free, a second apart: a network disk may show a new lock file after a minute only."""
 
 
-class Claim:
-    """The folders that a process has for itself; none any more after the end of :func:`only_user_of`.
+class OwnFolders:
+    """The folders that a process has for itself, until the end of :func:`only_user_of`.
 
     Args:
         locks: the lock of each folder.
@@ -26,7 +27,7 @@ class Claim:
     """
 
     def __init__(self, locks: Mapping[Path, Lock], users: str) -> None:
-        self._locks, self._users = locks, users
+        self._locks, self._users = dict(locks), users
 
     def check(self) -> None:
         """Make sure that this process still has the folders; a suspended machine may lose them.
@@ -43,14 +44,14 @@ class Claim:
 
 
 @contextmanager
-def only_user_of(folders: Sequence[Path], users: str) -> Iterator[Claim]:
+def only_user_of(folders: Sequence[Path], users: str) -> Iterator[OwnFolders]:
     """Lock these folders inside the block. No lock file is left in them at its end, or when it raises.
 
     A folder is made if it is absent, and removed if it is still empty at the end. Where a process on another machine
     has the lock, which may have been killed, this one waits until it knows, up to ``STALE`` seconds.
 
     Args:
-        folders: in the same order in all processes that use several of them: one of two processes gets all.
+        folders: all processes that use several of them name them in the same order; else each could get some.
         users: what uses them, for the message: ``training, of this or another dataset of the group``.
 
     Raises:
@@ -58,8 +59,6 @@ def only_user_of(folders: Sequence[Path], users: str) -> Iterator[Claim]:
     """
     with ExitStack() as stack:
         locks: dict[Path, Lock] = {}
-        claim = Claim(locks, users)
-        stack.callback(locks.clear)
         for folder in folders:
             if not folder.exists():
                 stack.callback(_remove_empty, folder)
@@ -67,8 +66,9 @@ def only_user_of(folders: Sequence[Path], users: str) -> Iterator[Claim]:
             if lock is None:
                 raise _refusal(folder, users)
             locks[folder] = stack.enter_context(lock)
-        yield claim
-        claim.check()
+        own = OwnFolders(locks, users)
+        yield own
+        own.check()
 
 
 def check_free(folders: Sequence[Path], users: str) -> None:
@@ -78,19 +78,16 @@ def check_free(folders: Sequence[Path], users: str) -> None:
         UserError: another process has one.
     """
     for folder in folders:
-        if _stays_held(folder):
+        if is_held(folder, stale=STALE) and not becomes_free([folder], beat=BEAT, stale=STALE):
             raise _refusal(folder, users)
 
 
 def _take(folder: Path) -> Lock | None:
-    lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
-    if lock is None and not _stays_held(folder):
+    for _ in range(_TRIES):
         lock = Lock.take(folder, beat=BEAT, stale=STALE, tidy=True)
-    return lock
-
-
-def _stays_held(folder: Path) -> bool:
-    return not becomes_free([folder], beat=BEAT, stale=STALE, tell=partial(tell_of_wait, stale=STALE))
+        if lock is not None or not becomes_free([folder], beat=BEAT, stale=STALE):
+            return lock
+    return None
 
 
 def _remove_empty(folder: Path) -> None:

@@ -12,7 +12,8 @@ back if its predecessor is gone by now or there is a higher one: it went by a li
 
 The holder touches its file every ``BEAT`` seconds. It is stale when nobody touched it for ``STALE`` seconds (the clocks
 of the machines may differ by some minutes), or at once when its process ended on this machine. A holder that was
-presumed dead and is not, such as that of a suspended machine, sees that there is a higher number (``lost``), and stops.
+presumed dead and is not, such as that of a suspended machine, sees that there is a higher number, or that the file of
+its own number names another holder or is gone (``lost``), and stops.
 
 Locks of older versions are read as they are: on Linux they name the birth of the holder as this version does. Without
 /proc they do not, and such a lock is held while any process has the holder's number and the file is not stale.
@@ -27,10 +28,11 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mass_nnunet.data.files import write_json
 
@@ -39,14 +41,6 @@ from .process import identify, is_here, runs
 BEAT = 30.0
 STALE = 600.0
 """Seconds."""
-
-
-def tell_of_wait(folder: Path, host: str, stale: float = STALE) -> None:
-    """Print why a process waits for :func:`becomes_free`."""
-    print(
-        f"{folder} is locked by a process on {host}: waiting for a sign that it lives, up to {stale / 60:.0f} minutes",
-        flush=True,
-    )
 
 
 class Lock:
@@ -70,10 +64,11 @@ class Lock:
             tidy: whether the release leaves no lock file in the folder; then all who take its lock say so.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        number = _newest(folder)
-        if _is_held(folder, number, stale):
+        record = _read(folder)
+        if _is_held(record, stale):
             return None
-        owner = identify(os.getpid())
+        number = record.number if record else 0
+        owner = identify(os.getpid()) | {"holder": uuid.uuid4().hex}  # a process may have had a lock of the same number
         try:
             descriptor = os.open(_file(folder, number + 1), os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
         except FileExistsError:
@@ -84,29 +79,40 @@ class Lock:
         except OSError:  # on a full disk it would be half-written, and held until it is stale
             _file(folder, number + 1).unlink(missing_ok=True)
             raise
-        if _newest(folder) > number + 1 or (number and not _file(folder, number).exists()):
+        if max(_numbers(folder), default=0) > number + 1 or (number and not _file(folder, number).exists()):
             _file(folder, number + 1).unlink()
             return None
         return cls(folder, number + 1, owner, beat, tidy)
 
     @property
     def lost(self) -> bool:
-        """Whether another worker took the lock over, because it presumed this process dead.
+        """Whether another worker took the lock over, because it presumed this process dead; not after the release.
 
-        That worker may have ended by now: a tidy one has removed the files of both.
+        That worker may have ended by now: a tidy one has removed the files of both, and a third one may have made a
+        file of the same name.
         """
-        removed = self._earlier is not None and self._file.parent.is_dir() and not self._file.exists()
-        return removed or self._next.exists()
+        if self._ended.is_set():
+            return False
+        return self._next.exists() or (self._file.parent.is_dir() and not self._is_own())
 
     def release(self) -> None:
         """Release the lock."""
         self._ended.set()
         self._thread.join()
+        if not self._is_own():
+            return
         if self._earlier is None:
             write_json(self._file, self._owner | {"released": time.time()})
         else:
             for file in (*self._earlier, self._file):  # its own last: until then the lock is held
                 file.unlink(missing_ok=True)
+
+    def _is_own(self) -> bool:
+        """Whether the file of this number is there and names this holder."""
+        try:
+            return bool(json.loads(self._file.read_text(encoding="utf-8")) == self._owner)
+        except (FileNotFoundError, json.JSONDecodeError):  # another holder is just writing it
+            return False
 
     def __enter__(self) -> "Lock":
         return self
@@ -118,72 +124,105 @@ class Lock:
         while not self._ended.wait(beat):
             # A network file system may be unavailable for a while.
             with suppress(OSError):
-                os.utime(self._file)
+                if self._is_own():
+                    os.utime(self._file)
 
 
 def is_held(folder: Path, *, stale: float = STALE) -> bool:
     """Whether a living worker has the lock of a folder."""
-    return _is_held(folder, _newest(folder), stale)
+    return _is_held(_read(folder), stale)
 
 
-def becomes_free(folders: Sequence[Path], *, beat: float, stale: float, tell: Callable[[Path, str], None]) -> bool:
+def becomes_free(folders: Sequence[Path], *, beat: float = BEAT, stale: float = STALE) -> bool:
     """Whether the lock of one of these folders, which others hold, becomes free, since its holder ends or is dead.
 
     A job that a cluster has killed and starts again on another machine meets its own lock there. So a holder on another
-    machine is watched until it touches its file, and so shows that it lives, or is presumed dead.
+    machine is watched until it touches its file, and so shows that it lives, or is presumed dead. A line tells of the
+    first such wait.
 
     Args:
         folders: folders of lock files.
         beat: seconds between two touches.
         stale: seconds without a touch after which a holder is presumed dead.
-        tell: gets a folder and the name of the other machine, once, before the wait.
 
     Returns:
-        False as soon as all holders are known to live.
+        True after a pause, since the list of a folder that a network file system has cached may be older than the lock:
+        whoever tries again at once would do so many times a second. False as soon as all holders are known to live.
     """
-    end = time.monotonic() + stale + beat  # whatever the clocks of the machines say
-    first: dict[Path, tuple[str, int]] = {}
+    end, pause = time.monotonic() + stale + beat, min(1.0, beat / 10)  # whatever the clocks of the machines say
+    first: dict[Path, _Record] = {}
     watched = list(folders)
     while watched:
         for folder in tuple(watched):
-            if not is_held(folder, stale=stale):
+            record = _read(folder)
+            if record is None or not _is_held(record, stale):
+                time.sleep(pause)
                 return True
-            with suppress(OSError, json.JSONDecodeError):  # it is being released, or written
-                file = _file(folder, _newest(folder))
-                owner, sign = json.loads(file.read_text(encoding="utf-8")), (file.name, file.stat().st_mtime_ns)
-                if is_here(owner) or first.get(folder, sign) != sign:
+            if record.owner is not None:
+                if is_here(record.owner) or first.get(folder, record) != record:
                     watched.remove(folder)
                     continue
                 if not first:
-                    tell(folder, owner["host"])
-                first[folder] = sign
+                    _tell_of_wait(folder, record.owner["host"], stale)
+                first[folder] = record
             if time.monotonic() > end:
                 watched.remove(folder)
         if watched:
-            time.sleep(min(1.0, beat / 10))
+            time.sleep(pause)
     return False
 
 
-def _is_held(folder: Path, number: int, stale: float) -> bool:
-    file = _file(folder, number)
+def _tell_of_wait(folder: Path, host: str, stale: float) -> None:
+    print(
+        f"{folder} is locked by a process on {host}: waiting for a sign that it lives, up to {stale / 60:.0f} minutes",
+        flush=True,
+    )
+
+
+class _Record(NamedTuple):
+    """The newest lock file of a folder.
+
+    Attributes:
+        number: in its name.
+        owner: its content; None while it is being written, or removed. If its writer has died, it becomes stale.
+        touched: when, in nanoseconds; None where it is being removed.
+    """
+
+    number: int
+    owner: dict[str, Any] | None
+    touched: int | None
+
+
+def _read(folder: Path) -> _Record | None:
+    """The newest lock file of a folder; None if there is none."""
+    number = max(_numbers(folder), default=0)
+    if number == 0:
+        return None
+    owner = touched = None
     try:
-        if number == 0 or time.time() - file.stat().st_mtime > stale:
-            return False
-        owner = json.loads(file.read_text(encoding="utf-8"))
+        touched = _file(folder, number).stat().st_mtime_ns
+        owner = json.loads(_file(folder, number).read_text(encoding="utf-8"))
     except FileNotFoundError:
-        return True  # It is being released; a number after one that is gone would not count.
+        touched = None
     except json.JSONDecodeError:
-        return True  # It is being written. If its writer died meanwhile, it becomes stale.
-    return "released" not in owner and (not is_here(owner) or runs(owner))
+        pass
+    return _Record(number, owner, touched)
+
+
+def _is_held(record: _Record | None, stale: float) -> bool:
+    if record is None:
+        return False
+    if record.touched is None:
+        return True  # It is being released; a number after one that is gone would not count.
+    if time.time() - record.touched / 1e9 > stale:
+        return False
+    return record.owner is None or (
+        "released" not in record.owner and (not is_here(record.owner) or runs(record.owner))
+    )
 
 
 def _file(folder: Path, number: int) -> Path:
     return folder / f"lock-{number:04d}"
-
-
-def _newest(folder: Path) -> int:
-    """The highest number of a lock file; 0 if there is none."""
-    return max(_numbers(folder), default=0)
 
 
 def _numbers(folder: Path) -> list[int]:

@@ -19,5 +19,4 @@ def made_pair(tmp_path_factory):
 @pytest.fixture
 def pair(made_pair, tmp_path, monkeypatch):
     """A copy of them, as nnU-Net's folders."""
-
     return copied(made_pair, tmp_path / "group", monkeypatch)

@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 
 from mass_nnunet import trainers
-from scripts import EXPERIMENTS, load_script
+from scripts import load_script
 
 
 @pytest.fixture
-def low_label(monkeypatch):
-    # It imports its neighbours, as a script does.
-    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+def low_label():
     return load_script("low_label")
 
 

@@ -1,8 +1,6 @@
 """Pooled scores of experiments/pooling.py, a script beside the package."""
 
-import importlib
 from dataclasses import replace
-from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,15 +11,14 @@ from mass_nnunet.benchmark.report.results import ALL_ORGANS, load_results
 from mass_nnunet.benchmark.run.state import read_record, write_record
 from mass_nnunet.errors import UserError
 from scored_grid import make_scores, write_cell, write_scored
+from scripts import load_script
 
-_FOLDER = Path(__file__).parents[2] / "experiments"
 PATIENTS = 4
 
 
 @pytest.fixture
-def pooling(monkeypatch):
-    monkeypatch.syspath_prepend(str(_FOLDER))
-    return importlib.import_module("pooling")
+def pooling():
+    return load_script("pooling")
 
 
 @pytest.fixture

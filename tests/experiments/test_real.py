@@ -1,8 +1,6 @@
 """The draws and grids of experiments/real.py, a script beside the package; the planning of one draw is a slow test."""
 
-import importlib
 from argparse import Namespace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,18 +11,16 @@ from mass_nnunet.data.raw import TEST, TRAINING, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from scored_grid import make_scores, write_cell
+from scripts import load_script
 from tiny_raw import make_scan, write_scan
 
-_FOLDER = Path(__file__).parents[2] / "experiments"
 BTCV = {0: 0, 1: 1, 2: 2, 3: 3, 4: 6}  # our labels as those of the files
 CHAOS = {0: 0, 4: 1, 2: 2, 3: 3, 1: 4}
 
 
 @pytest.fixture
-def real(monkeypatch):
-    # It imports its neighbours, as a script does.
-    monkeypatch.syspath_prepend(str(_FOLDER))
-    return importlib.import_module("real")
+def real():
+    return load_script("real")
 
 
 def arguments(root, source, **changes):

@@ -1,22 +1,17 @@
 """Stock nnU-Net's plans by experiments/stock_plans.py, a script beside the package."""
 
-import importlib
-from pathlib import Path
-
 import pytest
 
 from mass_nnunet.data.raw import RawDataset
+from scripts import load_script
 from tiny_raw import write_raw_dataset
-
-_FOLDER = Path(__file__).parents[2] / "experiments"
 
 
 @pytest.mark.parametrize(
     ("preprocessed", "is_planned"), [(None, True), ([], True), (["a"], True), (["a", "b"], False), (["a", "c"], True)]
 )
 def test_a_dataset_is_planned_again_until_all_scans_are_preprocessed(tmp_path, monkeypatch, preprocessed, is_planned):
-    monkeypatch.syspath_prepend(str(_FOLDER))
-    stock_plans = importlib.import_module("stock_plans")
+    stock_plans = load_script("stock_plans")
     monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
     monkeypatch.setenv("nnUNet_preprocessed", str(tmp_path / "preprocessed"))
     raw = RawDataset.read(write_raw_dataset(tmp_path / "raw", "Dataset801_CTS", "CT", ["a", "b"], ["un"], ["t"]))

@@ -9,13 +9,12 @@ import pytest
 from exported_scans import CASES, write_pair
 from mass_nnunet.annotation.pool import load_pools
 from mass_nnunet.api import Uncertainty
-from scripts import EXPERIMENTS, load_script
+from scripts import load_script
 from tiny_group import CT, MRI, entry, use_folders
 
 
 @pytest.fixture
-def script(monkeypatch):
-    monkeypatch.syspath_prepend(str(EXPERIMENTS))
+def script():
     return load_script("suggest")
 
 

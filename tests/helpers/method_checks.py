@@ -5,6 +5,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
+import blosc2
 import numpy as np
 import torch
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
@@ -13,8 +14,11 @@ from torch import Tensor, nn
 from mass_nnunet.api.loading import load_model
 from mass_nnunet.cli import main
 from mass_nnunet.export.model_card import MODEL_CARD
+from scarce_group import garble_hidden_labels
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
+HIDDEN_FILES = 2 * (3 * 4 + 2)
+"""Files with a hidden label in fold 0 of the tiny group: of three scans of imagesTr and one of imagesUn, twice."""
 PATCH = (8, 16, 16)
 INSIDE = (slice(None), slice(2, -2), slice(4, -4), slice(4, -4))
 """The inner part of a patch's logits (K, Z, Y, X); at the corners nnU-Net's half precision is too coarse."""
@@ -69,15 +73,24 @@ def exported(root: Path, dataset: str, name: str) -> tuple[str, dict[str, Tensor
     return card, torch.load(io.BytesIO(checkpoint), weights_only=True)["network_weights"]
 
 
-def damage_hidden(root: Path) -> None:
-    """Make raw data and all hidden labels unreadable, and delete the models."""
+def damage_hidden(root: Path) -> int:
+    """Make the hidden labels unreadable, delete raw data and models; how many files are unreadable now."""
+    count = sum(garble_hidden_labels(root, name) for name in (CT, MRI))
     for name in (CT, MRI):
         shutil.rmtree(root / "results" / name, ignore_errors=True)
         shutil.rmtree(root / "raw" / name)
-        for case in entry(root, name)["unlabelled"]:
-            for pattern in (f"{case}_seg.b2nd", f"{case}.pkl", f"gt_segmentations/{case}.nii.gz"):
-                for file in (root / "preprocessed" / name).rglob(pattern):
-                    file.write_bytes(b"nothing")
+    return count
+
+
+def change_annotated(root: Path, name: str) -> None:
+    """Take half of the slices of each annotated training scan's labels away, as they were preprocessed."""
+    for case in entry(root, name)["train"]:
+        file = root / "preprocessed" / name / f"MASSPlans_{CONFIGURATION}" / f"{case}_seg.b2nd"
+        labels = blosc2.open(str(file))[:]
+        assert labels[:, 4:].any()
+        labels[:, 4:] = 0
+        file.unlink()
+        blosc2.asarray(labels, urlpath=str(file))
 
 
 def gradients(loss: Tensor, part: nn.Module) -> float:

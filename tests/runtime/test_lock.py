@@ -99,6 +99,27 @@ def test_holder_that_was_presumed_dead_notices(tmp_path):
     assert not is_held(tmp_path)
 
 
+@pytest.mark.parametrize("number", [1, 3], ids=["same number", "lower number"])
+def test_a_holder_that_was_presumed_dead_leaves_a_later_lock_of_its_number_alone(tmp_path, number):
+    """A second worker has taken over and tidied, and a third one begins anew."""
+    for earlier in range(1, number):
+        write_lock(tmp_path, earlier, OTHER, age=1000)
+    first = Lock.take(tmp_path, beat=0.01, tidy=True)
+    os.utime(tmp_path / f"lock-{number:04d}", (0, 0))
+    Lock.take(tmp_path, tidy=True).release()
+    with Lock.take(tmp_path, tidy=True) as third:
+        os.utime(tmp_path / "lock-0001", (1, 1))
+        first._thread.join(0.1)  # some beats
+        assert (tmp_path / "lock-0001").stat().st_mtime == 1
+        assert first.lost
+        assert not third.lost
+        first.release()
+        assert not third.lost
+        assert (tmp_path / "lock-0001").exists()
+    assert not third.lost
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_tidy_lock_leaves_no_file_not_even_those_of_dead_holders(tmp_path):
     write_lock(tmp_path, 3, OTHER, age=1000)
     write_lock(tmp_path, 4, OTHER, age=1000)

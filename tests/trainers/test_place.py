@@ -13,7 +13,7 @@ from annotated import is_annotated
 from mass_nnunet.labels import ELSEWHERE, UNKNOWN
 from mass_nnunet.registration.place import possible_organs
 from mass_nnunet.trainers.place import locate_organs
-from method_checks import damage_hidden
+from method_checks import HIDDEN_FILES, change_annotated, damage_hidden
 from tiny_group import CT, MRI, annotate_another, entry, trainer
 
 MARGIN = 4.0
@@ -71,7 +71,7 @@ def test_each_unlabelled_scan_is_background_where_no_organ_can_be_and_else_unkno
 def test_labels_of_unlabelled_scans_are_never_read(root):
     locate(ready())
     expected = known(root)
-    damage_hidden(root)
+    assert damage_hidden(root) == HIDDEN_FILES
     assert not files(root)
     locate(ready())
     assert {case: labels.tolist() for case, labels in known(root).items()} == {
@@ -84,12 +84,7 @@ def test_labels_of_the_annotated_scans_are(root):
     locate(ready())
     expected = known(root)
     shutil.rmtree(root / "results")
-    for case in entry(root, CT)["train"]:
-        file = root / "preprocessed" / CT / "MASSPlans_3d_fullres" / f"{case}_seg.b2nd"
-        labels = blosc2.open(str(file))[:]
-        labels[:, 4:] = 0
-        file.unlink()
-        blosc2.asarray(labels, urlpath=str(file))
+    change_annotated(root, CT)
     locate(ready())
     changed = {case for case, labels in known(root).items() if not np.array_equal(labels, expected[case])}
     assert changed == set(entry(root, CT)["unlabelled"])

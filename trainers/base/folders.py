@@ -11,7 +11,7 @@ from nnunetv2.utilities.file_path_utilities import get_output_folder
 
 from mass_nnunet.data.paths import BEST_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT, base_folder
 from mass_nnunet.errors import FULL, UserError, disk_line, exit_on_user_error
-from mass_nnunet.runtime.exclusive import Claim, check_free, only_user_of
+from mass_nnunet.runtime.exclusive import OwnFolders, check_free, only_user_of
 
 from .inputs import PlannedDataset
 
@@ -102,7 +102,7 @@ def _is_of_nnunet(file: Path) -> bool:
 
 
 @contextmanager
-def only_training_of(folders: Sequence[Path]) -> Iterator[Claim]:
+def only_training_of(folders: Sequence[Path]) -> Iterator[OwnFolders]:
     """Lock these results folders inside the block. No lock file is left in them at its end, or when it raises.
 
     The block gets the claim to them, which it may lose while the machine is suspended.

@@ -12,7 +12,7 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.paths import EARLIER_CHECKPOINT, FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError, exit_on_user_error
-from mass_nnunet.runtime.exclusive import Claim
+from mass_nnunet.runtime.exclusive import OwnFolders
 from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, outside_maps
 
 from .command_line import only_validates
@@ -38,7 +38,7 @@ class GuardedTrainer(nnUNetTrainer):
     trains_group: ClassVar[bool] = False
     """Whether one training gives the models of all datasets of the group."""
 
-    claim = Claim({}, "training")
+    claim = OwnFolders({}, "training")
     """The results folders that this process has for itself, in the course of a training."""
 
     CHANGES: ClassVar[dict[str, Any]] = {}
@@ -169,7 +169,7 @@ class GuardedTrainer(nnUNetTrainer):
         self.claim.check()
         super().on_epoch_end()
 
-    def alone(self) -> AbstractContextManager[Claim]:
+    def alone(self) -> AbstractContextManager[OwnFolders]:
         """The locks of the results folders, which the first process of a training has for all."""
         return only_training_of(self.results_folders if self.local_rank == 0 else [])
 

@@ -13,7 +13,7 @@ from typing import Any
 from mass_nnunet.errors import UserError
 from mass_nnunet.reporting import html as report
 from mass_nnunet.runtime import child
-from mass_nnunet.runtime.lock import BEAT, STALE, Lock, becomes_free, tell_of_wait
+from mass_nnunet.runtime.lock import Lock, becomes_free
 from mass_nnunet.runtime.process import identify
 from mass_nnunet.runtime.workers import start_worker
 
@@ -48,7 +48,7 @@ def work(jobs: Sequence[Job], retries: int, do: Work = do_cell) -> None:
                 if is_open(job.folder, retries, job.inferences, job.inputs):
                     busy = True
                     _attempt(job, lock, do, f"[{number}/{len(jobs)}] {job.cell.title}")
-        busy = busy or becomes_free(held, beat=BEAT, stale=STALE, tell=tell_of_wait)
+        busy = busy or becomes_free(held)
 
 
 def _attempt(job: Job, lock: Lock, do: Work, title: str) -> None:

@@ -139,19 +139,14 @@ def take_over(job) -> None:
 
 
 @pytest.mark.parametrize("lives", [True, False])
-def test_a_cell_that_another_machine_holds_is_done_if_its_worker_is_dead(jobs, monkeypatch, capsys, lives):
+def test_a_cell_that_another_machine_holds_is_done_if_its_worker_is_dead(jobs, clock, capsys, lives):
     """A cluster starts the job of a killed worker again, on another machine, long before its lock is stale."""
-    monkeypatch.setattr(runner, "BEAT", 0.1)
-    monkeypatch.setattr(runner, "STALE", 0.5)
-    take = Lock.take
-    monkeypatch.setattr(Lock, "take", lambda folder: take(folder, stale=0.5))
-    lock = jobs[0].folder / "lock-0001"
-    lock.parent.mkdir(parents=True)
-    lock.write_text('{"host": "elsewhere", "view": "", "pid": 1, "born": "1"}')
+    lock = clock.lock_elsewhere(jobs[0].folder)
     if lives:
-        monkeypatch.setattr("time.sleep", lambda _: os.utime(lock))
+        clock.after(30.0, lambda: clock.touch(lock))
     runner.work(jobs[:1], 0, quick)
     assert len(done(jobs[0])) == (not lives)
+    assert (clock.slept <= 31) == lives
     assert f"{lock.parent} is locked by a process on elsewhere: waiting for a sign" in capsys.readouterr().out
 
 

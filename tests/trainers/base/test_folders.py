@@ -6,14 +6,12 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.runtime import exclusive
-from mass_nnunet.runtime.lock import is_held
+from mass_nnunet.runtime.lock import becomes_free, is_held
 from mass_nnunet.trainers.base.folders import disk_failures_told, only_training_of
 from tiny_group import CT, MODEL, MRI, trainer
 
@@ -117,18 +115,13 @@ def test_a_killed_training_is_in_nobodys_way_and_its_lock_goes_with_the_next(tmp
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_benchmark(tmp_path, monkeypatch):
-    other = '{"host": "elsewhere", "view": "", "pid": 1, "born": "1"}'
-    (tmp_path / "lock-0001").write_text(other)
-    for age, free in ((100, False), (140, True)):
-        os.utime(tmp_path / "lock-0001", (time.time() - age,) * 2)
-        if free:
-            with only_training_of([tmp_path]):
-                assert is_held(tmp_path)
-        else:
-            monkeypatch.setattr(exclusive, "becomes_free", lambda *_, stale, **__: stale != 120)
-            with pytest.raises(SystemExit, match="belongs to another training"), only_training_of([tmp_path]):
-                pass
+def test_a_training_that_died_elsewhere_is_presumed_dead_before_its_cell_in_a_benchmark(tmp_path, clock):
+    training, cell = (clock.lock_elsewhere(tmp_path / name).parent for name in ("training", "cell"))
+    with only_training_of([training]):
+        assert 120 < clock.slept < 130
+        assert is_held(cell)
+    assert becomes_free([cell])
+    assert 600 < clock.slept < 610
 
 
 OTHERS = [
