@@ -81,7 +81,7 @@ def disagreements(model: Model, files: Sequence[Path]) -> dict[str, Disagreement
     head, atlas = (found[name].image for name in (HEAD, ATLAS))
     one, other = sitk.GetArrayFromImage(head), sitk.GetArrayFromImage(atlas)
     widths = [WIDTH / edge for edge in head.GetSpacing()[::-1]]
-    return {name: _of(one == value, other == value, widths) for value, name in model.labels.items() if value}
+    return {name: _disagreement(one == value, other == value, widths) for value, name in model.labels.items() if value}
 
 
 def kept_disagreements(file: Path, own: str, model: Model, files: Sequence[Path]) -> dict[str, Disagreement]:
@@ -105,7 +105,7 @@ def kept_disagreements(file: Path, own: str, model: Model, files: Sequence[Path]
     return found
 
 
-def _of(one: np.ndarray, other: np.ndarray, widths: Sequence[float]) -> Disagreement:
+def _disagreement(one: np.ndarray, other: np.ndarray, widths: Sequence[float]) -> Disagreement:
     total, apart = int(one.sum()) + int(other.sum()), one ^ other
     dice = 2 * int((one & other).sum()) / total if total else 1.0
     if not apart.any():
