@@ -96,4 +96,4 @@ def _remove_empty(folder: Path) -> None:
 
 
 def _refusal(folder: Path, users: str) -> UserError:
-    return UserError(f"{folder} belongs to another {users}, which runs: start again when that has ended")
+    return UserError(f"{folder} belongs to another {users}: start again when that has ended")

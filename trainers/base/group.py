@@ -164,6 +164,7 @@ class GroupTrainer(JointTrainer):
             trainer.network, trainer.optimizer, trainer.logger = self.network, self.optimizer, self.logger
             trainer.grad_scaler, trainer.disable_checkpointing = self.grad_scaler, self.disable_checkpointing
             trainer.dataset_class, trainer.batch_size = self.dataset_class, self.batch_size
+            trainer.hyperparameters = self.hyperparameters
             trainer.oversample_foreground_percent = self.oversample_foreground_percent
 
     @property

@@ -59,7 +59,7 @@ def test_of_two_reports_at_once_the_second_says_so_and_changes_nothing(written, 
     assert not any(file.name.startswith("lock-") for file in files)
     with Lock.take(grid.output / "report_files", tidy=True):
         assert main(["benchmark", "report", str(grid.output), "--no-pictures"]) == 2
-    assert "report_files belongs to another `benchmark report`, which runs: start again" in capsys.readouterr().err
+    assert "report_files belongs to another `benchmark report`: start again" in capsys.readouterr().err
     assert (grid.output / "report.html").read_text(encoding="utf-8") == html
     assert {file: file.stat().st_mtime_ns for file in (grid.output / "report_files").iterdir()} == files
 
