@@ -152,7 +152,8 @@ def preprocess_outside(dataset: RawDataset) -> None:
 
 
 def _is_done(array: Path, images: list[Path]) -> bool:
-    return array.exists() and all(array.stat().st_mtime_ns >= image.stat().st_mtime_ns for image in images)
+    # A file of the same time, on a clock of some milliseconds, may be a later one.
+    return array.exists() and all(array.stat().st_mtime_ns > image.stat().st_mtime_ns for image in images)
 
 
 def _clean(folder: Path, keep: set[str]) -> None:
