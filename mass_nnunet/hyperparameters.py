@@ -7,10 +7,12 @@ from typing import Any
 
 from .errors import UserError, shortened
 
-INFERENCES = ("segmentation", "adapted", "atlas", "fused")
+HEAD, ATLAS = "segmentation", "atlas"
+"""The branches of a network: its head, which each has, and its atlases."""
+INFERENCES = (HEAD, "adapted", ATLAS, "fused")
 """The inferences that ``mass.inference`` in the plans can name. A model predicts by its segmentation head; by the head
 with intensity adaptation; by its atlases with intensity adaptation; or by all of these."""
-INFERENCES_WITHOUT_ATLASES = ("segmentation", "adapted")
+INFERENCES_WITHOUT_ATLASES = (HEAD, "adapted")
 """The inferences of a model without atlases."""
 
 CHOICES: dict[str, tuple[str | None, ...]] = {

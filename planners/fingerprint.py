@@ -11,10 +11,9 @@ from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor impo
 from nnunetv2.imageio.base_reader_writer import BaseReaderWriter
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
 from nnunetv2.imageio.simpleitk_reader_writer import SimpleITKIO
-from nnunetv2.preprocessing.normalization.default_normalization_schemes import CTNormalization
-from nnunetv2.preprocessing.normalization.map_channel_name_to_normalization import get_normalization_scheme
 
 from mass_nnunet.data.files import write_json
+from mass_nnunet.data.intensities import SOFT_TISSUE, is_ct
 from mass_nnunet.data.nifti_file import ENDINGS, READ_ERRORS, check_finite, raw_values
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import RawDataset
@@ -24,8 +23,6 @@ from mass_nnunet.runtime.workers import map_cases
 from .apart import FINGERPRINT, apart
 from .scans import make_training_folder, nnunet_cases
 
-SOFT_TISSUE_HU = (-200.0, 300.0)
-"""Fat, muscle, organs and enhanced vessels, with their noise; not air, lung, the table and dense bone."""
 CLIPPED_SHARE = 0.002
 """Largest plausible share of the soft tissue that has exactly the smallest, or the largest, intensity of the scan.
 
@@ -48,7 +45,7 @@ class BodyFingerprintExtractor(DatasetFingerprintExtractor):
     and the normalization must not depend on hidden labels: no label file is opened here. The scans of ``imagesUn`` are
     included, since they are trained on.
 
-    With it nnU-Net clips CT to the percentiles 0.5 and 99.5 of the soft tissue (``SOFT_TISSUE_HU``), and normalizes it
+    With it nnU-Net clips CT to the percentiles 0.5 and 99.5 of the soft tissue (``SOFT_TISSUE``), and normalizes it
     to zero mean and unit standard deviation of the soft tissue. MRI is normalized to zero mean and unit standard
     deviation of each scan. In both, fat, muscle and organs then span a few units around zero.
     """
@@ -76,10 +73,9 @@ class BodyFingerprintExtractor(DatasetFingerprintExtractor):
 
     def _body_intensities(self) -> dict[str, dict[str, float]]:
         files = [entry["images"] for entry in self.dataset.values()]
-        is_ct = tuple(get_normalization_scheme(channel) is CTNormalization for channel in self.raw.channels)
         reader = determine_reader_writer_from_dataset_json(self.dataset_json, files[0][0], verbose=False)
         samples = map_cases(
-            partial(sample_body, reader=reader, is_ct=is_ct),
+            partial(sample_body, reader=reader, is_ct=tuple(map(is_ct, self.raw.channels))),
             files,
             processes=self.num_processes,
             description="Intensities of the body",
@@ -105,7 +101,7 @@ def sample_body(files: list[str], *, reader: type[BaseReaderWriter], is_ct: tupl
         UserError: the scan cannot be read, is not finite, or a channel holds no body.
     """
     image = read_scan(files, reader)
-    low, high = SOFT_TISSUE_HU
+    low, high = SOFT_TISSUE
     samples = []
     for channel, file, ct in zip(image, files, is_ct, strict=True):
         body = channel[(channel > low) & (channel < high) if ct else channel != 0]

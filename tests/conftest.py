@@ -52,6 +52,17 @@ def root(planned, tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def two_threads():
+    """torch has two threads in the test, and then as many as before."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
 def clock(monkeypatch):
     """The time that locks go by: it goes on while they wait, which takes no time."""
     from fake_clock import FakeClock

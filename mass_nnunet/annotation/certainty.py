@@ -8,9 +8,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.api import Model
 from mass_nnunet.data.volume import read_volume
-
-HEAD = "segmentation"
-"""The branch that every network has."""
+from mass_nnunet.hyperparameters import HEAD
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from mass_nnunet.data.intensities import is_ct
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import ATLAS, HEAD
 
 from .marks import most_doubtful
 
-HEAD, ATLAS = "segmentation", "atlas"
 WIDTH = 10.0
 """Standard deviation in mm within which disagreeing voxels add up."""
 

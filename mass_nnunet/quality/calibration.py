@@ -31,12 +31,8 @@ class Calibration:
 
     def as_json(self) -> dict[str, Any]:
         """As JSON holds it."""
-        numbers = {name: _plain(asdict(one)) for name, one in self._estimators().items()}
-        return numbers | {"usual": self.usual.as_json()}
-
-    def _estimators(self) -> dict[str, Estimator | DistanceEstimator]:
-        found: dict[str, Estimator | DistanceEstimator] = {"estimator": self.estimator}
-        return found | ({"distance": self.distance} if self.distance else {})
+        content = {"estimator": _plain(asdict(self.estimator)), "usual": self.usual.as_json()}
+        return content | ({"distance": _plain(asdict(self.distance))} if self.distance else {})
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Calibration":

@@ -17,9 +17,9 @@ from nnunetv2.utilities.get_network_from_plans import get_network_from_plans
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.cli import main
+from mass_nnunet.data.intensities import SOFT_TISSUE
 from mass_nnunet.hyperparameters import complete, scaled_learning_rate
 from mass_nnunet.planners.apart import FINGERPRINT
-from mass_nnunet.planners.fingerprint import SOFT_TISSUE_HU
 from mass_nnunet.runtime.lock import Lock
 from nnunet_threads import use_threads
 from refused_input import messages
@@ -108,7 +108,7 @@ def test_ct_and_mri_both_have_zero_mean_and_unit_standard_deviation(root):
     properties = plans_of(root)[0]["foreground_intensity_properties_per_channel"]["0"]
     raw = [sitk.GetArrayFromImage(sitk.ReadImage(f)) for f in (root / "raw" / NAMES[0]).glob("images[TU][rn]/*")]
     normalized = CTNormalization(False, properties).run(np.stack(raw))
-    tissue = normalized[np.stack(raw) > SOFT_TISSUE_HU[0]]
+    tissue = normalized[np.stack(raw) > SOFT_TISSUE[0]]
     assert len(raw) == 5
     assert tissue.mean() == pytest.approx(0, abs=0.02)
     assert tissue.std() == pytest.approx(1, abs=0.02)

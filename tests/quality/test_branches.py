@@ -10,9 +10,10 @@ import SimpleITK as sitk
 from mass_nnunet.api import Model
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
+from mass_nnunet.hyperparameters import ATLAS, HEAD
 from mass_nnunet.labels import LABELS
 from mass_nnunet.quality import branches
-from mass_nnunet.quality.branches import ATLAS, HEAD, disagreements, load_with_atlases
+from mass_nnunet.quality.branches import disagreements, load_with_atlases
 from tiny_group import MODEL, MRI
 
 

@@ -5,18 +5,8 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from boxes import TRUTH
 from mass_nnunet.quality.features import FEATURES, dice, features, weights
-
-SHAPE = (8, 12, 12)
-
-
-def box(*sides):
-    found = np.zeros(SHAPE, np.float32)
-    found[tuple(slice(*side) for side in sides)] = 1
-    return found
-
-
-TRUTH = box((2, 6), (2, 6), (2, 6))
 
 
 def evidence(likeness=(0.9, 0.1)):

@@ -9,14 +9,6 @@ from mass_nnunet.runtime import threads
 from mass_nnunet.runtime.env import HOOK_FOLDER
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.parametrize(("value", "number"), [("3", 3), ("4,2", 4), ("", 0), ("many", 0), ("0", 0)])
 def test_number_that_is_asked_for(monkeypatch, value, number):
     monkeypatch.setenv("OMP_NUM_THREADS", value)

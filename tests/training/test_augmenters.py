@@ -94,14 +94,6 @@ class Threads(Draws):
         return torch.get_num_threads()
 
 
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("ordered", [False, True])
 def test_a_worker_has_one_thread(ordered):

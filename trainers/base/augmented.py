@@ -3,14 +3,12 @@
 import torch
 from torch import Tensor
 
+from mass_nnunet.data.intensities import is_ct
 from mass_nnunet.training.augmentation import random_organ_contrast
 from mass_nnunet.training.gin import random_convolutions
 from mass_nnunet.training.slaug import location_scale_augmentation
 
 from .group import GroupTrainer
-
-CT = "CTNormalization"
-"""nnU-Net's name for the normalization of Hounsfield units, in the plans."""
 
 
 class OrganContrastTrainer(GroupTrainer):
@@ -26,13 +24,13 @@ class OrganContrastTrainer(GroupTrainer):
         Annotated CTs that are lent to another modality get it, too: they are to look like that modality.
         """
         most = self.hyperparameters.organ_contrast
-        schemes = self.configuration_manager.normalization_schemes
-        spared = set() if self.hyperparameters.organ_contrast_in_ct else {CT}
-        if not most or spared.issuperset(schemes):
+        in_ct = self.hyperparameters.organ_contrast_in_ct
+        spared = [not in_ct and is_ct(name) for name in self.dataset_json["channel_names"].values()]
+        if not most or all(spared):
             return scans
         changed = [
-            scan if scheme in spared else random_organ_contrast(scan, labels, self.classes, most)
-            for scan, scheme in zip(scans.split(1, 1), schemes, strict=True)
+            scan if is_spared else random_organ_contrast(scan, labels, self.classes, most)
+            for scan, is_spared in zip(scans.split(1, 1), spared, strict=True)
         ]
         return torch.cat(changed, 1)
 

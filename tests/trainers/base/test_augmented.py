@@ -67,9 +67,8 @@ def test_ct_is_left_as_it_is_unless_asked_for(organs):
 
 
 def test_of_a_scan_with_a_channel_of_ct_the_others_are_changed(organs):
-    ct, mri = dataset_trainers()
-    schemes = mri.configuration_manager.normalization_schemes + ct.configuration_manager.normalization_schemes
-    mri.configuration_manager.configuration["normalization_schemes"] = schemes
+    _, mri = dataset_trainers()
+    mri.dataset_json["channel_names"] = {"0": "MRI", "1": "CT"}
     scans = organs[0].repeat(1, 2, 1, 1, 1)
     changed = mri.augmented(scans, organs[1])
     assert (changed[:, 0] != scans[:, 0]).all()
