@@ -46,7 +46,7 @@ _LINK = "is a broken link: repair or remove it"
 _DOWNLOAD = "cannot be unpacked (...): download it again"
 _PERMISSION = "ermission denied...permissions"
 
-btcv, chaos, amos, mmwhs, nifti, masks, _ = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, masks, *_ = (partial(Damage, source) for source in SOURCES)
 archived = partial(btcv, given="data.zip")
 apart = partial(btcv, apart=True, posix=True)
 LAYOUT_DAMAGES = [
