@@ -1,9 +1,10 @@
 """What predictions put where no organ is, and what they would be worth with an oracle of place.
 
-    python experiments/place.py OUTPUT [OUTPUT ...]
+    python experiments/place.py OUTPUT [OUTPUT ...] [--reference METHOD]
 
 Each OUTPUT is the output folder of a benchmark. A row is one method, seed, inference and modality: mean Dice and HD95
 of the test scans, the predicted organs in slices that hold none (ml a scan), and the mean Dice without these slices.
+With a reference, a method, a second table has the paired tests of the others over the patients of all draws.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.data.paths import base_folder
+from mass_nnunet.evaluation.statistics import compare_all
 
 SHOWN = ["dice", "hd95", "false ml a scan", "dice, oracle"]
 
@@ -58,10 +60,19 @@ def measure(cell: Path) -> pd.DataFrame:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outputs", type=Path, nargs="+", metavar="OUTPUT")
-    outputs = parser.parse_args().outputs
-    cells = [scores.parent for output in outputs for scores in sorted(output.glob(f"cells/*/{SCORES}"))]
-    table = pd.concat([measure(cell) for cell in cells], ignore_index=True)
-    print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"))
+    parser.add_argument("--reference", metavar="METHOD")
+    args = parser.parse_args()
+    cells = [scores.parent for output in args.outputs for scores in sorted(output.glob(f"cells/*/{SCORES}"))]
+    show(pd.concat([measure(cell) for cell in cells], ignore_index=True))
+    if args.reference is not None:
+        scores = pd.concat([pd.read_csv(cell / SCORES, dtype={"case": str}) for cell in cells], ignore_index=True)
+        for inference, part in scores.groupby("inference"):
+            show(compare_all(part, "dice", args.reference, by=("modality",)).assign(inference=inference))
+
+
+def show(table: pd.DataFrame) -> None:
+    """Print a table."""
+    print(table.to_string(index=False, float_format=lambda value: f"{value:.3f}"), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -61,9 +61,9 @@ class Weights:
     teaching: float = 0.5
     """Mutual teaching on unlabelled scans."""
 
-    place: float = 1.0
-    """Background where an unlabelled scan can have no organ (losses/absence.py). With its whole weight from the first
-    step a network finds organs later (docs/experiments/place.md)."""
+    place: float = 0.1
+    """Background where an unlabelled scan can have no organ (losses/absence.py). The loss is a mean over few voxels:
+    with weight 1 its gradient in the decoder is many times the supervised one (docs/experiments/place.md)."""
 
 
 @dataclass(frozen=True, kw_only=True)
