@@ -107,7 +107,7 @@ def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int, confi
             with tqdm(missing, desc=what, unit="file", disable=not missing) as bar:
                 for member in bar:
                     _extract(opened_archive, member, places[member.filename])
-    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.filename not in (None, str(archive)):
             raise  # an error of the disk that is written to
         raise UserError(f"{archive} cannot be unpacked ({error}): download it again") from None
@@ -126,7 +126,10 @@ def _is_wanted(member: zipfile.ZipInfo, archive: Path, any_ending: bool) -> bool
 
     Raises:
         UserError: its path leads out of the archive, it is a link, or it is encrypted.
+        BadZipFile: it has no name.
     """
+    if not member.filename:
+        raise zipfile.BadZipFile("a file without a name")
     path = PurePosixPath(member.filename)
     if path.is_absolute() or ".." in path.parts or "\\" in member.filename or _DRIVE in member.filename:
         raise UserError(f"{archive} holds {member.filename!r}, a path that leads out of it: get it from its authors")

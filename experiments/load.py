@@ -2,6 +2,7 @@
 
     python experiments/load.py work                      # 20, 200 and 2,000 scans of each modality
     python experiments/load.py work --scans 20 200
+    python experiments/load.py work --scans 200 2000 --steps split "benchmark status"
 
 Each command runs in a forked process, with one worker: the time is that of the processor without imports, and the
 memory what it takes beside what the process had. nnU-Net's own fingerprint, which samples a hundred million voxels
@@ -83,7 +84,7 @@ def table(results: dict[int, dict[str, tuple[float, float]]]) -> str:
     sizes = sorted(results)
     lines = [f"| command | {' | '.join(f'{size} scans' for size in sizes)} | time grows as |"]
     lines.append("|---|" + "---:|" * (len(sizes) + 1))
-    for step in STEPS:
+    for step in results[sizes[0]]:
         cells = [f"{results[size][step][0]:.1f} s, {results[size][step][1]:.0f} MB" for size in sizes]
         power = ""
         if len(sizes) > 1:
@@ -97,6 +98,7 @@ def main_program() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, help="its subfolder load gets the groups; what is in that is deleted")
     parser.add_argument("--scans", type=int, nargs="+", default=[20, 200, 2000], help="of each modality")
+    parser.add_argument("--steps", nargs="+", choices=list(STEPS), default=list(STEPS), help="in this order (all)")
     args = parser.parse_args()
     import_everything()
     results: dict[int, dict[str, tuple[float, float]]] = {}
@@ -106,8 +108,8 @@ def main_program() -> int:
         write_group(root, scans)
         write_scored(root / "out", patients=scans)
         results[scans] = {}
-        for step, words in STEPS.items():
-            given = [word.replace("{}", str(root)) for word in words]
+        for step in args.steps:
+            given = [word.replace("{}", str(root)) for word in STEPS[step]]
             seconds, megabytes = measured(root, partial(main, given), root / "measured.json")
             results[scans][step] = (seconds, megabytes)
             print(f"{scans} scans, {step}: {seconds:.1f} s, {megabytes:.0f} MB", flush=True)

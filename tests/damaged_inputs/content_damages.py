@@ -64,7 +64,7 @@ _T1 = ("--sequences", "T1IN")
 _RGB = [(channel, "u1") for channel in "RGB"]
 _RIGHT, _LEFT = CHAOS_GRAYS["right_kidney"], CHAOS_GRAYS["left_kidney"]
 
-btcv, chaos, amos, mmwhs, nifti, masks, _ = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, masks, *_ = (partial(Damage, source) for source in SOURCES)
 CONTENT_DAMAGES = [
     # Files that are not whole.
     btcv("NIfTI (.nii.gz) cut short", on(IMAGE, cut, 500), f"src/{IMAGE} {_AGAIN}"),

@@ -202,6 +202,14 @@ def rename(path: Path, name: str) -> None:
     path.rename(path.with_name(name))
 
 
+def set_name(path: Path, old: bytes, new: bytes) -> None:
+    """Replace the name of a member of an archive, in its header and in the directory, by one of the same length."""
+    content = path.read_bytes()
+    assert content.count(old) >= 2
+    assert len(old) == len(new)
+    path.write_bytes(content.replace(old, new))
+
+
 def zipped(src: Path, *members: str | zipfile.ZipInfo) -> Path:
     """``data.zip`` beside the dataset, with it and the given members."""
     path = src.with_name("data.zip")

@@ -21,6 +21,7 @@ from file_edits import (
     put,
     remove,
     rename,
+    set_name,
     unpack,
     zipped,
 )
@@ -46,7 +47,7 @@ _LINK = "is a broken link: repair or remove it"
 _DOWNLOAD = "cannot be unpacked (...): download it again"
 _PERMISSION = "ermission denied...permissions"
 
-btcv, chaos, amos, mmwhs, nifti, masks, _ = (partial(Damage, source) for source in SOURCES)
+btcv, chaos, amos, mmwhs, nifti, masks, *_ = (partial(Damage, source) for source in SOURCES)
 archived = partial(btcv, given="data.zip")
 apart = partial(btcv, apart=True, posix=True)
 LAYOUT_DAMAGES = [
@@ -269,6 +270,16 @@ LAYOUT_DAMAGES = [
     archived("zip cut short", lambda src: cut(zipped(src), 500), f"data.zip {_DOWNLOAD}"),
     archived("zip with a changed byte", lambda src: corrupt(zipped(src)), f"data.zip {_DOWNLOAD}"),
     archived("zip with damaged compression", lambda src: break_compression(zipped(src)), f"data.zip {_DOWNLOAD}"),
+    archived(
+        "zip with a name that is no text",
+        lambda src: set_name(zipped(src, "é.nii"), "é".encode(), b"\xff\xa9"),
+        f"data.zip {_DOWNLOAD}",
+    ),
+    archived(
+        "zip with a file without a name",
+        lambda src: set_name(zipped(src, "#.nii"), b"#.nii", b"\0.nii"),
+        f"data.zip {_DOWNLOAD}",
+    ),
     archived("web page named .zip", on("../data.zip", Path.write_text, "<html>"), f"data.zip {_DOWNLOAD}"),
     btcv("web page named .zip in a folder", on("data.zip", Path.write_text, "<html>"), f"src/data.zip {_DOWNLOAD}"),
     archived(

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from content_damages import CONTENT_DAMAGES
 from dicom_damages import DICOM_DAMAGES
+from dicom_label_damages import DICOM_LABEL_DAMAGES
 from layout_damages import LAYOUT_DAMAGES
 from refused_input import PREFIX, Damage, messages
 
-DAMAGES = [*CONTENT_DAMAGES, *LAYOUT_DAMAGES, *DICOM_DAMAGES]
+DAMAGES = [*CONTENT_DAMAGES, *LAYOUT_DAMAGES, *DICOM_DAMAGES, *DICOM_LABEL_DAMAGES]
 
 
 def table(damages: Iterable[Damage] = tuple(DAMAGES)) -> Iterator[str]:

@@ -38,6 +38,7 @@ HEART = "ct_train/ct_train_1002_label.nii.gz"
 MASK = "s0002/segmentations/liver.nii.gz"
 CT, CONTOURS = "Mustermann_Erika/CT", "Mustermann_Erika/RT"
 CT_SLICE = f"{CT}/IM0003"
+CT_BESIDE_MAPS, LABEL_MAP = f"scans/{CT}", "maps/p001_t1_s1.nii.gz"
 
 
 def _chaos(root: Path) -> None:
@@ -71,6 +72,11 @@ def _dicom(root: Path) -> None:
     write_structures(root / CONTOURS, structures, slices)
 
 
+def _dicom_and_nifti(root: Path) -> None:
+    write_series(scan(), root / CT_BESIDE_MAPS)
+    write(organs(BTCV_VALUES), root / LABEL_MAP)
+
+
 def _totalsegmentator(root: Path) -> None:
     for number in (1, 2, 3):
         write_subject(root, f"s000{number}")
@@ -86,4 +92,7 @@ SOURCES: Mapping[str, Source] = {
     "nifti": Source(_nifti, f"nifti {{0}}/images {{0}}/labels -d 807 --modality CT {_NAMED}"),
     "totalsegmentator": Source(_totalsegmentator, "totalsegmentator {} -d 807"),
     "dicom": Source(_dicom, f"dicom {{}} -d 812 --modality CT --test-fraction 0 --labels {' '.join(BTCV_VALUES)}"),
+    "dicom and nifti": Source(
+        _dicom_and_nifti, f"dicom {{0}}/scans {{0}}/maps -d 812 --modality CT --test-fraction 0 {_NAMED}"
+    ),
 }

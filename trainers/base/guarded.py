@@ -212,21 +212,23 @@ class GuardedTrainer(nnUNetTrainer):
         if name == FINAL_CHECKPOINT:
             (folder / EARLIER_CHECKPOINT).unlink(missing_ok=True)
 
-    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
+    def load_checkpoint(self, file: str, /) -> None:
         """As in nnU-Net, if the training was begun with the same plans, split and scans.
+
+        Args:
+            file: the checkpoint; by position, as its name differs between versions of nnU-Net.
 
         Raises:
             SystemExit: it was not, or the checkpoint has another network.
         """
         with exit_on_user_error():
-            file = Path(filename_or_checkpoint)
-            check_goes_on(file, self.begun, self.CHANGES, only_validates=only_validates())
+            check_goes_on(Path(file), self.begun, self.CHANGES, only_validates=only_validates())
             try:
-                super().load_checkpoint(filename_or_checkpoint)
+                super().load_checkpoint(file)
             except (RuntimeError, ValueError) as error:
                 if "state_dict" not in str(error) and "parameter group" not in str(error):
                     raise
                 raise UserError(
-                    f"{filename_or_checkpoint} holds another network than this version of mass_nnunet builds: train "
+                    f"{file} holds another network than this version of mass_nnunet builds: train "
                     "without --c to begin anew, or with the version that wrote it"
                 ) from None

@@ -42,9 +42,9 @@ class TaughtTrainer(GroupTrainer):
             besides[KEY] = self.teacher.state()
         return besides
 
-    def load_checkpoint(self, filename_or_checkpoint: str) -> None:
+    def load_checkpoint(self, file: str, /) -> None:
         """As in nnU-Net; the teacher of the checkpoint, if it has one, is kept until one is appointed."""
-        super().load_checkpoint(filename_or_checkpoint)
+        super().load_checkpoint(file)
         # A second time, mapped and not read whole: nnU-Net fails on a checkpoint that was loaded for it.
-        checkpoint = torch.load(filename_or_checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        checkpoint = torch.load(file, map_location="cpu", weights_only=True, mmap=True)
         self._earlier = checkpoint.get(KEY)
