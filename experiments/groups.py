@@ -38,12 +38,12 @@ def prepare(root: Path, args: Namespace) -> list[Path]:
     phantom = root / PHANTOM
     count = args.train_scans + args.val_scans + args.test_scans
     scans = ["--ct", count, "--mri", count, "--unlabelled-ct", 0, "--unlabelled-mri", 0, "--size", *args.size]
-    _run("phantom", root / "drawn", *scans, "--seed", args.phantom_seed, "-np", args.np)
+    run("phantom", root / "drawn", *scans, "--seed", args.phantom_seed, "-np", args.np)
     fraction = args.test_scans / count
     with nnunet_folders(phantom):
         for source, dataset_id in zip(("btcv", "chaos"), IDS, strict=True):
             folder = root / "drawn" / source.upper()
-            _run("convert", source, folder, "-d", dataset_id, "--test-fraction", fraction)
+            run("convert", source, folder, "-d", dataset_id, "--test-fraction", fraction)
         _split_and_plan(phantom, args, args.val_scans / (args.train_scans + args.val_scans))
     if args.real is None:
         return [phantom]
@@ -88,12 +88,12 @@ def _split_and_plan(group: Path, args: Namespace, val_fraction: float) -> None:
             raise UserError(f"{group} was not planned with {' '.join(map(str, asked))}: name another folder")
         return
     rates = ["--label-rates", *rates_of(group, args)]
-    _run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
-    _run("plan", "-d", *IDS, "--spacing", "fit", *asked, "-np", args.np)
+    run("split", "-d", *IDS, *rates, "--seeds", args.seeds, "--val-fraction", val_fraction)
+    run("plan", "-d", *IDS, "--spacing", "fit", *asked, "-np", args.np)
     write_json(done, asked)
 
 
-def _run(*words: object) -> None:
+def run(*words: object) -> None:
     """Run one command of ``mass_nnunet``.
 
     Raises:
