@@ -6,21 +6,16 @@ It trains for some steps and prints the norms of the gradients of the terms, at 
 the decoder that all modalities share, on each n-th batch that has the terms. A term that is 0 there is left out.
 """
 
-import argparse
 import json
-import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from nnunetv2.run.run_training import get_trainer_from_args
 from torch import Tensor
 
 from groups import nnunet_folders
-from mass_nnunet import trainers
 from mass_nnunet.errors import exit_on_user_error
-from tune import assignment, change
+from tune import changed_trainer, training_parser
 
 
 def shared_parameters(network: Any) -> list[Tensor]:
@@ -60,33 +55,16 @@ def watch(trainer: Any, every: int, names: list[str]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("root", type=Path, help="folder with nnU-Net's raw, preprocessed and results")
-    parser.add_argument("--method", default="MASSTrainer", choices=sorted(trainers.__all__))
-    parser.add_argument("-d", default="801", help="dataset to train; its partners come along")
-    parser.add_argument("--fold", type=int, default=0)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--iterations", type=int, default=25)
+    parser = training_parser(__doc__.splitlines()[0], epochs=4)
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--terms", nargs="+", required=True)
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="hyperparameters")
-    parser.add_argument("--weight", nargs="*", default=[], metavar="TERM=VALUE")
     args = parser.parse_args()
-    changes = [dict(map(assignment, words)) for words in (args.set, args.weight)]
     with exit_on_user_error(), nnunet_folders(args.root.resolve(), results="measured"):
-        torch.manual_seed(args.seed)
-        np.random.seed(args.seed)  # noqa: NPY002, what nnU-Net draws from
-        change(args.method, *changes)
-        device = torch.device("cpu")
-        trainer = get_trainer_from_args(args.d, "3d_fullres", args.fold, args.method, "MASSPlans", False, device)
-        trainer.num_epochs, trainer.num_iterations_per_epoch = args.epochs, args.iterations
+        trainer = changed_trainer(args)
         trainer.disable_checkpointing = True
         trainer.initialize()
-        start = time.process_time()
         rows = watch(trainer, args.every, args.terms)
         trainer.run_training()
-        print(f"{time.process_time() - start:.0f} s of processor time")
     for name in args.terms:
         shares = [row[name] for row in rows if name in row]
         print(f"{name}: {len(shares)} batches, at weight 1 the share is {np.median(shares or [0]):.2f} (median)")

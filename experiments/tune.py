@@ -100,28 +100,37 @@ def scores_of(trainer: nnUNetTrainer) -> dict[str, list[float]]:
     return scores
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def training_parser(description: str, epochs: int) -> argparse.ArgumentParser:
+    """Parser of a script that trains once with changed hyperparameters, by default for so many epochs."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("root", type=Path, help="folder with nnU-Net's raw, preprocessed and results")
     parser.add_argument("--method", default="MASSTrainer", choices=sorted(trainers.__all__))
     parser.add_argument("-d", default="801", help="dataset to train; its partners come along")
     parser.add_argument("--fold", type=int, default=0)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--epochs", type=int, default=16)
+    parser.add_argument("--epochs", type=int, default=epochs)
     parser.add_argument("--iterations", type=int, default=25)
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="hyperparameters")
     parser.add_argument("--weight", nargs="*", default=[], metavar="TERM=VALUE")
     parser.add_argument("--device", default="cpu")
-    args = parser.parse_args()
-    changes = [dict(map(assignment, words)) for words in (args.set, args.weight)]
+    return parser
+
+
+def changed_trainer(args: argparse.Namespace) -> nnUNetTrainer:
+    """The seeded trainer that arguments of :func:`training_parser` ask for."""
+    torch.manual_seed(args.seed)
+    np.random.seed(args.seed)  # noqa: NPY002, what nnU-Net draws from
+    change(args.method, *(dict(map(assignment, words)) for words in (args.set, args.weight)))
+    device = torch.device(args.device)
+    trainer = get_trainer_from_args(args.d, "3d_fullres", args.fold, args.method, "MASSPlans", False, device)
+    trainer.num_epochs, trainer.num_iterations_per_epoch = args.epochs, args.iterations
+    return trainer
+
+
+def main() -> None:
+    args = training_parser(__doc__.splitlines()[0], epochs=16).parse_args()
     with exit_on_user_error(), nnunet_folders(args.root.resolve(), results="tuned"):  # not among the real models
-        torch.manual_seed(args.seed)
-        np.random.seed(args.seed)  # noqa: NPY002, what nnU-Net draws from
-        change(args.method, *changes)
-        trainer = get_trainer_from_args(
-            args.d, "3d_fullres", args.fold, args.method, "MASSPlans", False, torch.device(args.device)
-        )
-        trainer.num_epochs, trainer.num_iterations_per_epoch = args.epochs, args.iterations
+        trainer = changed_trainer(args)
         seconds = train(trainer)
         result = vars(args) | {"root": str(args.root), "step_seconds": round(seconds, 3), "dice": scores_of(trainer)}
         if isinstance(trainer, GroupTrainer):
