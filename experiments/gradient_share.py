@@ -7,6 +7,7 @@ the decoder that all modalities share, on each n-th batch that has the terms. A 
 """
 
 import json
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -37,16 +38,15 @@ def norms(terms: dict[str, Tensor], parameters: list[Tensor]) -> dict[str, float
 def watch(trainer: Any, every: int, names: list[str]) -> list[dict[str, Any]]:
     """Rows that fill up during a training: the norms on the batches of every n-th step that has all of the terms."""
     rows: list[dict[str, Any]] = []
-    compute, count = trainer.loss.compute, [0]
+    compute, steps = trainer.loss.compute, count(1)
 
     def watched(*arguments: Any) -> dict[str, Tensor]:
-        terms = compute(*arguments)
-        count[0] += 1
-        if set(names) <= terms.keys() and count[0] >= every * (len(rows) + 1):
+        terms, step = compute(*arguments), next(steps)
+        if set(names) <= terms.keys() and step >= every * (len(rows) + 1):
             found = norms({name: terms[name] for name in ("supervised", *names)}, shared_parameters(trainer.module))
             supervised = found.pop("supervised")
             shares = {name: round(norm / supervised, 4) for name, norm in found.items() if norm > 0}
-            rows.append({"step": count[0], "supervised": round(supervised, 4), **shares})
+            rows.append({"step": step, "supervised": round(supervised, 4), **shares})
             print(json.dumps(rows[-1]), flush=True)
         return terms
 

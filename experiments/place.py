@@ -41,9 +41,8 @@ def without_organs(prediction: Path, truth: Path) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def measure(cell: Path) -> pd.DataFrame:
-    """One row for each inference and dataset of a cell."""
-    scores = pd.read_csv(cell / SCORES, dtype={"case": str})
+def measure(cell: Path, scores: pd.DataFrame) -> pd.DataFrame:
+    """One row for each inference and dataset of a cell with these scores."""
     rows = []
     for (method, seed, inference, modality, dataset), part in scores.groupby(
         ["method", "seed", "inference", "modality", "dataset"]
@@ -62,11 +61,11 @@ def main() -> None:
     parser.add_argument("outputs", type=Path, nargs="+", metavar="OUTPUT")
     parser.add_argument("--reference", metavar="METHOD")
     args = parser.parse_args()
-    cells = [scores.parent for output in args.outputs for scores in sorted(output.glob(f"cells/*/{SCORES}"))]
-    show(pd.concat([measure(cell) for cell in cells], ignore_index=True))
+    files = [file for output in args.outputs for file in sorted(output.glob(f"cells/*/{SCORES}"))]
+    scores = {file.parent: pd.read_csv(file, dtype={"case": str}) for file in files}
+    show(pd.concat([measure(cell, table) for cell, table in scores.items()], ignore_index=True))
     if args.reference is not None:
-        scores = pd.concat([pd.read_csv(cell / SCORES, dtype={"case": str}) for cell in cells], ignore_index=True)
-        for inference, part in scores.groupby("inference"):
+        for inference, part in pd.concat(scores.values(), ignore_index=True).groupby("inference"):
             show(compare_all(part, "dice", args.reference, by=("modality",)).assign(inference=inference))
 
 
