@@ -108,4 +108,5 @@ class UniMatchTrainer(SingleTrainer):
         return {"data": Scans(images, context.layout), "target": StepLabels(labels, context)}
 
     def _build_loss(self) -> UniMatchObjective:
-        return UniMatchObjective(super()._build_loss(), WEIGHTS)
+        loss, ramp = super()._build_loss(), self.hyperparameters.ramp
+        return UniMatchObjective(loss, WEIGHTS, ramped=["strong", "features"], ramp=ramp)
