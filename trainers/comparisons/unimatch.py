@@ -1,7 +1,7 @@
 """UniMatchTrainer: weak-to-strong consistency of images and of features."""
 
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -63,17 +63,20 @@ class UniMatchTrainer(SingleTrainer):
     Of each unlabelled scan the network sees a weak view, the patch with nnU-Net's augmentation; two strong views with
     other intensities, half of which have a box of another unlabelled scan (CutMix); and the features of the weak view
     without half of the channels of each of the encoder's maps. The classes of the weak view are the labels of the other
-    three, without gradient, where their probability is 0.95 or more. L = nnU-Net's loss + 0.5 L(strong views)
-    + 0.5 L(missing features), the paper's weights.
+    three, without gradient, where their probability is 0.95 or more. L = the supervised loss + lambda(t) (0.5 L(strong
+    views) + 0.5 L(missing features)), the paper's weights. A step has as many unlabelled scans as annotated ones, as in
+    the paper, and at least two.
 
     The threshold is the paper's. The authors keep it for cardiac MRI, with a U-Net that is not pretrained, and in
     UniMatch V2 (Yang et al., IEEE TPAMI 2025).
 
-    Different here: L is cross entropy + Dice of the classes that the labels have, where the paper has cross entropy,
-    and the authors' cardiac version Dice; a view is mixed with another scan of the same batch, and a box has 2/3 of the
-    patch's sides, 30 % of its volume, where the paper's have 2 to 40 % of an image; the other intensities are those
-    that MASSTrainer's network sees; one network pass has all views. A step has as many unlabelled scans as annotated
-    ones, as in the paper, and at least two.
+    Different here: the supervised loss is nnU-Net's, and L is cross entropy + Dice of the classes that the labels have,
+    where the paper has cross entropy and the authors' cardiac version has Dice. The paper's network is pretrained, and
+    this one is not: lambda rises to 1 as exp(-5 (1 - t/T)^2) with T at the share ``ramp`` of the training, as in
+    MASSTrainer, where the paper has 1. With 1 small organs were found later than with labels alone in a trial
+    (docs/experiments/rivals.md). A view is mixed with another scan of the same batch. A box has 2/3 of the patch's
+    sides, 30 % of its volume, where the paper's have 2 to 40 % of an image. The other intensities are those that
+    MASSTrainer's network sees.
     """
 
     TERMS: ClassVar = (*WEIGHTS, *UniMatchObjective.MEASURES)
@@ -84,7 +87,7 @@ class UniMatchTrainer(SingleTrainer):
         return ViewsNet(blueprint.unet())
 
     @classmethod
-    def reads_unlabelled(cls, plans: dict) -> bool:
+    def reads_unlabelled(cls, plans: dict[str, Any]) -> bool:
         """True, whatever the plans say."""
         return True
 
