@@ -66,7 +66,7 @@ class ViewsNet(TakesStockWeights):
                 for skip, its_weak in zip(skips, weak, strict=True)
             ]
             logits = in_full(self.decoder(parts))
-            # Last: autocast keeps the weights that it has cast, and those cast without gradient would teach nothing.
+            # Last: in some versions of torch, weights that autocast has cast here would teach nothing in a later pass.
             with torch.no_grad():
                 expected = self.decoder(weak)[0].float()
         strong, perturbed = logits[0][layout.labelled :].split([len(images) - end, layout.unlabelled])

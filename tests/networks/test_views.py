@@ -72,7 +72,7 @@ def test_the_decoder_gets_half_of_the_channels_of_the_perturbed_view_and_all_of_
 
 
 def test_what_each_output_teaches(net):
-    """In half precision, in which autocast keeps the weights that it has cast."""
+    """In half precision, on any processor."""
     parts = [net.encoder.stages[0], net.encoder.stages[-1], net.decoder.stages, net.decoder.seg_layers[-1]]
     with torch.autocast("cpu", torch.bfloat16):
         output = net(scans())
