@@ -116,7 +116,7 @@ def find_cases(source: Source, structures: Mapping[int, tuple[str, ...]]) -> tup
     wanted = [structure for names in structures.values() for structure in names]
     if strangers := [structure for structure in wanted if structure not in present]:
         raise UserError(
-            f"no scan of {source.path} has {_MASKS}/{strangers[0]}.nii.gz: write in --labels which files are an organ"
+            f"no scan of {source.path} has {_MASKS}/{strangers[0]}.nii.gz: name in --labels the files of each organ"
         )
     return taken[0], cases
 
@@ -153,6 +153,6 @@ def read_parts(path: Path) -> dict[str, Part]:
         return {row["image_id"]: _PARTS[row["split"]] for row in rows}
     except KeyError as error:
         raise UserError(
-            f"{path} has no {error.args[0]!r}: the columns are image_id and split, of {', '.join(_PARTS)}: "
+            f"{path} has no {error.args[0]!r}, but needs the columns image_id and split, with {', '.join(_PARTS)}: "
             "download it again, or remove it"
         ) from None

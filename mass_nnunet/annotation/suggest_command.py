@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--quick",
         action="store_true",
         help="ask only the head of the model how sure it is, and not its own inference besides, which takes about "
-        "twenty times as long where it is by atlases",
+        "fifty times as long where it is by atlases",
     )
     parser.add_argument(
         "-o",

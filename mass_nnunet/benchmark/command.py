@@ -106,9 +106,9 @@ def _status(args: argparse.Namespace) -> None:
 
 def _run(args: argparse.Namespace) -> None:
     if args.jobs is not None and args.jobs < 1:
-        raise UserError(f"--jobs {args.jobs} gets nothing done: give 1 or more")
+        raise UserError(f"--jobs {args.jobs} is too few: give 1 or more")
     if args.retries < 0:
-        raise UserError(f"--retries {args.retries} cannot be: give 0 or more")
+        raise UserError(f"--retries {args.retries} is negative: give 0 or more")
     options = _slurm_options(args.slurm)
     grid = load_grid(args.grid)
     # This imports torch, which `benchmark status` and --help do not need.
