@@ -132,7 +132,9 @@ def _is_wanted(member: zipfile.ZipInfo, archive: Path, any_ending: bool) -> bool
         raise zipfile.BadZipFile("a file without a name")
     path = PurePosixPath(member.filename)
     if path.is_absolute() or ".." in path.parts or "\\" in member.filename or _DRIVE in member.filename:
-        raise UserError(f"{archive} holds {member.filename!r}, with a path that leads out of the archive: get it from its authors")
+        raise UserError(
+            f"{archive} holds {member.filename!r}, with a path that leads out of the archive: get it from its authors"
+        )
     if stat.S_ISLNK(member.external_attr >> 16):
         raise UserError(f"{archive} holds {member.filename!r}, a symbolic link: get it from its authors")
     hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)

@@ -153,9 +153,8 @@ class Hyperparameters:
         values = self.as_plans()
         for name, choices in CHOICES.items():
             if values[name] not in choices:
-                raise UserError(
-                    f"{name} is {shortened(values[name])} in the plans: it must be one of {', '.join(map(str, choices))}"
-                )
+                allowed = ", ".join(map(str, choices))
+                raise UserError(f"{name} is {shortened(values[name])} in the plans: it must be one of {allowed}")
         for name, least in LEAST.items():
             if not (_is_number(values[name]) and isinstance(values[name], int) and values[name] >= least):
                 raise UserError(

@@ -48,7 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("report", _report, "write an HTML page of the results, and its tables and figures beside it"),
     ):
         action = actions.add_parser(
-            name, help=text, description=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            epilog=_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         action.add_argument("grid", type=Path, metavar="GRID.yaml", help="the grid, or its output folder after a run")
         action.set_defaults(act=act)

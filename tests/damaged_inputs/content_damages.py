@@ -116,7 +116,8 @@ CONTENT_DAMAGES = [
     chaos(
         "two series of different size in one folder",
         both(on(GROUND, remove), lambda src: write_slices(scan()[2:], src / SERIES, "IMG-0003-{:05d}.dcm")),
-        f"src/{SERIES}/... differs from ...src/{SERIES}/... in size, pixel spacing or orientation: put each series into a folder of its own",
+        f"src/{SERIES}/... differs from ...src/{SERIES}/... in size, pixel spacing or orientation: "
+        "put each series into a folder of its own",
     ),
     chaos(
         "T1 folder with one echo time",
@@ -312,7 +313,9 @@ CONTENT_DAMAGES = [
     btcv("offset of the voxels within the header", on(IMAGE, set_header, 108, 350), f"src/{IMAGE} ...: {_HEADER}"),
     btcv("qform that is no rotation", on(IMAGE, set_header, 256, 9, 9, 9), f"src/{IMAGE} ...: {_HEADER}"),
     btcv("intercept that is NaN", on(IMAGE, set_header, 112, 1, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
-    btcv("more voxels than can be counted", on(IMAGE, set_header, 40, 7, *[32767] * 7, form="h"), f"src/{IMAGE} {_SHORT}"),
+    btcv(
+        "more voxels than can be counted", on(IMAGE, set_header, 40, 7, *[32767] * 7, form="h"), f"src/{IMAGE} {_SHORT}"
+    ),
     btcv("offset of the voxels that is infinite", on(IMAGE, set_header, 108, np.inf), f"src/{IMAGE} ...: {_HEADER}"),
     btcv("unknown type of voxels", on(IMAGE, set_header, 70, 127, form="h"), f"src/{IMAGE} ...: ..."),
 ]
