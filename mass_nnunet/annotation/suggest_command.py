@@ -48,12 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--configuration", default="3d_fullres", help="of the model (default 3d_fullres)")
     parser.add_argument("-chk", "--checkpoint", default=FINAL_CHECKPOINT, help=f"default {FINAL_CHECKPOINT}")
     default = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("-device", choices=("cpu", "cuda", "mps"), default=default, help=f"default here {default}")
+    parser.add_argument(
+        "-device", choices=("cpu", "cuda", "mps"), default=default, help=f"default on this machine: {default}"
+    )
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="ask only the head of the model how sure it is, and not its own inference besides, which takes about "
-        "twenty times as long where it is by atlases",
+        help="ask only the head of the model how sure it is; otherwise the inference of its plans is asked, too, "
+        "which takes about fifty times as long if it uses atlases",
     )
     parser.add_argument(
         "-o",

@@ -32,7 +32,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-c", "--configuration", default="3d_fullres", help="default 3d_fullres")
     parser.add_argument("-chk", "--checkpoint", default=FINAL_CHECKPOINT, help=f"default {FINAL_CHECKPOINT}")
     default = "cuda" if torch.cuda.is_available() else "cpu"
-    parser.add_argument("-device", choices=("cpu", "cuda", "mps"), default=default, help=f"default here {default}")
+    parser.add_argument(
+        "-device", choices=("cpu", "cuda", "mps"), default=default, help=f"default on this machine: {default}"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

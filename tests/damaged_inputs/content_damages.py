@@ -116,12 +116,13 @@ CONTENT_DAMAGES = [
     chaos(
         "two series of different size in one folder",
         both(on(GROUND, remove), lambda src: write_slices(scan()[2:], src / SERIES, "IMG-0003-{:05d}.dcm")),
-        f"src/{SERIES}/... differs from ...src/{SERIES}/... in size, pixel spacing or orientation: sort them",
+        f"src/{SERIES}/... differs from ...src/{SERIES}/... in size, pixel spacing or orientation: "
+        "put each series into a folder of its own",
     ),
     chaos(
         "T1 folder with one echo time",
         on(T1, one_folder, "InPhase"),
-        f"src/{T1} holds 1 echo times instead of two: sort it into InPhase and OutPhase",
+        f"src/{T1} does not hold two echo times, but 1: sort it into InPhase and OutPhase",
         _T1,
     ),
     chaos(
@@ -302,17 +303,19 @@ CONTENT_DAMAGES = [
         f"src/{IMAGE} has a geometry ...: {_HEADER}",
     ),
     btcv("no voxels along an axis", on(IMAGE, set_header, 42, 0, form="h"), f"src/{IMAGE} ...: ..."),
-    btcv("voxels that start nowhere", on(IMAGE, set_header, 108, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("offset of the voxels that is NaN", on(IMAGE, set_header, 108, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
     btcv(
         "scale factor of 1e38",
         on(IMAGE, set_header, 112, 1e38),
         f"src/{IMAGE} holds intensities that are too large for its format: correct its scale factor",
     ),
-    btcv("voxels that start in the header", on(IMAGE, set_header, 108, 0), f"src/{IMAGE} ...: {_HEADER}"),
-    btcv("voxels that start too soon", on(IMAGE, set_header, 108, 350), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("offset of the voxels that is 0", on(IMAGE, set_header, 108, 0), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("offset of the voxels within the header", on(IMAGE, set_header, 108, 350), f"src/{IMAGE} ...: {_HEADER}"),
     btcv("qform that is no rotation", on(IMAGE, set_header, 256, 9, 9, 9), f"src/{IMAGE} ...: {_HEADER}"),
     btcv("intercept that is NaN", on(IMAGE, set_header, 112, 1, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
-    btcv("voxels beyond counting", on(IMAGE, set_header, 40, 7, *[32767] * 7, form="h"), f"src/{IMAGE} {_SHORT}"),
-    btcv("voxels that start at infinity", on(IMAGE, set_header, 108, np.inf), f"src/{IMAGE} ...: {_HEADER}"),
-    btcv("type of voxels that does not exist", on(IMAGE, set_header, 70, 127, form="h"), f"src/{IMAGE} ...: ..."),
+    btcv(
+        "more voxels than can be counted", on(IMAGE, set_header, 40, 7, *[32767] * 7, form="h"), f"src/{IMAGE} {_SHORT}"
+    ),
+    btcv("offset of the voxels that is infinite", on(IMAGE, set_header, 108, np.inf), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("unknown type of voxels", on(IMAGE, set_header, 70, 127, form="h"), f"src/{IMAGE} ...: ..."),
 ]
