@@ -19,11 +19,13 @@ from .group_planner import CONFIGURATION, PRESETS, GroupPlanner, GroupSettings, 
 from .memory import Memory, memory_of_plans
 from .patch import check_patch, default_patch, smaller_patch, within_memory
 from .preprocessing import preprocess
-from .spacing import Rule, group_spacing, spacing_rule, typical_shape, usual_inference
+from .spacing import Rule, group_spacing, spacing_rule, typical_shape
 from .summary import next_steps, summary
 
 EPOCHS, ITERATIONS = 1000, 250
 """nnU-Net's own schedule."""
+INFERENCE = "fused"
+"""The most accurate one (docs/concepts/inference.md)."""
 VALIDATION_SHARE = 5
 """Training iterations for each validation iteration, as in nnU-Net (250 and 50)."""
 
@@ -70,8 +72,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--inference",
         choices=INFERENCES,
+        default=INFERENCE,
         help="what predicts: the segmentation head alone or adapted to the scan's own intensities, the atlases, or all "
-        "(default: fused where the typical scan of each dataset fits one patch, else adapted)",
+        f"(default: {INFERENCE}, the most accurate; adapted takes a fiftieth of its time)",
     )
     parser.add_argument(
         "-np", type=int, default=default_num_processes, help=f"worker processes (default {default_num_processes})"
@@ -125,8 +128,7 @@ def settings_of(
 
     def settings(patch: Sequence[int], batch: int) -> GroupSettings:
         spacing = group_spacing(fingerprints, patch, rule)
-        inference = args.inference or usual_inference(fingerprints, spacing, patch)
-        return GroupSettings(spacing, patch, args.features, batch, mass_settings(group, args, inference))
+        return GroupSettings(spacing, patch, args.features, batch, mass_settings(group, args))
 
     def estimate(patch: Sequence[int], batch: int) -> float:
         return memory(group, planners(group, settings(patch, batch), args.preset)[0].plan_experiment()).gigabytes
@@ -157,7 +159,7 @@ def memory(group: list[RawDataset], plans: dict[str, Any]) -> Memory:
     return memory_of_plans(plans, CONFIGURATION, channels=channels, classes=len(group[0].labels))
 
 
-def mass_settings(group: list[RawDataset], args: argparse.Namespace, inference: str) -> dict[str, Any]:
+def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str, Any]:
     """What stands under ``mass`` in the plans of every dataset of the group."""
     modalities: list[dict[str, Any]] = [
         {"name": name, "dataset": dataset.name} for name, dataset in zip(modality_names(group), group, strict=True)
@@ -171,6 +173,6 @@ def mass_settings(group: list[RawDataset], args: argparse.Namespace, inference: 
         "epochs": args.epochs,
         "iterations": args.iterations,
         "validation_iterations": max(1, args.iterations // VALIDATION_SHARE),
-        "inference": inference,
+        "inference": args.inference,
         "hyperparameters": complete({"learning_rate": scaled_learning_rate(args.features)}).as_plans(),
     }

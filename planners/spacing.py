@@ -96,15 +96,6 @@ def share_that_fits(fingerprint: dict, spacing: np.ndarray, patch: Sequence[int]
     return float(np.mean(np.all(voxels(fingerprint, spacing) <= np.array(patch), axis=1)))
 
 
-def usual_inference(fingerprints: Sequence[dict], spacing: np.ndarray, patch: Sequence[int]) -> str:
-    """What predicts unless the user chooses: ``fused`` if the typical scan of each dataset fits the patch.
-
-    Elsewhere ``adapted``: atlases are registered to each tile anew, which takes some fifty times as long as the head.
-    """
-    fits = all(share_that_fits(fingerprint, spacing, patch) >= 0.5 for fingerprint in fingerprints)
-    return "fused" if fits else "adapted"
-
-
 def tiles(fingerprint: dict, spacing: np.ndarray, patch: Sequence[int]) -> list[int]:
     """Number of tiles of nnU-Net's sliding window in each of a dataset's scans, at this spacing."""
     padded = np.maximum(voxels(fingerprint, spacing), np.array(patch))

@@ -12,7 +12,6 @@ from mass_nnunet.planners.spacing import (
     tiles,
     typical_extent,
     typical_shape,
-    usual_inference,
 )
 
 # Extents in mm: (100, 200, 300), (200, 200, 300), (300, 260, 300).
@@ -117,13 +116,3 @@ def test_native_never_makes_the_finest_axis_the_coarsest(geometries):
         assert np.all(grid <= np.array(step))
         finest = [axis for axis in range(3) if step[axis] == min(step)]
         assert min(grid[axis] for axis in finest) < 1.2 * grid.min(), "what is finest stays about as fine as any"
-
-
-@pytest.mark.parametrize(("second", "inference"), [([40, 96, 96], "fused"), ([70, 96, 96], "adapted")])
-def test_atlases_predict_where_the_typical_scan_of_each_dataset_fits_the_patch(second, inference):
-    """A scan of each dataset fits or not, the other two decide: one of them in the first dataset, one in the second."""
-    group = [
-        {"shapes_after_crop": shapes, "spacings": [[2, 1, 1]] * 3}
-        for shapes in ([[40, 96, 96], [30, 96, 96], [90, 96, 96]], [[40, 96, 96], [70, 96, 96], second])
-    ]
-    assert usual_inference(group, np.array([2, 1, 1]), (48, 96, 96)) == inference
