@@ -105,9 +105,10 @@ class Bench:
     def with_validation(self, samples: Samples, method: str) -> Samples:
         """Samples, and a method's predictions of validation scans, of ``val/ID_INFERENCE`` where its folder has one."""
         found = deepcopy(samples)
+        whole = [case for case in self.fold.val if case in self.references]  # others are annotated in part
         for bench in (bench for bench in self.benches if bench.name == method):
             for folder in sorted(bench.glob(f"val/{self.dataset.id}_*")):
-                for case in self.fold.val:
+                for case in whole:
                     file = folder / f"{case}{self.dataset.ending}"
                     if file.is_file():
                         own = self.file(f"validation_{method}_{folder.name}_{case}", file)
