@@ -8,11 +8,7 @@ import torch
 from tiny_group import CT
 
 EXPORTED = "nnUNetTrainer__MASSPlans__3d_fullres"
-
-
 SUPERVISED = "SupervisedTrainer__MASSPlans__3d_fullres"
-
-
 SECRET = "/archive/miller_anna_1961.nii.gz"
 
 
