@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
-import mass_nnunet
+import mass_nnunet as package
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.quality.calibration import Sample, Samples
@@ -21,7 +21,7 @@ from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, r
 from quality_features import candidates
 
 T = TypeVar("T")
-PACKAGE = Path(mass_nnunet.__file__).parent
+PACKAGE = Path(package.__file__).parent
 CODE = sorted((*(PACKAGE / "quality").glob("*.py"), *(PACKAGE / "registration").glob("*.py")))
 CODE += [Path(__file__), Path(__file__).with_name("quality_features.py")]
 """What makes that which is kept: what other code made is not taken for it."""
