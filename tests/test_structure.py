@@ -15,9 +15,7 @@ WITHOUT_NAMESAKE = {
     ),
     "dataset_conversion/dicom/case.py": ("dataset_conversion/datasets/test_dicom.py", "it needs an export"),
     "dataset_conversion/dicom/segmentation.py": ("dataset_conversion/test_to_dicom.py", "it needs an export"),
-    "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),
     "trainers/base/joint.py": ("trainers/base/test_group.py", "the results folders of a group"),
-    "trainers/base/schedule.py": ("trainers/comparisons/test_supervised.py", "stock training on the group's schedule"),
     "trainers/base/single.py": ("trainers/comparisons/test_supervised.py", "a group of one"),
     "trainers/segmenter.py": ("trainers/test_propagation.py", "it needs a trained group"),
 }
