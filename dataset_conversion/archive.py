@@ -59,7 +59,7 @@ def opened(path: Path, *, confidential: bool = False) -> Iterator[Source]:
     elif path.is_file() and path.suffix.lower() == ".zip":
         archives, roots = [path], []
     else:
-        raise UserError(f"{path} is neither a folder nor a zip archive: give what the dataset was downloaded as")
+        raise UserError(f"{path} is neither a folder nor a zip archive: give the folder or the zip that was downloaded")
     scratch = base_folder("raw") / f".tmp-unpacked-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     # Files beside an archive are used as well, unless the archive itself was named.
     try:
@@ -132,7 +132,9 @@ def _is_wanted(member: zipfile.ZipInfo, archive: Path, any_ending: bool) -> bool
         raise zipfile.BadZipFile("a file without a name")
     path = PurePosixPath(member.filename)
     if path.is_absolute() or ".." in path.parts or "\\" in member.filename or _DRIVE in member.filename:
-        raise UserError(f"{archive} holds {member.filename!r}, a path that leads out of it: get it from its authors")
+        raise UserError(
+            f"{archive} holds {member.filename!r}, with a path that leads out of the archive: get it from its authors"
+        )
     if stat.S_ISLNK(member.external_attr >> 16):
         raise UserError(f"{archive} holds {member.filename!r}, a symbolic link: get it from its authors")
     hidden = any(part == "__MACOSX" or part.startswith(".") for part in path.parts)

@@ -34,19 +34,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             "--test-fraction",
             type=float,
             default=0.2,
-            help="share of labelled patients to test on, if SRC has no such part (0.2)",
+            help="share of labelled patients to test on, if SRC has no such part (default 0.2)",
         )
-        sub.add_argument("--seed", type=int, default=0, help="of the choice of test patients")
+        sub.add_argument("--seed", type=int, default=0, help="another seed chooses other test patients (default 0)")
         sub.add_argument(
             "--keep-partial",
             action="store_true",
-            help="use labels that lack an organ, which is unknown then: annotated.json says which ones a scan has "
-            "(default: use such a scan unlabelled)",
+            help="use label maps that lack an organ, as annotated in part: the organ is unknown, and annotated.json "
+            "says which ones a scan has (default: use such a scan without its labels)",
         )
         sub.add_argument(
             "--exclude", nargs="+", default=[], metavar="CASE", help="cases to leave out, such as btcv_0007"
         )
-        sub.add_argument("-np", "--processes", type=int, default=2, help="worker processes (2)")
+        sub.add_argument("-np", "--processes", type=int, default=2, help="worker processes (default 2)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -34,10 +34,15 @@ def add_ct_and_mri_ids(parser: argparse.ArgumentParser, example: str) -> None:
 
 def add_naming(parser: argparse.ArgumentParser) -> None:
     """Declare what only the user knows of a source: modality, name, licence and reference."""
-    parser.add_argument("--modality", choices=tuple(CHANNELS), required=True, help="CT is in Hounsfield units")
-    parser.add_argument("--name", help="of the dataset, DatasetXXX_NAME (default CT or MRI)")
-    parser.add_argument("--licence", metavar="TEXT", help="under which the scans may be used, for dataset.json")
-    parser.add_argument("--reference", metavar="TEXT", help="to cite for the scans, for dataset.json")
+    parser.add_argument(
+        "--modality",
+        choices=tuple(CHANNELS),
+        required=True,
+        help="modality of the scans; CT must be in Hounsfield units",
+    )
+    parser.add_argument("--name", help="NAME in DatasetXXX_NAME (default CT or MRI)")
+    parser.add_argument("--licence", metavar="TEXT", help="licence of the scans, for dataset.json")
+    parser.add_argument("--reference", metavar="TEXT", help="reference to cite for the scans, for dataset.json")
 
 
 def dataset_name(args: argparse.Namespace) -> str:
@@ -58,8 +63,8 @@ def add_pose(parser: argparse.ArgumentParser) -> None:
         "--pose",
         choices=(_AUTO, *(pose.value for pose in Pose)),
         default=_AUTO,
-        help="order of the axes: upright (nearest anatomical axes) or slices (oblique slices stay slices); auto takes "
-        "slices if most scans are oblique (auto). All datasets of a group need the same",
+        help="order of the axes: upright (nearest anatomical axes) or slices (oblique slices stay slices); auto, the "
+        "default, takes slices if most scans are oblique. All datasets of a group need the same",
     )
 
 

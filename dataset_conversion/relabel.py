@@ -45,8 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "label ignore",
     )
     parser.add_argument("--to", type=int, metavar="ID", help="id of the new dataset (default: the next free one)")
-    parser.add_argument("--name", help="of the new dataset, DatasetXXX_NAME (default: the old one's, with -relabelled)")
-    parser.add_argument("-np", "--processes", type=int, default=2, help="worker processes (2)")
+    parser.add_argument(
+        "--name", help="NAME in DatasetXXX_NAME of the new dataset (default: that of the old one, with -relabelled)"
+    )
+    parser.add_argument("-np", "--processes", type=int, default=2, help="worker processes (default 2)")
 
 
 def run(args: argparse.Namespace) -> None:

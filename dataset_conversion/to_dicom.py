@@ -34,7 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--key", type=Path, metavar="FILE", help="key file of `convert dicom`, if the scans were converted with one"
     )
-    parser.add_argument("--model", default="MASSTrainer", metavar="NAME", help="of the algorithm (MASSTrainer)")
+    parser.add_argument(
+        "--model", default="MASSTrainer", metavar="NAME", help="name of the algorithm (default MASSTrainer)"
+    )
 
 
 def run(args: argparse.Namespace) -> None:

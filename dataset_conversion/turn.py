@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SCANS",
         help="turn predictions to the stored axes of these scans (default: turn scans as `convert` turns oblique ones)",
     )
-    parser.add_argument("-np", "--processes", type=int, default=2, help="worker processes (2)")
+    parser.add_argument("-np", "--processes", type=int, default=2, help="worker processes (default 2)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -153,24 +153,23 @@ class Hyperparameters:
         values = self.as_plans()
         for name, choices in CHOICES.items():
             if values[name] not in choices:
-                raise UserError(
-                    f"{name} is {shortened(values[name])} in the plans: it may be {', '.join(map(str, choices))}"
-                )
+                allowed = ", ".join(map(str, choices))
+                raise UserError(f"{name} is {shortened(values[name])} in the plans: it must be one of {allowed}")
         for name, least in LEAST.items():
             if not (_is_number(values[name]) and isinstance(values[name], int) and values[name] >= least):
                 raise UserError(
-                    f"{name} is {shortened(values[name])} in the plans: it may be a whole number from {least}"
+                    f"{name} is {shortened(values[name])} in the plans: it must be a whole number from {least}"
                 )
         for name in SWITCHES:
             if not isinstance(values[name], bool):
-                raise UserError(f"{name} is {shortened(values[name])} in the plans: it may be true or false")
+                raise UserError(f"{name} is {shortened(values[name])} in the plans: it must be true or false")
         numbers = {name: value for name, value in values.items() if name not in NO_NUMBERS} | values["weights"]
         for name, value in numbers.items():
             if not _is_number(value):
-                raise UserError(f"{name} is {shortened(value)} in the plans: it may be a number")
+                raise UserError(f"{name} is {shortened(value)} in the plans: it must be a number")
         if not 0 < self.ramp <= 1:
             raise UserError(
-                f"ramp is {shortened(self.ramp)} in the plans: it may be a share of the training, above 0 and up to 1"
+                f"ramp is {shortened(self.ramp)} in the plans: it must be a share of the training, above 0 and up to 1"
             )
 
     def as_plans(self) -> dict[str, Any]:
@@ -222,7 +221,7 @@ def complete(*given: Mapping[str, Any]) -> Hyperparameters:
             known = [entry.name for entry in fields(Weights)]
             if not isinstance(value, Mapping):
                 raise UserError(
-                    f"weights is {shortened(value)} in the plans: it may be weights by name, as {{'atlas': 1.0}}"
+                    f"weights is {shortened(value)} in the plans: it must be weights by name, as {{'atlas': 1.0}}"
                 )
             if unknown := set(value) - set(known):
                 raise UserError(f"unknown weight {shortened(min(unknown))} in the plans: known are {', '.join(known)}")

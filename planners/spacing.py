@@ -99,7 +99,7 @@ def share_that_fits(fingerprint: dict, spacing: np.ndarray, patch: Sequence[int]
 def usual_inference(fingerprints: Sequence[dict], spacing: np.ndarray, patch: Sequence[int]) -> str:
     """What predicts unless the user chooses: ``fused`` if the typical scan of each dataset fits the patch.
 
-    Elsewhere ``adapted``: atlases are registered to each tile anew, which takes some twenty times as long as the head.
+    Elsewhere ``adapted``: atlases are registered to each tile anew, which takes some fifty times as long as the head.
     """
     fits = all(share_that_fits(fingerprint, spacing, patch) >= 0.5 for fingerprint in fingerprints)
     return "fused" if fits else "adapted"

@@ -27,19 +27,19 @@ def test_narrow_networks_learn_at_a_higher_rate_up_to_a_limit(features, rate):
 
 @pytest.mark.parametrize("given", [{"similarity": "ncc"}, {"inter_modal_similarity": "none"}, {"anatomical": "l1"}])
 def test_an_unknown_choice_is_named_with_those_that_there_are(given):
-    with pytest.raises(UserError, match=f"{next(iter(given))} is .* it may be .*m"):
+    with pytest.raises(UserError, match=f"{next(iter(given))} is .* it must be .*m"):
         complete(given)
 
 
 @pytest.mark.parametrize("given", [{"unlabelled_every": 0}, {"atlases": 2.5}, {"unlabelled_per_step": -1}])
 def test_a_count_that_cannot_be_is_named(given):
-    with pytest.raises(UserError, match=f"{next(iter(given))} is .*: it may be a whole number from"):
+    with pytest.raises(UserError, match=f"{next(iter(given))} is .*: it must be a whole number from"):
         complete(given)
 
 
 @pytest.mark.parametrize("ramp", [0, -0.5, 1.5])
 def test_a_ramp_that_cannot_be_is_named(ramp):
-    with pytest.raises(UserError, match=f"ramp is {ramp} in the plans: it may be a share"):
+    with pytest.raises(UserError, match=f"ramp is {ramp} in the plans: it must be a share"):
         complete({"ramp": ramp})
 
 
@@ -76,6 +76,6 @@ def test_they_cannot_change_by_accident():
     ],
 )
 def test_a_value_of_another_type_is_named(given, wanted):
-    with pytest.raises(UserError, match=f" in the plans: it may be {wanted}") as raised:
+    with pytest.raises(UserError, match=f" in the plans: it must be {wanted}") as raised:
         complete(given)
     assert len(str(raised.value)) < 200

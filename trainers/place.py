@@ -40,7 +40,9 @@ def locate_organs(
             continue
         cases = [case for case in trainer.atlas_cases(capacity) if trainer.is_known_wholly(case)]
         if len(cases) < 2:
-            trainer.print_to_log_file("fewer than two annotated scans do not tell where the others have no organ")
+            trainer.print_to_log_file(
+                "where the unlabelled scans can have no organ is not used: it takes two annotated scans"
+            )
             continue
         annotated = [trainer.load_preprocessed(case) for case in cases]
         atlases = [(image[0], label[0]) for image, label in annotated]

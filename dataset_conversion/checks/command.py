@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="dataset ids; a group's are compared as well",
     )
-    parser.add_argument("-np", "--processes", type=int, default=2, help="worker processes (2)")
+    parser.add_argument("-np", "--processes", type=int, default=2, help="worker processes (default 2)")
 
 
 def run(args: argparse.Namespace) -> None:

@@ -169,7 +169,7 @@ def dicom_slices(folder: Path, phase: str | None = None) -> list[Path]:
     for path in slices:
         echoes[echo_time(path)].append(path)
     if len(echoes) != 2:
-        raise UserError(f"{folder} holds {len(echoes)} echo times instead of two: sort it into InPhase and OutPhase")
+        raise UserError(f"{folder} does not hold two echo times, but {len(echoes)}: sort it into InPhase and OutPhase")
     # Fat and water are in phase at 4.6 ms and out of phase at 2.3 ms (1.5 T).
     return echoes[max(echoes) if phase == "InPhase" else min(echoes)]
 

@@ -134,7 +134,7 @@ def _cases(
         raise UserError(export.unreadable[0][1])
     if naming is not None and export.damaged:
         raise UserError(
-            f"{export.path} holds {export.damaged} DICOM files with damaged headers, which may be labels: "
+            f"{export.path} holds DICOM files with damaged headers ({export.damaged}), which may be labels: "
             "export it again"
         )
     picked = {int(pick) for pick in args.series if pick.isdecimal()}

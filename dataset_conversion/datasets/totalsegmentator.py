@@ -1,7 +1,8 @@
-"""TotalSegmentator (Wasserthal et al. 2023): CTs of any part of the body, or MRIs, with one file a structure.
+"""TotalSegmentator (Wasserthal et al. 2023): CTs of any part of the body, or MRIs, with one file for
+each structure.
 
-``--labels`` says which structures are taken. An organ without a voxel is outside of the scan, and a scan without any of
-the organs is left out. The authors' test scans become the test part.
+Option --labels says which structures are taken. An organ without a voxel is outside of the scan, and a scan without any
+of the organs is left out. The authors' test scans become the test part.
 """
 
 import argparse
@@ -116,7 +117,7 @@ def find_cases(source: Source, structures: Mapping[int, tuple[str, ...]]) -> tup
     wanted = [structure for names in structures.values() for structure in names]
     if strangers := [structure for structure in wanted if structure not in present]:
         raise UserError(
-            f"no scan of {source.path} has {_MASKS}/{strangers[0]}.nii.gz: write in --labels which files are an organ"
+            f"no scan of {source.path} has {_MASKS}/{strangers[0]}.nii.gz: name in --labels the files of each organ"
         )
     return taken[0], cases
 
@@ -153,6 +154,6 @@ def read_parts(path: Path) -> dict[str, Part]:
         return {row["image_id"]: _PARTS[row["split"]] for row in rows}
     except KeyError as error:
         raise UserError(
-            f"{path} has no {error.args[0]!r}: the columns are image_id and split, of {', '.join(_PARTS)}: "
+            f"{path} has no {error.args[0]!r}, but needs the columns image_id and split, with {', '.join(_PARTS)}: "
             "download it again, or remove it"
         ) from None

@@ -110,7 +110,10 @@ def order_slices(slices: Sequence[DicomSlice]) -> list[int]:
             or not np.allclose(other.image.GetSpacing()[:2], first.image.GetSpacing()[:2], rtol=1e-3)
             or not np.allclose(other.axes, first.axes, atol=1e-3)
         ):
-            raise UserError(f"{other.path} differs from {first.path} in size, pixel spacing or orientation: sort them")
+            raise UserError(
+                f"{other.path} differs from {first.path} in size, pixel spacing or orientation: "
+                "put each series into a folder of its own"
+            )
     places = np.array([piece.origin @ first.axes for piece in slices])  # (N, 3): along row, column, normal
     return order_positions(places, [piece.path for piece in slices])
 

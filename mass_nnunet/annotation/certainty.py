@@ -47,7 +47,7 @@ def assess(model: Model, files: Sequence[Path], *, quick: bool = False) -> Certa
     Args:
         model: the model.
         files: files of the scan, one for each channel.
-        quick: whether only the head is asked; atlases take some twenty times as long.
+        quick: whether only the head is asked; atlases take some fifty times as long.
 
     Raises:
         UserError: a file is no sound scan, or the scan does not fit the model.

@@ -21,8 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help="ask only the head of the model how sure it is, and not its own inference besides, which takes about "
-        "twenty times as long where it is by atlases",
+        help="ask only the head of the model how sure it is; otherwise the inference of its plans is asked, too, "
+        "which takes about fifty times as long if it uses atlases",
     )
     parser.add_argument(
         "-o",

@@ -45,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         ("report", _report, "write an HTML page of the results, and its tables and figures beside it"),
     ):
         action = actions.add_parser(
-            name, help=text, description=text, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+            name,
+            help=text,
+            description=f"{text[0].upper()}{text[1:]}.",
+            epilog=_EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
         )
         action.add_argument("grid", type=Path, metavar="GRID.yaml", help="the grid, or its output folder after a run")
         action.set_defaults(act=act)
@@ -106,9 +110,9 @@ def _run(args: argparse.Namespace) -> None:
     from .run.runner import report_failures, run_local
 
     if args.jobs is not None and args.jobs < 1:
-        raise UserError(f"--jobs {args.jobs} gets nothing done: give 1 or more")
+        raise UserError(f"--jobs {args.jobs} is too few: give 1 or more")
     if args.retries < 0:
-        raise UserError(f"--retries {args.retries} cannot be: give 0 or more")
+        raise UserError(f"--retries {args.retries} is negative: give 0 or more")
     options = _slurm_options(args.slurm)
     grid = load_grid(args.grid)
     jobs = make_jobs(grid)

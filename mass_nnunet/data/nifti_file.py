@@ -93,7 +93,7 @@ def sound_header(path: Path) -> nibabel.Nifti1Header:
         raise UserError(f"{path} has a scale factor or an intercept that is not valid: correct its header") from None
     # Not "<": the offset is a float and may be NaN.
     if not _FIRST <= header["vox_offset"] < np.inf:
-        raise UserError(f"{path} has voxels that begin inside its header: correct its header")
+        raise UserError(f"{path} has an invalid offset of its voxels (vox_offset): correct its header")
     return header
 
 

@@ -28,23 +28,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="ID",
-        help="datasets that hide all their labels from training, as if all their scans were in imagesUn",
+        help="datasets of which all labels are hidden from training, as if all their scans were in imagesUn",
     )
     parser.add_argument(
         "--sparse",
         type=int,
         default=1,
         metavar="N",
-        help="use the labels of every N-th slice (of the preprocessed scan) only, as of scans annotated so; the others "
-        "are unknown in training, and known in validation (default 1: all slices)",
+        help="train as if only every N-th slice of the preprocessed scans were annotated; validation uses all slices "
+        "(default 1: all slices)",
     )
-    parser.add_argument("--seeds", type=int, default=1, help="number of random samples (default 1)")
+    parser.add_argument(
+        "--seeds", type=int, default=1, help="number of random choices of the labelled patients (default 1)"
+    )
     parser.add_argument(
         "--val-fraction",
         type=float,
         default=0.125,
-        help="share of the patients of imagesTr to validate on; the default, 0.125, is the paper's tenth of all "
-        "patients where a fifth of them is in imagesTs",
+        help="share of the patients of imagesTr to validate on (default 0.125: a tenth of all patients, as in the "
+        "paper, if a fifth of them is in imagesTs)",
     )
 
 

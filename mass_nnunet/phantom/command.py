@@ -68,10 +68,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, metavar="OUT", help="folder that gets BTCV/ and CHAOS/")
     parser.add_argument("--ct", type=int, default=16, metavar="N", help="labelled CT patients (default %(default)s)")
     parser.add_argument("--mri", type=int, default=16, metavar="N", help="labelled MRI patients (default %(default)s)")
-    parser.add_argument("--unlabelled-ct", type=int, default=8, metavar="N", help="(default %(default)s)")
-    parser.add_argument("--unlabelled-mri", type=int, default=8, metavar="N", help="(default %(default)s)")
     parser.add_argument(
-        "--size", type=int, nargs=3, default=(32, 128, 128), metavar=("Z", "Y", "X"), help="voxels (default 32 128 128)"
+        "--unlabelled-ct", type=int, default=8, metavar="N", help="CT patients without labels (default %(default)s)"
+    )
+    parser.add_argument(
+        "--unlabelled-mri", type=int, default=8, metavar="N", help="MRI patients without labels (default %(default)s)"
+    )
+    parser.add_argument(
+        "--size",
+        type=int,
+        nargs=3,
+        default=(32, 128, 128),
+        metavar=("Z", "Y", "X"),
+        help="voxels of a scan (default 32 128 128)",
     )
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other patients (default %(default)s)")
     parser.add_argument("-np", type=int, default=2, metavar="N", help="processes (default %(default)s)")

@@ -17,11 +17,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         'Use it as: eval "$(mass_nnunet env)"; in fish: mass_nnunet env --shell fish | source; in PowerShell: '
         "mass_nnunet env --shell powershell | Out-String | Invoke-Expression"
     )
-    parser.add_argument("--root", type=Path, default=Path("nnunet"), help="where unset nnU-Net folders are put")
+    parser.add_argument(
+        "--root",
+        type=Path,
+        default=Path("nnunet"),
+        help="folder for those of nnU-Net's folders that are not set (default ./nnunet)",
+    )
     in_bash = sys.platform != "win32" or "MSYSTEM" in os.environ or "SHELL" in os.environ  # such as Git Bash
     default = "bash" if in_bash else "powershell"
     parser.add_argument(
-        "--shell", choices=SHELLS, default=default, help=f"bash is right for zsh and sh, too (default here {default})"
+        "--shell",
+        choices=SHELLS,
+        default=default,
+        help=f"bash is also for zsh and sh (default on this machine: {default})",
     )
 
 

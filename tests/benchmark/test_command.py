@@ -83,8 +83,8 @@ def test_only_what_is_open_goes_to_the_cluster(grid, file, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        (["--jobs", "0"], "--jobs 0 gets nothing done"),
-        (["--retries", "-1"], "--retries -1 cannot be"),
+        (["--jobs", "0"], "--jobs 0 is too few"),
+        (["--retries", "-1"], "--retries -1 is negative"),
         (["--executor", "slurm", "--slurm", "mem_gb"], "--slurm mem_gb has no value"),
     ],
 )

@@ -206,7 +206,7 @@ DICOM_DAMAGES = [
     dicom(
         "structure set cut short in its header",
         on(CONTOURS, cut, 3000),
-        "src holds 1 DICOM files with damaged headers, which may be labels: export it again",
+        "src holds DICOM files with damaged headers (1), which may be labels: export it again",
     ),
     # Files whose names are not told.
     dicom(
@@ -224,7 +224,7 @@ DICOM_DAMAGES = [
     dicom(
         "zip of an export with ../ in it",
         zipped_export,
-        "data.zip holds a file, a path that leads out of it: get it from its authors",
+        "data.zip holds a file, with a path that leads out of the archive: get it from its authors",
         given="data.zip",
     ),
     dicom(

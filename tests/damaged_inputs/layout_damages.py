@@ -40,7 +40,7 @@ from refused_input import RAW, Damage
 from sound_datasets import IMAGE, MASK, SLICE, SOURCES
 
 _NO_TEXT = os.fsdecode(b"src\xff")
-_OUT = "a path that leads out of it: get it from its authors"
+_OUT = "with a path that leads out of the archive: get it from its authors"
 _NIFTI = "holds no NIfTI file (*.nii.gz, *.nii): give the folder of the"
 _DISK = "make room on the disk"
 _LINK = "is a broken link: repair or remove it"
@@ -96,7 +96,7 @@ LAYOUT_DAMAGES = [
         "src/images/d_0001.nii.gz ...channel...: ...",
     ),
     mmwhs(
-        "one heart as .nii and .nii.gz",
+        "one scan of a heart as .nii and .nii.gz",
         on("ct_train/ct_train_1002_image.nii.gz", unpack, keep=True),
         "ct_train_1002_image.nii and ...ct_train_1002_image.nii.gz are both the image ...: remove one of them",
     ),
@@ -109,7 +109,7 @@ LAYOUT_DAMAGES = [
     masks(
         "a table of parts with other columns",
         on("meta.csv", Path.write_text, "image_id,split\ns0001,train\n"),
-        "src/meta.csv has no 'image_id': the columns are image_id and split, of train, val, test: ...",
+        "src/meta.csv has no 'image_id', but needs the columns image_id and split, with train, val, test: ...",
     ),
     masks(
         "CT and MRI in one folder",
@@ -119,13 +119,13 @@ LAYOUT_DAMAGES = [
     masks(
         "no mask of a structure",
         nothing,
-        "no scan of ...src has segmentations/milz.nii.gz: write in --labels which files are an organ",
+        "no scan of ...src has segmentations/milz.nii.gz: name in --labels the files of each organ",
         ("--labels", "spleen=milz"),
     ),
     btcv(
         "no such folder",
         remove,
-        "src is neither a folder nor a zip archive: give what the dataset was downloaded as",
+        "src is neither a folder nor a zip archive: give the folder or the zip that was downloaded",
     ),
     chaos(
         "another dataset",

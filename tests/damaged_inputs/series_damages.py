@@ -100,12 +100,13 @@ SERIES_DAMAGES = [
     chaos(
         "two series of different size in one folder",
         both(on(GROUND, remove), lambda src: write_slices(scan()[2:], src / SERIES, "IMG-0003-{:05d}.dcm")),
-        f"src/{SERIES}/... differs from ...src/{SERIES}/... in size, pixel spacing or orientation: sort them",
+        f"src/{SERIES}/... differs from ...src/{SERIES}/... in size, pixel spacing or orientation: "
+        "put each series into a folder of its own",
     ),
     chaos(
         "T1 folder with one echo time",
         on(T1, one_folder, "InPhase"),
-        f"src/{T1} holds 1 echo times instead of two: sort it into InPhase and OutPhase",
+        f"src/{T1} does not hold two echo times, but 1: sort it into InPhase and OutPhase",
         _T1,
     ),
     chaos(

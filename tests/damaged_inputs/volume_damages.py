@@ -139,17 +139,19 @@ VOLUME_DAMAGES = [
         f"src/{IMAGE} has a geometry ...: {_HEADER}",
     ),
     btcv("no voxels along an axis", on(IMAGE, set_header, 42, 0, form="h"), f"src/{IMAGE} ...: ..."),
-    btcv("voxels that start nowhere", on(IMAGE, set_header, 108, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("offset of the voxels that is NaN", on(IMAGE, set_header, 108, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
     btcv(
         "scale factor of 1e38",
         on(IMAGE, set_header, 112, 1e38),
         f"src/{IMAGE} holds intensities that are too large for its format: correct its scale factor",
     ),
-    btcv("voxels that start in the header", on(IMAGE, set_header, 108, 0), f"src/{IMAGE} ...: {_HEADER}"),
-    btcv("voxels that start too soon", on(IMAGE, set_header, 108, 350), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("offset of the voxels that is 0", on(IMAGE, set_header, 108, 0), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("offset of the voxels within the header", on(IMAGE, set_header, 108, 350), f"src/{IMAGE} ...: {_HEADER}"),
     btcv("qform that is no rotation", on(IMAGE, set_header, 256, 9, 9, 9), f"src/{IMAGE} ...: {_HEADER}"),
     btcv("intercept that is NaN", on(IMAGE, set_header, 112, 1, np.nan), f"src/{IMAGE} ...: {_HEADER}"),
-    btcv("voxels beyond counting", on(IMAGE, set_header, 40, 7, *[32767] * 7, form="h"), f"src/{IMAGE} {SHORT}"),
-    btcv("voxels that start at infinity", on(IMAGE, set_header, 108, np.inf), f"src/{IMAGE} ...: {_HEADER}"),
-    btcv("type of voxels that does not exist", on(IMAGE, set_header, 70, 127, form="h"), f"src/{IMAGE} ...: ..."),
+    btcv(
+        "more voxels than can be counted", on(IMAGE, set_header, 40, 7, *[32767] * 7, form="h"), f"src/{IMAGE} {SHORT}"
+    ),
+    btcv("offset of the voxels that is infinite", on(IMAGE, set_header, 108, np.inf), f"src/{IMAGE} ...: {_HEADER}"),
+    btcv("unknown type of voxels", on(IMAGE, set_header, 70, 127, form="h"), f"src/{IMAGE} ...: ..."),
 ]

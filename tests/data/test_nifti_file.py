@@ -42,7 +42,7 @@ def test_voxels_inside_of_the_header(path):
     content = bytearray(gzip.decompress(path.read_bytes()))
     content[108:112] = bytes(4)  # vox_offset
     path.write_bytes(gzip.compress(bytes(content)))
-    with pytest.raises(UserError, match=r"x.nii.gz has voxels that begin inside its header: correct its header"):
+    with pytest.raises(UserError, match=r"has an invalid offset of its voxels \(vox_offset\): correct its header"):
         checked_header(path)
 
 

@@ -69,7 +69,7 @@ def read_methods(path: Path, content: Sequence[object], plans: str, configuratio
             methods.append(entry)
             continue
         if not isinstance(entry, dict):
-            raise UserError(f"{path}: methods has {shortened(entry)}, which cannot be: {example}")
+            raise UserError(f"{path}: methods has {shortened(entry)}, which is not allowed: {example}")
         keys = [one.name for one in fields(Method)]
         if unknown := [key for key in entry if key not in keys]:
             raise UserError(f"{path}: methods has the key {shortened(unknown[0])}: it may have {', '.join(keys)}")
@@ -122,7 +122,7 @@ def check_name(path: Path, key: str, name: object) -> None:
         UserError: it cannot.
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise UserError(f"{path}: {key} has {shortened(name)}, which cannot be: {_NAME_RULE}")
+        raise UserError(f"{path}: {key} has {shortened(name)}, which is not allowed: {_NAME_RULE}")
 
 
 def check_unique(path: Path, names: Sequence[str]) -> None:

@@ -213,6 +213,6 @@ def _check_list(path: Path, key: str, values: object, fits: Callable[[Any], bool
         raise UserError(f"{path}: {key} is {shortened(values)}: {example}")
     for place, value in enumerate(values):
         if not fits(value):
-            raise UserError(f"{path}: {key} has {shortened(value)}, which cannot be: {example}")
+            raise UserError(f"{path}: {key} has {shortened(value)}, which is not allowed: {example}")
         if value in values[:place]:
             raise UserError(f"{path}: {key} has {value!r} twice: remove one")

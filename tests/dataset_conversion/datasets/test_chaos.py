@@ -72,7 +72,7 @@ def test_phases_in_one_folder_are_told_apart_by_echo_time(tmp_path, patient):
     assert same_content(label, organs(LABELS))
     for path in folder.glob("IMG-0005*"):
         path.unlink()
-    with pytest.raises(UserError, match=r"holds 1 echo times instead of two"):
+    with pytest.raises(UserError, match=r"does not hold two echo times, but 1"):
         read_one(tmp_path, "T1IN")
 
 

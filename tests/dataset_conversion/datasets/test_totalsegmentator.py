@@ -110,7 +110,7 @@ def test_structures_that_cannot_be(labels, message):
 def test_what_is_not_there(tree, tmp_path):
     with pytest.raises(UserError, match=r"holds no TotalSegmentator scan: expected s0000/ct.nii.gz"):
         targets(source(tmp_path / "raw"), options())
-    with pytest.raises(UserError, match=r"no scan of .* has segmentations/milz.nii.gz: write in --labels"):
+    with pytest.raises(UserError, match=r"no scan of .* has segmentations/milz.nii.gz: name in --labels"):
         targets(source(tree), options("spleen=milz"))
     write_subject(tree, "s0009", image="mri")
     with pytest.raises(UserError, match="holds CT and MRI: give the folder of one release at a time"):
@@ -120,5 +120,5 @@ def test_what_is_not_there(tree, tmp_path):
 @pytest.mark.parametrize("text", ["image_id,split\ns0000,train\n", TABLE + "s0000;60;m;A;ct abdomen;training\r\n"])
 def test_a_damaged_table(tmp_path, text):
     (tmp_path / "meta.csv").write_text(text, encoding="utf-8")
-    with pytest.raises(UserError, match=r"meta.csv has no '.*': the columns are image_id and split"):
+    with pytest.raises(UserError, match=r"meta.csv has no '.*', but needs the columns image_id and split"):
         read_parts(tmp_path / "meta.csv")
