@@ -56,6 +56,7 @@ METHODS = (
     "SelfTrainingTrainerOrganContrast",
     "CPSTrainerOrganContrast",
     "BCPTrainerOrganContrast",
+    "UniMatchTrainerOrganContrast",
     "MMKDTrainerOrganContrast",
     "TCSMTrainerOrganContrast",
     "DTCTrainerOrganContrast",

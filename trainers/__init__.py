@@ -26,11 +26,13 @@ from .comparisons.organ_contrast import (
     DTCTrainerOrganContrast,
     MMKDTrainerOrganContrast,
     TCSMTrainerOrganContrast,
+    UniMatchTrainerOrganContrast,
 )
 from .comparisons.registration import LTNetTrainer, VoxelMorphTrainer
 from .comparisons.self_training import SelfTrainingTrainer, SelfTrainingTrainerOrganContrast
 from .comparisons.supervised import SupervisedTrainer
 from .comparisons.tcsm import TCSMTrainer
+from .comparisons.unimatch import UniMatchTrainer
 from .controls import (
     PooledTrainer,
     PooledTrainerOrganContrast,
@@ -75,5 +77,7 @@ __all__ = [
     "SupervisedTrainer",
     "TCSMTrainer",
     "TCSMTrainerOrganContrast",
+    "UniMatchTrainer",
+    "UniMatchTrainerOrganContrast",
     "VoxelMorphTrainer",
 ]

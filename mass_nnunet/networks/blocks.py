@@ -46,6 +46,11 @@ def cpu_autocast(device: torch.device) -> torch.autocast:
     return torch.autocast("cpu", torch.bfloat16, enabled=device.type == "cpu" and NATIVE_BFLOAT16)
 
 
+def in_full(output: Any) -> Any:
+    """Logits, or a list of them, in float32."""
+    return output.float() if isinstance(output, Tensor) else [scale.float() for scale in output]
+
+
 def join(levels: Sequence[Sequence[Tensor]]) -> list[Tensor]:
     """Concatenate the feature maps or logits of several parts of a batch, scale by scale."""
     return [torch.cat(level) for level in zip(*levels, strict=True)]

@@ -5,7 +5,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from .blocks import UNet, cpu_autocast
+from .blocks import UNet, cpu_autocast, in_full
 from .stock import TakesStockWeights
 
 
@@ -27,14 +27,9 @@ class CrossNet(TakesStockWeights):
         """Segment scans (S, C, Z, Y, X)."""
         with cpu_autocast(scans.device):
             if self.training:
-                return tuple(_in_full(unet(scans)) for unet in self.unets)
-            return _in_full(self.unets[0](scans))
+                return tuple(in_full(unet(scans)) for unet in self.unets)
+            return in_full(self.unets[0](scans))
 
     def plain_weights(self) -> dict[str, Tensor]:
         """State dict of the U-Net that predicts."""
         return self.unets[0].state_dict()
-
-
-def _in_full(output: Any) -> Any:
-    """Logits, or a list of them, in float32."""
-    return output.float() if isinstance(output, Tensor) else [scale.float() for scale in output]

@@ -25,6 +25,16 @@ def random_boxes(count: int, shape: Sequence[int], device: torch.device) -> Tens
     return boxes[:, None]
 
 
+def cut_mix(views: Tensor, boxes: Tensor) -> Tensor:
+    """CutMix (Yun et al., ICCV 2019) within each view: in a box, a scan shows the scan before it.
+
+    Args:
+        views: images, or their labels or probabilities, of V views of U scans, (V, U, C, Z, Y, X).
+        boxes: boolean (V, U, 1, Z, Y, X), true in the box.
+    """
+    return torch.where(boxes, views.roll(1, 1), views)
+
+
 def largest_components(labels: Tensor, classes: int) -> Tensor:
     """Labels (B, 1, Z, Y, X) in which each foreground class is its largest connected component; the rest is background.
 

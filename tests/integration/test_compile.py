@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from mass_nnunet.batch import Layout
+from mass_nnunet.batch import Layout, Scans
 from mass_nnunet.networks.pair import PairNet
+from mass_nnunet.networks.views import ViewsNet
 from mass_nnunet.registration.atlas import AtlasBank
 from small_network import CLASSES, PATCH, batch, network, unet
 
@@ -46,6 +47,18 @@ def test_training_has_a_graph_for_each_kind_of_batch(make, modalities):
         scans, _ = batch(replace(layout, unlabelled=1 - step % 2), seed=step)
         torch.testing.assert_close(fast(scans).fields, net(scans).fields)
     assert len(graphs) == 2
+
+
+def test_weak_and_strong_views_are_in_one_graph():
+    layout = Layout(1, 2, 2)
+    net = ViewsNet(unet()).train()
+    fast, graphs = compiled(net)
+    for step in range(3):
+        images = torch.randn(8, 1, *PATCH, generator=torch.Generator().manual_seed(step))
+        found, expected = fast(Scans(images, layout)), net(Scans(images, layout))
+        for name in ("weak", "strong"):
+            torch.testing.assert_close(getattr(found, name), getattr(expected, name))
+    assert len(graphs) == 1
 
 
 def test_validation_has_one_graph():

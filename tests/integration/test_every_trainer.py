@@ -70,7 +70,7 @@ def test_a_training_gives_its_datasets_models_and_hidden_labels_change_nothing(r
         assert torch.equal(value, expected[key]), key
 
 
-@pytest.mark.parametrize("name", ["BCPTrainer", "SelfTrainingTrainer"])
+@pytest.mark.parametrize("name", ["BCPTrainer", "SelfTrainingTrainer", "UniMatchTrainer"])
 def test_annotations_change_something(root, name):
     """The test above can fail, also for trainers of one dataset."""
     expected = trained(name, "802", 2).module.state_dict()

@@ -62,7 +62,7 @@ def garble_unknown_labels(root: Path) -> int:
     return changed
 
 
-@pytest.mark.parametrize("name", ["MASSTrainer", "SupervisedTrainer"])
+@pytest.mark.parametrize("name", ["MASSTrainer", "SupervisedTrainer", "UniMatchTrainerOrganContrast"])
 def test_what_was_not_annotated_changes_no_weight(planned, tmp_path, name):
     root = Path(shutil.copytree(planned, tmp_path / "group"))
     fold = entry(root, CT)

@@ -6,6 +6,7 @@ from mass_nnunet.networks.cross import CrossNet
 from mass_nnunet.networks.dual_task import DualTaskNet
 from mass_nnunet.networks.group import GroupNet, share_convolutions, share_decoder
 from mass_nnunet.networks.stock import HEADS, misfit
+from mass_nnunet.networks.views import ViewsNet
 from small_network import PATCH, network, unet
 
 
@@ -22,6 +23,7 @@ MAKERS = {
     "MASS": network,
     "dual task": lambda: DualTaskNet(unet()),
     "cross": lambda: CrossNet([unet(), unet()]),
+    "views": lambda: ViewsNet(unet()),
 }
 
 

@@ -3,7 +3,7 @@ import pytest
 import scipy.ndimage
 import torch
 
-from mass_nnunet.training.copy_paste import connected_components, largest_components, random_boxes
+from mass_nnunet.training.copy_paste import connected_components, cut_mix, largest_components, random_boxes
 
 
 def test_boxes_have_two_thirds_of_the_sides_and_lie_anywhere():
@@ -22,6 +22,16 @@ def test_boxes_have_two_thirds_of_the_sides_and_lie_anywhere():
 
 def test_a_flat_patch_has_a_box():
     assert random_boxes(1, (1, 3, 3), torch.device("cpu")).sum() == 4
+
+
+def test_in_its_box_a_scan_of_a_view_shows_the_one_before_it():
+    views = torch.arange(6.0).view(2, 3, 1, 1, 1, 1).expand(2, 3, 2, 1, 1, 4)
+    boxes = torch.zeros(2, 3, 1, 1, 1, 4, dtype=torch.bool)
+    boxes[0, 0, ..., :2] = boxes[1, 2, ..., 3:] = True
+    expected = views.clone()
+    expected[0, 0, ..., :2] = 2
+    expected[1, 2, ..., 3:] = 4
+    assert torch.equal(cut_mix(views, boxes), expected)
 
 
 def test_of_each_organ_the_largest_component_is_left():

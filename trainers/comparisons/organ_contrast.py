@@ -10,6 +10,7 @@ from .cps import CPSTrainer
 from .dtc import DTCTrainer
 from .mmkd import MMKDTrainer
 from .tcsm import TCSMTrainer
+from .unimatch import UniMatchTrainer
 
 
 class MMKDTrainerOrganContrast(OrganContrastTrainer, MMKDTrainer):
@@ -30,3 +31,7 @@ class CPSTrainerOrganContrast(OrganContrastTrainer, CPSTrainer):
 
 class BCPTrainerOrganContrast(OrganContrastTrainer, BCPTrainer):
     """BCPTrainer with MASSTrainer's random organ contrast, before scans are mixed."""
+
+
+class UniMatchTrainerOrganContrast(OrganContrastTrainer, UniMatchTrainer):
+    """UniMatchTrainer with MASSTrainer's random organ contrast."""

@@ -61,7 +61,13 @@ def test_an_annotated_scan_that_is_alone_in_a_process_is_refused(root, monkeypat
 
 @pytest.mark.parametrize(
     ("name", "batch", "processes"),
-    [("MASSTrainer", 2, 1), ("MASSTrainer", 4, 2), ("DualStreamTrainer", 1, 1), ("MASSTrainerNoAtlas", 2, 2)],
+    [
+        ("MASSTrainer", 2, 1),
+        ("MASSTrainer", 4, 2),
+        ("DualStreamTrainer", 1, 1),
+        ("MASSTrainerNoAtlas", 2, 2),
+        ("UniMatchTrainer", 1, 1),
+    ],
 )
 def test_it_is_not_where_it_has_company_or_nothing_is_registered(root, monkeypatch, name, batch, processes):
     with_batch(root, batch)
