@@ -21,10 +21,10 @@ from mass_nnunet.api import Model, expected_dice
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.quality.calibration import Samples, columns
-from mass_nnunet.quality.command import digest
 from mass_nnunet.quality.distances import OFFSET
 from mass_nnunet.quality.estimator import Estimator, fit
 from mass_nnunet.quality.features import FEATURES, dice
+from mass_nnunet.quality.folder import digest
 from quality_bench import Bench, cells_of, kept
 from quality_features import CANDIDATES
 

@@ -9,18 +9,19 @@ from typing import NamedTuple, TypeVar, cast
 
 import numpy as np
 
+import mass_nnunet as package
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.quality import command
 from mass_nnunet.quality.calibration import Sample, Samples
 from mass_nnunet.quality.distances import KnownSurfaces, surfaces_of
 from mass_nnunet.quality.evidence import Evidence, gather, without_patient
+from mass_nnunet.quality.folder import digest
 from mass_nnunet.quality.grid import read_scan, read_shares
 from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_references
 from quality_features import candidates
 
 T = TypeVar("T")
-PACKAGE = Path(command.__file__).parents[1]
+PACKAGE = Path(package.__file__).parent
 CODE = sorted((*(PACKAGE / "quality").glob("*.py"), *(PACKAGE / "registration").glob("*.py")))
 CODE += [Path(__file__), Path(__file__).with_name("quality_features.py")]
 """What makes that which is kept: what other code made is not taken for it."""
@@ -73,11 +74,11 @@ class Bench:
         for note in notes:
             print(note)
         annotated = (file for pair in self.files.values() for file in pair)
-        self.known = command.digest([*CODE, *sorted(dataset.folder.glob("*.json")), *annotated])
+        self.known = digest([*CODE, *sorted(dataset.folder.glob("*.json")), *annotated])
 
     def file(self, name: str, *inputs: Path) -> Path:
         """Where something is kept that comes from files beside the annotated scans: another name for other contents."""
-        return self.work / f"{name}_{self.known[:10]}{command.digest(inputs)[:10]}.pkl"
+        return self.work / f"{name}_{self.known[:10]}{digest(inputs)[:10]}.pkl"
 
     def image(self, case: str) -> Path:
         """First channel of an annotated or a test scan."""
@@ -104,9 +105,10 @@ class Bench:
     def with_validation(self, samples: Samples, method: str) -> Samples:
         """Samples, and a method's predictions of validation scans, of ``val/ID_INFERENCE`` where its folder has one."""
         found = deepcopy(samples)
+        whole = [case for case in self.fold.val if case in self.references]  # others are annotated in part
         for bench in (bench for bench in self.benches if bench.name == method):
             for folder in sorted(bench.glob(f"val/{self.dataset.id}_*")):
-                for case in self.fold.val:
+                for case in whole:
                     file = folder / f"{case}{self.dataset.ending}"
                     if file.is_file():
                         own = self.file(f"validation_{method}_{folder.name}_{case}", file)

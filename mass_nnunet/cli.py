@@ -1,4 +1,7 @@
-"""The command line of mass-nnunet. Each command lives in a module with ``add_arguments`` and ``run``."""
+"""The command line of mass-nnunet. Each command lives in a module with ``add_arguments`` and ``run``.
+
+Neither torch nor what imports it is imported at the top of such a module, but in ``run``: ``--help`` must not wait.
+"""
 
 import argparse
 import importlib
@@ -9,7 +12,7 @@ from .errors import UserError, disk_line
 from .runtime.pipes import surviving_closed_pipes
 from .runtime.threads import limit_itk
 
-# A command's module is imported only when that command is asked for: `mass_nnunet env` must not wait for torch.
+# A command's module is imported only when that command is asked for.
 COMMANDS = {
     "env": ("mass_nnunet.runtime.env", "print the export lines that nnU-Net needs"),
     "phantom": ("mass_nnunet.phantom.command", "make synthetic CT and MRI abdomens in the layouts of BTCV and CHAOS"),

@@ -140,23 +140,6 @@ class ResidualGroupPlanner(GroupPlanner, ResEncUNetPlanner):
     BLOCKS = "n_blocks_per_stage"
 
 
-@dataclass(frozen=True)
-class Preset:
-    """One of nnU-Net's networks for all modalities, and the memory that nnU-Net plans it for."""
-
-    planner: type[GroupPlanner]
-    gigabytes: float | None
-    """Default of ``--gpu-memory``; None for no limit."""
-
-
-PRESETS = {
-    "plain": Preset(GroupPlanner, None),
-    "ResEncM": Preset(ResidualGroupPlanner, 8.0),
-    "ResEncL": Preset(ResidualGroupPlanner, 24.0),
-}
-"""``--preset``. As in nnU-Net, ResEncM and ResEncL are one network for GPUs of different memory."""
-
-
 def write_plans(dataset: RawDataset, plans: dict) -> None:
     """Write ``MASSPlans.json``, and before that delete preprocessed arrays that other plans have made."""
     folder = dataset_folder("preprocessed", dataset.id)

@@ -1,5 +1,6 @@
 import argparse
 import errno
+import subprocess
 import sys
 import types
 
@@ -55,6 +56,23 @@ def test_every_command_has_help(name, capsys):
         cli.main([name, "--help"])
     assert ended.value.code == 0
     assert "usage: mass_nnunet " + name in capsys.readouterr().out
+
+
+def test_help_waits_for_no_torch():
+    """In an interpreter of its own, where nothing has imported it."""
+    program = """
+import contextlib, io, sys
+import mass_nnunet
+assert not {"numpy", "torch", "nnunetv2"} & sys.modules.keys(), "import mass_nnunet"
+from mass_nnunet import cli
+for name in cli.COMMANDS:
+    with contextlib.redirect_stdout(io.StringIO()) as printed, contextlib.suppress(SystemExit):
+        cli.main([name, "--help"])
+    assert "usage: mass_nnunet " + name in printed.getvalue()
+    assert "torch" not in sys.modules, f"mass_nnunet {name} --help"
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_version(capsys, monkeypatch):

@@ -9,27 +9,13 @@ from source_tree import PACKAGES, ROOT, module_name, source_files, stale_names
 
 WITHOUT_NAMESAKE = {
     "mass_nnunet/demo/settings.py": ("demo/test_steps.py", "numbers"),
-    "mass_nnunet/networks/blocks.py": ("networks/test_group.py", "parts of a pass through the networks"),
     "mass_nnunet/nnunet_hook/mass_trainers.py": (
         "integration/test_end_to_end.py",
         "nnU-Net's command reads it",
     ),
-    "mass_nnunet/phantom/anatomy.py": ("phantom/test_canvas.py", "its voxels are means over a finer canvas"),
-    "mass_nnunet/phantom/bowel.py": ("phantom/test_patient.py", "random clutter, seen in a whole patient only"),
-    "mass_nnunet/phantom/btcv_tree.py": ("phantom/test_trees.py", "both layouts are read back as datasets are"),
-    "mass_nnunet/phantom/chaos_tree.py": ("phantom/test_trees.py", "both layouts are read back as datasets are"),
-    "mass_nnunet/phantom/contrast_ct.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
-    "mass_nnunet/phantom/contrast_mr.py": ("phantom/test_patient.py", "intensities, measured in a whole patient"),
-    "mass_nnunet/phantom/tissues.py": ("phantom/test_patient.py", "names of numbers"),
-    "mass_nnunet/phantom/torso.py": ("phantom/test_patient.py", "shapes of the body, measured in a whole patient"),
-    "mass_nnunet/phantom/viscera.py": ("phantom/test_patient.py", "shapes of the organs, measured in a whole patient"),
     "dataset_conversion/dicom/case.py": ("dataset_conversion/datasets/test_dicom.py", "it needs an export"),
     "dataset_conversion/dicom/segmentation.py": ("dataset_conversion/test_to_dicom.py", "it needs an export"),
-    "dataset_conversion/dicom/table.py": ("dataset_conversion/datasets/test_dicom.py", "lines that a user sees"),
-    "dataset_conversion/options.py": ("dataset_conversion/datasets/test_nifti.py", "options of the converters"),
-    "trainers/base/blueprint.py": ("trainers/test_mass_trainer.py", "it makes networks from a group's plans"),
     "trainers/base/joint.py": ("trainers/base/test_group.py", "the results folders of a group"),
-    "trainers/base/schedule.py": ("trainers/comparisons/test_supervised.py", "stock training on the group's schedule"),
     "trainers/base/single.py": ("trainers/comparisons/test_supervised.py", "a group of one"),
     "trainers/segmenter.py": ("trainers/test_propagation.py", "it needs a trained group"),
 }

@@ -102,21 +102,7 @@ def read_export(
     """
     roots = source.roots if labels is None else (*source.roots, labels)
     paths = list(dict.fromkeys(_files(Source(source.path, roots))))
-    instances = []
-    damaged = 0
-    with tqdm(paths, desc="reading headers", unit="file", disable=not paths) as bar:
-        for path in bar:
-            try:
-                if (found := read_instance(path)) is not None:
-                    instances.append(found)
-            except ValueError:
-                damaged += 1
-            except OSError as error:  # its text would name the file
-                raise UserError(
-                    f"{source.path} holds a file that cannot be read ({error.strerror}): check the files' permissions"
-                ) from None
-    if not instances:
-        raise UserError(f"{source.path} holds no DICOM image: give the folder or the zip that the archive has exported")
+    instances, damaged = _read_instances(source, paths)
     pseudonyms = Pseudonyms([instance.identity for instance in instances], key, by_study=by_study)
     tokens = pseudonyms.tokens()
     series, objects, unreadable = [], [], []
@@ -159,6 +145,30 @@ def read_export(
     return Export(
         source.path, _best_reconstructions(series), tuple(objects), pseudonyms, others, damaged, tuple(unreadable)
     )
+
+
+def _read_instances(source: Source, paths: Sequence[Path]) -> tuple[list[Instance], int]:
+    """The headers of the DICOM files among these, and how many of them are damaged.
+
+    Raises:
+        UserError: a file cannot be opened, or there is no DICOM file.
+    """
+    instances = []
+    damaged = 0
+    with tqdm(paths, desc="reading headers", unit="file", disable=not paths) as bar:
+        for path in bar:
+            try:
+                if (found := read_instance(path)) is not None:
+                    instances.append(found)
+            except ValueError:
+                damaged += 1
+            except OSError as error:  # its text would name the file
+                raise UserError(
+                    f"{source.path} holds a file that cannot be read ({error.strerror}): check the files' permissions"
+                ) from None
+    if not instances:
+        raise UserError(f"{source.path} holds no DICOM image: give the folder or the zip that the archive has exported")
+    return instances, damaged
 
 
 def _acquired(members: Sequence[Instance]) -> str:

@@ -27,7 +27,7 @@ def load_model(
     folder: Path,
     folds: Fold | Sequence[Fold],
     checkpoint: str,
-    device: torch.device,
+    device: str | torch.device | None,
     *,
     mirroring: bool = False,
     tile_step_size: float = 0.5,
@@ -38,7 +38,7 @@ def load_model(
         folder: results folder of a trainer, plans and configuration; it has ``plans.json`` and ``fold_0``.
         folds: one fold, or several whose logits are averaged.
         checkpoint: name of the checkpoint's file.
-        device: where the network runs.
+        device: where the network runs; None for a GPU if there is one, else the CPU.
         mirroring: whether to mirror as ``nnUNetv2_predict`` does, along the axes that the training allowed.
         tile_step_size: step of the sliding window, as a share of the patch; the default is that of nnU-Net.
 
@@ -46,6 +46,7 @@ def load_model(
         UserError: a file does not exist, a checkpoint holds more than weights and numbers, the plans name a class that
             is none of a network, or nnU-Net does not find the trainer.
     """
+    where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     chosen = (folds,) if isinstance(folds, int | str) else tuple(folds)
     for fold in chosen:
         file = folder / f"fold_{fold}" / checkpoint
@@ -66,8 +67,8 @@ def load_model(
         predictor = nnUNetPredictor(
             tile_step_size=tile_step_size,
             use_mirroring=mirroring,
-            perform_everything_on_device=device.type == "cuda",
-            device=device,
+            perform_everything_on_device=where.type == "cuda",
+            device=where,
             allow_tqdm=False,
         )
         predictor.initialize_from_trained_model_folder(str(folder), chosen, checkpoint)

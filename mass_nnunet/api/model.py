@@ -81,8 +81,7 @@ class Model:
         Raises:
             UserError: there is no such model, or it is not safe to load (:func:`mass_nnunet.api.loading.load_model`).
         """
-        where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        arguments = (Path(folder), folds, checkpoint, where)
+        arguments = (Path(folder), folds, checkpoint, device)
         model = cls(load_model(*arguments, mirroring=True, tile_step_size=tile_step_size))
         if len(model.predictor.configuration_manager.patch_size) != 3 or model._needs_previous_stage:
             raise UserError(f"{folder} is a 2D or a cascaded configuration: load one that segments whole scans in 3D")

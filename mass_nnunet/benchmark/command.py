@@ -11,9 +11,6 @@ from mass_nnunet.errors import UserError
 
 from .run.grid import load_grid, save_grid
 from .run.job import Job
-from .run.runner import report_failures, run_local
-from .run.shell import commands, exports
-from .run.slurm import CellTask, submit
 from .run.state import is_open
 from .run.status import describe_progress
 
@@ -109,15 +106,15 @@ def _status(args: argparse.Namespace) -> None:
 
 
 def _run(args: argparse.Namespace) -> None:
+    from .run.lookup import make_jobs
+    from .run.runner import report_failures, run_local
+
     if args.jobs is not None and args.jobs < 1:
         raise UserError(f"--jobs {args.jobs} is too few: give 1 or more")
     if args.retries < 0:
         raise UserError(f"--retries {args.retries} is negative: give 0 or more")
     options = _slurm_options(args.slurm)
     grid = load_grid(args.grid)
-    # This imports torch, which `benchmark status` and --help do not need.
-    from .run.lookup import make_jobs
-
     jobs = make_jobs(grid)
     if args.dry_run:
         _print_commands(jobs)
@@ -133,24 +130,28 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    from .report.document import write_report
+
     grid = load_grid(args.grid)
     path = args.output or grid.output / "report.html"
     if path.suffix != ".html":
         raise UserError(f"-o {path} is not an HTML file: give a name that ends with .html")
-    from .report.document import write_report
-
     results = write_report(grid, path, args.reference, pictures=not args.no_pictures)
     done, cells = len(results.done), len(results.states)
     print(f"wrote {path} from {done} of {cells} cells ({path.stat().st_size / 2**20:.1f} MiB)")
 
 
 def _print_commands(jobs: Sequence[Job]) -> None:
+    from .run.shell import commands, exports
+
     print("\n".join(exports(jobs[0])))
     for job in jobs:
         print("\n" + "\n".join(commands(job)))
 
 
 def _submit(jobs: Sequence[Job], args: argparse.Namespace, options: dict[str, Any]) -> None:
+    from .run.slurm import CellTask, submit
+
     tasks = [
         CellTask(job, args.retries) for job in jobs if is_open(job.folder, args.retries, job.inferences, job.inputs)
     ]

@@ -1,47 +1,16 @@
-"""``mass_nnunet annotate-in``: whole, after any interruption, a second time, and what it refuses."""
+"""``mass_nnunet annotate-in``: the folds that it writes, and what it refuses."""
 
 import json
-import shutil
-from itertools import count
-from pathlib import Path
 
 import pytest
 import SimpleITK as sitk
 
-from exported_scans import correct, export, label_file
-from mass_nnunet.annotation import annotate_in_command
+from exported_scans import HIDDEN, contents, correct, label_file, take_in
 from mass_nnunet.cli import main
 from mass_nnunet.data.outdated import check_splits
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.runtime.lock import Lock
 from tiny_group import CT, MODEL, MRI, entry
-
-HIDDEN = "ct1"
-"""A scan whose label fold 0 hides."""
-
-
-@pytest.fixture
-def folder(pair, tmp_path):
-    """A scan of each kind, corrected: without a label, and with a hidden one; and one of the other modality."""
-    assert HIDDEN in entry(pair, CT)["unlabelled"]
-    folder = export(tmp_path / "out", (CT, "ctun"), (CT, HIDDEN), (MRI, "mrun"))
-    for name, case in ((CT, "ctun"), (CT, HIDDEN), (MRI, "mrun")):
-        correct(folder, name, case)
-    return folder
-
-
-def take_in(folder, *words):
-    return main(["annotate-in", str(folder), *words])
-
-
-def contents(root: Path) -> dict[str, object]:
-    """The files below a folder; of label maps their values, as JSON its content."""
-    found: dict[str, object] = {}
-    for path in sorted(root.rglob("*")):
-        if path.is_file() and not path.name.startswith("lock-"):
-            is_json, name = path.suffix == ".json", str(path.relative_to(root))
-            found[name] = json.loads(path.read_text()) if is_json else path.read_bytes()
-    return found
 
 
 def test_labels_and_scans_become_training_data_and_former_folds_stay(pair, folder, capsys):
@@ -70,74 +39,6 @@ def test_labels_and_scans_become_training_data_and_former_folds_stay(pair, folde
         assert dataset.content["numTraining"] == len(dataset.cases("imagesTr"))
         check_splits(dataset, pair / "preprocessed" / name)
     assert (pair / "raw" / CT / "labelsReplaced" / f"1_{HIDDEN}.nii.gz").read_bytes() == hidden
-
-
-def test_a_second_run_says_so_and_changes_nothing(pair, folder, capsys):
-    assert take_in(folder) == 0
-    before, _ = contents(pair), capsys.readouterr()
-    assert take_in(folder) == 0
-    assert "were taken in before: nothing was changed\nfold 2 trains on them" in capsys.readouterr().out
-    assert contents(pair) == before
-
-
-def test_one_dataset_after_the_other_extends_the_fold_again(pair, folder):
-    assert take_in(folder, "-d", "802") == 0
-    assert (pair / "raw" / CT / "imagesUn" / "ctun_0000.nii.gz").exists()
-    assert entry(pair, CT, 2)["train"] == entry(pair, CT, 0)["train"]
-    assert take_in(folder, "-d", "801") == 0
-    assert entry(pair, MRI, 3)["train"] == entry(pair, MRI, 2)["train"] == sorted([*entry(pair, MRI)["train"], "mrun"])
-    assert {"ctun", HIDDEN} <= set(entry(pair, CT, 3)["train"])
-    assert entry(pair, CT, 3)["extends"] == 2
-
-
-def test_a_label_that_is_corrected_again_is_replaced_in_the_same_fold(pair, folder, capsys):
-    assert take_in(folder) == 0
-    arrays = pair / "preprocessed" / CT / "MASSPlans_3d_fullres"
-    arrays.mkdir()
-    (arrays / "ctun_seg.b2nd").touch()
-    correct(folder, CT, "ctun", value=2)
-    assert take_in(folder, "-d", "801") == 0
-    assert "took in the labels of ctun\nfold 2 trains" in capsys.readouterr().out
-    assert not (arrays / "ctun_seg.b2nd").exists()
-    assert len(json.loads((pair / "preprocessed" / CT / "splits_final.json").read_text())) == 3
-    assert (pair / "raw" / CT / "labelsReplaced" / "1_ctun.nii.gz").exists()
-
-
-@pytest.mark.parametrize("after", [False, True])
-def test_killed_at_any_change_it_loses_nothing_and_goes_on(pair, folder, tmp_path, monkeypatch, after):
-    replace, copy = Path.replace, tmp_path / "copy"
-    shutil.copytree(pair, copy)
-    assert take_in(folder) == 0
-    whole = contents(pair)
-    for number in count(1):
-        shutil.rmtree(pair)
-        shutil.copytree(copy, pair)
-        scans = {path.read_bytes() for path in pair.rglob("images*/*")}
-        labels = {path.read_bytes() for path in pair.rglob("labels*/*")}
-        calls = count(1)
-
-        def dying(self, target, number=number, calls=calls):
-            dies = next(calls) == number
-            if dies and not after:
-                raise KeyboardInterrupt
-            moved = replace(self, target)
-            if dies:
-                raise KeyboardInterrupt
-            return moved
-
-        with monkeypatch.context() as patch:
-            patch.setattr(Path, "replace", dying)
-            status = take_in(folder)
-        assert {path.read_bytes() for path in pair.rglob("images*/*")} == scans
-        assert labels <= {path.read_bytes() for path in pair.rglob("labels*/*")}
-        for ident, name in ((801, CT), (802, MRI)):  # sound meanwhile
-            check_splits(RawDataset.load(ident), pair / "preprocessed" / name)
-        if status == 0:
-            break
-        assert status == 130
-        assert take_in(folder) == 0
-        assert contents(pair) == whole
-    assert number > 8
 
 
 def test_without_splits_there_is_no_fold_to_extend(pair, folder, capsys):
@@ -218,54 +119,6 @@ def test_an_empty_label_that_was_not_changed_is_not_accepted(pair, folder, capsy
     assert take_in(folder, "--accept", "mrun") == 2
     assert f"--accept mrun: {label_file(folder, MRI, 'mrun')} is empty: annotate the scan\n" in capsys.readouterr().err
     assert contents(pair) == before
-
-
-def test_what_was_said_of_scans_that_were_taken_in_before_stays(pair, folder, capsys):
-    assert take_in(folder, "--structures", "liver", "-d", "802") == 0
-    before = contents(pair)
-    for words in ((), ("--structures", "spleen")):
-        capsys.readouterr()
-        assert take_in(folder, "-d", "802", *words) == 0
-        assert "were taken in before: nothing was changed" in capsys.readouterr().out
-        assert contents(pair) == before
-    assert take_in(folder) == 0
-    assert entry(pair, MRI, 3)["annotated"] == {"mrun": ["liver"]}
-    assert "annotated" not in entry(pair, CT, 3)
-
-
-@pytest.mark.parametrize("has_splits", [True, False])
-def test_structures_of_a_label_that_is_corrected_again_are_said_also_after_a_kill(
-    pair, folder, capsys, monkeypatch, has_splits
-):
-    if not has_splits:
-        for name in (CT, MRI):
-            (pair / "preprocessed" / name / "splits_final.json").unlink()
-    assert take_in(folder, "--structures", "liver") == 0
-    correct(folder, MRI, "mrun", value=2, start=(2, 20, 4))
-    with monkeypatch.context() as patch:
-        patch.setattr(annotate_in_command, "count_scans", lambda _: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert take_in(folder) == 130
-    capsys.readouterr()
-    assert take_in(folder) == 0
-    assert "took in the labels of mrun\n" in capsys.readouterr().out
-    assert json.loads((pair / "raw" / MRI / "annotated.json").read_text()) == {}
-    assert json.loads((pair / "raw" / CT / "annotated.json").read_text()) == {"ctun": ["liver"], HIDDEN: ["liver"]}
-    if has_splits:
-        assert "annotated" not in entry(pair, MRI, 2)
-        assert entry(pair, CT, 2)["annotated"] == {"ctun": ["liver"], HIDDEN: ["liver"]}
-    assert take_in(folder) == 0
-    assert "nothing was changed" in capsys.readouterr().out
-
-
-def test_a_run_that_mends_the_count_of_scans_does_not_say_that_nothing_was_changed(pair, folder, capsys):
-    assert take_in(folder) == 0
-    file = pair / "raw" / CT / "dataset.json"
-    whole = file.read_text()
-    file.write_text(json.dumps(json.loads(whole) | {"numTraining": 1}))
-    capsys.readouterr()
-    assert take_in(folder) == 0
-    assert "nothing was changed" not in capsys.readouterr().out
-    assert file.read_text() == whole
 
 
 @pytest.mark.parametrize(

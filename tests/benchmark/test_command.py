@@ -1,7 +1,7 @@
 import pytest
 
 import fake_jobs
-from mass_nnunet.benchmark import command
+from mass_nnunet.benchmark.run import runner, slurm
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
@@ -26,7 +26,7 @@ def run_quick(jobs, workers, retries):
 
 
 def test_run_and_status(grid, file, monkeypatch, capsys):
-    monkeypatch.setattr(command, "run_local", run_quick)
+    monkeypatch.setattr(runner, "run_local", run_quick)
     assert main(["benchmark", "status", file]) == 0
     assert "8 cells: 8 waiting" in capsys.readouterr().out
     assert main(["benchmark", "run", file, "--jobs", "2"]) == 0
@@ -38,7 +38,7 @@ def test_run_and_status(grid, file, monkeypatch, capsys):
 
 
 def test_failed_cells_make_the_command_fail(grid, file, monkeypatch, capsys):
-    monkeypatch.setattr(command, "run_local", run_quick)
+    monkeypatch.setattr(runner, "run_local", run_quick)
     grid.output.mkdir()
     (grid.output / "fail_MASSTrainer_1_0").write_text("9")
     assert main(["benchmark", "run", file, "--jobs", "2", "--retries", "0"]) == 2
@@ -65,7 +65,7 @@ def test_only_what_is_open_goes_to_the_cluster(grid, file, monkeypatch, capsys):
         submitted.append(([task.job.cell.name for task in tasks], options))
         return [type("Job", (), {"job_id": "77_0"})]
 
-    monkeypatch.setattr(command, "submit", submit)
+    monkeypatch.setattr(slurm, "submit", submit)
     jobs = make_jobs(grid)
     for job in jobs[:-1]:
         write_record(job.folder, {"state": "done", "inferences": ["segmentation"], "inputs": job.inputs})

@@ -6,13 +6,14 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from content_damages import CONTENT_DAMAGES
 from dicom_damages import DICOM_DAMAGES
 from dicom_label_damages import DICOM_LABEL_DAMAGES
 from layout_damages import LAYOUT_DAMAGES
 from refused_input import PREFIX, Damage, messages
+from series_damages import SERIES_DAMAGES
+from volume_damages import VOLUME_DAMAGES
 
-DAMAGES = [*CONTENT_DAMAGES, *LAYOUT_DAMAGES, *DICOM_DAMAGES, *DICOM_LABEL_DAMAGES]
+DAMAGES = [*SERIES_DAMAGES, *VOLUME_DAMAGES, *LAYOUT_DAMAGES, *DICOM_DAMAGES, *DICOM_LABEL_DAMAGES]
 
 
 def table(damages: Iterable[Damage] = tuple(DAMAGES)) -> Iterator[str]:

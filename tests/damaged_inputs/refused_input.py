@@ -17,6 +17,11 @@ from sound_datasets import SOURCES
 
 RAW = "nnUNet_raw"
 PREFIX = "mass_nnunet convert: error: "
+# Ends of lines that many damages share.
+SHORT = "cannot be read (it ends too early): copy or download it again"
+SIDES = "its orientation or its label values are wrong; correct or remove it"
+CORRECT = "which is no known label: correct or remove the file"
+NO_LABELS = "has no annotated voxel: get the right file, or remove it to use the scan without labels"
 # Without its capabilities even root may do no more than the permissions say.
 AS_ANYONE = ("setpriv", "--bounding-set=-all", "--inh-caps=-all")
 

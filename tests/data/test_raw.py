@@ -7,7 +7,7 @@ import pytest
 
 from mass_nnunet.data.raw import TEST, TRAINING, UNLABELLED, Part, RawDataset, licence_of, reference_of
 from mass_nnunet.errors import UserError
-from mass_nnunet.export.command import stated_licence
+from mass_nnunet.export.shared_model import stated_licence
 from tiny_raw import write_raw_dataset
 
 

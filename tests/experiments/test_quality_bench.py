@@ -1,12 +1,14 @@
 """What experiments/quality_bench.py keeps about predictions, and when it makes it again."""
 
 import importlib
+import json
 import shutil
 import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.quality import alignment, corruption, grid
@@ -63,6 +65,21 @@ def test_samples_of_synthetic_errors_and_of_validation(world):
         assert numbers.shape == (len(dice), 5)
     assert [one.true for one in both.overlap[-4:]] == [1.0] * 4  # the truth is predicted
     assert set(bench.evidence("ct2").laid) == {"ct0", "ct1"}  # none judges itself
+
+
+def test_a_validation_scan_that_is_left_out_gives_no_sample(world, tmp_path):
+    """It has voxels of the label ``ignore``."""
+    raw = tmp_path / world.raw.name
+    shutil.copytree(world.raw, raw)
+    content = json.loads((raw / "dataset.json").read_text())
+    content["labels"]["ignore"] = len(content["labels"])
+    (raw / "dataset.json").write_text(json.dumps(content))
+    label = raw / "labelsTr" / "ct2.nii.gz"
+    image = sitk.ReadImage(str(label))
+    sitk.WriteImage(sitk.Cast(image == 4, image.GetPixelID()) + image, str(label))  # the liver
+    bench = world.script.Bench(RawDataset.read(raw), 0, [world.bench], tmp_path)
+    assert set(bench.references) == {"ct0", "ct1"}
+    assert bench.with_validation(world.script.Samples(), "one").overlap == []
 
 
 def test_what_a_test_prediction_is_estimated_from(world):

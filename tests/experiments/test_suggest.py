@@ -19,6 +19,11 @@ def script():
 
 
 @pytest.fixture
+def strategies():
+    return load_script("suggest_strategies")
+
+
+@pytest.fixture
 def pair(tmp_path, monkeypatch):
     use_folders(monkeypatch, tmp_path)
     write_pair(tmp_path)
@@ -77,15 +82,15 @@ def test_each_strategy_has_folds_of_its_own_and_the_splits_stay(script, simulati
     assert len(json.loads(file.read_text())) == 2 + len(record) + 1
 
 
-def test_strategies_choose_what_they_say(script, simulation):
-    pools = [script.hidden(pool) for pool in load_pools([801, 802], 0)]
+def test_strategies_choose_what_they_say(strategies, simulation):
+    pools = [strategies.hidden(pool) for pool in load_pools([801, 802], 0)]
     models, rng = simulation.models(0), np.random.default_rng(0)
-    scans, values = script.everything(pools), script.entropies(pools, models)
+    scans, values = strategies.everything(pools), strategies.entropies(pools, models)
     order = [scans[i] for i in np.argsort(-values)]
-    assert script.by_entropy(pools, models, 3, rng) == order[:3]
-    assert len(set(script.by_power(pools, models, 3, rng))) == 3
-    assert script.by_power(pools, models, 99, rng) != order
-    assert set(script.by_k_centre(pools, models, 99, rng)) == set(scans)
+    assert strategies.by_entropy(pools, models, 3, rng) == order[:3]
+    assert len(set(strategies.by_power(pools, models, 3, rng))) == 3
+    assert strategies.by_power(pools, models, 99, rng) != order
+    assert set(strategies.by_k_centre(pools, models, 99, rng)) == set(scans)
 
 
 def test_the_share_of_annotations_is_interpolated(script):

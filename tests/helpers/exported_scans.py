@@ -1,5 +1,6 @@
 """Raw datasets with splits, and folders of scans that an expert corrects, for tests of the loop of annotation."""
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from tiny_raw import write_raw_dataset
 
 IDS = {CT: 801, MRI: 802}
 CASES = {CT: tuple(f"ct{i}" for i in range(5)), MRI: tuple(f"mr{i}" for i in range(5))}
+HIDDEN = "ct1"
+"""A scan whose label fold 0 hides."""
 UNLABELLED = {CT: ("ctun", "ctzz"), MRI: ("mrun",)}
 
 
@@ -48,3 +51,18 @@ def correct(folder: Path, name: str, case: str, value: int = 4, start: Sequence[
     label[x : x + 9, y : y + 9, z : z + 3] = value
     sitk.WriteImage(label, str(file), True)
     return label
+
+
+def take_in(folder: Path, *words: str) -> int:
+    """Exit status of ``mass_nnunet annotate-in``."""
+    return main(["annotate-in", str(folder), *words])
+
+
+def contents(root: Path) -> dict[str, object]:
+    """The files below a folder; of label maps their values, as JSON its content."""
+    found: dict[str, object] = {}
+    for path in sorted(root.rglob("*")):
+        if path.is_file() and not path.name.startswith("lock-"):
+            is_json, name = path.suffix == ".json", str(path.relative_to(root))
+            found[name] = json.loads(path.read_text()) if is_json else path.read_bytes()
+    return found

@@ -14,7 +14,6 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.planners.apart import FINGERPRINT
 from mass_nnunet.planners.group_planner import (
     CONFIGURATION,
-    PRESETS,
     GroupPlanner,
     GroupSettings,
     ResidualGroupPlanner,
@@ -82,13 +81,6 @@ def test_residual_network_is_that_of_stock_nnunet(folder, monkeypatch, theirs):
     assert ours["architecture"]["arch_kwargs"]["n_blocks_per_stage"] == [1, 3, 4, 6, 6, 6, 6]
     assert ours["data_identifier"] == "MASSPlans_3d_fullres", "arrays are those of the plain network"
     assert PlansManager(plans).experiment_planner_class.__name__ == "ResEncUNetPlanner"
-
-
-def test_presets_are_planned_for_nnunets_memory(folder):
-    for name, theirs in (("ResEncM", nnUNetPlannerResEncM), ("ResEncL", nnUNetPlannerResEncL)):
-        assert PRESETS[name].gigabytes == theirs(801).UNet_vram_target_GB
-        assert PRESETS[name].planner is ResidualGroupPlanner
-    assert PRESETS["plain"].gigabytes is None and PRESETS["plain"].planner is GroupPlanner
 
 
 def as_lists(value):

@@ -1,22 +1,32 @@
-"""planners/preprocessing.py: damaged label maps; tests of the command look at what it writes."""
+"""planners/preprocessing.py: the arrays that it makes, and damaged label maps."""
 
+import os
+import pickle
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import blosc2
 import numpy as np
 import pytest
+import SimpleITK as sitk
+from nnunetv2.preprocessing.normalization.default_normalization_schemes import CTNormalization
+from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
+from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.cli import main
+from mass_nnunet.data.intensities import SOFT_TISSUE
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.planners import preprocessing
 from mass_nnunet.planners.preprocessing import check_labels, preprocess_outside
 from mass_nnunet.training.loaders import outside_folder
 from nnunet_threads import use_threads
+from planned_pair import ARRAYS, COMMAND, NAMES, arrays_of, plans_of
 from refused_input import messages
 from tiny_raw import write_raw_dataset, write_scan
 
-NAMES = ("Dataset801_CTS", "Dataset802_MRS")
 PLAN = ["plan", "-d", "801", "802", "--spacing", "fit", "--patch-size", "8", "16", "16", "--features", "4", "-np", "1"]
 
 
@@ -112,3 +122,79 @@ def test_a_library_that_cannot_write_names_the_folder_and_the_remedies(raw, caps
     assert main(PLAN) == 2
     *_, line = messages(capsys.readouterr().err)
     assert f"{NAMES[0]} cannot be filled ('Error while creating the NDArray'): make room on the disk" in line
+
+
+def test_ct_and_mri_both_have_zero_mean_and_unit_standard_deviation(root):
+    mri = arrays_of(root / "preprocessed" / NAMES[1] / ARRAYS)
+    for case in ("mr0", "mr1"):
+        assert mri[f"{case}.b2nd"].mean() == pytest.approx(0, abs=0.1)
+        assert mri[f"{case}.b2nd"].std() == pytest.approx(1, abs=0.1)
+    properties = plans_of(root)[0]["foreground_intensity_properties_per_channel"]["0"]
+    raw = [sitk.GetArrayFromImage(sitk.ReadImage(f)) for f in (root / "raw" / NAMES[0]).glob("images[TU][rn]/*")]
+    normalized = CTNormalization(False, properties).run(np.stack(raw))
+    tissue = normalized[np.stack(raw) > SOFT_TISSUE[0]]
+    assert len(raw) == 5
+    assert tissue.mean() == pytest.approx(0, abs=0.02)
+    assert tissue.std() == pytest.approx(1, abs=0.02)
+
+
+def test_unlabelled_scans_lie_beside_and_are_made_alike(root, tmp_path):
+    folder = root / "preprocessed" / NAMES[0] / f"{ARRAYS}_unlabelled"
+    expected = {f"{case}{ending}" for case in ("ct3", "ct4") for ending in (".b2nd", "_seg.b2nd", ".pkl")}
+    assert {path.name for path in folder.iterdir()} == expected
+    image, label, _, properties = nnUNetDatasetBlosc2(str(folder)).load_case("ct3")
+    assert image.shape == label.shape and image.dtype == np.float32
+    assert np.max(label[:]) <= 0 and "class_locations" not in properties
+    # The same scan, put among the labelled ones, gives the same array.
+    manager = PlansManager(plans_of(root)[0])
+    configuration = manager.get_configuration("3d_fullres")
+    source = root / "raw" / NAMES[0]
+    stock, _, _ = configuration.preprocessor_class(verbose=False).run_case(
+        [str(source / "imagesUn" / "ct3_0000.nii.gz")],
+        str(source / "labelsTr" / "ct0.nii.gz"),
+        manager,
+        configuration,
+        str(source / "dataset.json"),
+    )
+    np.testing.assert_array_equal(image[:], stock)
+
+
+def test_stock_preprocessing_gives_the_same_arrays(root):
+    folders = [root / "preprocessed" / name / ARRAYS for name in NAMES]
+    ours = [arrays_of(folder) for folder in folders]
+    assert [len(arrays) for arrays in ours] == [6, 4]
+    command = [Path(sys.executable).with_name("nnUNetv2_preprocess"), "-d", "801", "802"]
+    subprocess.run([*command, "-plans_name", "MASSPlans", "-c", "3d_fullres", "-np", "1"], check=True)
+    for folder, before in zip(folders, ours, strict=True):
+        after = arrays_of(folder)
+        assert before.keys() == after.keys()
+        for name, array in after.items():
+            np.testing.assert_array_equal(array, before[name])
+
+
+def test_a_second_plan_goes_on_where_the_first_was_killed(root):
+    folder = root / "preprocessed" / NAMES[0] / f"{ARRAYS}_unlabelled"
+    before = arrays_of(folder)
+    kept = (folder / "ct3.b2nd").stat().st_mtime_ns
+    (folder / "ct4.b2nd").unlink()
+    (folder / ".tmp-killed").mkdir()
+    (folder / ".tmp-killed" / "ct4.b2nd").touch()
+    (folder / "gone.b2nd").touch()  # of a scan that is no longer in imagesUn
+    source = root / "raw" / NAMES[1] / "imagesUn" / "mr2_0000.nii.gz"
+    replaced = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled" / "mr2.b2nd"
+    written = replaced.stat().st_mtime_ns
+    os.utime(source, ns=(written + 1, written + 1))  # a newer scan
+    assert main(COMMAND) == 0
+    assert (folder / "ct3.b2nd").stat().st_mtime_ns == kept, "whole: passed over"
+    after = arrays_of(folder)
+    assert after.keys() == before.keys() and not (folder / ".tmp-killed").exists()
+    for name, array in after.items():
+        np.testing.assert_array_equal(array, before[name])
+    assert replaced.stat().st_mtime_ns > written
+
+
+def test_the_properties_are_a_plain_pickle(root):
+    """As nnU-Net reads them."""
+    folder = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled"
+    properties = pickle.loads((folder / "mr2.pkl").read_bytes())
+    assert properties["spacing"] == pytest.approx([7.0, 1.5, 1.5])

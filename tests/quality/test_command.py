@@ -1,175 +1,18 @@
-"""The command from folders to tables and a page; resumed, and blind to what it must not see."""
+"""mass_nnunet quality, as it is typed: its options."""
 
-import json
-import shutil
-from functools import partial
-from types import SimpleNamespace
+from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import pytest
-
-from balanced import Balanced
 from mass_nnunet.cli import main
-from mass_nnunet.errors import UserError
-from mass_nnunet.quality import alignment, branches, command, corruption
-from mass_nnunet.quality.assessment import Assessment, Organ
-from mass_nnunet.quality.branches import Disagreement
-from mass_nnunet.registration import alignment as whole
-from quality_world import NAME, write_scan
+from mass_nnunet.quality import folder
 
 
-@pytest.fixture(autouse=True)
-def quicker(monkeypatch):
-    """How good the registration is does not matter here."""
-    monkeypatch.setattr(alignment, "STEPS", (2, 1))
-    monkeypatch.setattr(whole, "SCALES", (1.0,))
-    monkeypatch.setattr(corruption, "COUNT", 4)
-
-
-def run(world, predictions, output, *options):
-    images = str(world.raw / "imagesTs")
-    return main(["quality", str(predictions), "--images", images, "-d", "801", "-o", str(output), *options])
-
-
-def test_tables_and_page(world, environment, predictions, tmp_path, capsys):
-    (predictions / "ct5.nii.gz").write_bytes((predictions / "ct4.nii.gz").read_bytes())  # of another scan
-    validation = tmp_path / "validation"
-    validation.mkdir()
-    shutil.copy(world.raw / "labelsTr" / "ct2.nii.gz", validation)
-    assert run(world, predictions, tmp_path / "out", "--validation", str(validation)) == 0
-    printed = capsys.readouterr().out
-    assert "ct5: " in printed
-    assert "They come from 3 annotated patients, fewer than 9" in printed
-    table = pd.read_csv(tmp_path / "out" / "quality.csv")
-    assert list(table["case"].unique()) == ["ct5", "ct4"]  # what needs a look first
-    assert table.loc[0, "verdict"] == "unusable"  # on another grid
-    assert list(table["organ"][1:5]) == ["spleen", "right_kidney", "left_kidney", "liver"]
-    assert table["dice"][1:].between(0, 1).all()
-    content = json.loads((tmp_path / "out" / "quality.json").read_text())
-    assert [case["case"] for case in content["cases"]] == ["ct5", "ct4"]
-    assert content["annotated_patients"] == 3
-    page = (tmp_path / "out" / "quality.html").read_text()
-    Balanced().feed(page)
-    assert page.count("<img") == 1 + (tmp_path / "out" / "cases" / "ct5.jpg").is_file()
-
-
-def test_pictures_of_the_first_cases_only(world, environment, predictions, tmp_path):
-    out = tmp_path / "out"
-    assert run(world, predictions, out, "--pictures", "1") == 0
-    first = json.loads((out / "quality.json").read_text())["cases"][0]["case"]
-    assert [file.stem for file in out.rglob("*.jpg")] == [first]
-    assert "images of patients" in (out / "quality.html").read_text()
-    assert run(world, predictions, out) == 0  # all that was kept
-    assert len(list(out.rglob("*.jpg"))) == 2
-    assert run(world, predictions, out, "--pictures", "0") == 0
-    assert not list(out.rglob("*.jpg"))
-    assert "images of patients" not in (out / "quality.html").read_text()
-
-
-def test_a_killed_command_goes_on(world, environment, predictions, tmp_path, monkeypatch):
-    out = tmp_path / "out"
-    assert run(world, predictions, out) == 0
-    first = {file: file.read_bytes() for file in sorted(out.rglob("*.json"))}
-    (out / "cases" / "ct4.json").unlink()
-    done = []
-    assess = command.assess
-    monkeypatch.setattr(command, "assess", lambda case, *rest: done.append(case) or assess(case, *rest))
-    monkeypatch.setattr(command, "calibrate", None)  # kept
-    assert run(world, predictions, out, "--pictures", "0") == 0
-    assert done == ["ct4"]
-    assert {file: file.read_bytes() for file in sorted(out.rglob("*.json"))} == first
-    assert "<img" not in (out / "quality.html").read_text()
-    assert not list(out.rglob(".tmp*"))
-
-
-def test_no_test_label_and_no_hidden_label_is_read(world, environment, predictions, tmp_path, monkeypatch):
-    raw = tmp_path / "raw" / NAME
-    shutil.copytree(world.raw, raw)
-    for hidden in (raw / "labelsTs" / "ct4.nii.gz", raw / "labelsTs" / "ct5.nii.gz", raw / "labelsTr" / "ct3.nii.gz"):
-        hidden.write_bytes(b"whoever reads this fails")
-    assert run(world, predictions, tmp_path / "one") == 0
-    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
-    assert run(world, predictions, tmp_path / "other") == 0
-    for name in ("quality.csv", "quality.json", "calibration.json"):
-        assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "other" / name).read_bytes()
-    # The annotations of the training and validation scans are what counts.
-    scan = world.patients["ct2"]
-    write_scan(raw / "labelsTr" / "ct2.nii.gz", np.array([0, 4, 2, 3, 1], np.uint8)[scan.organs], scan)
-    assert run(world, predictions, tmp_path / "third") == 0
-    assert (tmp_path / "one" / "quality.csv").read_bytes() != (tmp_path / "third" / "quality.csv").read_bytes()
-
-
-def test_a_bad_file_is_a_mark_of_its_case(world, environment, predictions, tmp_path, capsys):
-    (predictions / "ct4.nii.gz").write_bytes(b"no label map")
-    assert run(world, predictions, tmp_path / "out") == 0
-    content = json.loads((tmp_path / "out" / "quality.json").read_text())["cases"]
-    assert content[0]["case"] == "ct4"
-    assert content[0]["verdict"] == "unusable"
-    assert content[0]["organs"] == []
-    table = pd.read_csv(tmp_path / "out" / "quality.csv")
-    assert table.loc[0, ["case", "verdict"]].tolist() == ["ct4", "unusable"]
-    assert table.loc[0, ["organ", "dice", "dice_high", "volume_ml", "slice"]].isna().all()
-    assert ", 1 unusable" in (tmp_path / "out" / "quality.html").read_text()
-    assert "cannot be read" in content[0]["marks"][0]
-
-
-@pytest.mark.parametrize(
-    ("change", "options", "message"),
-    [
-        (lambda folder: shutil.rmtree(folder), [], "is not a folder: give the folder of the predictions"),
-        (lambda folder: [file.unlink() for file in folder.iterdir()], [], "holds no *.nii.gz"),
-        (lambda folder: (folder / "ct4.nii.gz").rename(folder / "x.nii.gz"), [], "x.nii.gz has no scan"),
-        (lambda folder: None, ["--pictures", "-1"], "--pictures -1 is no number"),
-        (lambda folder: None, ["--validation", "."], "has no prediction of a validation scan (ct2)"),
-        (lambda folder: None, ["-f", "3"], "fold 3 does not exist"),
-    ],
-)
-def test_wrong_requests_are_one_line(world, environment, predictions, tmp_path, capsys, change, options, message):
-    change(predictions)
-    assert run(world, predictions, tmp_path / "out", *options) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert message in line
-
-
-def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path, monkeypatch):
-    (predictions / "ct5.nii.gz").unlink()
-    (tmp_path / "model" / "fold_0").mkdir(parents=True)
-    (tmp_path / "model" / "fold_0" / "checkpoint_final.pth").write_bytes(b"weights")
+def test_options(monkeypatch):
     asked = []
-    monkeypatch.setattr(
-        command, "load_with_atlases", lambda folder, fold, dataset: asked.append((folder, fold)) or "model"
-    )
-    seen = {"liver": Disagreement(0.75, (1, 2, 3))}
-    monkeypatch.setattr(branches, "disagreements", lambda model, files: asked.append((model, files)) or seen)
-    out = tmp_path / "out"
-    assert run(world, predictions, out) == 0
-    alone = (out / "quality.csv").read_bytes()
-    for name in ("assess", "draw_case"):  # what was found without a model is kept
-        monkeypatch.setattr(command, name, lambda *_, name=name: pytest.fail(f"{name} is called again"))
-    for _ in range(2):  # the second one keeps what the model said
-        assert run(world, predictions, out, "-m", str(tmp_path / "model")) == 0
-    image = world.raw / "imagesTs" / "ct4_0000.nii.gz"
-    assert asked == [(tmp_path / "model", 0), ("model", [image]), (tmp_path / "model", 0)]
-    table = pd.read_csv(out / "quality.csv").set_index("organ")
-    assert table.loc["liver", ["branches_dice", "branches_slice"]].tolist() == [0.75, 3]
-    assert table["branches_dice"].count() == 1
-    assert run(world, predictions, out) == 0
-    assert (out / "quality.csv").read_bytes() == alone
-
-
-def test_a_scan_that_a_model_cannot_read_is_marked_and_stays_estimated(tmp_path, monkeypatch):
-    def fail(model, files):
-        raise UserError(f"{files[-1]} cannot be read\ncopy it again")
-
-    monkeypatch.setattr(branches, "disagreements", fail)
-    dataset = SimpleNamespace(channels=["T1", "T2"], ending=".nii.gz")
-    organ = Organ("liver", 0.9, 0.8, 1.0, None, None, None, 1.0, 1.0, (0, 0, 0), (0.0, 0.0, 0.0))
-    one, unusable = Assessment("a", (organ,), ("small",)), Assessment("b", (), ("no scan",))
-    pairs = dict.fromkeys("ab", (tmp_path / "a_0000.nii.gz", tmp_path / "a.nii.gz"))
-    compared = partial(command._compared, tmp_path / "branches", "weights", None, pairs, dataset)
-    found = compared(one)
-    assert found.marks == ("small", f"{tmp_path / 'a_0001.nii.gz'} cannot be read", "copy it again")
-    assert found.organs == one.organs
-    assert not (tmp_path / "branches").exists()  # looked at again by the next run
-    assert compared(unusable) is unusable
+    monkeypatch.setattr(folder, "assess_folder", asked.append)
+    assert main(["quality", "out", "--images", "scans", "-d", "801"]) == 0
+    assert main(["quality", "out", "--images", "scans", "-d", "801", "--validation", "a", "b", "-m", "model"]) == 0
+    plain, full = asked
+    assert (plain.predictions, plain.images, plain.d) == (Path("out"), Path("scans"), 801)
+    assert (plain.fold, plain.output, plain.pictures) == (0, Path("quality"), 30)
+    assert (plain.validation, plain.model) == ([], None)
+    assert (full.validation, full.model) == ([Path("a"), Path("b")], Path("model"))

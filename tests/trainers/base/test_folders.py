@@ -1,8 +1,9 @@
-"""Two trainings that would write into the same results folders."""
+"""Results folders: two trainings that would write into the same ones, the models in them, and their disk."""
 
 import errno
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.runtime.lock import becomes_free, is_held
-from mass_nnunet.trainers.base.folders import disk_failures_told, only_training_of
+from mass_nnunet.runtime.lock import Lock, becomes_free, is_held
+from mass_nnunet.trainers.base.folders import checkpoint_to_go_on_from, disk_failures_told, only_training_of
+from refused_training import METHODS, begun, refused
 from tiny_group import CT, MODEL, MRI, trainer
 
 
@@ -166,3 +168,107 @@ def test_a_training_that_is_not_begun_does_not_go_on(root, monkeypatch):
     monkeypatch.setattr("mass_nnunet.trainers.base.guarded.check_plans", fail)
     with pytest.raises(SystemExit, match=r"^error: No space left on device: make room on the disk$"):
         trainer("MASSTrainer")
+
+
+def test_a_longer_training_that_is_killed_goes_on_from_its_last_epoch(root, monkeypatch):
+    """nnU-Net goes on from checkpoint_final.pth where there is one, and that is the model of before."""
+    one = trainer("SupervisedTrainer")
+    one.num_epochs = 1
+    one.run_training()
+    fold = Path(one.output_folder)
+    finished = (fold / "checkpoint_final.pth").read_bytes()
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    longer = trainer("SupervisedTrainer", continue_training=True)
+    longer.num_epochs, longer.current_epoch = 3, 1
+    monkeypatch.setattr(longer.logger, "plot_progress_png", killed)  # the last thing in an epoch
+    with pytest.raises(KeyboardInterrupt):
+        longer.run_training()
+    assert checkpoint_to_go_on_from(fold).name == "checkpoint_latest.pth"
+    assert (fold / "checkpoint_final_earlier.pth").read_bytes() == finished
+
+
+def test_the_model_of_before_is_kept_until_there_is_a_new_one_in_every_results_folder(root):
+    one = begun("MASSTrainer")
+    folders = [Path(each.output_folder) for each in one.dataset_trainers]
+    for folder in folders:
+        (folder / "checkpoint_final.pth").write_bytes(b"before")
+    one.save_checkpoint("checkpoint_latest.pth")
+    one.save_checkpoint("checkpoint_best.pth")
+    assert all((folder / "checkpoint_final_earlier.pth").read_bytes() == b"before" for folder in folders)
+    one.save_checkpoint("checkpoint_final.pth")
+    for folder in folders:
+        assert not (folder / "checkpoint_final_earlier.pth").exists()
+        assert (folder / "checkpoint_final.pth").read_bytes() != b"before"
+
+
+def test_a_results_folder_that_is_gone_ends_the_training(root):
+    one = trainer("SupervisedTrainer")
+    one.initialize()
+    shutil.rmtree(one.output_folder)
+    with pytest.raises(SystemExit, match=r"^error: .*fold_0 is gone: bring it back, and train again with --c$"):
+        one.save_checkpoint("checkpoint_latest.pth")
+
+
+FULL_TORCH = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 128 vs 0")
+FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("error", [FULL_TORCH, FULL_DISK], ids=["torch", "system"])
+def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line_and_the_last_one_stays(root, monkeypatch, error):
+    one = begun("SupervisedTrainer")
+    fold = Path(one.output_folder)
+    before = {file: file.read_bytes() for file in fold.iterdir()}
+
+    def fail(*_: object) -> None:
+        raise error
+
+    told = rf"^error: {fold}/checkpoint_latest.pth[^\n]*: make room on the disk, and go on with --c from the last"
+    monkeypatch.setattr("torch.save", fail)
+    with pytest.raises(SystemExit, match=told):
+        one.save_checkpoint("checkpoint_latest.pth")
+    assert {file: file.read_bytes() for file in fold.iterdir()} == before
+
+
+def test_a_disk_that_fails_in_the_course_of_a_training_is_told_in_one_line(root, monkeypatch):
+    one = trainer("SupervisedTrainer")
+    file = Path(one.output_folder) / "progress.png"
+
+    def fail(*_: object) -> None:
+        raise PermissionError(errno.EROFS, "Read-only file system", str(file))
+
+    monkeypatch.setattr(one.logger, "plot_progress_png", fail)
+    told = rf"^error: {file}: Read-only file system: check the disk and its permissions, and go on with --c"
+    with pytest.raises(SystemExit, match=told):
+        one.run_training()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_training_of_a_suspended_machine_writes_no_checkpoint_over_those_of_another(root, name, monkeypatch):
+    one = trainer(name)
+    one.num_epochs = 2
+    begin, fold = one.on_epoch_start, Path(one.output_folder)
+
+    def awake_again() -> None:
+        begin()
+        os.utime(fold / "lock-0001", (0, 0))
+        Lock.take(fold, tidy=True).release()
+
+    monkeypatch.setattr(one, "on_epoch_start", awake_again)
+    with pytest.raises(SystemExit, match=rf"^error: {fold} was taken over by another training[^\n]*one end$"):
+        one.run_training()
+    assert not list((root / "results").rglob("*.pth")) and not list((root / "results").rglob("lock-*"))
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_second_training_is_refused_before_it_writes_anything(root, name):
+    one = begun(name)
+    with Lock.take(Path(one.output_folder), tidy=True):
+        assert f"{one.output_folder} belongs to another training" in refused(root, name)
+        with pytest.raises(SystemExit, match="belongs to another training"):
+            one.run_training()
+        with pytest.raises(SystemExit, match="belongs to another training"):
+            one.perform_actual_validation()
+    trainer(name)

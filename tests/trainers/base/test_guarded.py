@@ -1,26 +1,19 @@
-"""A training ends in one line where it cannot end well, and goes on only with what it was begun with."""
+"""A training goes on only with what it was begun with."""
 
-import errno
 import json
-import os
 import shutil
 from pathlib import Path
 
-import blosc2
-import numpy as np
 import pytest
 import torch
 
 from mass_nnunet.cli import main
-from mass_nnunet.runtime.lock import Lock
-from mass_nnunet.trainers.base.folders import checkpoint_to_go_on_from
 from mass_nnunet.training.loaders import outside_folder
-from refused_training import files, refused
+from refused_training import METHODS, begun, files, refused, write_nan
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
 
 pytestmark = pytest.mark.usefixtures("root")
 
-METHODS = ["SupervisedTrainer", "MASSTrainer"]
 PLAN = [
     "plan",
     "-d",
@@ -37,57 +30,6 @@ PLAN = [
     "--iterations",
     "2",
 ]
-
-
-def write_nan(root: Path, dataset: str, case: str) -> None:
-    """Make voxels of a preprocessed scan NaN, as an old `plan` let pass."""
-    (file,) = (root / "preprocessed" / dataset).rglob(f"{case}.b2nd")  # that of imagesUn is in a folder of its own
-    image = blosc2.open(urlpath=str(file), mode="r")[:]
-    image[:] = np.nan
-    file.unlink()
-    blosc2.asarray(image, urlpath=str(file), mode="w")
-
-
-@pytest.mark.parametrize(("name", "part"), [("SupervisedTrainer", "val"), ("MASSTrainer", "unlabelled")])
-def test_a_scan_that_is_not_finite_ends_the_training_without_a_model(root, name, part):
-    for case in entry(root, CT)[part]:
-        write_nan(root, CT, case)
-    one = trainer(name)
-    with pytest.raises(SystemExit, match=r"^error: ct\w+ holds values that are not finite [^\n]*$"):
-        one.run_training()
-    assert not list((root / "results").rglob("*.pth"))
-    assert not list((root / "results").rglob("lock-*"))
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_loss_that_is_not_finite_ends_the_training_without_a_model(root, name, monkeypatch):
-    one = trainer(name)
-    one.initialize()
-    loss = one.loss
-    monkeypatch.setattr(one, "loss", lambda *given: loss(*given) * torch.nan)
-    monkeypatch.setattr(one.loss, "terms", {term: torch.zeros(1) for term in getattr(one, "TERMS", ())}, raising=False)
-    with pytest.raises(SystemExit, match=r"^error: the loss is not finite in epoch 0, in a step with ct\d[^\n]*$"):
-        one.run_training()
-    assert not list((root / "results").rglob("*.pth"))
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_weights_that_are_not_finite_are_not_written(root, name):
-    one = begun(name)
-    before = {file: file.read_bytes() for file in (root / "results").rglob("*.pth")}
-    with torch.no_grad():
-        next(one.network.parameters()).view(-1)[0] = torch.inf
-    with pytest.raises(SystemExit, match=r"^error: the weights \S+ are not finite in epoch 0, and are not written"):
-        one.save_checkpoint(str(Path(one.output_folder) / "checkpoint_latest.pth"))
-    assert {file: file.read_bytes() for file in (root / "results").rglob("*.pth")} == before != {}
-
-
-def begun(name: str, dataset: str = "801"):
-    """A training that was killed after its first checkpoint."""
-    one = trainer(name, dataset)
-    one.initialize()
-    one.save_checkpoint(str(Path(one.output_folder) / "checkpoint_latest.pth"))
-    return one
 
 
 def goes_on(name: str, dataset: str = "801"):
@@ -143,81 +85,6 @@ def test_a_training_goes_on_for_longer_from_arrays_made_anew_and_under_another_n
     assert two.num_epochs == 7
     for key, value in one.network.state_dict().items():
         assert torch.equal(two.network.state_dict()[key], value)
-
-
-def test_a_longer_training_that_is_killed_goes_on_from_its_last_epoch(root, monkeypatch):
-    """nnU-Net goes on from checkpoint_final.pth where there is one, and that is the model of before."""
-    one = trainer("SupervisedTrainer")
-    one.num_epochs = 1
-    one.run_training()
-    fold = Path(one.output_folder)
-    finished = (fold / "checkpoint_final.pth").read_bytes()
-
-    def killed(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    longer = trainer("SupervisedTrainer", continue_training=True)
-    longer.num_epochs, longer.current_epoch = 3, 1
-    monkeypatch.setattr(longer.logger, "plot_progress_png", killed)  # the last thing in an epoch
-    with pytest.raises(KeyboardInterrupt):
-        longer.run_training()
-    assert checkpoint_to_go_on_from(fold).name == "checkpoint_latest.pth"
-    assert (fold / "checkpoint_final_earlier.pth").read_bytes() == finished
-
-
-def test_the_model_of_before_is_kept_until_there_is_a_new_one_in_every_results_folder(root):
-    one = begun("MASSTrainer")
-    folders = [Path(each.output_folder) for each in one.dataset_trainers]
-    for folder in folders:
-        (folder / "checkpoint_final.pth").write_bytes(b"before")
-    one.save_checkpoint("checkpoint_latest.pth")
-    one.save_checkpoint("checkpoint_best.pth")
-    assert all((folder / "checkpoint_final_earlier.pth").read_bytes() == b"before" for folder in folders)
-    one.save_checkpoint("checkpoint_final.pth")
-    for folder in folders:
-        assert not (folder / "checkpoint_final_earlier.pth").exists()
-        assert (folder / "checkpoint_final.pth").read_bytes() != b"before"
-
-
-def test_a_results_folder_that_is_gone_ends_the_training(root):
-    one = trainer("SupervisedTrainer")
-    one.initialize()
-    shutil.rmtree(one.output_folder)
-    with pytest.raises(SystemExit, match=r"^error: .*fold_0 is gone: bring it back, and train again with --c$"):
-        one.save_checkpoint("checkpoint_latest.pth")
-
-
-FULL_TORCH = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 128 vs 0")
-FULL_DISK = OSError(errno.ENOSPC, "No space left on device")
-
-
-@pytest.mark.parametrize("error", [FULL_TORCH, FULL_DISK], ids=["torch", "system"])
-def test_a_checkpoint_that_cannot_be_written_is_told_in_one_line_and_the_last_one_stays(root, monkeypatch, error):
-    one = begun("SupervisedTrainer")
-    fold = Path(one.output_folder)
-    before = {file: file.read_bytes() for file in fold.iterdir()}
-
-    def fail(*_: object) -> None:
-        raise error
-
-    told = rf"^error: {fold}/checkpoint_latest.pth[^\n]*: make room on the disk, and go on with --c from the last"
-    monkeypatch.setattr("torch.save", fail)
-    with pytest.raises(SystemExit, match=told):
-        one.save_checkpoint("checkpoint_latest.pth")
-    assert {file: file.read_bytes() for file in fold.iterdir()} == before
-
-
-def test_a_disk_that_fails_in_the_course_of_a_training_is_told_in_one_line(root, monkeypatch):
-    one = trainer("SupervisedTrainer")
-    file = Path(one.output_folder) / "progress.png"
-
-    def fail(*_: object) -> None:
-        raise PermissionError(errno.EROFS, "Read-only file system", str(file))
-
-    monkeypatch.setattr(one.logger, "plot_progress_png", fail)
-    told = rf"^error: {file}: Read-only file system: check the disk and its permissions, and go on with --c"
-    with pytest.raises(SystemExit, match=told):
-        one.run_training()
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -329,32 +196,3 @@ def test_no_scan_is_named_in_a_checkpoint(root):
     begun("MASSTrainer")
     text = json.dumps(torch.load(next((root / "results").rglob("*.pth")), weights_only=True)["mass_begun"])
     assert not any(case in text for part in ("train", "val", "unlabelled") for case in entry(root, CT)[part])
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_training_of_a_suspended_machine_writes_no_checkpoint_over_those_of_another(root, name, monkeypatch):
-    one = trainer(name)
-    one.num_epochs = 2
-    begin, fold = one.on_epoch_start, Path(one.output_folder)
-
-    def awake_again() -> None:
-        begin()
-        os.utime(fold / "lock-0001", (0, 0))
-        Lock.take(fold, tidy=True).release()
-
-    monkeypatch.setattr(one, "on_epoch_start", awake_again)
-    with pytest.raises(SystemExit, match=rf"^error: {fold} was taken over by another training[^\n]*one end$"):
-        one.run_training()
-    assert not list((root / "results").rglob("*.pth")) and not list((root / "results").rglob("lock-*"))
-
-
-@pytest.mark.parametrize("name", METHODS)
-def test_a_second_training_is_refused_before_it_writes_anything(root, name):
-    one = begun(name)
-    with Lock.take(Path(one.output_folder), tidy=True):
-        assert f"{one.output_folder} belongs to another training" in refused(root, name)
-        with pytest.raises(SystemExit, match="belongs to another training"):
-            one.run_training()
-        with pytest.raises(SystemExit, match="belongs to another training"):
-            one.perform_actual_validation()
-    trainer(name)

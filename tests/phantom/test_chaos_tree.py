@@ -1,13 +1,16 @@
-"""The native layouts: the files hold the synthetic scans."""
+"""CHAOS's numbers, gray values and file names, and files that hold the synthetic scans."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.labels import LABELS
-from mass_nnunet.phantom import btcv_tree, chaos_tree, dicom
+from mass_nnunet.phantom import chaos_tree, dicom
+from mass_nnunet.phantom.chaos_tree import GRAY_VALUES, file_stems, gray_labels, train_numbers
+from mass_nnunet.phantom.chaos_tree import test_numbers as numbers_without_labels
 from mass_nnunet.phantom.patient import Patient, make_patient
 
 SIZE = (9, 32, 40)
@@ -27,17 +30,37 @@ def mri(request, tmp_path_factory) -> tuple[Path, Patient]:
     return folder, patient
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4])
-def test_btcv_files_hold_the_synthetic_scan(tmp_path, number):
-    patient = make_patient(0, number, "CT", SIZE)
-    btcv_tree.write_patient(tmp_path, patient, labelled=True)
-    scan = patient.scans["CT"]
-    for path, expected in ((f"img/img000{number}", scan.image), (f"label/label000{number}", scan.btcv)):
-        image = sitk.ReadImage(str(tmp_path / f"{path}.nii.gz"))
-        np.testing.assert_array_equal(sitk.GetArrayFromImage(image), expected)
-        np.testing.assert_allclose(image.GetSpacing(), scan.spacing, rtol=1e-5)
-        np.testing.assert_allclose(image.GetOrigin(), scan.origin, rtol=1e-5)
-        np.testing.assert_allclose(image.GetDirection(), scan.direction, atol=1e-6)
+def test_the_first_numbers_are_chaos_s():
+    assert sorted([*train_numbers(20), *numbers_without_labels(20)]) == list(range(1, 41))
+    assert train_numbers(3) == [1, 2, 3] and numbers_without_labels(2) == [4, 6]
+
+
+@pytest.mark.parametrize("amount", [0, 20, 2000])
+def test_no_number_is_in_both_parts_or_twice(amount):
+    assert len({*train_numbers(amount), *numbers_without_labels(amount)}) == 2 * amount
+
+
+def test_gray_values_lie_in_the_published_intervals():
+    """liver 55 to 70, right kidney 110 to 135, left kidney 175 to 200, spleen 240 to 255."""
+    gray = gray_labels(np.arange(max(LABELS.values()) + 1, dtype=np.uint8))
+    assert gray[0] == 0 and gray.dtype == np.uint8
+    for name, (low, high) in {
+        "liver": (55, 70),
+        "right_kidney": (110, 135),
+        "left_kidney": (175, 200),
+        "spleen": (240, 255),
+    }.items():
+        assert low <= GRAY_VALUES[name] == gray[LABELS[name]] <= high
+
+
+def test_the_two_t1_phases_are_numbered_alternately():
+    for number in (1, 2):
+        scans = dict.fromkeys(("T1IN", "T1OUT", "T2SPIR"), SimpleNamespace(image=np.zeros((4, 2, 2))))
+        patient = SimpleNamespace(number=number, scans=scans)
+        both = [set(file_stems(patient, sequence)) for sequence in ("T1IN", "T1OUT")]
+        assert not both[0] & both[1]
+        assert len(both[0] | both[1]) == 8
+        assert len(set(file_stems(patient, "T2SPIR"))) == 4
 
 
 @pytest.mark.parametrize(
@@ -94,20 +117,6 @@ def test_dicom_files_are_the_same_each_time(mri, tmp_path):
     assert all(path.read_bytes() == (tmp_path / path.relative_to(root)).read_bytes() for path in files)
 
 
-def test_unlabelled_patients_have_no_labels(tmp_path):
-    chaos_tree.write_patient(tmp_path / "mri", make_patient(0, 4, "MRI", SIZE), labelled=False)
-    btcv_tree.write_patient(tmp_path / "ct", make_patient(0, 61, "CT", SIZE), labelled=False)
-    assert not list(tmp_path.rglob("*.png"))
-    assert [path.name for path in (tmp_path / "ct").rglob("*.nii.gz")] == ["img0061.nii.gz"]
-
-
-@pytest.mark.parametrize("tree", [btcv_tree, chaos_tree])
-def test_labelled_and_unlabelled_patients_are_different_people(tree):
-    train, test = tree.train_numbers(2000), tree.test_numbers(2000)
-    assert len(set(train) | set(test)) == 4000
-
-
-def test_numbers_are_the_published_ones():
-    assert btcv_tree.train_numbers(30) == [*range(1, 11), *range(21, 41)]
-    assert btcv_tree.test_numbers(20) == list(range(61, 81))
-    assert sorted(chaos_tree.train_numbers(20) + chaos_tree.test_numbers(20)) == list(range(1, 41))
+def test_an_unlabelled_patient_has_no_labels(tmp_path):
+    chaos_tree.write_patient(tmp_path, make_patient(0, 4, "MRI", SIZE), labelled=False)
+    assert list(tmp_path.rglob("*.dcm")) and not list(tmp_path.rglob("*.png"))
