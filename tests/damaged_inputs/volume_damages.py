@@ -24,7 +24,7 @@ from native_trees import (
     write_btcv_case,
 )
 from refused_input import CORRECT, NO_LABELS, SHORT, SIDES, Damage
-from sound_datasets import HEART, IMAGE, LABEL, MASK, SOURCES
+from sound_datasets import HEART, IMAGE, LABEL, MASK
 
 _GRID = f"is not on the grid of ...src/{IMAGE} (...): get the label map that belongs to this scan"
 _HEADER = "correct its header"
@@ -33,7 +33,7 @@ _FLAT = "3D only, make a volume of all slices"
 _NOT_FINITE = "holds ... not finite ...: repair or remove it"
 _RGB = [(channel, "u1") for channel in "RGB"]
 
-btcv, _, _, mmwhs, nifti, masks, *_ = (partial(Damage, source) for source in SOURCES)
+btcv, mmwhs, nifti, masks = (partial(Damage, name) for name in ("btcv", "mmwhs", "nifti", "totalsegmentator"))
 
 VOLUME_DAMAGES = [
     # Label maps.
