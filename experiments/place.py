@@ -1,10 +1,11 @@
 """What predictions put where no organ is, and what they would be worth with an oracle of place.
 
-    python experiments/place.py OUTPUT [OUTPUT ...] [--reference METHOD]
+    python experiments/place.py OUTPUT [OUTPUT ...] [--reference METHOD [--by INFERENCE]]
 
 Each OUTPUT is the output folder of a benchmark. A row is one method, seed, inference and modality: mean Dice and HD95
 of the test scans, the predicted organs in slices that hold none (ml a scan), and the mean Dice without these slices.
-With a reference, a method, a second table has the paired tests of the others over the patients of all draws.
+With a reference, a method, further tables have the paired tests of the others over the patients of all draws: the same
+inference of both, or each of the others' against the one of the reference that is named.
 """
 
 import argparse
@@ -60,13 +61,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outputs", type=Path, nargs="+", metavar="OUTPUT")
     parser.add_argument("--reference", metavar="METHOD")
+    parser.add_argument("--by", metavar="INFERENCE", help="what the reference predicts by (default: as the others)")
     args = parser.parse_args()
     files = [file for output in args.outputs for file in sorted(output.glob(f"cells/*/{SCORES}"))]
     scores = {file.parent: pd.read_csv(file, dtype={"case": str}) for file in files}
     show(pd.concat([measure(cell, table) for cell, table in scores.items()], ignore_index=True))
     if args.reference is not None:
-        for inference, part in pd.concat(scores.values(), ignore_index=True).groupby("inference"):
-            show(compare_all(part, "dice", args.reference, by=("modality",)).assign(inference=inference))
+        table = pd.concat(scores.values(), ignore_index=True)
+        own = table["method"] == args.reference
+        for inference, others in table[~own].groupby("inference"):
+            reference = table[own & (table["inference"] == (args.by or inference))]
+            tests = compare_all(pd.concat([others, reference]), "dice", args.reference, by=("modality",))
+            show(tests.assign(inference=inference))
 
 
 def show(table: pd.DataFrame) -> None:
