@@ -197,7 +197,7 @@ def peak_memory(device: torch.device, root: Path) -> None:
     print("peak memory of a training")
     for name in (STOCK, MASS):
         words = [sys.executable, __file__, str(root), "--device", str(device), "--peak", name]
-        output = subprocess.run(words, check=True, capture_output=True, text=True).stdout
+        output = subprocess.run(words, check=True, stdout=subprocess.PIPE, text=True).stdout
         print(f"  {name:<20} {output.splitlines()[-1]}")
 
 
