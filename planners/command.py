@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=INFERENCES,
         default=INFERENCE,
         help="what predicts: the segmentation head alone or adapted to the scan's own intensities, the atlases, or all "
-        f"(default: {INFERENCE}, the most accurate; adapted takes a fiftieth of its time)",
+        f"(default: {INFERENCE}, the most accurate; adapted takes a fifteenth to a fiftieth of its time)",
     )
     parser.add_argument(
         "-np", type=int, default=default_num_processes, help=f"worker processes (default {default_num_processes})"
