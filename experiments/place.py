@@ -18,6 +18,7 @@ import SimpleITK as sitk
 from mass_nnunet.benchmark.run.scoring import SCORES
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.evaluation.statistics import compare_all
+from mass_nnunet.hyperparameters import INFERENCES
 
 SHOWN = ["dice", "hd95", "false ml a scan", "dice, oracle"]
 
@@ -61,7 +62,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("outputs", type=Path, nargs="+", metavar="OUTPUT")
     parser.add_argument("--reference", metavar="METHOD")
-    parser.add_argument("--by", metavar="INFERENCE", help="what the reference predicts by (default: as the others)")
+    parser.add_argument(
+        "--by", choices=INFERENCES, metavar="INFERENCE", help="what the reference predicts by (default: as the others)"
+    )
     args = parser.parse_args()
     files = [file for output in args.outputs for file in sorted(output.glob(f"cells/*/{SCORES}"))]
     scores = {file.parent: pd.read_csv(file, dtype={"case": str}) for file in files}

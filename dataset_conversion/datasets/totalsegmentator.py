@@ -1,5 +1,4 @@
-"""TotalSegmentator (Wasserthal et al. 2023): CTs of any part of the body, or MRIs, with one file for
-each structure.
+"""TotalSegmentator (Wasserthal et al. 2023): CTs of any part of the body, or MRIs, one file a structure.
 
 Option --labels says which structures are taken. An organ without a voxel is outside of the scan, and a scan without any
 of the organs is left out. The authors' test scans become the test part.

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from .blocks import UNet, UNetDecoder, decoder_features
-from .stock import TakesStockWeights
+from .blocks import UNet, decoder_features
+from .stock import OneUNet
 
 
 class DualTaskOutput(NamedTuple):
@@ -20,7 +20,7 @@ class DualTaskOutput(NamedTuple):
     distances: Tensor
 
 
-class DualTaskNet(TakesStockWeights):
+class DualTaskNet(OneUNet):
     """nnU-Net's U-Net with a second head beside its finest segmentation head: a convolution and tanh.
 
     In training mode it returns a :class:`DualTaskOutput`, in evaluation mode the output of the U-Net.
@@ -29,12 +29,8 @@ class DualTaskNet(TakesStockWeights):
         unet: nnU-Net's U-Net.
     """
 
-    encoder: nn.Module
-    decoder: UNetDecoder
-
     def __init__(self, unet: UNet) -> None:
-        super().__init__()
-        self.encoder, self.decoder = unet.encoder, unet.decoder
+        super().__init__(unet)
         head = self.decoder.seg_layers[-1]
         self.distance = type(head)(head.in_channels, head.out_channels - 1, 1)
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from .blocks import UNet, UNetDecoder
+
 HEADS = ".seg_layers."
 """Part of the keys of segmentation heads; nnU-Net takes no pretrained heads."""
 PARTS = ("encoder.", "decoder.")
@@ -45,6 +47,21 @@ class TakesStockWeights(nn.Module):
             taken = {key: value for key, value in state_dict.items() if HEADS not in key}
             state_dict = super().state_dict() | {p + key: v for p in self.stock_prefixes() for key, v in taken.items()}
         return super().load_state_dict(state_dict, *args, **kwargs)
+
+
+class OneUNet(TakesStockWeights):
+    """A network of one U-Net of nnU-Net, with the keys that it has in nnU-Net; a subclass runs its two parts.
+
+    Args:
+        unet: nnU-Net's U-Net.
+    """
+
+    encoder: nn.Module
+    decoder: UNetDecoder
+
+    def __init__(self, unet: UNet) -> None:
+        super().__init__()
+        self.encoder, self.decoder = unet.encoder, unet.decoder
 
 
 def _parts(prefix: str) -> tuple[str, ...]:

@@ -4,12 +4,12 @@ from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from mass_nnunet.batch import Scans
 
-from .blocks import UNet, UNetDecoder, cpu_autocast, in_full
-from .stock import TakesStockWeights
+from .blocks import cpu_autocast, in_full
+from .stock import OneUNet
 
 DROPPED = 0.5
 """Share of the channels of each of the encoder's feature maps that the decoder does not get in the perturbed view."""
@@ -32,19 +32,8 @@ class ViewsOutput(NamedTuple):
     perturbed: Tensor
 
 
-class ViewsNet(TakesStockWeights):
-    """nnU-Net's U-Net. In training mode it returns a :class:`ViewsOutput`, in evaluation mode its output.
-
-    Args:
-        unet: nnU-Net's U-Net.
-    """
-
-    encoder: nn.Module
-    decoder: UNetDecoder
-
-    def __init__(self, unet: UNet) -> None:
-        super().__init__()
-        self.encoder, self.decoder = unet.encoder, unet.decoder
+class ViewsNet(OneUNet):
+    """nnU-Net's U-Net. In training mode it returns a :class:`ViewsOutput`, in evaluation mode its output."""
 
     def forward(self, scans: Scans | Tensor) -> ViewsOutput | Tensor | list[Tensor]:
         """Segment scans.

@@ -11,7 +11,7 @@ from mass_nnunet.trainers.base.blueprint import Blueprint
 
 
 def blueprint(*channels: int, modality: str = "MRI") -> Blueprint:
-    """Of a group of CT and MRI, and the numbers of channels that the plans state."""
+    """The blueprint of a group of CT and MRI, with the numbers of channels that the plans state."""
     modalities = [{"name": name, "dataset": f"Dataset80{i}"} for i, name in enumerate(("CT", "MRI"))]
     for one, count in zip(modalities, channels, strict=False):
         one["channels"] = count
