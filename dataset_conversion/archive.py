@@ -96,24 +96,27 @@ def _unpack(archive: Path, scratch: Path, skip_unpacked: bool, depth: int, confi
             members = [member for member in opened_archive.infolist() if _is_wanted(member, archive, confidential)]
             if skip_unpacked:
                 members = [member for member in members if not _lies_beside(member, archive)]
-            places = {
-                member.filename: folder / (_nameless(member, index) if confidential else member.filename)
+            folder.mkdir(parents=True, exist_ok=True)
+            _check_files(members, archive)
+            if not confidential:
+                _check_names(members, archive, ignores_case=_ignores_case(scratch))
+            places = [
+                (member, folder / (_nameless(member, index) if confidential else member.filename))
                 for index, member in enumerate(members)
-            }
-            missing = [member for member in members if not _is_unpacked(places[member.filename], member)]
-            _check_names(members, archive)
-            _check_room(missing, folder, archive)
+            ]
+            missing = [(member, place) for member, place in places if not _is_unpacked(place, member)]
+            _check_room([member for member, _ in missing], folder, archive)
             what = "unpacking" if confidential else f"unpacking {archive.name}"
             with tqdm(missing, desc=what, unit="file", disable=not missing) as bar:
-                for member in bar:
-                    _extract(opened_archive, member, places[member.filename])
+                for member, place in bar:
+                    _extract(opened_archive, member, place)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, EOFError, OSError, UnicodeDecodeError) as error:
         if isinstance(error, OSError) and error.filename not in (None, str(archive)):
             raise  # an error of the disk that is written to
         raise UserError(f"{archive} cannot be unpacked ({error}): download it again") from None
-    for member in members:
+    for member, place in places:
         if member.filename.lower().endswith(".zip"):
-            _unpack(places[member.filename], folder, False, depth - 1, confidential)
+            _unpack(place, folder, False, depth - 1, confidential)
     return folder
 
 
@@ -155,7 +158,7 @@ def _is_unpacked(path: Path, member: zipfile.ZipInfo) -> bool:
     return path.is_file() and path.stat().st_size == member.file_size
 
 
-def _check_names(members: list[zipfile.ZipInfo], archive: Path) -> None:
+def _check_files(members: list[zipfile.ZipInfo], archive: Path) -> None:
     names = {member.filename for member in members}
     for member in members:
         for parent in PurePosixPath(member.filename).parents:
@@ -163,8 +166,27 @@ def _check_names(members: list[zipfile.ZipInfo], archive: Path) -> None:
                 raise UserError(f"{archive} holds {str(parent)!r} as a file and as a folder: get it from its authors")
 
 
+def _check_names(members: list[zipfile.ZipInfo], archive: Path, *, ignores_case: bool) -> None:
+    """Make sure that no member is written over another one.
+
+    Raises:
+        UserError: two members have one name.
+    """
+    seen: dict[str, str] = {}
+    for member in members:
+        key = member.filename.casefold() if ignores_case else member.filename
+        if key in seen:
+            what = "twice" if seen[key] == member.filename else f"and {seen[key]!r}, which are one file on this disk"
+            raise UserError(f"{archive} holds {member.filename!r} {what}: unpack it by hand, and give the folder")
+        seen[key] = member.filename
+
+
+def _ignores_case(folder: Path) -> bool:
+    """Whether names on the disk of a folder with letters in its name differ by more than case, as on Windows, macOS."""
+    return folder.with_name(folder.name.upper()).exists()
+
+
 def _check_room(members: list[zipfile.ZipInfo], folder: Path, archive: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     needed, free = sum(member.file_size for member in members), shutil.disk_usage(folder).free
     if needed > free:
         raise UserError(

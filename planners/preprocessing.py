@@ -153,7 +153,16 @@ def preprocess_outside(dataset: RawDataset) -> None:
 
 def _is_done(array: Path, images: list[Path]) -> bool:
     # A file of the same time, on a clock of some milliseconds, may be a later one.
-    return array.exists() and all(array.stat().st_mtime_ns > image.stat().st_mtime_ns for image in images)
+    return array.exists() and all(array.stat().st_mtime_ns > _since(image) for image in images)
+
+
+def _since(image: Path) -> int:
+    """When a file came to be as it is, in ns: a copy or a renamed file may keep the time of an older content.
+
+    On Windows ``st_ctime`` is when a file was made, by copying, too.
+    """
+    times = (image.stat(), image.lstat())  # of a link, also when it was made
+    return max(time for one in times for time in (one.st_mtime_ns, one.st_ctime_ns))
 
 
 def _clean(folder: Path, keep: set[str]) -> None:

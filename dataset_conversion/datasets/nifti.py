@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from mass_nnunet.data.nifti_file import ENDINGS
+from mass_nnunet.data.raw import check_case_name
 from mass_nnunet.dataset_conversion.options import (
     CHANNELS,
     add_dataset_id,
@@ -97,6 +98,7 @@ def find_cases(
         if not _CASE.fullmatch(name):
             shown = path if str(path).isprintable() else repr(str(path))
             raise UserError(f"{shown}: rename it, a case's name is of letters, digits, '.', '_' and '-' only")
+        check_case_name(name, path)
     labels = {}
     if label_folder is not None:
         labels = keyed(((stem(path), path) for path in visible_files(label_folder, *ENDINGS)), "label map")

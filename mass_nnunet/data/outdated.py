@@ -11,7 +11,7 @@ from .annotated import ANNOTATED_JSON
 from .dataset_json import DATASET_JSON
 from .paths import base_folder
 from .raw import TRAINING, UNLABELLED, RawDataset
-from .splits import SPLITS_JSON, Fold, load_fold, read_entries
+from .splits import SPLITS_JSON, Fold, check_overlap, check_test_patients, load_fold, read_entries
 
 _REMEDY = "run `mass_nnunet split` again, for all datasets of the group together"
 _NAMED = 3  # scans that a message names
@@ -37,7 +37,7 @@ def check_splits(dataset: RawDataset, preprocessed: Path) -> None:
 
 
 def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:
-    """Make sure that a fold has each scan of its dataset once.
+    """Make sure that a fold has each scan of its dataset once, and each patient on one side.
 
     Scans of ``imagesUn`` are exempt if they show a patient who is validated on: the fold must not use them.
 
@@ -49,9 +49,9 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
 
     Raises:
         UserError: the fold names a scan that the dataset has no longer, or leaves out one that it has, or differs from
-            its ``annotated.json``.
+            its ``annotated.json``, or trains on a patient who is validated or tested on.
     """
-    check_scans(fold, number, path, dataset)
+    check_sides(fold, number, path, dataset)
     patients = dataset.patients()
     annotated, hidden = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
     validated = {patients[case] for case in fold.val}
@@ -59,6 +59,24 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
     if unused := _missing(usable, [*fold.train, *fold.val, *fold.unlabelled]):
         scans = "1 scan" if len(unused) == 1 else f"{len(unused)} scans"
         raise UserError(f"{scans} of {dataset.folder} ({named(unused)}) not in fold {number} of {path}: {_REMEDY}")
+
+
+def check_sides(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:
+    """Make sure that a dataset has the scans of a fold (:func:`check_scans`), and that each patient is on one side.
+
+    Args:
+        fold: the fold.
+        number: its number.
+        path: the file that it is from.
+        dataset: the raw dataset.
+
+    Raises:
+        UserError: :func:`check_scans` raises it, or the fold trains on a patient who is validated or tested on.
+    """
+    check_scans(fold, number, path, dataset)
+    patients = dataset.patients()
+    check_overlap(fold, patients, f"fold {number} in {path}")
+    check_test_patients(dataset, patients, [*fold.train, *fold.val, *fold.unlabelled])
 
 
 def check_scans(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:

@@ -14,6 +14,7 @@ from .annotated import ANNOTATED_JSON, read_annotated
 from .dataset_json import DATASET_JSON, read_dataset_json
 from .files import read_json
 from .listing import listed
+from .nifti_file import ENDINGS
 from .paths import base_folder, dataset_name
 
 
@@ -45,6 +46,8 @@ class Part(str, Enum):
 
 TRAINING, UNLABELLED, TEST = Part.TRAINING, Part.UNLABELLED, Part.TEST
 PATIENTS_JSON = "patients.json"
+LABEL_MAP = "_seg"
+"""How the names of nnU-Net's preprocessed label maps end."""
 _CHANNEL = re.compile(r"(?P<case>.+)_\d{4}")
 
 
@@ -56,6 +59,28 @@ def image_name(case: str, channel: int, ending: str) -> str:
 def label_name(case: str, ending: str) -> str:
     """File name of a label map: ``btcv_0001.nii.gz``."""
     return f"{case}{ending}"
+
+
+def check_case_name(case: str, path: Path, *, preprocessed: bool = True) -> None:
+    """Make sure that no file of a case gets the name of another case's file.
+
+    The preprocessed scan ``x_seg.b2nd`` would be the preprocessed label map of ``x``, and SimpleITK writes
+    ``x.nii.nii.gz`` to ``x.nii.gz``.
+
+    Args:
+        case: name of the case.
+        path: one of its files, for the message.
+        preprocessed: whether the case is preprocessed.
+
+    Raises:
+        UserError: the case's name ends like this.
+    """
+    endings = (*ENDINGS, LABEL_MAP) if preprocessed else ENDINGS
+    if ending := next((ending for ending in endings if case.lower().endswith(ending)), None):
+        raise UserError(
+            f"{path} is of a case whose name ends with {ending}, and its files would be taken for those of "
+            f"{case[: -len(ending)]}: rename it, with its label map"
+        )
 
 
 def licence_of(content: Mapping[str, Any]) -> str | None:
@@ -180,8 +205,8 @@ class RawDataset:
         """Sorted identifiers of the scans of a part; an empty list if its folder is absent.
 
         Raises:
-            UserError: ``imagesTr`` holds no scan, although dataset.json counts some, or a file has a wrong name or is a
-                broken link (:func:`listed`).
+            UserError: ``imagesTr`` holds no scan, although dataset.json counts some, or a file has a wrong name
+                (:func:`listed`, :func:`check_case_name`) or is a broken link.
         """
         folder = self.folder / part
         found = set()
@@ -189,6 +214,7 @@ class RawDataset:
             name = path.name.removesuffix(self.ending)
             if (match := _CHANNEL.fullmatch(name)) is None:  # nnU-Net would cut off five characters, whatever they are
                 raise UserError(f"{path} has no channel in its name: rename it to {image_name(name, 0, self.ending)}")
+            check_case_name(match["case"], path, preprocessed=part is not TEST)
             found.add(match["case"])
         if part == TRAINING and not found and self.content["numTraining"]:
             raise UserError(f"{folder} holds no *_0000{self.ending}: convert the dataset again")

@@ -1,6 +1,7 @@
 """The folds in ``splits_final.json``: labelled, unlabelled and validation cases."""
 
 import math
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -83,7 +84,7 @@ def make_folds(
     _check_options(label_rates, seeds, val_fraction, sparse)
     patients = dataset.patients()
     scans, extra = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
-    _check_test_patients(dataset, patients, [*scans, *extra])
+    check_test_patients(dataset, patients, [*scans, *extra])
     everyone = sorted({patients[case] for case in scans})
     hides = unlabelled or not everyone
     if hides and not (scans or extra):
@@ -128,8 +129,12 @@ def check_overlap(fold: Fold, patients: Mapping[str, str], where: str) -> None:
         where: name of the file or dataset, for the message.
 
     Raises:
-        UserError: a case is both labelled and unlabelled, or a validation patient has a scan in training.
+        UserError: a case is there twice, or both labelled and unlabelled, or a validation patient has a scan in
+            training.
     """
+    for part in ("train", "val", "unlabelled"):
+        if twice := sorted(case for case, times in Counter(getattr(fold, part)).items() if times > 1):
+            raise UserError(f"{where}: {twice[0]} is twice in {part}: run `mass_nnunet split` again")
     if both := sorted(set(fold.train) & set(fold.unlabelled)):
         raise UserError(f"{where}: {both[0]} is both labelled and unlabelled: run `mass_nnunet split` again")
     validated = {patients[case] for case in fold.val}
@@ -141,6 +146,26 @@ def check_overlap(fold: Fold, patients: Mapping[str, str], where: str) -> None:
             )
 
 
+def check_test_patients(dataset: RawDataset, patients: Mapping[str, str], training: Sequence[str]) -> None:
+    """Make sure that no patient of ``imagesTs`` has a scan among those to train or to validate on.
+
+    Args:
+        dataset: the raw dataset.
+        patients: patient of each case.
+        training: scans to train or to validate on.
+
+    Raises:
+        UserError: one has.
+    """
+    tested = {patients[case]: case for case in dataset.cases(TEST)}
+    for case in training:
+        if patients[case] in tested:
+            raise UserError(
+                f"{dataset.folder}: {case} is there to train on, but patient {patients[case]} is in {TEST} "
+                f"({tested[patients[case]]}): convert the dataset again, or move one of them"
+            )
+
+
 def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
     """Read one fold of a dataset.
 
@@ -149,7 +174,8 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
         fold: number of the fold. nnU-Net's fold ``all`` is not supported, because it hides no labels.
 
     Raises:
-        UserError: there are no splits, this package did not make them, or the fold does not exist.
+        UserError: there are no splits, this package did not make them, the fold does not exist, or a case is in two of
+            its parts.
     """
     path, entries = read_entries(dataset_folder)
     if not isinstance(fold, int) or not 0 <= fold < len(entries):
@@ -161,7 +187,9 @@ def load_fold(dataset_folder: Path, fold: int | str) -> Fold:
     cases = {name: tuple(entry[name]) for name in ("train", "val", "unlabelled")}
     annotated = {case: tuple(names) for case, names in entry.get("annotated", {}).items()}
     rate, seed, sparse = entry["label_rate"], entry["seed"], entry.get("sparse", 1)
-    return Fold(**cases, label_rate=rate, seed=seed, annotated=annotated, sparse=sparse)
+    found = Fold(**cases, label_rate=rate, seed=seed, annotated=annotated, sparse=sparse)
+    check_overlap(found, {case: case for part in cases.values() for case in part}, f"fold {fold} in {path}")
+    return found
 
 
 def find_fold(dataset_folder: Path, label_rate: float, seed: int) -> int:
@@ -239,13 +267,3 @@ def _check_options(label_rates: Sequence[float], seeds: int, val_fraction: float
         raise UserError(f"--sparse {sparse} is no number of slices: give 1 for all, 2 for every second one, ...")
     if not 0 < val_fraction < 1:
         raise UserError(f"--val-fraction {val_fraction:g} is no share of the patients: give 0 < fraction < 1")
-
-
-def _check_test_patients(dataset: RawDataset, patients: Mapping[str, str], training: Sequence[str]) -> None:
-    tested = {patients[case]: case for case in dataset.cases(TEST)}
-    for case in training:
-        if patients[case] in tested:
-            raise UserError(
-                f"{dataset.folder}: {case} is there to train on, but patient {patients[case]} is in {TEST} "
-                f"({tested[patients[case]]}): convert the dataset again, or move one of them"
-            )

@@ -59,7 +59,7 @@ class PatientToWrite:
         if self.labelled:
             label = btcv_tree.label_path(self.part, self.number)
             label.parent.mkdir(parents=True, exist_ok=True)
-            btcv_tree.label_path(aside, self.number).rename(label)
+            btcv_tree.label_path(aside, self.number).replace(label)  # a killed run may have left one
         btcv_tree.image_path(aside, self.number).rename(self.marker)
 
 

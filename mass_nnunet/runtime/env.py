@@ -2,12 +2,14 @@
 
 import argparse
 import os
+import re
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+_NOT_ASCII = re.compile(r"[^\x00-\x7F]")
 HOOK_FOLDER = Path(__file__).parents[1] / "nnunet_hook"
 
 
@@ -48,8 +50,13 @@ def _fish(name: str, value: str) -> str:
 
 
 def _powershell(name: str, value: str) -> str:
+    """In ASCII: PowerShell reads what a program prints in the console's code page, and Python may write in another."""
     quoted = value.replace("'", "''")
-    return f"$env:{name} = '{quoted}'"
+    return f"$env:{name} = '{_NOT_ASCII.sub(_code_point, quoted)}'"
+
+
+def _code_point(match: re.Match[str]) -> str:
+    return f"' + [char]::ConvertFromUtf32({ord(match[0])}) + '"
 
 
 SHELLS: dict[str, Callable[[str, str], str]] = {"bash": _bash, "fish": _fish, "powershell": _powershell}

@@ -21,9 +21,15 @@ class Unread:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        """As in the stream; nothing is written into a closed pipe."""
+        """As in the stream; nothing is written into a closed pipe.
+
+        A character that the encoding of the stream lacks, as on Windows, where output into a file is in an old code
+        page, is written as ``\\uXXXX``.
+        """
         try:
             return self._stream.write(text)
+        except UnicodeEncodeError as error:
+            return self._stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
         except BrokenPipeError:
             self._discard()
             return len(text)

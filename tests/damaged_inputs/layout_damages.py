@@ -179,6 +179,12 @@ LAYOUT_DAMAGES = [
         "src/images/b, second try.nii.gz: rename it, a case's name is of letters, digits, '.', '_' and '-' only",
     ),
     nifti(
+        "name with two endings",
+        on("images/b.nii.gz", rename, "b.nii.nii.gz"),
+        "src/images/b.nii.nii.gz is of a case whose name ends with .nii, and its files would be taken for those of b: "
+        "rename it, with its label map",
+    ),
+    nifti(
         "name with a line break",
         on("images/b.nii.gz", rename, "b\nc.nii.gz"),
         "src/images/b...c.nii.gz...: rename it, ...",

@@ -92,3 +92,15 @@ def test_what_was_annotated_has_changed(folder):
     write_json(dataset().folder / "annotated.json", {case: ["liver"]})
     with pytest.raises(UserError, match=rf"fold 0 in .* is older than \S+annotated.json, of {case}: run"):
         check_splits(dataset(), folder)
+
+
+def test_a_patient_on_two_sides_is_named(folder):
+    """Scans of one patient on both sides make the validation better than the model."""
+    folds = json.loads((folder / "splits_final.json").read_text())
+    hidden, validated = folds[0]["unlabelled"][0], folds[0]["val"][0]
+    write_json(dataset().folder / "patients.json", PATIENTS | {hidden: PATIENTS[validated]})
+    with pytest.raises(UserError, match=rf"^fold 0 .*: {hidden} is in training, but its patient .* is validated on"):
+        check_splits(dataset(), folder)
+    write_json(dataset().folder / "patients.json", PATIENTS | {"t": PATIENTS[hidden]})
+    with pytest.raises(UserError, match=rf"is there to train on, but patient {PATIENTS[hidden]} is in imagesTs \(t\)"):
+        check_splits(dataset(), folder)

@@ -161,3 +161,24 @@ def test_patients_of_another_form(raw, text):
     (raw / "patients.json").write_text(text)
     with pytest.raises(UserError, match=r"patients.json is not of the form"):
         RawDataset.load(801).patients()
+
+
+@pytest.mark.parametrize(
+    ("part", "case", "ending"),
+    [
+        ("imagesTr", "b_1_seg", "_seg"),
+        ("imagesUn", "b_1_seg", "_seg"),
+        ("imagesUn", "b_1.nii", ".nii"),
+        ("imagesTs", "b_1.NII.GZ", ".nii.gz"),
+    ],
+)
+def test_a_case_with_a_file_of_the_name_of_another_cases_file_is_refused(raw, part, case, ending):
+    """Preprocessed, the image of ``b_1_seg`` and the label map of ``b_1`` would be one file."""
+    (raw / part / f"{case}_0000.nii.gz").touch()
+    with pytest.raises(UserError, match=f"{case}_0000.nii.gz is of a case .* ends with {ending}, .* of b_1: rename it"):
+        RawDataset.load(801)
+
+
+def test_a_test_scan_is_not_preprocessed_and_may_be_named_so(raw):
+    (raw / "imagesTs" / "c_1_seg_0000.nii.gz").touch()
+    assert RawDataset.load(801).cases(TEST) == ["c_1", "c_1_seg"]

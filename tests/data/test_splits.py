@@ -117,6 +117,25 @@ def test_overlap_is_found():
         check_overlap(Fold(("a1",), ("a2",), (), 0.5, 0), patients, "here")
     with pytest.raises(UserError, match="a1 is both labelled and unlabelled"):
         check_overlap(Fold(("a1",), ("b",), ("a1",), 0.5, 0), patients, "here")
+    with pytest.raises(UserError, match="here: a2 is twice in unlabelled: run `mass_nnunet split` again"):
+        check_overlap(Fold(("a1",), ("b",), ("a2", "a2"), 0.5, 0), patients, "here")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"val": ["a", "b"]}, "a is in training, but its patient a is validated on"),
+        ({"unlabelled": ["b", "c"]}, "b is in training, but its patient b is validated on"),
+        ({"unlabelled": ["a", "c"]}, "a is both labelled and unlabelled"),
+        ({"train": ["a", "a"]}, "a is twice in train"),
+    ],
+)
+def test_a_fold_that_was_edited_so_that_a_scan_is_in_two_parts_is_refused(tmp_path, change, told):
+    entry = Fold(("a",), ("b",), ("c",), 0.5, 0).as_entry()
+    write_json(tmp_path / SPLITS_JSON, [entry, entry | change])
+    assert load_fold(tmp_path, 0).train == ("a",)
+    with pytest.raises(UserError, match=f"^fold 1 in {tmp_path / SPLITS_JSON}: {told}: run `mass_nnunet split` again$"):
+        load_fold(tmp_path, 1)
 
 
 def test_a_fold_survives_the_file(dataset, tmp_path):

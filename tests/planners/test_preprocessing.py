@@ -183,7 +183,10 @@ def test_a_second_plan_goes_on_where_the_first_was_killed(root):
     source = root / "raw" / NAMES[1] / "imagesUn" / "mr2_0000.nii.gz"
     replaced = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled" / "mr2.b2nd"
     written = replaced.stat().st_mtime_ns
-    os.utime(source, ns=(written + 1, written + 1))  # a newer scan
+    other = source.with_name("other")
+    shutil.copyfile(source, other)
+    os.utime(other, ns=(1, 1))
+    other.replace(source)  # a later scan with the time of an older one, as after `cp -p` or a restored backup
     assert main(COMMAND) == 0
     assert (folder / "ct3.b2nd").stat().st_mtime_ns == kept, "whole: passed over"
     after = arrays_of(folder)

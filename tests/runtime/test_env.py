@@ -65,6 +65,12 @@ def test_lines_of_each_shell(shell, line):
     assert env.export_lines({"X": "a'b\\c"}, shell) == [line]
 
 
+def test_powershell_gets_ascii_whatever_the_code_page_of_the_console():
+    (line,) = env.export_lines({"X": "C:\\Zoë\\\U0001f600"}, "powershell")
+    parts = ["'C:\\Zo'", "[char]::ConvertFromUtf32(235)", "'\\'", "[char]::ConvertFromUtf32(128512)", "''"]
+    assert line == f"$env:X = {' + '.join(parts)}"
+
+
 @pytest.mark.parametrize(
     ("platform", "variables", "start"),
     [

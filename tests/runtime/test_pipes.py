@@ -1,5 +1,6 @@
 """mass_nnunet.runtime.pipes: a command whose output nobody reads any more ends its work without a word."""
 
+import io
 import sys
 
 import pytest
@@ -34,3 +35,12 @@ def test_output_is_as_without(capsys):
         assert sys.stdout.encoding == before.encoding
     assert sys.stdout is before
     assert capsys.readouterr().out == "text\n"
+
+
+def test_a_character_that_the_output_cannot_show_is_replaced(monkeypatch):
+    """On Windows output into a file is in an old code page, which would end a command with a traceback."""
+    file = io.TextIOWrapper(io.BytesIO(), encoding="cp1252", write_through=True)
+    monkeypatch.setattr(sys, "stdout", file)
+    with surviving_closed_pipes():
+        print("0.9 \xb1 0.1, \u809d")
+    assert file.buffer.getvalue().decode("cp1252").splitlines() == ["0.9 \xb1 0.1, \\u809d"]

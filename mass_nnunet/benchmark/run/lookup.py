@@ -6,9 +6,10 @@ from typing import Any
 
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.group_plans import HYPERPARAMETERS, OF_A_GROUP, check_form
+from mass_nnunet.data.outdated import check_sides
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.data.splits import Fold, find_fold, load_fold
+from mass_nnunet.data.splits import SPLITS_JSON, Fold, find_fold, load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.training.begun import digest, outside_maps, planned
 
@@ -55,7 +56,7 @@ def make_jobs(grid: Grid) -> list[Job]:
         else:
             epochs = grid.method(cell.method).epochs
             schedule = usual if epochs is None else usual._replace(epochs=epochs)
-            _check_foreign(grid, cell, tests, contents, folds)
+            _check_foreign(grid, cell, number, tests, contents, folds)
             inputs = digest([contents, [fold.as_entry() for fold in folds], schedule])
             job = Job(grid, cell, number, False, (), tests, inputs, schedule=schedule)
         if is_outdated(job.folder, inputs):
@@ -136,11 +137,20 @@ def _stock_command(grid: Grid, method: Method) -> str:
 
 
 def _check_foreign(
-    grid: Grid, cell: Cell, tests: Sequence[Tested], contents: Sequence[dict[str, Any]], folds: Sequence[Fold]
+    grid: Grid,
+    cell: Cell,
+    number: int,
+    tests: Sequence[Tested],
+    contents: Sequence[dict[str, Any]],
+    folds: Sequence[Fold],
 ) -> None:
-    """Make sure that a trainer that is not of this package can be trained on the folds of a cell."""
+    """Make sure that a trainer that is not of this package can be trained on the folds of a cell.
+
+    It does not check its folds itself, as those of this package do.
+    """
     method = grid.method(cell.method)
     for tested, content, fold in zip(tests, contents, folds, strict=True):
+        check_sides(fold, number, dataset_folder("preprocessed", tested.dataset.id) / SPLITS_JSON, tested.dataset)
         check_fold(tested.dataset, fold, method.name)
         check_arrays(tested.dataset, content, method.configuration, fold, _stock_command(grid, method))
 

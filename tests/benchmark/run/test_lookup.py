@@ -235,6 +235,14 @@ def test_folds_that_stock_cannot_obey(stock, tmp_path, change, text):
     assert line.startswith(CT) and text in line
 
 
+def test_a_patient_on_two_sides_is_found_before_stock_is_trained(stock, tmp_path):
+    fold = read_json(tmp_path / "preprocessed" / CT / "splits_final.json", "")[0]
+    cases = [*fold["train"], *fold["unlabelled"], *fold["val"], "CTt"]
+    patients = {case: case for case in cases} | {fold["train"][0]: "one", fold["val"][0]: "one"}
+    write_json(tmp_path / "raw" / CT / "patients.json", patients)
+    assert "is in training, but its patient one is validated on" in refused(replace(stock, methods=("stock",)))
+
+
 def test_ours_takes_its_epochs_from_its_plans(grid):
     method = Method("longer", "MASSTrainer", "MASSPlans", "3d_fullres", epochs=9)
     text = refused(replace(grid, methods=("longer",), variants=(method,)))
