@@ -53,6 +53,15 @@ def test_the_image_has_all_packages_and_the_locked_versions():
     assert len(installs) == 2 and all("--constraint constraints.txt" in line for line in installs)
 
 
+def test_the_image_without_cuda_has_all_that_is_built_for_one_kind_of_torch():
+    (words,) = [line.split() for line in re.findall(r"pip install [^;&]+", INSTRUCTIONS) if "--index-url" in line]
+    assert {name for name in locked() if name.startswith("torch")} == {
+        word for word in words if word.startswith("torch")
+    }
+    # The index has other versions of the packages that these need.
+    assert "--no-deps" in words
+
+
 def test_the_image_does_not_run_as_root_and_sets_what_nnunet_needs():
     assert re.findall(r"^USER (\w+)$", INSTRUCTIONS, re.M) == ["1000"]
     assert not re.search(r"curl|wget|:latest|ADD ", INSTRUCTIONS)

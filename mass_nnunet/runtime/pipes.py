@@ -1,10 +1,14 @@
 """Output to a program that may stop reading, as in ``mass_nnunet check -d 801 2>&1 | head``."""
 
+import errno
 import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from typing import Any, TextIO
+
+_CLOSED = (errno.EPIPE, errno.EINVAL)
+"""Numbers of the error of a closed pipe: on Windows it is the second one."""
 
 
 class Unread:
@@ -30,19 +34,21 @@ class Unread:
             return self._stream.write(text)
         except UnicodeEncodeError as error:
             return self._stream.write(text.encode(error.encoding, "backslashreplace").decode(error.encoding))
-        except BrokenPipeError:
-            self._discard()
+        except OSError as error:
+            self._discard_if_closed(error)
             return len(text)
 
     def flush(self) -> None:
         """As in the stream."""
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            self._discard()
+        except OSError as error:
+            self._discard_if_closed(error)
 
-    def _discard(self) -> None:
-        """Discard everything from now on, and what Python still holds in its buffer."""
+    def _discard_if_closed(self, error: OSError) -> None:
+        """Discard everything from now on, and what Python still holds in its buffer; another error is raised."""
+        if error.errno not in _CLOSED:
+            raise error
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self._stream.fileno())
         os.close(nowhere)

@@ -1,4 +1,5 @@
 import stat
+import sys
 import zipfile
 from pathlib import Path
 
@@ -198,15 +199,16 @@ def test_a_member_is_not_written_over_another_one(tmp_path, monkeypatch):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as packed:
         packed.writestr("x.nii", b"1")
         packed.writestr("x.nii", b"2")
-    with pytest.raises(UserError, match="a.zip holds 'x.nii' twice: unpack it by hand"), opened(tmp_path / "a.zip"):
+    with pytest.raises(UserError, match=r"a\.zip holds 'x.nii' twice: unpack it by hand"), opened(tmp_path / "a.zip"):
         pass
     with opened(tmp_path / "a.zip", confidential=True) as source:  # where files have numbers for names
         assert sorted(file.read_bytes() for file in source.roots[0].iterdir()) == [b"1", b"2"]
     with zipfile.ZipFile(tmp_path / "b.zip", "w") as packed:
         packed.writestr("X.nii", b"1")
         packed.writestr("x.nii", b"2")
-    with opened(tmp_path / "b.zip") as source:
-        assert len(list(source.roots[0].iterdir())) == 2
+    if sys.platform == "linux":
+        with opened(tmp_path / "b.zip") as source:
+            assert len(list(source.roots[0].iterdir())) == 2
     # As on the disks of Windows and macOS, where a folder is found by its name in other letters.
     monkeypatch.setattr(archive, "_ignores_case", lambda folder: True)
     line = "b.zip holds 'x.nii' and 'X.nii', which are one file on this disk: unpack it by hand"
@@ -216,6 +218,6 @@ def test_a_member_is_not_written_over_another_one(tmp_path, monkeypatch):
 
 def test_whether_the_disk_tells_letters_apart(tmp_path):
     (tmp_path / "abc").mkdir()
-    assert not archive._ignores_case(tmp_path / "abc")
-    (tmp_path / "ABC").mkdir()
+    assert archive._ignores_case(tmp_path / "abc") == (sys.platform != "linux")
+    (tmp_path / "ABC").mkdir(exist_ok=True)
     assert archive._ignores_case(tmp_path / "abc")

@@ -1,12 +1,13 @@
 """mass_nnunet.runtime.pipes: a command whose output nobody reads any more ends its work without a word."""
 
+import errno
 import io
 import sys
 
 import pytest
 
 from closed_pipe import run_unread
-from mass_nnunet.runtime.pipes import surviving_closed_pipes
+from mass_nnunet.runtime.pipes import Unread, surviving_closed_pipes
 
 PROGRAM = """
 import sys
@@ -44,3 +45,34 @@ def test_a_character_that_the_output_cannot_show_is_replaced(monkeypatch):
     with surviving_closed_pipes():
         print("0.9 \xb1 0.1, \u809d")
     assert file.buffer.getvalue().decode("cp1252").splitlines() == ["0.9 \xb1 0.1, \\u809d"]
+
+
+@pytest.mark.parametrize("number", [errno.EPIPE, errno.EINVAL])
+def test_a_closed_pipe_of_any_system(tmp_path, number):
+    with (tmp_path / "out").open("w") as file:
+        stream = Unread(Failing(file, number))
+        assert stream.write("text") == 4
+        stream.flush()
+
+
+def test_another_error_of_the_output_is_raised(tmp_path):
+    with (tmp_path / "out").open("w") as file:
+        stream = Unread(Failing(file, errno.ENOSPC))
+        with pytest.raises(OSError, match="no"):
+            stream.write("text")
+        with pytest.raises(OSError, match="no"):
+            stream.flush()
+
+
+class Failing:
+    def __init__(self, file, number):
+        self.file, self.number = file, number
+
+    def write(self, _):
+        raise OSError(self.number, "no")
+
+    def flush(self):
+        raise OSError(self.number, "no")
+
+    def fileno(self):
+        return self.file.fileno()

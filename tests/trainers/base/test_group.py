@@ -1,7 +1,9 @@
 """The common behaviour of the methods; the tests of MASSTrainer cover the rest."""
 
 import json
+import pickle
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +45,22 @@ def test_optimizer_augmentation_and_schedule_are_those_of_mass(name):
     assert one.inference_allowed_mirroring_axes is None
     for attribute in ("num_epochs", "num_iterations_per_epoch", "batch_size", "initial_lr"):
         assert getattr(one, attribute) == getattr(mass, attribute)
+
+
+@pytest.mark.parametrize("name", ["MASSTrainer", "DTCTrainer", "SelfTrainingTrainer"])
+def test_loaders_can_be_sent_to_workers(name):
+    """Workers are forked on Linux. On Windows and macOS they are new processes, which get their loaders by pickle."""
+    one = trainer(name)
+    one.initialize()
+    loaders = [each.data_loader for each in one.get_dataloaders()]
+    batches = []
+    for several in (loaders, pickle.loads(pickle.dumps(loaders))):
+        np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
+        torch.manual_seed(0)
+        batches.append([next(loader) for loader in several])
+    for batch, its_copy in zip(*batches, strict=True):
+        assert batch["keys"] == its_copy["keys"]
+        assert torch.equal(batch["data"], its_copy["data"])
 
 
 def test_on_a_cpu_narrow_convolutions_and_no_others_have_the_channels_of_a_voxel_together():
