@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.data.files import atomic_path
-from mass_nnunet.data.raw import image_name, label_name
+from mass_nnunet.data.names import image_name, label_name
 from mass_nnunet.data.volume import compact, write_volume
 from mass_nnunet.errors import UserError
 

@@ -29,9 +29,10 @@ from mass_nnunet.benchmark.run.grid import DEVICES, Grid, save_grid
 from mass_nnunet.data.annotated import ANNOTATED_JSON, Annotated
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.names import image_name, label_name
 from mass_nnunet.data.outside import PSEUDO
 from mass_nnunet.data.paths import dataset_folder
-from mass_nnunet.data.raw import PATIENTS_JSON, TEST, TRAINING, UNLABELLED, Part, RawDataset, image_name, label_name
+from mass_nnunet.data.raw import PATIENTS_JSON, TEST, TRAINING, UNLABELLED, Part, RawDataset
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.labels import BACKGROUND, LABELS

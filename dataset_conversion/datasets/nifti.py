@@ -5,8 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from mass_nnunet.data.names import check_case_name
 from mass_nnunet.data.nifti_file import ENDINGS
-from mass_nnunet.data.raw import check_case_name
 from mass_nnunet.dataset_conversion.options import (
     CHANNELS,
     add_dataset_id,

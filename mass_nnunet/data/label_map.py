@@ -49,6 +49,35 @@ def known_values(labels: Labels) -> set[int]:
     return {0, *(value for label in labels.values() for value in values_of(label))}
 
 
+def check_same_labels(file: Path, labels: Labels, other: Path, their_labels: Labels) -> tuple[str, ...]:
+    """Make sure that the ``dataset.json`` of predictions and that of their truth give no organ different values.
+
+    Args:
+        file: that of the predictions.
+        labels: in ``file``.
+        other: that of the truth.
+        their_labels: in ``other``.
+
+    Returns:
+        One sentence for each value to which they give different names.
+
+    Raises:
+        UserError: an organ has different values.
+    """
+    for organ, label in labels.items():
+        if values_of(their_labels.get(organ, label)) != values_of(label):
+            raise UserError(
+                f"{file} has {organ} {label}, and {other} has {organ} {their_labels[organ]}: give the predictions the "
+                "values of the truth, and its dataset.json"
+            )
+    names = {values_of(label): organ for organ, label in their_labels.items()}
+    return tuple(
+        f"{label} is {organ} in {file} and {names[values_of(label)]} in {other}: taken for the same"
+        for organ, label in labels.items()
+        if names.get(values_of(label), organ) != organ
+    )
+
+
 def translated(values: np.ndarray, given: Labels, labels: Labels) -> np.ndarray:
     """A label map with the values of ``labels``, from one with those of ``given``; all other values become background.
 

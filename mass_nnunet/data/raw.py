@@ -1,6 +1,5 @@
 """An nnU-Net raw dataset: its parts, the files and patients of its cases, its licence and its reference."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -14,7 +13,7 @@ from .annotated import ANNOTATED_JSON, read_annotated
 from .dataset_json import DATASET_JSON, read_dataset_json
 from .files import read_json
 from .listing import listed
-from .nifti_file import ENDINGS
+from .names import case_of, image_name, label_name
 from .paths import base_folder, dataset_name
 
 
@@ -46,41 +45,6 @@ class Part(str, Enum):
 
 TRAINING, UNLABELLED, TEST = Part.TRAINING, Part.UNLABELLED, Part.TEST
 PATIENTS_JSON = "patients.json"
-LABEL_MAP = "_seg"
-"""How the names of nnU-Net's preprocessed label maps end."""
-_CHANNEL = re.compile(r"(?P<case>.+)_\d{4}")
-
-
-def image_name(case: str, channel: int, ending: str) -> str:
-    """File name of one channel of a scan: ``btcv_0001_0000.nii.gz``."""
-    return f"{case}_{channel:04d}{ending}"
-
-
-def label_name(case: str, ending: str) -> str:
-    """File name of a label map: ``btcv_0001.nii.gz``."""
-    return f"{case}{ending}"
-
-
-def check_case_name(case: str, path: Path, *, preprocessed: bool = True) -> None:
-    """Make sure that no file of a case gets the name of another case's file.
-
-    The preprocessed scan ``x_seg.b2nd`` would be the preprocessed label map of ``x``, and SimpleITK writes
-    ``x.nii.nii.gz`` to ``x.nii.gz``.
-
-    Args:
-        case: name of the case.
-        path: one of its files, for the message.
-        preprocessed: whether the case is preprocessed.
-
-    Raises:
-        UserError: the case's name ends like this.
-    """
-    endings = (*ENDINGS, LABEL_MAP) if preprocessed else ENDINGS
-    if ending := next((ending for ending in endings if case.lower().endswith(ending)), None):
-        raise UserError(
-            f"{path} is of a case whose name ends with {ending}, and its files would be taken for those of "
-            f"{case[: -len(ending)]}: rename it, with its label map"
-        )
 
 
 def licence_of(content: Mapping[str, Any]) -> str | None:
@@ -123,14 +87,18 @@ class RawDataset:
 
         Raises:
             UserError: its dataset.json is absent or wrong (:func:`read_dataset_json`), or a file has a wrong name or is
-                a broken link (:func:`listed`).
+                a broken link (:meth:`cases`), or a label map has no scan.
         """
         content = read_dataset_json(folder / DATASET_JSON, "make the dataset with `mass_nnunet convert`")
         dataset = cls(int(folder.name[7:10]), folder, content)
-        for part in Part:
-            dataset.cases(part)
-            if part is not UNLABELLED:
-                listed(dataset.label_folder(part), dataset.ending)
+        scans = {case for part in Part for case in dataset.cases(part)}
+        for part in (TRAINING, TEST):
+            for file in listed(dataset.label_folder(part), dataset.ending):
+                # A hidden file is none of the user's. The scan may be in imagesUn: then its labels are not used.
+                case = file.name.removesuffix(dataset.ending)
+                if not case.startswith(".") and case not in scans:
+                    wanted = image_name(case, 0, dataset.ending)
+                    raise UserError(f"{file} has no scan {wanted} that it belongs to: add the scan, or correct a name")
         return dataset
 
     @property
@@ -206,16 +174,12 @@ class RawDataset:
 
         Raises:
             UserError: ``imagesTr`` holds no scan, although dataset.json counts some, or a file has a wrong name
-                (:func:`listed`, :func:`check_case_name`) or is a broken link.
+                (:func:`listed`, :func:`case_of`) or is a broken link.
         """
         folder = self.folder / part
         found = set()
         for path in listed(folder, self.ending):
-            name = path.name.removesuffix(self.ending)
-            if (match := _CHANNEL.fullmatch(name)) is None:  # nnU-Net would cut off five characters, whatever they are
-                raise UserError(f"{path} has no channel in its name: rename it to {image_name(name, 0, self.ending)}")
-            check_case_name(match["case"], path, preprocessed=part is not TEST)
-            found.add(match["case"])
+            found.add(case_of(path, self.ending, self.channels, preprocessed=part is not TEST))
         if part == TRAINING and not found and self.content["numTraining"]:
             raise UserError(f"{folder} holds no *_0000{self.ending}: convert the dataset again")
         return sorted(found)

@@ -9,8 +9,9 @@ from nnunetv2.utilities.file_path_utilities import get_output_folder
 
 from mass_nnunet.api.loading import load_model
 from mass_nnunet.benchmark.run.job import Job
+from mass_nnunet.data.names import label_name
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
-from mass_nnunet.data.raw import TEST, RawDataset, label_name
+from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.reporting.explain import explain
 from mass_nnunet.reporting.figures import OverlayRow, plot_branches, plot_curves, plot_overlays, plot_registration
 from mass_nnunet.runtime.checkpoint import read_checkpoint

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 from mass_nnunet.data.annotated import read_annotated
 from mass_nnunet.data.dataset_json import DATASET_JSON, read_dataset_json
 from mass_nnunet.data.files import atomic_path, check_link
+from mass_nnunet.data.label_map import check_same_labels
 from mass_nnunet.errors import UserError
 
 from .metrics import DICE, HD95, TOLERANCES, metrics_among
@@ -41,22 +43,36 @@ def _tolerance(text: str) -> float:
 def find_dataset_json(predictions: Path, truth: Path) -> dict:
     """Content of the dataset.json that nnUNetv2_predict writes beside its predictions, or of the raw dataset's.
 
-    The folder of ``truth`` may be a link: its dataset.json is beside the link or beside the folder.
+    The folder of ``truth`` may be a link: its dataset.json is beside the link or beside the folder. Where both folders
+    have a dataset.json, a value has to mean the same in both.
 
     Raises:
-        UserError: a folder does not exist, or there is no dataset.json, or it is wrong.
+        UserError: a folder does not exist, or there is no dataset.json, or it is wrong, or the two give one organ
+            different values.
     """
     for folder in (predictions, truth):
         check_link(folder)
         if not folder.is_dir():
             raise UserError(f"{folder} is not a folder: give the folder of the label maps")
-    for folder in (predictions, truth.absolute().parent, truth.resolve().parent):
-        file = folder / DATASET_JSON
-        if file.exists() or file.is_symlink():
-            return read_dataset_json(file, "copy it from the raw dataset again", ["labels"])
-    raise UserError(
-        f"{predictions} has no dataset.json, and neither has the folder of {truth}: copy it from the raw dataset"
-    )
+    files = [folder / DATASET_JSON for folder in (predictions, truth.absolute().parent, truth.resolve().parent)]
+    found = [file for file in dict.fromkeys(files) if file.exists() or file.is_symlink()]
+    if not found:
+        raise UserError(
+            f"{predictions} has no dataset.json, and neither has the folder of {truth}: copy it from the raw dataset"
+        )
+    content = _labelled(found[0])
+    for other in found[1:]:
+        try:
+            their_labels = _labelled(other)["labels"]
+        except UserError:  # of another form, as in the Medical Segmentation Decathlon: it tells no values
+            continue
+        for note in check_same_labels(found[0], content["labels"], other, their_labels):
+            print(f"note: {note}", file=sys.stderr)
+    return content
+
+
+def _labelled(file: Path) -> dict:
+    return read_dataset_json(file, "copy it from the raw dataset again", ["labels"])
 
 
 def format_table(scores: pd.DataFrame) -> str:

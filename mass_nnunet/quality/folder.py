@@ -14,8 +14,9 @@ from tqdm import tqdm
 from mass_nnunet.api import Model
 from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.data.listing import listed
+from mass_nnunet.data.names import image_name, label_name
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
-from mass_nnunet.data.raw import RawDataset, image_name, label_name
+from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 
 from .assessment import Assessment, assess

@@ -163,22 +163,15 @@ def test_patients_of_another_form(raw, text):
         RawDataset.load(801).patients()
 
 
-@pytest.mark.parametrize(
-    ("part", "case", "ending"),
-    [
-        ("imagesTr", "b_1_seg", "_seg"),
-        ("imagesUn", "b_1_seg", "_seg"),
-        ("imagesUn", "b_1.nii", ".nii"),
-        ("imagesTs", "b_1.NII.GZ", ".nii.gz"),
-    ],
-)
-def test_a_case_with_a_file_of_the_name_of_another_cases_file_is_refused(raw, part, case, ending):
-    """Preprocessed, the image of ``b_1_seg`` and the label map of ``b_1`` would be one file."""
-    (raw / part / f"{case}_0000.nii.gz").touch()
-    with pytest.raises(UserError, match=f"{case}_0000.nii.gz is of a case .* ends with {ending}, .* of b_1: rename it"):
+@pytest.mark.parametrize(("part", "other"), [("imagesTr", "a_1"), ("imagesTs", "c_1")])
+def test_a_label_map_without_its_scan_is_named(raw, part, other):
+    """The scan may be there under a name with an error in it, and would be trained without its label."""
+    (raw / part / f"{other}_0000.nii.gz").unlink()
+    line = f"{other}.nii.gz has no scan {other}_0000.nii.gz that it belongs to: add the scan, or correct a name"
+    with pytest.raises(UserError, match=line):
         RawDataset.load(801)
 
 
-def test_a_test_scan_is_not_preprocessed_and_may_be_named_so(raw):
-    (raw / "imagesTs" / "c_1_seg_0000.nii.gz").touch()
-    assert RawDataset.load(801).cases(TEST) == ["c_1", "c_1_seg"]
+def test_a_label_map_of_a_scan_that_is_taken_without_labels_may_stay(raw):
+    (raw / "imagesTr" / "a_1_0000.nii.gz").replace(raw / "imagesUn" / "a_1_0000.nii.gz")
+    assert RawDataset.load(801).cases(UNLABELLED) == ["a_1", "b_1"]

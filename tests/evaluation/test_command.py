@@ -52,7 +52,20 @@ def test_command_prefers_the_labels_beside_the_predictions(folders, capsys):
     labels = {"background": 0, "milt": 1, "lever": 4}
     (folders[0] / "dataset.json").write_text(json.dumps({"labels": labels, "file_ending": ".nii.gz"}))
     assert main(["evaluate", *map(str, folders), "-np", "1"]) == 0
-    assert "milt" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert "milt" in printed.out
+    theirs = folders[1].parent / "dataset.json"
+    assert f"note: 1 is milt in {folders[0] / 'dataset.json'} and spleen in {theirs}: taken for the same" in printed.err
+
+
+def test_an_organ_that_has_another_value_in_the_predictions_is_refused(folders, capsys):
+    """The liver of the predictions would be scored as the spleen of the truth."""
+    ours, theirs = folders[0] / "dataset.json", folders[1].parent / "dataset.json"
+    ours.write_text(json.dumps({"labels": {"background": 0, "liver": 1, "spleen": 4}}))
+    assert main(["evaluate", *map(str, folders), "-np", "1"]) == 2
+    assert f"error: {ours} has liver 1, and {theirs} has liver 4: give the predictions the" in capsys.readouterr().err
+    theirs.write_text(json.dumps({"labels": {"0": "background", "1": "liver", "4": "spleen"}}))  # tells no values
+    assert main(["evaluate", *map(str, folders), "-np", "1"]) == 0
 
 
 def test_command_needs_folders_and_a_dataset_json(folders, tmp_path, capsys):

@@ -14,9 +14,10 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.group_plans import check_form
+from mass_nnunet.data.names import label_name
 from mass_nnunet.data.outdated import check_fold, check_scans, raw_dataset
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.raw import TRAINING, label_name
+from mass_nnunet.data.raw import TRAINING
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.labels import IGNORE
@@ -156,8 +157,8 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
         only_validates: whether nothing is trained: then nothing but the scans to validate on has to be there.
 
     Raises:
-        UserError: the fold does not exist or is older than the dataset, an array is absent or damaged, or a label map
-            has a value that dataset.json does not name.
+        UserError: the fold does not exist or is older than the dataset, dataset.json has changed since ``plan``, an
+            array is absent or damaged, or a label map has a value that dataset.json does not name.
     """
     fold = dataset.fold(number)
     raw = raw_dataset(dataset.folder.name)
@@ -166,6 +167,13 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
     if raw is not None and isinstance(number, int):
         check = check_scans if only_validates else check_fold
         check(fold, number, dataset.folder / SPLITS_JSON, raw)
+    if raw is not None and not only_validates:
+        for key in ("labels", "channel_names"):
+            if raw.content[key] != dataset.dataset_json.get(key):
+                raise UserError(
+                    f"{raw.folder / DATASET_JSON} has other {key} than {dataset.folder / DATASET_JSON}, with which the "
+                    f"scans were preprocessed: {dataset.remedy}"
+                )
     if not (file := dataset.folder / "dataset_fingerprint.json").is_file():  # nnU-Net's trainer copies it
         raise UserError(f"{file} does not exist: {dataset.remedy}")
     for file in dataset.scans(fold, unlabelled):

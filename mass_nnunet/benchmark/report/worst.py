@@ -10,7 +10,8 @@ import pandas as pd
 from mass_nnunet.benchmark.run.grid import Cell
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.data.label_map import translated
-from mass_nnunet.data.raw import TEST, label_name
+from mass_nnunet.data.names import label_name
+from mass_nnunet.data.raw import TEST
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.labels import IGNORE
 from mass_nnunet.reporting.drawing import (

@@ -11,7 +11,8 @@ import pandas as pd
 
 from mass_nnunet.data.dataset_json import DATASET_JSON, read_dataset_json
 from mass_nnunet.data.files import check_link
-from mass_nnunet.data.raw import TEST, label_name
+from mass_nnunet.data.names import label_name
+from mass_nnunet.data.raw import TEST
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE
 from mass_nnunet.labels import BACKGROUND, IGNORE

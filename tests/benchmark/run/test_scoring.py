@@ -1,9 +1,15 @@
+import shutil
+
 import pandas as pd
+import pytest
 
 from mass_nnunet.benchmark.run import job as jobs  # pytest would take the class Tested for a test
 from mass_nnunet.benchmark.run.grid import Cell, Grid
-from mass_nnunet.benchmark.run.scoring import SCORED, SCORES, of_cell, write_scores
+from mass_nnunet.benchmark.run.scoring import SCORED, SCORES, of_cell, score_test_scans, write_scores
+from mass_nnunet.data.files import write_json
 from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.errors import UserError
+from tiny_raw import write_raw_dataset
 
 
 def test_scores_of_a_cell_say_what_they_are_of(tmp_path):
@@ -17,3 +23,14 @@ def test_scores_of_a_cell_say_what_they_are_of(tmp_path):
     scores = pd.read_csv(tmp_path / SCORES, dtype={"case": str, "patient": str})
     assert list(scores) == [*SCORED, "dice"]
     assert scores.iloc[1].tolist() == ["A", "MRI", "Dataset802_X", 0.5, 3, "fused", "007", "08", "liver", 0.5]
+
+
+def test_predictions_of_a_model_with_other_labels_are_refused(tmp_path):
+    folder = write_raw_dataset(tmp_path, "Dataset801_X", "CT", ["a"], test=["t"])
+    raw, predictions = RawDataset.read(folder), tmp_path / "predictions"
+    shutil.copytree(folder / "labelsTs", predictions)
+    write_json(predictions / "dataset.json", {"labels": raw.content["labels"]})
+    assert score_test_scans(raw, predictions)["dice"].tolist() == [1, 1, 1, 1]
+    write_json(predictions / "dataset.json", {"labels": {"background": 0, "liver": 1, "spleen": 4}})
+    with pytest.raises(UserError, match=r"predictions/dataset.json has liver 1, and \S+X/dataset.json has liver 4"):
+        score_test_scans(raw, predictions)

@@ -113,6 +113,22 @@ def test_a_label_value_beyond_dataset_json_is_named_with_its_file(root, name, pa
     assert line.endswith("then plan the group again: mass_nnunet plan -d 801 802")
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("labels", {"background": 0, "liver": 1, "right_kidney": 2, "left_kidney": 3, "spleen": 4}),
+        ("channel_names", {"0": "CTA"}),
+    ],
+)
+def test_a_dataset_json_that_changed_after_the_plan_is_named(root, key, value):
+    """The arrays still have the former values and intensities."""
+    file = root / "raw" / CT / "dataset.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {key: value}))
+    line = refused(root, "MASSTrainer")
+    assert f"{file} has other {key} than {root / 'preprocessed' / CT / 'dataset.json'}, with which the scans" in line
+    assert line.endswith("plan the group again: mass_nnunet plan -d 801 802")
+
+
 def test_hidden_labels_are_not_read(root):
     for case in entry(root, CT)["unlabelled"]:
         for file in (root / "preprocessed" / CT / ARRAYS).glob(f"{case}_seg.b2nd"):
