@@ -5,7 +5,7 @@ from typing import Any
 
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
-from mass_nnunet.data.dataset_json import DATASET_JSON
+from mass_nnunet.data.dataset_json import DATASET_JSON, READER_KEY
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import PATIENTS_JSON, UNLABELLED, Part, RawDataset
@@ -15,7 +15,6 @@ from mass_nnunet.runtime.exclusive import only_user_of
 from .checks.command import check_datasets
 from .checks.findings import compare_cases
 from .checks.report import refuse_errors
-from .pose import READER_KEY
 from .raw_dataset import USERS, ConversionOptions, checked_case, convert_cases
 from .source import Target
 from .staging import FILE_ENDING, Stage

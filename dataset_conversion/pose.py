@@ -6,10 +6,9 @@ read as they are stored.
 """
 
 import zlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Any
 
 import nibabel
 import numpy as np
@@ -21,10 +20,6 @@ from nibabel.spatialimages import HeaderDataError
 from mass_nnunet.data.axes import OBLIQUE_DEGREES, stacked_axes, tilt
 from mass_nnunet.data.volume import ORIENTATION
 
-READER_KEY = "overwrite_image_reader_writer"
-"""nnU-Net's key in dataset.json."""
-# Readers that turn each scan to RAS, and the prediction back.
-_TURNING_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
 _OPPOSITE = dict(zip("LRPASI", "RLAPIS", strict=True))
 
 
@@ -55,15 +50,6 @@ class Pose(Enum):
 def directions_of(image: sitk.Image) -> np.ndarray:
     """Directions of a scan's axes: a row for each of Z, Y, X, unit vectors in LPS."""
     return np.reshape(image.GetDirection(), (3, 3)).T[::-1]
-
-
-def turned_by_reader(content: Mapping[str, Any]) -> bool:
-    """Whether nnU-Net turns the scans of a dataset to RAS when it reads them.
-
-    Args:
-        content: content of ``dataset.json``.
-    """
-    return content.get(READER_KEY) in _TURNING_READERS
 
 
 def usual_pose(paths: Iterable[Path]) -> Pose:

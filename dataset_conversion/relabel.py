@@ -14,7 +14,7 @@ import SimpleITK as sitk
 from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_datasets
 
 from mass_nnunet.data.annotated import ANNOTATED_JSON
-from mass_nnunet.data.dataset_json import DATASET_JSON
+from mass_nnunet.data.dataset_json import DATASET_JSON, turned_by_reader
 from mass_nnunet.data.files import atomic_path, write_json
 from mass_nnunet.data.raw import PATIENTS_JSON, TEST, TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, label_like, read_volume, write_volume
@@ -23,7 +23,6 @@ from mass_nnunet.labels import BACKGROUND, IGNORE, number_labels
 from mass_nnunet.runtime.workers import map_cases
 
 from .checks.ends import unannotated_ends
-from .pose import turned_by_reader
 from .raw_dataset import dataset_path
 from .source import map_labels, visible_files
 

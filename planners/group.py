@@ -4,13 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
+from mass_nnunet.data.dataset_json import READER_KEY
 from mass_nnunet.data.outdated import named
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.data.volume import check_header
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
-
-_READER = "overwrite_image_reader_writer"
 
 
 def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
@@ -31,12 +30,12 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
                 f"the labels of {first.name} and {other.name} differ: {labels[0]} and {labels[1]}; "
                 f"make datasets with the same ones by {remedy}"
             )
-        readers = (first.content.get(_READER), other.content.get(_READER))
+        readers = (first.content.get(READER_KEY), other.content.get(READER_KEY))
         if readers[0] != readers[1]:
             # Readers order and direct the axes differently: left in one dataset would be right in the other.
             raise UserError(
                 f"the readers of {first.name} and {other.name} differ: {readers[0]} and {readers[1]}; "
-                f"give both datasets the same {_READER} in dataset.json, or convert both with the same --pose "
+                f"give both datasets the same {READER_KEY} in dataset.json, or convert both with the same --pose "
                 "(`mass_nnunet convert nifti`)"
             )
     for dataset in group:

@@ -14,10 +14,12 @@ from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from tqdm import tqdm
 
+from mass_nnunet.data.dataset_json import turned_by_reader
 from mass_nnunet.data.label_map import read_label_map
 from mass_nnunet.data.outside import outside_labels
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.stored_grid import check_same_grid
 from mass_nnunet.data.volume import on_grid_of, read_volume
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.runtime.workers import map_cases
@@ -37,9 +39,10 @@ def preprocess(dataset: RawDataset, processes: int) -> None:
     nnU-Net's own fingerprint is extracted besides. Its trainer copies it, and stock nnU-Net plans by it.
 
     Raises:
-        UserError: the label map of a training scan is damaged, or has not the shape of the scan, or the disk is full.
+        UserError: the label map of a training scan is damaged, or is not on the grid of the scan, or the disk is full.
     """
     print(f"Preprocessing {dataset.name}")
+    check_grids(dataset)
     if dataset.cases(TRAINING):
         preprocess_labelled(dataset, processes)
     else:  # stock nnU-Net cannot plan it at all
@@ -72,6 +75,22 @@ def _not_written(dataset: RawDataset, error: Exception) -> UserError:
         f"{folder} cannot be filled ({shortened(reason)}): make room on the disk, or, if a process was killed for want "
         "of memory, use fewer of them, -np 1"
     )
+
+
+def check_grids(dataset: RawDataset) -> None:
+    """Make sure that label maps and channels are where their scans are, by their headers; nnU-Net takes them as such.
+
+    Raises:
+        UserError: one is not (:func:`check_same_grid`).
+    """
+    turned = turned_by_reader(dataset.content)
+    for part in (TRAINING, UNLABELLED):
+        for case in dataset.cases(part):
+            first, *channels = dataset.images(part, case)
+            for channel in channels:
+                check_same_grid(first, channel, "channel", turned=turned)
+            if part is TRAINING:
+                check_same_grid(first, dataset.label_path(part, case), "label map", turned=turned)
 
 
 def check_labels(dataset: RawDataset) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.data.annotated import Annotated
+from mass_nnunet.data.dataset_json import turned_by_reader
 from mass_nnunet.data.label_map import exactly, whole_values
 from mass_nnunet.data.raw import TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import (
@@ -23,7 +24,6 @@ from mass_nnunet.data.volume import (
     on_grid_of,
     read_volume,
 )
-from mass_nnunet.dataset_conversion.pose import turned_by_reader
 from mass_nnunet.dataset_conversion.source import map_labels
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases

@@ -10,6 +10,8 @@ from mass_nnunet.errors import UserError
 from .files import read_json
 
 DATASET_JSON = "dataset.json"
+READER_KEY = "overwrite_image_reader_writer"
+"""nnU-Net's key of its reader in dataset.json."""
 Labels = Mapping[str, int | Sequence[int]]
 """Name to value, or to the values of a region."""
 FLAT = (".png", ".jpg", ".jpeg", ".bmp")
@@ -21,6 +23,8 @@ _EXAMPLES = {
     "file_ending": '".nii.gz"',
 }
 REQUIRED = tuple(_EXAMPLES)
+_TURNING_READERS = ("NibabelIOWithReorient", "SimpleITKIOWithReorient")
+"""Readers that turn each scan to RAS, and the prediction back."""
 _SHOWN = 80  # characters of a value in a message
 
 
@@ -56,6 +60,15 @@ def read_dataset_json(path: Path, remedy: str, required: Collection[str] = REQUI
             f"*{ending.lower()}, and change the entry"
         )
     return content
+
+
+def turned_by_reader(content: Mapping[str, Any]) -> bool:
+    """Whether nnU-Net turns the scans of a dataset to RAS when it reads them.
+
+    Args:
+        content: content of ``dataset.json``.
+    """
+    return content.get(READER_KEY) in _TURNING_READERS
 
 
 def _is_channels(value: Any) -> bool:

@@ -8,7 +8,8 @@ import pytest
 import SimpleITK as sitk
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 
-from mass_nnunet.dataset_conversion.pose import Pose, turned_by_reader, usual_pose
+from mass_nnunet.data.dataset_json import turned_by_reader
+from mass_nnunet.dataset_conversion.pose import Pose, usual_pose
 from native_trees import AXIS_CODES, same_content, scan, write
 from oblique import tilted
 

@@ -1,5 +1,6 @@
 """planners/preprocessing.py: the arrays that it makes, and damaged label maps."""
 
+import json
 import os
 import pickle
 import shutil
@@ -16,11 +17,12 @@ from nnunetv2.training.dataloading.nnunet_dataset import nnUNetDatasetBlosc2
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.cli import main
+from mass_nnunet.data.files import write_json
 from mass_nnunet.data.intensities import SOFT_TISSUE
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.planners import preprocessing
-from mass_nnunet.planners.preprocessing import check_labels, preprocess_outside
+from mass_nnunet.planners.preprocessing import check_grids, check_labels, preprocess_outside
 from mass_nnunet.training.loaders import outside_folder
 from nnunet_threads import use_threads
 from planned_pair import ARRAYS, COMMAND, NAMES, arrays_of, plans_of
@@ -79,6 +81,29 @@ def test_the_command_ends_in_the_same_line(raw, capsys):
     assert main(PLAN) == 2
     (line,) = messages(capsys.readouterr().err)
     assert f"{file} has 8 x 24 x 23 voxels" in line
+
+
+def test_a_label_map_that_lies_elsewhere_ends_the_command(raw, capsys):
+    """nnU-Net looks at the number of voxels alone."""
+    file = raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
+    label = sitk.ReadImage(str(file))
+    label.SetOrigin((100.0, 0.0, 0.0))
+    sitk.WriteImage(label, str(file))
+    capsys.readouterr()
+    assert main(PLAN) == 2
+    (line,) = messages(capsys.readouterr().err)
+    assert f"{file} is not where {raw / NAMES[0] / 'imagesTr' / 'ct1_0000.nii.gz'} is, by 100 mm" in line
+
+
+def test_a_channel_that_lies_elsewhere_is_named(raw):
+    content = json.loads((raw / NAMES[0] / "dataset.json").read_text())
+    write_json(raw / NAMES[0] / "dataset.json", content | {"channel_names": {"0": "CT", "1": "PET"}})
+    for file in sorted((raw / NAMES[0] / "imagesTr").iterdir()):
+        shutil.copyfile(file, file.with_name(file.name.replace("_0000", "_0001")))
+    check_grids(RawDataset.load(801))
+    write_scan(raw / NAMES[0] / "imagesTr" / "ct1_0001.nii.gz", np.zeros((8, 24, 24), np.int16), (6.0, 2.0, 3.0))
+    with pytest.raises(UserError, match=r"ct1_0001.nii.gz is not where .*: get the channel that belongs to this scan"):
+        check_grids(RawDataset.load(801))
 
 
 def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
