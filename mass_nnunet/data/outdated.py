@@ -106,6 +106,23 @@ def check_scans(fold: Fold, number: int, path: Path, dataset: RawDataset) -> Non
             )
 
 
+def newer_scans(fold: Fold, dataset: RawDataset, arrays: Path) -> list[str]:
+    """The annotated scans of a fold of which a file is newer than their preprocessed label map.
+
+    Args:
+        fold: the fold.
+        dataset: the raw dataset.
+        arrays: folder of nnU-Net's preprocessed scans.
+    """
+    found = []
+    for case in (*fold.train, *fold.val):
+        files = [*dataset.image_paths(TRAINING, case), dataset.label_path(TRAINING, case)]
+        times = [file.stat().st_mtime_ns for file in files if file.is_file()]
+        if times and max(times) > (arrays / f"{case}_seg.b2nd").stat().st_mtime_ns:
+            found.append(case)
+    return found
+
+
 def raw_dataset(name: str) -> RawDataset | None:
     """The raw dataset of this name, if it has scans; None where raw data were left behind, as on a cluster.
 

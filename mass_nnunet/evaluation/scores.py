@@ -154,6 +154,7 @@ def evaluate_folder(
         prediction = Path(predictions) / file.name
         check_link(prediction)
         if not prediction.is_file():
+            listed(Path(predictions), ending)  # it may be there with another ending
             raise UserError(f"{prediction} is missing: predict that case, or take {file} out of the truth")
         jobs.append((prediction, file))
     job = partial(

@@ -124,6 +124,9 @@ def test_missing_prediction_and_missing_truth_are_named(folders, tmp_path):
         evaluate_folder(predictions, truth, LABELS)
     with pytest.raises(UserError, match="has no file"):
         evaluate_folder(predictions, tmp_path, LABELS)
+    (predictions / "b.NII.GZ").touch()
+    with pytest.raises(UserError, match=r"predictions/b.NII.GZ does not end with .nii.gz .*: rename it to b.nii.gz"):
+        evaluate_folder(predictions, truth, LABELS)
 
 
 def test_summary_leaves_absent_organs_out_and_counts_missed_ones(folders):

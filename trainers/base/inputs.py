@@ -1,5 +1,6 @@
 """What a training reads, checked before nnU-Net's trainer writes anything: plans, splits, arrays and their labels."""
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,7 +16,7 @@ from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.group_plans import check_form
 from mass_nnunet.data.names import label_name
-from mass_nnunet.data.outdated import check_fold, check_scans, raw_dataset
+from mass_nnunet.data.outdated import check_fold, check_scans, named, newer_scans, raw_dataset
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import TRAINING
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
@@ -148,7 +149,7 @@ def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
 def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *, only_validates: bool = False) -> None:
     """Make sure that a dataset is whole and up to date: its fold, arrays, and the labels that the training may read.
 
-    Hidden labels are not read.
+    Hidden labels are not read. A note tells of annotated scans that are newer than their arrays.
 
     Args:
         dataset: the dataset.
@@ -189,6 +190,17 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
                 f"{file} holds the value {strange[0]}, which {DATASET_JSON} does not name: correct the file or "
                 f"{DATASET_JSON}, then {dataset.remedy}"
             )
+    if raw is not None and (newer := newer_scans(fold, raw, dataset.arrays)):
+        _tell(
+            f"note: {named(newer)} of {raw.name} {'is' if len(newer) == 1 else 'are'} newer than the preprocessed "
+            f"arrays: if a scan or a label map was changed, {dataset.remedy}"
+        )
+
+
+@cache
+def _tell(note: str) -> None:
+    """Print a note once, as the datasets of a group are checked for each of their trainers."""
+    print(note, file=sys.stderr, flush=True)
 
 
 def _label_manager(dataset: PlannedDataset) -> LabelManager:

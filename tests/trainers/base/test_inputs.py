@@ -13,6 +13,7 @@ import torch
 from mass_nnunet import trainers
 from mass_nnunet.cli import main
 from mass_nnunet.data.splits import Fold
+from mass_nnunet.trainers.base import inputs
 from mass_nnunet.trainers.base.inputs import PlannedDataset, same_group, values
 from nnunet_threads import use_threads
 from refused_training import ARRAYS, refused
@@ -127,6 +128,19 @@ def test_a_dataset_json_that_changed_after_the_plan_is_named(root, key, value):
     line = refused(root, "MASSTrainer")
     assert f"{file} has other {key} than {root / 'preprocessed' / CT / 'dataset.json'}, with which the scans" in line
     assert line.endswith("plan the group again: mass_nnunet plan -d 801 802")
+
+
+@pytest.mark.parametrize("file", ["labelsTr/{}.nii.gz", "imagesTr/{}_0000.nii.gz"])
+def test_an_annotated_scan_that_was_changed_after_the_plan_is_told_once(root, file, capsys):
+    """Files may be newer because they were copied, so it is a note."""
+    inputs._tell.cache_clear()
+    trainer("MASSTrainer").initialize()
+    assert "newer than" not in capsys.readouterr().err
+    changed = root / "raw" / CT / file.format(entry(root, CT)["val"][0])
+    changed.touch()
+    trainer("MASSTrainer").initialize()  # with the trainer of the other dataset
+    line = f"note: {entry(root, CT)['val'][0]} of {CT} is newer than the preprocessed arrays: if a scan or a label map"
+    assert capsys.readouterr().err.count(line) == 1
 
 
 def test_hidden_labels_are_not_read(root):
