@@ -115,9 +115,10 @@ def write_export(folder: Path, fold: int | None, datasets: Sequence[str], scans:
         scans: the scans.
 
     Raises:
-        UserError: the folder is not empty.
+        UserError: the folder is not empty, or two scans would have a file of one name.
     """
     check_new(folder)
+    _check_names(scans)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".tmp-{folder.name}-", dir=folder.parent) as temporary:
         whole = Path(temporary) / "whole"
@@ -150,12 +151,27 @@ def read_export(folder: Path) -> Export:
         raise UserError(f"{path} is not what mass_nnunet writes: {remedy}") from None
 
 
+def _check_names(scans: Sequence[Outgoing]) -> None:
+    """Make sure that no scan is written over the labels of another one, as ``a_label`` over those of ``a``."""
+    owners: dict[tuple[str, str], str] = {}
+    for scan in scans:
+        for name in (*_channels(scan), f"{scan.case}_label"):
+            if (other := owners.setdefault((scan.dataset.name, name), scan.case)) != scan.case:
+                raise UserError(
+                    f"{other} and {scan.case} of {scan.dataset.folder} would both have a file {name}{ENDING}: rename one"
+                )
+
+
+def _channels(scan: Outgoing) -> list[str]:
+    """Names of the files of a scan in the folder, without their ending."""
+    return [f"{scan.case}_channel{number}" if number else scan.case for number in range(len(scan.files))]
+
+
 def _write_scan(whole: Path, scan: Outgoing) -> Exported:
     """Write a scan and its labels."""
     folder = whole / scan.dataset.name
     folder.mkdir(parents=True, exist_ok=True)
-    for channel, file in enumerate(scan.files):
-        name = scan.case if channel == 0 else f"{scan.case}_channel{channel}"
+    for name, file in zip(_channels(scan), scan.files, strict=True):
         if file.name.endswith(ENDING):
             shutil.copyfile(file, folder / f"{name}{ENDING}")
         else:

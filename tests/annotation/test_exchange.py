@@ -98,6 +98,16 @@ def test_a_folder_with_something_in_it_is_not_touched(pair, tmp_path):
     assert (tmp_path / "empty" / "export.json").is_file()
 
 
+@pytest.mark.parametrize("case", ["ct0_label", "ct0_channel1"])
+def test_a_scan_is_not_written_over_the_labels_or_a_channel_of_another_one(tmp_path, case):
+    dataset = RawDataset(801, tmp_path / CT, {})
+    scans = [Outgoing(dataset, "ct0", [tmp_path, tmp_path], None), Outgoing(dataset, case, [tmp_path], None)]
+    line = f"ct0 and {case} of {tmp_path / CT} would both have a file {case}.nii.gz: rename one"
+    with pytest.raises(UserError, match=f"^{line}$"):
+        write_export(tmp_path / "out", None, [CT], scans)
+    assert not (tmp_path / "out").exists()
+
+
 def test_an_interrupted_export_leaves_nothing(pair, tmp_path, monkeypatch):
     def interrupted(*_):
         raise KeyboardInterrupt

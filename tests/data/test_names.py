@@ -45,7 +45,7 @@ def test_a_scan_that_is_not_preprocessed_has_no_preprocessed_label_map():
         ("imagesTr/a_seg_0000.nii.gz", "name ends with _seg"),
         ("imagesUn/a_seg_0000.nii.gz", "name ends with _seg"),
         ("imagesTs/a_seg_0000.nii.gz", None),
-        ("imagesUn/a_0001.nii.gz", "is channel 1 of a"),
+        ("imagesUn/a_0001.nii.gz", "channel 1 of a"),
     ],
 )
 def test_names_are_looked_at_in_every_part(tmp_path, name, told):
