@@ -157,9 +157,8 @@ def _check_names(scans: Sequence[Outgoing]) -> None:
     for scan in scans:
         for name in (*_channels(scan), f"{scan.case}_label"):
             if (other := owners.setdefault((scan.dataset.name, name), scan.case)) != scan.case:
-                raise UserError(
-                    f"{other} and {scan.case} of {scan.dataset.folder} would both have a file {name}{ENDING}: rename one"
-                )
+                both = f"{other} and {scan.case} of {scan.dataset.folder}"
+                raise UserError(f"{both} would both have a file {name}{ENDING}: rename one")
 
 
 def _channels(scan: Outgoing) -> list[str]:
