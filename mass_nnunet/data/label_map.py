@@ -9,7 +9,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.errors import UserError
 
-from .dataset_json import Labels
+from .dataset_json import DATASET_JSON, Labels, read_dataset_json
 from .volume import read_volume
 
 NEARLY_WHOLE = 1e-3
@@ -76,6 +76,24 @@ def check_same_labels(file: Path, labels: Labels, other: Path, their_labels: Lab
         for organ, label in labels.items()
         if names.get(values_of(label), organ) != organ
     )
+
+
+def check_predictions(folder: Path, dataset_json: Path, labels: Labels) -> tuple[str, ...]:
+    """:func:`check_same_labels` for predictions, if there is a dataset.json beside them, as nnU-Net writes it.
+
+    Args:
+        folder: of the predictions.
+        dataset_json: file of the dataset by which they are read.
+        labels: in ``dataset_json``.
+
+    Raises:
+        UserError: an organ has other values there, or the file beside the predictions is wrong.
+    """
+    written = folder / DATASET_JSON
+    if not written.is_file():
+        return ()
+    its = read_dataset_json(written, "predict again, or remove it", ["labels"])["labels"]
+    return check_same_labels(written, its, dataset_json, labels)
 
 
 def translated(values: np.ndarray, given: Labels, labels: Labels) -> np.ndarray:

@@ -12,7 +12,9 @@ import numpy as np
 from tqdm import tqdm
 
 from mass_nnunet.api import Model
+from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import atomic_path, read_json, write_json
+from mass_nnunet.data.label_map import check_predictions
 from mass_nnunet.data.listing import listed
 from mass_nnunet.data.names import image_name, label_name
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
@@ -40,13 +42,17 @@ def assess_folder(args: argparse.Namespace) -> None:
     dataset = RawDataset.load(args.d)
     if args.pictures < 0:
         raise UserError(f"--pictures {args.pictures} is no number of pictures: give 0 or more")
+    for folder in (args.predictions, *args.validation):
+        for note in check_predictions(folder, dataset.folder / DATASET_JSON, dataset.values):
+            print(f"note: {note}")
     pairs = find_pairs(args.predictions, args.images, dataset.ending)
     fold = fold_of(dataset, args.fold)
     files = files_of(dataset, annotated_cases(dataset, fold))
     predicted = validation_files(args.validation, fold.val, dataset.ending)
     references, notes = read_references(files, dataset)
     mark = digest([file for pair in files.values() for file in pair] + [file for _, file in predicted])
-    mark += hashlib.sha256(repr([one.patient for one in references.values()]).encode()).hexdigest()[:8]
+    known = [[one.patient for one in references.values()], dataset.labels]
+    mark += hashlib.sha256(repr(known).encode()).hexdigest()[:8]
     for note in notes:
         print(note)
     model = None if args.model is None else load_with_atlases(args.model, args.fold, dataset)

@@ -132,6 +132,13 @@ def test_wrong_requests_are_one_line(world, environment, predictions, tmp_path, 
     assert message in line
 
 
+def test_predictions_in_which_an_organ_has_another_value_are_refused(world, environment, predictions, tmp_path, capsys):
+    (predictions / "dataset.json").write_text(json.dumps({"labels": {"background": 0, "liver": 1}}))
+    assert run(world, predictions, tmp_path / "out") == 2
+    assert f"error: {predictions / 'dataset.json'} has liver 1, and " in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path, monkeypatch):
     (predictions / "ct5.nii.gz").unlink()
     (tmp_path / "model" / "fold_0").mkdir(parents=True)

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from mass_nnunet.data.dataset_json import DATASET_JSON, Labels, read_dataset_json
+from mass_nnunet.data.dataset_json import DATASET_JSON, Labels
 from mass_nnunet.data.files import atomic_path
-from mass_nnunet.data.label_map import check_same_labels
+from mass_nnunet.data.label_map import check_predictions
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.evaluation.scores import evaluate_folder
 
@@ -29,10 +29,8 @@ def score_test_scans(raw: RawDataset, predictions: Path, labels: Labels | None =
     Raises:
         UserError: as in ``evaluate_folder``, or the model was trained with other labels than the dataset has.
     """
-    written = predictions / DATASET_JSON
-    if labels is None and written.is_file():
-        its = read_dataset_json(written, "predict again", ["labels"])["labels"]
-        check_same_labels(written, its, raw.folder / DATASET_JSON, raw.values)
+    if labels is None:
+        check_predictions(predictions, raw.folder / DATASET_JSON, raw.values)
     table = evaluate_folder(
         predictions,
         raw.label_folder(TEST),
