@@ -81,8 +81,9 @@ def check_grids(dataset: RawDataset) -> None:
     """Make sure that label maps and channels are where their scans are, by their headers; nnU-Net takes them as such.
 
     Raises:
-        UserError: one is not (:func:`check_same_grid`).
+        UserError: one is not (:func:`check_same_grid`), or a label map has no scan.
     """
+    dataset.check_label_maps()
     turned = turned_by_reader(dataset.content)
     for part in (TRAINING, UNLABELLED):
         for case in dataset.cases(part):

@@ -87,18 +87,14 @@ class RawDataset:
 
         Raises:
             UserError: its dataset.json is absent or wrong (:func:`read_dataset_json`), or a file has a wrong name or is
-                a broken link (:meth:`cases`), or a label map has no scan.
+                a broken link (:meth:`cases`).
         """
         content = read_dataset_json(folder / DATASET_JSON, "make the dataset with `mass_nnunet convert`")
         dataset = cls(int(folder.name[7:10]), folder, content)
-        scans = {case for part in Part for case in dataset.cases(part)}
-        for part in (TRAINING, TEST):
-            for file in listed(dataset.label_folder(part), dataset.ending):
-                # A hidden file is none of the user's. The scan may be in imagesUn: then its labels are not used.
-                case = file.name.removesuffix(dataset.ending)
-                if not case.startswith(".") and case not in scans:
-                    wanted = image_name(case, 0, dataset.ending)
-                    raise UserError(f"{file} has no scan {wanted} that it belongs to: add the scan, or correct a name")
+        for part in Part:
+            dataset.cases(part)
+            if part is not UNLABELLED:
+                listed(dataset.label_folder(part), dataset.ending)
         return dataset
 
     @property
@@ -199,6 +195,22 @@ class RawDataset:
             if not file.is_file():
                 raise UserError(f"{file} does not exist: every scan needs one file per channel")
         return files
+
+    def check_label_maps(self) -> None:
+        """Make sure that each label map has its scan, which may be in another part; else it would be left out silently.
+
+        Raises:
+            UserError: one has none.
+        """
+        scans = {case for part in Part for case in self.cases(part)}
+        for part in (TRAINING, TEST):
+            for file in listed(self.label_folder(part), self.ending):
+                case = file.name.removesuffix(self.ending)
+                if case not in scans and not case.startswith("."):
+                    raise UserError(
+                        f"{file} has no scan {image_name(case, 0, self.ending)} that it belongs to: add the scan, "
+                        "correct a name, or remove it"
+                    )
 
     def label_folder(self, part: Part) -> Path:
         """Folder of the label maps of the training or the test part."""

@@ -166,12 +166,13 @@ def test_patients_of_another_form(raw, text):
 @pytest.mark.parametrize(("part", "other"), [("imagesTr", "a_1"), ("imagesTs", "c_1")])
 def test_a_label_map_without_its_scan_is_named(raw, part, other):
     """The scan may be there under a name with an error in it, and would be trained without its label."""
+    RawDataset.load(801).check_label_maps()
     (raw / part / f"{other}_0000.nii.gz").unlink()
-    line = f"{other}.nii.gz has no scan {other}_0000.nii.gz that it belongs to: add the scan, or correct a name"
+    line = f"{other}.nii.gz has no scan {other}_0000.nii.gz that it belongs to: add the scan, correct a name, or remove"
     with pytest.raises(UserError, match=line):
-        RawDataset.load(801)
+        RawDataset.load(801).check_label_maps()
 
 
 def test_a_label_map_of_a_scan_that_is_taken_without_labels_may_stay(raw):
     (raw / "imagesTr" / "a_1_0000.nii.gz").replace(raw / "imagesUn" / "a_1_0000.nii.gz")
-    assert RawDataset.load(801).cases(UNLABELLED) == ["a_1", "b_1"]
+    RawDataset.load(801).check_label_maps()
