@@ -22,7 +22,7 @@ from mass_nnunet.data.intensities import SOFT_TISSUE
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.planners import preprocessing
-from mass_nnunet.planners.preprocessing import check_grids, check_labels, preprocess_outside
+from mass_nnunet.planners.preprocessing import check_grids, check_labels, preprocess_outside, preprocess_unlabelled
 from mass_nnunet.training.loaders import outside_folder
 from nnunet_threads import use_threads
 from planned_pair import ARRAYS, COMMAND, NAMES, arrays_of, plans_of
@@ -208,10 +208,7 @@ def test_a_second_plan_goes_on_where_the_first_was_killed(root):
     source = root / "raw" / NAMES[1] / "imagesUn" / "mr2_0000.nii.gz"
     replaced = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled" / "mr2.b2nd"
     written = replaced.stat().st_mtime_ns
-    other = source.with_name("other")
-    shutil.copyfile(source, other)
-    os.utime(other, ns=(1, 1))
-    other.replace(source)  # a later scan with the time of an older one, as after `cp -p` or a restored backup
+    os.utime(source, ns=(written + 1, written + 1))  # a newer scan
     assert main(COMMAND) == 0
     assert (folder / "ct3.b2nd").stat().st_mtime_ns == kept, "whole: passed over"
     after = arrays_of(folder)
@@ -219,6 +216,20 @@ def test_a_second_plan_goes_on_where_the_first_was_killed(root):
     for name, array in after.items():
         np.testing.assert_array_equal(array, before[name])
     assert replaced.stat().st_mtime_ns > written
+
+
+def test_a_scan_that_is_replaced_by_an_older_file_is_preprocessed_again(root):
+    """As by ``cp -p``, or from a backup."""
+    source = root / "raw" / NAMES[1] / "imagesUn" / "mr2_0000.nii.gz"
+    array = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled" / "mr2.b2nd"
+    before = blosc2.open(urlpath=str(array), mode="r")[:]
+    dataset = RawDataset.load(802)
+    preprocess_unlabelled(dataset, 1)
+    assert np.array_equal(blosc2.open(urlpath=str(array), mode="r")[:], before)
+    shutil.copyfile(root / "raw" / NAMES[1] / "imagesTr" / "mr0_0000.nii.gz", source)
+    os.utime(source, ns=(1, 1))
+    preprocess_unlabelled(dataset, 1)
+    assert not np.array_equal(blosc2.open(urlpath=str(array), mode="r")[:], before)
 
 
 def test_the_properties_are_a_plain_pickle(root):
