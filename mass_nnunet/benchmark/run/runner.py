@@ -132,7 +132,7 @@ def run_local(jobs: Sequence[Job], workers: int, retries: int, do: Work = do_cel
         left = [job for job in jobs if is_open(job.folder, retries, job.inferences, job.inputs)]
         if left and any(process.exitcode != 0 for process in processes):
             raise UserError(
-                f"a worker ended early, and {len(left)} of {len(jobs)} cells are left: run the same command again to go on"
+                f"a worker ended early, and {len(left)} of {len(jobs)} cells are left: run the same command again"
             )
 
 
