@@ -121,8 +121,9 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
 
     The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``. Where the dataset has no labelled scan, they
     lie in ``<data_identifier>`` itself, as nnU-Net's trainer opens no empty folder. Their label maps hold only
-    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole, newer than the scan, and made of a
-    file of its size; a killed run therefore continues. Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
+    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole, newer than the scan, and made of a file of its
+    size; a killed run therefore continues. Arrays of other plans do not exist any more:
+    :func:`group_planner.write_plans` deletes them.
     """
     folder = dataset_folder("preprocessed", dataset.id)
     plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
@@ -173,7 +174,10 @@ def preprocess_outside(dataset: RawDataset) -> None:
         preprocessor = configuration.preprocessor_class(verbose=False)
         _, values, _ = preprocessor.run_case(names, str(label), plans, configuration, dataset.content)
         write_labels(label_file(output, case), np.maximum(values, 0).astype(np.int16))
-        _keep_sizes(label_file(output, case), files[case])
+        try:
+            _keep_sizes(label_file(output, case), files[case])
+        except RuntimeError as error:  # of blosc2
+            raise _not_written(dataset, error) from None
 
 
 def _is_done(array: Path, images: list[Path]) -> bool:
@@ -184,7 +188,10 @@ def _is_done(array: Path, images: list[Path]) -> bool:
     # A file of the same time, on a clock of some milliseconds, may be a later one.
     if not array.exists() or any(array.stat().st_mtime_ns <= image.stat().st_mtime_ns for image in images):
         return False
-    kept = blosc2.open(urlpath=str(array), mode="r").schunk.vlmeta
+    try:
+        kept = blosc2.open(urlpath=str(array), mode="r").schunk.vlmeta
+    except (RuntimeError, OSError, ValueError):  # it is damaged
+        return False
     return _SIZES not in kept or kept[_SIZES] == _sizes(images)
 
 
