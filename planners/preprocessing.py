@@ -121,8 +121,8 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
 
     The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``. Where the dataset has no labelled scan, they
     lie in ``<data_identifier>`` itself, as nnU-Net's trainer opens no empty folder. Their label maps hold only
-    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole, newer than the scan, and made of a file of its
-    size; a killed run therefore continues. Arrays of other plans do not exist any more:
+    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole, newer than the scan, and made of a file of
+    its size; a killed run therefore continues. Arrays of other plans do not exist any more:
     :func:`group_planner.write_plans` deletes them.
     """
     folder = dataset_folder("preprocessed", dataset.id)
