@@ -4,11 +4,9 @@ import contextlib
 import io
 import shutil
 import tempfile
-from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-import blosc2
 import numpy as np
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_dataset
@@ -33,8 +31,6 @@ from .group_planner import CONFIGURATION
 
 # The image is written last: a case with an image is whole.
 _ENDINGS = ("_seg.b2nd", ".pkl", ".b2nd")
-_SIZES = "sizes"
-"""Key in the metadata of an array: sizes of the files of which it was made, in bytes."""
 
 
 def preprocess(dataset: RawDataset, processes: int) -> None:
@@ -121,9 +117,8 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
 
     The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``. Where the dataset has no labelled scan, they
     lie in ``<data_identifier>`` itself, as nnU-Net's trainer opens no empty folder. Their label maps hold only
-    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole, newer than the scan, and made of a file of
-    its size; a killed run therefore continues. Arrays of other plans do not exist any more:
-    :func:`group_planner.write_plans` deletes them.
+    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole and newer than the scan; a killed run
+    therefore continues. Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
     """
     folder = dataset_folder("preprocessed", dataset.id)
     plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
@@ -174,34 +169,11 @@ def preprocess_outside(dataset: RawDataset) -> None:
         preprocessor = configuration.preprocessor_class(verbose=False)
         _, values, _ = preprocessor.run_case(names, str(label), plans, configuration, dataset.content)
         write_labels(label_file(output, case), np.maximum(values, 0).astype(np.int16))
-        try:
-            _keep_sizes(label_file(output, case), files[case])
-        except RuntimeError as error:  # of blosc2
-            raise _not_written(dataset, error) from None
 
 
 def _is_done(array: Path, images: list[Path]) -> bool:
-    """Whether an array is of these files as they are: newer, and made of files of their sizes.
-
-    A copy of another scan may have an older time (``cp -p``, a restored backup). Older versions kept no sizes.
-    """
     # A file of the same time, on a clock of some milliseconds, may be a later one.
-    if not array.exists() or any(array.stat().st_mtime_ns <= image.stat().st_mtime_ns for image in images):
-        return False
-    try:
-        kept = blosc2.open(urlpath=str(array), mode="r").schunk.vlmeta
-    except (RuntimeError, OSError, ValueError):  # it is damaged
-        return False
-    return _SIZES not in kept or kept[_SIZES] == _sizes(images)
-
-
-def _keep_sizes(array: Path, images: Iterable[Path]) -> None:
-    """Write the sizes of the files of which an array was made into its metadata."""
-    blosc2.open(urlpath=str(array), mode="a").schunk.vlmeta[_SIZES] = _sizes(images)
-
-
-def _sizes(files: Iterable[Path]) -> list[int]:
-    return [file.stat().st_size for file in files]
+    return array.exists() and all(array.stat().st_mtime_ns > image.stat().st_mtime_ns for image in images)
 
 
 def _clean(folder: Path, keep: set[str]) -> None:
@@ -221,6 +193,5 @@ def _preprocess_case(case: tuple[str, list[Path]], *, output: Path, plans: Plans
         preprocessor.run_case_save(
             str(Path(temporary) / name), [str(image) for image in images], None, plans, configuration, dataset_json
         )
-        _keep_sizes(Path(temporary) / f"{name}.b2nd", images)
         for ending in _ENDINGS:
             (Path(temporary) / f"{name}{ending}").replace(output / f"{name}{ending}")

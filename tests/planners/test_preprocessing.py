@@ -22,7 +22,7 @@ from mass_nnunet.data.intensities import SOFT_TISSUE
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.planners import preprocessing
-from mass_nnunet.planners.preprocessing import check_grids, check_labels, preprocess_outside, preprocess_unlabelled
+from mass_nnunet.planners.preprocessing import check_grids, check_labels, preprocess_outside
 from mass_nnunet.training.loaders import outside_folder
 from nnunet_threads import use_threads
 from planned_pair import ARRAYS, COMMAND, NAMES, arrays_of, plans_of
@@ -137,41 +137,6 @@ def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
     assert list(outside_folder(arrays).iterdir()) == []
 
 
-def test_sizes_that_cannot_be_written_name_the_folder(raw, monkeypatch):
-    def fail(*_: object) -> None:
-        raise RuntimeError("Error while setting the vlmeta")
-
-    monkeypatch.setattr(preprocessing, "_keep_sizes", fail)
-    monkeypatch.setattr(preprocessing, "PlansManager", FakePlans)
-    for name in ("imagesUn", "pseudo"):
-        (raw / NAMES[0] / name).mkdir()
-    shutil.copyfile(raw / NAMES[0] / "imagesTr" / "ct1_0000.nii.gz", raw / NAMES[0] / "imagesUn" / "ctun_0000.nii.gz")
-    shutil.copyfile(raw / NAMES[0] / "labelsTr" / "ct1.nii.gz", raw / NAMES[0] / "pseudo" / "ctun.nii.gz")
-    (raw.parent / "preprocessed" / NAMES[0]).mkdir(parents=True)
-    with pytest.raises(
-        UserError, match=r"Dataset801_\S+ cannot be filled \('Error while setting the vlmeta'\): make room"
-    ):
-        preprocess_outside(RawDataset.load(801))
-
-
-class FakePlans:
-    """Plans whose preprocessor does nothing."""
-
-    data_identifier = "arrays"
-
-    def __init__(self, *_: object) -> None:
-        pass
-
-    def get_configuration(self, _: str) -> "FakePlans":
-        return self
-
-    def preprocessor_class(self, verbose: bool) -> "FakePlans":
-        return self
-
-    def run_case(self, *_: object) -> tuple:
-        return None, np.zeros((1, 8, 24, 24), np.int8), {}
-
-
 @pytest.mark.parametrize("step", ["preprocess_dataset", "map_cases"])
 def test_a_library_that_cannot_write_names_the_folder_and_the_remedies(raw, capsys, monkeypatch, step):
     def fail(*_: object, **__: object) -> None:
@@ -251,24 +216,6 @@ def test_a_second_plan_goes_on_where_the_first_was_killed(root):
     for name, array in after.items():
         np.testing.assert_array_equal(array, before[name])
     assert replaced.stat().st_mtime_ns > written
-
-
-def test_a_scan_that_is_replaced_by_an_older_file_is_preprocessed_again(root):
-    """As by ``cp -p``, or from a backup."""
-    source = root / "raw" / NAMES[1] / "imagesUn" / "mr2_0000.nii.gz"
-    array = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled" / "mr2.b2nd"
-    before = blosc2.open(urlpath=str(array), mode="r")[:]
-    dataset = RawDataset.load(802)
-    preprocess_unlabelled(dataset, 1)
-    assert np.array_equal(blosc2.open(urlpath=str(array), mode="r")[:], before)
-    shutil.copyfile(root / "raw" / NAMES[1] / "imagesTr" / "mr0_0000.nii.gz", source)
-    os.utime(source, ns=(1, 1))
-    preprocess_unlabelled(dataset, 1)
-    after = blosc2.open(urlpath=str(array), mode="r")[:]
-    assert not np.array_equal(after, before)
-    array.write_bytes(array.read_bytes()[:-50])  # damaged
-    preprocess_unlabelled(dataset, 1)
-    assert np.array_equal(blosc2.open(urlpath=str(array), mode="r")[:], after)
 
 
 def test_the_properties_are_a_plain_pickle(root):
