@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mass_nnunet.api.best_atlas import Registration
 from mass_nnunet.reporting.drawing import COLOURS
 from mass_nnunet.reporting.figures import OverlayRow, plot_curves, plot_overlays, plot_registration, plot_terms
 from oriented_body import SHAPE, body, write_body
@@ -50,7 +51,8 @@ def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_
     shares = []
     for field in (np.zeros((3, *SHAPE)), wave):
         path = tmp_path / "registration.png"
-        plot_registration(image, image, image, field, labels, probabilities, labels, path, spacing=(5.0, 1.2, 1.0))
+        registration = Registration(image, image, image, field, labels, probabilities, labels)
+        plot_registration(registration, path, spacing=(5.0, 1.2, 1.0))
         picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
         grid = picture[60:-90, int(picture.shape[1] * 0.51) : int(picture.shape[1] * 0.655)]
         lit = grid[..., 2] > 150
