@@ -37,6 +37,25 @@ class Schedule(NamedTuple):
 
 
 @dataclass(frozen=True)
+class ModelName:
+    """A model as nnU-Net's commands name it.
+
+    Attributes:
+        trainer: name of the trainer class.
+        plans: name of the plans.
+        configuration: name of the configuration.
+        fold: number of the fold.
+        device: ``cuda``, ``cpu`` or ``mps``, on which it is trained and predicts.
+    """
+
+    trainer: str
+    plans: str
+    configuration: str
+    fold: int
+    device: str
+
+
+@dataclass(frozen=True)
 class Job:
     """A cell, with its names looked up and checked."""
 
@@ -64,6 +83,12 @@ class Job:
     def method(self) -> Method:
         """Trainer, plans and configuration of the cell."""
         return self.grid.method(self.cell.method)
+
+    @property
+    def model(self) -> ModelName:
+        """The model of the cell; there is one of this name for each dataset."""
+        method = self.method
+        return ModelName(method.trainer, method.plans, method.configuration, self.fold, self.grid.device)
 
     @property
     def isolated(self) -> Path:

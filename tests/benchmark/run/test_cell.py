@@ -88,7 +88,9 @@ def test_supervised_cell(jobs):
         ("predict", 802),
     ]
     _, arguments, results = calls(job)[0]
-    assert (arguments["trainer"], arguments["fold"], arguments["seed"]) == ("SupervisedTrainer", 0, 0)
+    model = {"trainer": "SupervisedTrainer", "plans": "MASSPlans", "configuration": "3d_fullres"}
+    assert arguments["model"] == model | {"fold": 0, "device": "cpu"}
+    assert arguments["seed"] == 0
     assert results == str(job.grid.output / "models")
     assert calls(job)[2][1]["inference"] is None
     assert cost == {
