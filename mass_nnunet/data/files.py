@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -60,6 +61,20 @@ def _is_ours(path: Path) -> bool:
     """
     user = getattr(os, "getuid", None)  # Windows has none
     return user is None or path.lstat().st_uid == user()
+
+
+def link_or_copy(file: Path, final: Path) -> None:
+    """Make a hard link to a file, or a complete copy of it where the file system has no such links.
+
+    Unlike a symbolic link, it does not tell where other files lie. Where the file is a symbolic link, what it leads to
+    is linked.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file.resolve(), final)
+    except OSError:
+        with atomic_path(final) as temporary:
+            shutil.copy2(file, temporary)
 
 
 def write_json(path: Path, content: Any) -> None:

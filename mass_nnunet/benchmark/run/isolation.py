@@ -9,7 +9,6 @@ these intensities are extracted again from the fold's own scans, by nnU-Net's ex
 again. Plans of ``mass_nnunet plan`` know no label.
 """
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +19,7 @@ from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_data
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.data.dataset_json import DATASET_JSON
-from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.files import link_or_copy, read_json, write_json
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
@@ -119,20 +118,11 @@ def isolate(model: ModelName, *, dataset: int, folder: str, cost: str) -> None:
         names = {f"{case}{ending}" for case in cases for ending in _ENDINGS}
         for file in arrays.iterdir():
             if file.name in names:
-                _link(file, target / arrays.name / file.name)
+                link_or_copy(file, target / arrays.name / file.name)
         write_json(target / f"{model.plans}.json", content)
     plans = read_json(target / f"{model.plans}.json", "run again")
     write_json(target / FINGERPRINT, fingerprint | {INTENSITIES: plans[INTENSITIES]})
     write_json(Path(cost), {"scans": len(cases)})
-
-
-def _link(file: Path, final: Path) -> None:
-    """A hard link, which does not tell where the other files lie; a copy where the file system has no such links."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(file.resolve(), final)
-    except OSError:
-        shutil.copy2(file, final)
 
 
 def _preprocess(raw: RawDataset, cases: Sequence[str], folder: Path, plans: dict[str, Any], model: ModelName) -> None:
@@ -140,7 +130,7 @@ def _preprocess(raw: RawDataset, cases: Sequence[str], folder: Path, plans: dict
     view = folder / "raw" / raw.name
     for case in cases:
         for file in (*raw.images(TRAINING, case), raw.label_path(TRAINING, case)):
-            _link(file, view / file.relative_to(raw.folder))
+            link_or_copy(file, view / file.relative_to(raw.folder))
     described = {key: value for key, value in raw.content.items() if key != "dataset"}  # nnU-Net's own list of files
     write_json(view / DATASET_JSON, described | {"numTraining": len(cases)})
     with temporary_environment(folders_of(folder)):
