@@ -103,7 +103,7 @@ def read_json(path: Path, remedy: str) -> Any:
 
 
 def check_link(path: Path) -> None:
-    """Make sure that a file or folder is not a link to what is gone.
+    """Make sure that a path is no broken link.
 
     Raises:
         UserError: it is one.

@@ -84,7 +84,7 @@ class Assessment:
 
     @property
     def urgency(self) -> float:
-        """What pages are sorted by, from what needs a look most: the mean estimated Dice, less for marks."""
+        """Sort key of tables and pages, lowest first: the mean estimated Dice, less 0.1 for each mark."""
         if not self.organs:
             return -float("inf")
         return float(np.mean([organ.dice for organ in self.organs])) - 0.1 * len(self.marks)

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _GRID_LINES = 16
 """Lines of the deformed grid across the picture."""
+_COLUMNS = 4
+"""Terms of the objective beside each other."""
 
 
 @dataclass(frozen=True)
@@ -193,13 +195,13 @@ def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -
         grid[0][0].figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
-def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str = "mass_", columns: int = 4) -> None:
+def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str) -> None:
     """Draw each term of the objective by epoch, from the entries of nnU-Net's log that begin with ``prefix``.
 
     A term that is 0 in every epoch is left out.
     """
     terms = {key.removeprefix(prefix): values for key, values in log.items() if key.startswith(prefix) and any(values)}
-    columns = min(columns, len(terms))
+    columns = min(_COLUMNS, len(terms))
     rows = -(-len(terms) // columns)
     with figure_file(path, rows, columns, (2.9 * columns, 2.1 * rows)) as (_, grid):
         for axes in grid.flat[len(terms) :]:

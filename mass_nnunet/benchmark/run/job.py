@@ -29,7 +29,7 @@ class Tested:
 
 
 class Schedule(NamedTuple):
-    """The schedule that a trainer gets that is not of this package; the others take it from their plans."""
+    """The schedule of a trainer that is not of this package; the others take theirs from the plans."""
 
     epochs: int
     iterations: int

@@ -71,7 +71,7 @@ def train(
         if model.device == "cuda":
             peak_gpu = torch.cuda.max_memory_allocated() / 2**20
     content = {"device": _describe(model.device), "peak_memory_mb": peak, "peak_gpu_memory_mb": peak_gpu}
-    write_json(Path(cost), content | _course(folders[0] / FINAL_CHECKPOINT, schedule))
+    write_json(Path(cost), content | _cost_of(folders[0] / FINAL_CHECKPOINT, schedule))
 
 
 def _run_training(model: ModelName, dataset: str, seed: int, schedule: Sequence[int] | None, *, goes_on: bool) -> None:
@@ -93,7 +93,7 @@ def _run_training(model: ModelName, dataset: str, seed: int, schedule: Sequence[
     trainer.run_training()
 
 
-def _course(checkpoint: Path, schedule: Sequence[int] | None) -> dict[str, Any]:
+def _cost_of(checkpoint: Path, schedule: Sequence[int] | None) -> dict[str, Any]:
     """Steps of an epoch, seconds and validation of a training, with the epochs before an interruption."""
     content = read_checkpoint(checkpoint)
     log, mass = content["logging"], content["init_args"]["plans"].get("mass", {})
