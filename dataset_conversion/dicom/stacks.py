@@ -171,7 +171,9 @@ def _same_pixels(first: Plane, other: Plane) -> bool:
 def _digest(path: Path) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return hashlib.sha256(bytes(dcmread(path, force=True).get("PixelData") or b"")).digest()
+        pixels = dcmread(path, force=True).get("PixelData")
+    # Under a wrong value representation they are text or numbers, which are refused when the slice is read.
+    return hashlib.sha256(pixels if isinstance(pixels, bytes) else repr(pixels).encode()).digest()
 
 
 def _places(planes: Sequence[Plane]) -> np.ndarray:

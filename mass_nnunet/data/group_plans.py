@@ -1,5 +1,6 @@
 """The form of the plans of a group: what this package reads of them, besides nnU-Net's own entries."""
 
+import math
 import re
 from collections.abc import Callable, Collection
 from typing import Any
@@ -28,6 +29,11 @@ def check_form(where: object, plans: Any, remedy: str, required: Collection[str]
             raise UserError(f"{where} has no {entry}: {remedy}")
         if is_there and not has_form(found):
             raise UserError(f"{where} has {entry} {shortened(found)}, which is of another form: {remedy}")
+    for name, settings in plans.get("configurations", {}).items():
+        for key, has_form in _OF_CONFIGURATION.items():
+            if key in settings and not has_form(settings[key]):
+                found = f"{shortened(settings[key])} of {shortened(name)}"
+                raise UserError(f"{where} has {key} {found}, which is of another form: {remedy}")
     names = [modality["name"] for modality in plans["mass"]["modalities"]]
     if plans["mass"]["modality"] not in names or len(set(names)) < len(names):
         raise UserError(f"{where} has mass.modality {shortened(plans['mass']['modality'])}, of {names}: {remedy}")
@@ -45,12 +51,16 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, dict)
 
 
+def _are(is_one: Callable[[Any], bool]) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, list) and bool(value) and all(map(is_one, value))
+
+
+def _is_length(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
 def _are_configurations(value: Any) -> bool:
     return isinstance(value, dict) and all(map(_is_mapping, value.values()))
-
-
-def _are_modalities(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(map(_is_modality, value))
 
 
 def _is_modality(value: Any) -> bool:
@@ -66,13 +76,21 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "dataset_name": _is_text,
     "configurations": _are_configurations,
     "mass": _is_mapping,
-    "mass.modalities": _are_modalities,
+    "mass.modalities": _are(_is_modality),
     "mass.modality": _is_text,
     "mass.epochs": _is_count,
     "mass.iterations": _is_count,
     "mass.validation_iterations": _is_count,
     "mass.hyperparameters": _is_mapping,
 }
+_OF_CONFIGURATION: dict[str, Callable[[Any], bool]] = {
+    "data_identifier": _is_text,
+    "patch_size": _are(_is_count),
+    "spacing": _are(_is_length),
+    "batch_size": _is_count,
+    "architecture": _is_mapping,
+}
+"""Entries of a configuration; one that inherits from another need not have them."""
 OF_A_GROUP = ("configurations", "mass", "mass.modalities", "mass.modality")
 """Entries that tell which datasets were planned together."""
 HYPERPARAMETERS = "mass.hyperparameters"

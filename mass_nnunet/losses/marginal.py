@@ -1,5 +1,6 @@
 """Labels that may stand for several classes: what they tell of each class, and their cross entropy."""
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -27,3 +28,21 @@ def marginal_cross_entropy(logits: Tensor, possible: Tensor) -> Tensor:
 def told(possible: Tensor) -> Tensor:
     """Whether it is known if a voxel, or a label, is of a class, given which classes are possible: both (B, K, ...)."""
     return ~possible | (possible.sum(1, keepdim=True) == 1)
+
+
+def merged_into_background(logits: Tensor, kept: Tensor) -> Tensor:
+    """Logits in which the classes that are not kept are part of the background.
+
+    Their probabilities are added to that of background, as in :func:`marginal_cross_entropy`, and theirs are 0 then.
+
+    Args:
+        logits: logits or logarithms of probabilities (B, K, Z, Y, X).
+        kept: boolean (B, K - 1): which foreground classes each scan keeps.
+
+    Returns:
+        Logits of the same shape, float32; minus infinity for the classes that are not kept.
+    """
+    background, organs = logits.float().split([1, logits.shape[1] - 1], 1)
+    kept = kept[..., None, None, None]
+    background = torch.cat([background, organs.masked_fill(kept, -torch.inf)], 1).logsumexp(1, keepdim=True)
+    return torch.cat([background, organs.masked_fill(~kept, -torch.inf)], 1)

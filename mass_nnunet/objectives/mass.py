@@ -6,18 +6,20 @@ from functools import partial
 
 from torch import Tensor
 
-from mass_nnunet.batch import StepContext
+from mass_nnunet.batch import Layout, StepContext
 from mass_nnunet.hyperparameters import Hyperparameters
 from mass_nnunet.labels import ELSEWHERE
 from mass_nnunet.losses.absence import absence_loss
 from mass_nnunet.losses.deformation import diffusion_loss, folding_penalty
 from mass_nnunet.losses.features import channel_contrast_loss, feature_kl_loss, feature_mse_loss
+from mass_nnunet.losses.marginal import merged_into_background
 from mass_nnunet.losses.overlap import confident_label_loss, mean_of, soft_dice, soft_dice_loss
 from mass_nnunet.losses.similarity import SIMILARITIES
 from mass_nnunet.networks.mass import GroupOutput
 from mass_nnunet.registration.fields import downsample, folding, inside, jacobian_determinant, warp
 
 from .base import Objective
+from .learned import LearnedClasses
 
 TERMS = (
     "supervised",
@@ -60,7 +62,8 @@ class MASSObjective(Objective):
 
     r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). The terms of warped atlases are computed at the
     resolution of the field, half of that of the patch. No gradient flows through p. In each of them a class counts
-    where target and warped atlas both tell if a voxel is of this class.
+    where target and warped atlas both tell if a voxel is of this class. S learns from p only the classes that it has
+    learned on annotated scans (learned.py); the others count as background in S(x) and p, so that p does not deny them.
 
     Args:
         supervised: nnU-Net's own loss, a function of (logits from fine to coarse, labels from fine to coarse).
@@ -79,6 +82,7 @@ class MASSObjective(Objective):
         )
         self.classes = classes
         self.confidence = hyperparameters.confidence
+        self.learned = LearnedClasses(hyperparameters.taught_from)
         self.dissimilarity = SIMILARITIES[hyperparameters.similarity_measure]
         inter_modal = hyperparameters.inter_modal_similarity
         self.inter_modal_dissimilarity = None if inter_modal is None else SIMILARITIES[inter_modal]
@@ -92,12 +96,14 @@ class MASSObjective(Objective):
     def compute(self, output: GroupOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
         """The terms of a training step, by name."""
         terms = {"supervised": self.on_labelled(output.logits, labels, context.layout)}
+        scale = min(1, len(labels) - 1)  # half the resolution will do
+        self.learned.update(output.logits[scale], labels[scale], context.layout)
         if output.idle is not None:
             terms["supervised"] = terms["supervised"] + output.idle
         if output.fields is not None:
             terms |= self._atlas_branch(output, labels, context)
         if context.pseudo_labels is not None:
-            head = self._learn(context.layout.hidden(output.logits[0]).flatten(0, 1), context.pseudo_labels)
+            head = self._learn(output.logits[0], context.pseudo_labels, context.layout)
             terms["teaching"] = terms["teaching"] + head if "teaching" in terms else head
         if context.layout.unlabelled:
             absent = context.layout.hidden(labels[0]).flatten(0, 1) == ELSEWHERE
@@ -149,7 +155,15 @@ class MASSObjective(Objective):
             terms["teaching"] = mean_of(1 - dice, both & ~annotated)
         return terms
 
-    def _learn(self, logits: Tensor, probabilities: Tensor) -> Tensor:
-        """Loss of the segmentation head on the confident pseudo-labels; both arguments are (B, K, Z, Y, X)."""
-        confidence, pseudo_label = probabilities.max(1)
-        return confident_label_loss(logits, pseudo_label, confidence > self.confidence)
+    def _learn(self, logits: Tensor, probabilities: Tensor, layout: Layout) -> Tensor:
+        """Loss of the segmentation head on the confident pseudo-labels of the classes that it has learned.
+
+        Args:
+            logits: (S, K, Z, Y, X).
+            probabilities: the pseudo-labels (N U, K, Z, Y, X).
+            layout: layout of the batch.
+        """
+        learned = self.learned.table.repeat_interleave(layout.unlabelled, 0, output_size=len(probabilities))
+        hidden = merged_into_background(layout.hidden(logits).flatten(0, 1), learned)
+        confidence, pseudo_label = merged_into_background(probabilities.log(), learned).max(1)
+        return confident_label_loss(hidden, pseudo_label, confidence.exp() > self.confidence)

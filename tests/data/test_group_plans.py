@@ -32,6 +32,15 @@ def test_plans_of_this_package_have_the_form():
     ("change", "line"),
     [
         ({"configurations": {"3d_fullres": []}}, "has configurations {'3d_fullres': []}, which is of another form"),
+        (
+            {"configurations": {"low": {"data_identifier": 5}}},
+            "has data_identifier 5 of 'low', which is of another form",
+        ),
+        (
+            {"configurations": {"low": {"patch_size": [8, 0]}}},
+            "has patch_size [8, 0] of 'low', which is of another form",
+        ),
+        ({"configurations": {"low": {"spacing": [1e999]}}}, "has spacing [inf] of 'low', which is of another form"),
         ({"plans_name": ""}, "has plans_name '', which is of another form"),
         ({"mass": 5}, "has mass 5, which is of another form"),
         ({"mass": PLANS["mass"] | {"epochs": True}}, "has mass.epochs True, which is of another form"),

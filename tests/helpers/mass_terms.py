@@ -26,7 +26,7 @@ def trained_step(
     torch.manual_seed(seed)
     net: Any = network(layout).train()
     net.active = tuple(range(layout.modalities))
-    loss = objective(weights=weights, **changes)
+    loss = objective(weights=weights, taught_from=0.0, **changes)
     scans, labels = batch(layout)
     taught = sure(torch.randint(0, 3, (layout.modalities * layout.unlabelled, *PATCH)))
     pseudo_labels = joined(taught, labels[0][~is_annotated(layout)])
@@ -58,18 +58,21 @@ def parts_with_gradient(net: Any) -> set[str]:
     }
 
 
-def teaching(propagated: Tensor, teacher: Tensor, *, atlases: bool) -> tuple[float, list[Tensor | None]]:
+def teaching(
+    propagated: Tensor, teacher: Tensor, *, atlases: bool, taught_from: float = 0.0
+) -> tuple[float, list[Tensor | None]]:
     """The teaching term, and its gradients with respect to the head's logits and to the fields.
 
     Args:
         propagated: propagated labels (2, Z, Y, X) of the two unlabelled scans.
         teacher: labels (2, Z, Y, X) of which the teacher is certain.
         atlases: whether the network has an atlas branch.
+        taught_from: soft Dice from which on a class is taught. The network is random and has learned no class.
     """
     torch.manual_seed(0)
     net = network(LAYOUT).train()
     net.active = (0, 1)
-    loss = objective(weights=OFF | {"teaching": 1.0})
+    loss = objective(weights=OFF | {"teaching": 1.0}, taught_from=taught_from)
     scans, labels = batch(LAYOUT)
     pseudo_labels = joined(sure(teacher), propagated[:, None])
     output = net(scans)
@@ -95,7 +98,7 @@ def atlas_branch(
     scans = torch.zeros(6, 1, *fields.shape[2:])
     # At unlabelled scans the head is as sure as the pseudo-labels, and has no loss there.
     logits = torch.zeros(6, 3, *fields.shape[2:])
-    loss = objective(weights=OFF, confidence=1.0)
+    loss = objective(weights=OFF, confidence=1.0, taught_from=0.0)
     context = step_labels([labels, labels], LAYOUT, pseudo_labels=pseudo_labels).context
     terms = loss.compute(GroupOutput(scans, [logits, logits], fields), [labels, labels], context)
     terms = {name: terms[name] for name in ("atlas", "teaching") if name in terms}

@@ -1,7 +1,7 @@
 import torch
 import torch.nn.functional as F
 
-from mass_nnunet.losses.marginal import marginal_cross_entropy, told
+from mass_nnunet.losses.marginal import marginal_cross_entropy, merged_into_background, told
 from mass_nnunet.losses.overlap import one_hot
 
 SHAPE = (3, 4, 5)
@@ -42,3 +42,34 @@ def test_what_is_told_of_each_class():
     """A class; background or the last class; any class."""
     possible = torch.tensor([[False, True, False], [True, False, True], [True, True, True]])
     assert told(possible).tolist() == [[True, True, True], [False, True, False], [False, False, False]]
+
+
+def test_merged_classes_add_their_probabilities_to_background():
+    torch.manual_seed(0)
+    logits = torch.randn(2, 4, *SHAPE, dtype=torch.float16)
+    kept = torch.tensor([[True, False, False], [True, True, True]])
+    p, merged = logits.float().softmax(1), merged_into_background(logits, kept).softmax(1)
+    torch.testing.assert_close(merged[0, 0], p[0, 0] + p[0, 2] + p[0, 3])
+    torch.testing.assert_close(merged[0, 1], p[0, 1])
+    assert not merged[0, 2:].any()
+    torch.testing.assert_close(merged[1], p[1])
+    of_certain = merged_into_background(one_hot(torch.full((2, 1, *SHAPE), 2), 4).log(), kept).exp()
+    assert (of_certain.argmax(1) == torch.tensor([0, 2]).view(2, 1, 1, 1)).all()
+
+
+def test_a_merged_class_is_neither_denied_nor_confirmed():
+    """The cross entropy of background is the marginal one, with the same gradient, and finite."""
+    torch.manual_seed(0)
+    kept = torch.tensor([[True, False, False]])
+    labels = torch.randint(0, 2, (1, *SHAPE))
+    possible = one_hot(labels[:, None], 4).bool()
+    possible[:, 2:] |= labels[:, None] == 0
+    gradients = []
+    for loss in (
+        lambda x: F.cross_entropy(merged_into_background(x, kept), labels),
+        lambda x: marginal_cross_entropy(x, possible),
+    ):
+        logits = torch.linspace(-3, 3, possible.numel()).view(possible.shape).requires_grad_()
+        loss(logits).backward()
+        gradients.append(logits.grad)
+    torch.testing.assert_close(*gradients)

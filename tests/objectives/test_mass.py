@@ -7,6 +7,7 @@ from annotated import is_annotated
 from mass_nnunet.batch import Layout
 from mass_nnunet.labels import UNKNOWN
 from mass_nnunet.losses.overlap import one_hot
+from mass_nnunet.networks.mass import GroupOutput
 from mass_nnunet.objectives.mass import TERMS
 from mass_nnunet.training.pseudo_labels import joined
 from mass_terms import LAYOUT, OFF, WEIGHTS, atlas_branch, parts_with_gradient, sure, teaching, trained_step
@@ -108,6 +109,39 @@ def test_the_head_learns_what_teacher_and_atlases_agree_on(atlases):
     contradicted[:4, 8:] = True
     assert (hidden[:, 1, ~contradicted] < 0).all()  # class 1 is to rise
     assert not hidden[:, :, contradicted].any()
+
+
+def test_a_head_that_has_learned_no_class_is_taught_none():
+    """To a random network the pseudo-labels would say that there is background alone, and be sure of it."""
+    everything = torch.full((2, *PATCH), UNKNOWN)
+    for teacher in (torch.zeros(2, *PATCH).long(), torch.ones(2, *PATCH).long()):
+        _, (untaught, _) = teaching(everything, teacher, atlases=False, taught_from=0.5)
+        _, (taught, _) = teaching(everything, teacher, atlases=False)
+        assert not untaught.any()
+        assert taught[[2, 5]].any()
+
+
+def test_a_modality_is_taught_the_classes_that_its_head_has_learned():
+    """The head finds class 1 in the first modality, class 2 in the second one; the teacher is sure of class 2."""
+    scans, labels = batch(LAYOUT)
+    logits = torch.zeros(6, 3, *PATCH)
+    for modality, learned in enumerate((1, 2)):
+        logits[3 * modality : 3 * modality + 2, learned] = 20.0 * (
+            labels[0][3 * modality : 3 * modality + 2, 0] == learned
+        )
+    logits[[2, 5]] = torch.randn(2, 3, *PATCH, generator=torch.Generator().manual_seed(0))
+    logits.requires_grad_()
+    loss = objective(weights=OFF)
+    step = step_labels([labels[0]], LAYOUT, pseudo_labels=sure(torch.full((2, *PATCH), 2)))
+    value = loss.compute(GroupOutput(scans.images, [logits], None), [labels[0]], step.context)["teaching"]
+    value.backward()
+    p = logits.detach()[[2, 5]].softmax(1)
+    denied, found = -(1 - p[0, 1]).log().mean(), -p[1, 2].log().mean()  # background or class 2; class 2
+    dice = 2 * p[1, 2].sum() / (p[1, 2].sum() + p[1, 2].numel())
+    torch.testing.assert_close(value.detach(), (denied + found) / 2 + 1 - dice, atol=1e-4, rtol=1e-4)
+    first, second = logits.grad[[2, 5]]
+    torch.testing.assert_close(first[0] / first[2], p[0, 0] / p[0, 2], atol=1e-3, rtol=1e-3)  # the two are one class
+    assert (second[2] < 0).all()
 
 
 def test_the_atlas_branch_learns_what_they_say_together():
@@ -257,7 +291,7 @@ def test_where_all_is_known_no_term_changes():
     net.correspondence.residuals[-1].field.weight.data *= 10
     step = step_labels(labels, LAYOUT, pseudo_labels=joined(taught, labels[0][~is_annotated(LAYOUT)]))
     known = torch.ones_like(step.context.shares, dtype=torch.bool)
-    loss = objective(weights=WEIGHTS)
+    loss = objective(weights=WEIGHTS, taught_from=0.0)
     again = loss(net(scans), step._replace(context=replace(step.context, known=known)))
     torch.testing.assert_close(again, value)
     assert terms.keys() == loss.terms.keys()

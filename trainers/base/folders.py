@@ -79,7 +79,10 @@ def disk_failures_told(file: Path | None = None, *, is_begun: bool = True) -> It
             raise
         raise UserError(f"{disk_line(error)}{goes_on}") from error
     except RuntimeError as error:
-        if file is None or not any(name in str(error) for name in _WRITERS):
+        if file is None:
+            raise
+        check_there(file.parent)
+        if not any(name in str(error) for name in _WRITERS):
             raise
         raise UserError(f"{file} cannot be written: make room on the disk{goes_on}") from error
 
@@ -115,3 +118,14 @@ def only_training_of(folders: Sequence[Path]) -> Iterator[OwnFolders]:
     """
     with exit_on_user_error(), disk_failures_told(), only_user_of(folders, USERS) as claim:
         yield claim
+
+
+def check_there(*folders: Path) -> None:
+    """Make sure that results folders are there: what is written into a new one is hidden when the old one comes back.
+
+    Raises:
+        UserError: one is not.
+    """
+    for folder in folders:
+        if not folder.is_dir():
+            raise UserError(f"{folder} is gone: bring it back, and train again with --c")

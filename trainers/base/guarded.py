@@ -18,6 +18,7 @@ from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_k
 from .command_line import only_validates
 from .finite import check_weights, only_finite_steps
 from .folders import (
+    check_there,
     checkpoint_to_go_on_from,
     disk_failures_told,
     only_training_of,
@@ -161,6 +162,8 @@ class GuardedTrainer(nnUNetTrainer):
         """As in nnU-Net; it ends in one line if another training is writing into these results folders."""
         if not self.was_initialized:
             self.initialize()
+        with exit_on_user_error():
+            check_there(*self.results_folders)  # a lock would make them
         with self.alone() as self.claim:
             super().run_training()
 
@@ -200,8 +203,7 @@ class GuardedTrainer(nnUNetTrainer):
         use_plain_best_dice(self)
         folder = Path(self.output_folder)
         with exit_on_user_error():
-            if not folder.is_dir():
-                raise UserError(f"{folder} is gone: bring it back, and train again with --c")
+            check_there(folder)  # atomic_path would make it
         with exit_on_user_error(), disk_failures_told(folder / name), atomic_path(folder / name) as temporary:
             check_weights(self.network.state_dict(), self.current_epoch)
             super().save_checkpoint(str(temporary))

@@ -1,4 +1,5 @@
 import numpy as np
+import pydicom
 import pytest
 
 from dicom_export import write_enhanced, write_series
@@ -70,6 +71,18 @@ def test_slices_that_are_there_twice_count_once(tmp_path):
     (stack,) = stacks(tmp_path)
     assert (len(stack.planes), stack.fault) == (6, "")
     assert stack.notes == ("7 slices of series 1 were there twice",)
+
+
+def test_pixels_of_another_kind_of_value_are_no_copy(tmp_path):
+    paths = write_series(scan(), tmp_path)
+    for name, text in (("a", "1.2.3"), ("b", "1.2.4")):
+        other = pydicom.dcmread(paths[2])
+        del other.PixelData
+        other.add_new("PixelData", "UI", text)
+        other.SOPInstanceUID = make_uid("other", name)
+        other.save_as(tmp_path / name)
+    (stack,) = stacks(tmp_path)
+    assert (len(stack.planes), stack.notes) == (8, ())
 
 
 def test_a_localizer_in_the_series_is_a_stack_of_its_own(tmp_path):

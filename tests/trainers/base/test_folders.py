@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.lock import Lock, becomes_free, is_held
@@ -145,6 +146,12 @@ def test_what_is_no_failure_of_the_disk_stays_what_it_is(tmp_path, error):
     full = "^No space left on device: make room on the disk, and go on with --c"
     with pytest.raises(UserError, match=full), disk_failures_told():
         raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_torch_that_finds_no_folder_is_told_of_the_folder(tmp_path):
+    gone = tmp_path / "fold_0"
+    with pytest.raises(UserError, match=f"^{gone} is gone: bring it back"), disk_failures_told(gone / "checkpoint.pth"):
+        torch.save({}, gone / "checkpoint.pth")
 
 
 @pytest.mark.parametrize("number", [errno.EROFS, errno.EIO, errno.ESTALE])
