@@ -151,7 +151,8 @@ def _scans(group: _Group, first: int, tokens: Sequence[str], modality: str | Non
         tokens: what must not be shown of a description.
         modality: ``CT`` or ``MR``: other scans cannot be taken; None for both.
     """
-    stacks = stacks_of([plane for one in group.files for plane in one.planes], f"series {first}")
+    planes = [plane for one in group.files for plane in one.planes]
+    stacks: Sequence[Stack | None] = stacks_of(planes, f"series {first}")
     result = []
     for part, stack in enumerate(stacks or (None,)):
         members = _members(group.files, stack)
