@@ -124,7 +124,11 @@ def _run(args: argparse.Namespace) -> None:
         _submit(jobs, args, options)
     else:
         _check_device(grid.device)
-        run_local(jobs, args.jobs or 1, args.retries)
+        try:
+            run_local(jobs, args.jobs or 1, args.retries)
+        except UserError:
+            print(describe_progress(grid))
+            raise
         print(describe_progress(grid))
         report_failures(jobs)
 

@@ -5,6 +5,7 @@ from mass_nnunet.benchmark.run import runner, slurm
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
+from mass_nnunet.errors import UserError
 from planned_grid import write_planned
 
 
@@ -46,6 +47,18 @@ def test_failed_cells_make_the_command_fail(grid, file, monkeypatch, capsys):
     assert "7 done, 1 failed" in printed.out
     assert "        | out of luck\n" in printed.err
     assert "mass_nnunet benchmark: error: 1 of 8 cells failed" in printed.err
+
+
+def test_workers_that_ended_early_make_the_command_fail_and_what_is_done_is_told(file, monkeypatch, capsys):
+    def end_early(jobs, workers, retries):
+        run_quick(jobs[:3], workers, retries)
+        raise UserError("a worker ended early")
+
+    monkeypatch.setattr(runner, "run_local", end_early)
+    assert main(["benchmark", "run", file, "--jobs", "2"]) == 2
+    printed = capsys.readouterr()
+    assert "8 cells: 3 done, 5 waiting" in printed.out
+    assert "error: a worker ended early" in printed.err
 
 
 def test_dry_run_prints_and_does_nothing(grid, file, capsys):

@@ -21,6 +21,7 @@ from .folders import (
     check_there,
     checkpoint_to_go_on_from,
     disk_failures_told,
+    interruption_told,
     only_training_of,
     refuse_if_trained_meanwhile,
     results_folders,
@@ -60,7 +61,7 @@ class GuardedTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
-        with exit_on_user_error(), disk_failures_told(is_begun=False):
+        with interruption_told(is_begun=False), exit_on_user_error(), disk_failures_told(is_begun=False):
             self._check_beginning(plans, configuration, fold, dataset_json)
             super().__init__(plans, configuration, fold, dataset_json, device)
         self.set_up()

@@ -89,8 +89,13 @@ def check_plans(plans: dict[str, Any], configuration: str) -> None:
     check_form(named, plans, "run `mass_nnunet plan` again")
     if configuration not in plans["configurations"]:
         raise UserError(f"{named} have no {configuration}: train {', '.join(plans['configurations'])}")
-    if absent := [key for key in _NEEDED if key not in plans["configurations"][configuration]]:
-        raise UserError(f"{named} have no {absent[0]} in {configuration}: run `mass_nnunet plan` again")
+    _check_configuration(named, plans, configuration, "run `mass_nnunet plan` again")
+
+
+def _check_configuration(where: object, plans: dict[str, Any], configuration: str, remedy: str) -> None:
+    settings = plans["configurations"].get(configuration, {})
+    if absent := [key for key in _NEEDED if key not in settings]:
+        raise UserError(f"{where} have no {absent[0]} in {configuration}: {remedy}")
 
 
 def planned_datasets(
@@ -124,6 +129,7 @@ def planned_datasets(
         theirs = plans if own else read_json(file, remedy)
         if not own:
             check_form(file, theirs, remedy)
+            _check_configuration(f"the plans in {file}", theirs, configuration, remedy)
         if not same_group(plans, theirs, configuration):
             raise UserError(f"{file} is of another planning than that of {plans['dataset_name']}: {remedy}")
         its_json = dataset_json if own else read_json(folder / DATASET_JSON, remedy)

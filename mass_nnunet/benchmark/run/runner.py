@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mass_nnunet.errors import UserError
+from mass_nnunet.errors import UserError, disk_line
 from mass_nnunet.reporting import html as report
 from mass_nnunet.runtime import child
 from mass_nnunet.runtime.lock import Lock, becomes_free
@@ -110,6 +110,7 @@ def run_local(jobs: Sequence[Job], workers: int, retries: int, do: Work = do_cel
 
     Raises:
         KeyboardInterrupt: on Ctrl-C or SIGTERM, after the workers and their steps have ended.
+        UserError: a worker was killed, or its disk failed, and the others have left cells to do.
     """
     with _interrupted_by_sigterm():
         if workers == 1:
@@ -128,8 +129,11 @@ def run_local(jobs: Sequence[Job], workers: int, retries: int, do: Work = do_cel
                     process.terminate()
                     process.join()
             raise
-        if any(process.exitcode != 0 for process in processes):
-            print("a worker was killed: run the same command again to go on", file=sys.stderr)
+        left = [job for job in jobs if is_open(job.folder, retries, job.inferences, job.inputs)]
+        if left and any(process.exitcode != 0 for process in processes):
+            raise UserError(
+                f"a worker ended early, and {len(left)} of {len(jobs)} cells are left: run the same command again"
+            )
 
 
 def _worker(number: int, workers: int, jobs: Sequence[Job], retries: int, do: Work) -> None:
@@ -143,6 +147,8 @@ def _worker(number: int, workers: int, jobs: Sequence[Job], retries: int, do: Wo
             work(jobs, retries, do)
         except KeyboardInterrupt:
             sys.exit(130)
+        except OSError as error:
+            sys.exit(f"error: {disk_line(error)}")
 
 
 def _choose_gpu(number: int) -> None:

@@ -221,6 +221,23 @@ def test_worker_processes_share_the_cells_and_end_with_their_parent(tmp_path):
     assert [len(done(job)) for job in jobs] == [3, 3, 1, 1, 1, 1, 1, 1]
 
 
+def test_a_worker_whose_disk_fails_says_so_in_one_line(tmp_path, capfd):
+    """A file is where the first cells have their folders; each worker tries a cell and ends."""
+    jobs = fake_jobs.fake_jobs(fake_grid(tmp_path, seeds=2))
+    for job in jobs[:2]:
+        job.folder.parent.mkdir(parents=True, exist_ok=True)
+        job.folder.touch()
+    with pytest.raises(UserError, match="a worker ended early, and 8 of 8 cells are left: run the same command again"):
+        runner.run_local(jobs, 2, 0, quick)
+    error = capfd.readouterr().err
+    assert "Traceback" not in error
+    assert error.count(f"error: {jobs[0].folder}") == 2
+    for job in jobs[:2]:
+        job.folder.unlink()
+    runner.run_local(jobs, 2, 0, quick)
+    assert all(state(job.folder) == "done" for job in jobs)
+
+
 def test_workers_take_the_visible_gpus_in_turn(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")

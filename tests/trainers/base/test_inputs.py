@@ -205,5 +205,10 @@ def test_plans_of_another_form(root, change, told):
 
 def test_plans_of_a_partner_of_another_form(root):
     file = root / "preprocessed" / MRI / "MASSPlans.json"
+    plans = json.loads(file.read_text())
+    del plans["configurations"]["3d_fullres"]["data_identifier"]
+    file.write_text(json.dumps(plans))
+    told = f"the plans in {file} have no data_identifier in 3d_fullres: plan the group again"
+    assert told in refused(root, "MASSTrainer")
     file.write_text("5")
     assert "MASSPlans.json has no plans_name: plan the group again" in refused(root, "MASSTrainer")
