@@ -48,20 +48,10 @@ def opened(path: Path, *, confidential: bool = False) -> Iterator[Source]:
         str(path).encode()
     except UnicodeEncodeError:
         raise UserError(f"{path} has a name that is not UTF-8: rename it") from None
-    if path.is_dir():
-        try:
-            files = [folder / name for folder, _, names in Source(path, (path,)).walk() for name in names]
-        except UserError:
-            if not confidential:
-                raise
-            raise UserError(f"{path} holds a broken link: repair or remove it") from None
-        archives, roots = [file for file in files if file.name.lower().endswith(".zip")], [path]
-    elif path.is_file() and path.suffix.lower() == ".zip":
-        archives, roots = [path], []
-    else:
-        raise UserError(f"{path} is neither a folder nor a zip archive: give the folder or the zip that was downloaded")
-    scratch = base_folder("raw") / f".tmp-unpacked-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
+    archives = _archives(path, confidential)
     # Files beside an archive are used as well, unless the archive itself was named.
+    roots = [path] if path.is_dir() else []
+    scratch = base_folder("raw") / f".tmp-unpacked-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:12]}"
     try:
         for number, archive in enumerate(archives, 1):
             try:
@@ -76,6 +66,25 @@ def opened(path: Path, *, confidential: bool = False) -> Iterator[Source]:
             shutil.rmtree(scratch, ignore_errors=True)
         raise
     shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _archives(path: Path, confidential: bool) -> list[Path]:
+    """The archives in a folder, or the one archive ``path``.
+
+    Raises:
+        UserError: it is neither, or the folder holds a broken link, which is not named if it is confidential.
+    """
+    if path.is_file() and path.suffix.lower() == ".zip":
+        return [path]
+    if not path.is_dir():
+        raise UserError(f"{path} is neither a folder nor a zip archive: give the folder or the zip that was downloaded")
+    try:
+        files = [folder / name for folder, _, names in Source(path, (path,)).walk() for name in names]
+    except UserError:
+        if not confidential:
+            raise
+        raise UserError(f"{path} holds a broken link: repair or remove it") from None
+    return [file for file in files if file.name.lower().endswith(".zip")]
 
 
 def _hidden(message: str, archive: Path, path: Path, number: int) -> str:

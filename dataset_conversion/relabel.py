@@ -1,9 +1,7 @@
 """``mass_nnunet relabel -d ID --map ...``: a dataset with other labels of the scans of another one."""
 
 import argparse
-import os
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,7 +13,7 @@ from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_dataset
 
 from mass_nnunet.data.annotated import ANNOTATED_JSON
 from mass_nnunet.data.dataset_json import DATASET_JSON, turned_by_reader
-from mass_nnunet.data.files import atomic_path, write_json
+from mass_nnunet.data.files import link_or_copy, write_json
 from mass_nnunet.data.raw import PATIENTS_JSON, TEST, TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, label_like, read_volume, write_volume
 from mass_nnunet.errors import UserError
@@ -157,14 +155,8 @@ def _link_scans(dataset: RawDataset, staging: Path) -> None:
     for part in Part:
         (staging / part).mkdir(parents=True, exist_ok=True)
         for path in visible_files(dataset.folder / part, dataset.ending):
-            final = staging / part / path.name
-            if final.exists():
-                continue
-            try:
-                os.link(path, final)
-            except OSError:
-                with atomic_path(final) as temporary:
-                    shutil.copy2(path, temporary)
+            if not (staging / part / path.name).exists():
+                link_or_copy(path, staging / part / path.name)
 
 
 class Ends(NamedTuple):

@@ -26,7 +26,7 @@ import SimpleITK as sitk
 from nnunetv2.evaluation.evaluate_predictions import compute_metrics
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIOWithReorient
 
-from mass_nnunet.evaluation.scores import evaluate_case
+from mass_nnunet.evaluation.scores import Rules, evaluate_case
 from mass_nnunet.labels import LABELS
 from mass_nnunet.phantom.patient import make_patient
 
@@ -65,7 +65,7 @@ def compare_case(folder: Path, repeats: int) -> None:
     truth, prediction = (folder / part / "0.nii.gz" for part in ("truth", "predictions"))
     values = [value for value in LABELS.values() if value]
     reader = NibabelIOWithReorient()
-    rows = evaluate_case(prediction, truth, LABELS)
+    rows = evaluate_case(prediction, truth, Rules(LABELS))
     print("  Dice " + ", ".join(f"{row['dice']:.2f}" for row in rows) + f"; HD95 {rows[-1]['hd95']:.1f} mm (liver)")
 
     def seconds(action: Callable[[], object]) -> float:
@@ -75,7 +75,7 @@ def compare_case(folder: Path, repeats: int) -> None:
 
     ours, stock = [], []
     for _ in range(repeats):
-        ours.append(seconds(lambda: evaluate_case(prediction, truth, LABELS)))
+        ours.append(seconds(lambda: evaluate_case(prediction, truth, Rules(LABELS))))
         stock.append(seconds(lambda: compute_metrics(str(truth), str(prediction), reader, values)))
     _print("a case", ours, stock)
 

@@ -16,7 +16,6 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -26,6 +25,7 @@ from groups import IDS, PHANTOM, nnunet_folders, prepare
 from mass_nnunet.annotation.nested import extended
 from mass_nnunet.annotation.pool import load_pools
 from mass_nnunet.api import Model
+from mass_nnunet.benchmark.run.job import ModelName
 from mass_nnunet.benchmark.run.steps import predict, train
 from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.data.paths import base_folder, dataset_name
@@ -78,22 +78,17 @@ class Simulation:
 
     def dice(self, fold: int, seed: int) -> float:
         """Train a model on a fold and score it on the test scans: the mean Dice of organs, scans and modalities."""
-        model: dict[str, Any] = {
-            "trainer": self.trainer,
-            "plans": PLANS,
-            "configuration": CONFIGURATION,
-            "device": self.device,
-        }
+        model = ModelName(self.trainer, PLANS, CONFIGURATION, fold, self.device)
         work = self.root / "scores" / str(fold)
         work.mkdir(parents=True, exist_ok=True)
         if not (work / "train.json").exists():
-            train(datasets=self.names, fold=fold, seed=seed, cost=str(work / "train.json"), **model)
+            train(model, datasets=self.names, seed=seed, cost=str(work / "train.json"))
         means = []
         for ident, name in zip(self.ids, self.names, strict=True):
             scores, cost = work / f"{name}.csv", work / f"{name}.json"
             if not cost.exists():
                 paths = {"predictions": str(work / name), "scores": str(scores), "cost": str(cost)}
-                predict(dataset=ident, fold=fold, inference=None, **paths, **model)
+                predict(model, dataset=ident, inference=None, **paths)
             means.append(pd.read_csv(scores)["dice"].mean())
         return float(np.mean(means))
 

@@ -29,18 +29,19 @@ def exit_on_user_error() -> Iterator[None]:
 
 
 def disk_line(error: OSError) -> str:
-    """What an error of the disk is, in one line with the file and the remedy."""
+    """An error of the disk as one line, with the file and the remedy."""
     remedy = "make room on the disk" if error.errno in FULL else "check the disk and its permissions"
     file = "" if error.filename is None else f"{error.filename}: "
     return f"{file}{error.strerror or error}: {remedy}"
 
 
-def shortened(value: Any, longest: int = 80) -> str:
-    """A value for a message, by its first ``longest`` characters; a value of any size takes bounded time and memory."""
+def shortened(value: Any) -> str:
+    """A value for a message, by its first 80 characters; a value of any size takes bounded time and memory."""
     text = _SHORT.repr(value)
-    return text if len(text) <= longest else f"{text[:longest]}..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
+_LONGEST = 80
 _SHORT = reprlib.Repr()
 _SHORT.maxlevel, _SHORT.maxstring, _SHORT.maxlong, _SHORT.maxother = 4, 200, 200, 200
 _SHORT.maxdict = _SHORT.maxlist = _SHORT.maxtuple = 10

@@ -1,4 +1,4 @@
-"""What this package writes beside nnU-Net's own files, so that stock nnU-Net plans as in a fresh folder."""
+"""Names of this package's files beside nnU-Net's own, which stay as stock nnU-Net writes them into a fresh folder."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ NNUNET_FINGERPRINT = "dataset_fingerprint.json"
 
 @contextmanager
 def apart(dataset: str) -> Iterator[Path]:
-    """Let nnU-Net write its preprocessed data elsewhere inside the block; yields its empty folder of the dataset.
+    """Let nnU-Net write preprocessed data into a temporary folder inside the block; yields that of the dataset, empty.
 
     nnU-Net reads and writes the fingerprint under one name only.
     """

@@ -145,7 +145,7 @@ def without_clip_values(values: np.ndarray, low: float, high: float) -> np.ndarr
 
 
 def intensity_properties(values: np.ndarray) -> dict[str, float]:
-    """What nnU-Net's normalization needs of intensities (V,); mean and standard deviation are those after clipping."""
+    """Statistics of intensities (V,) for nnU-Net's normalization; mean and standard deviation are after clipping."""
     low, median, high = np.percentile(values, (0.5, 50, 99.5))
     clipped = np.clip(values, low, high).astype(np.float64)
     properties = {

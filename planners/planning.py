@@ -60,7 +60,7 @@ def _plan(group: list[RawDataset], rule: Rule, args: argparse.Namespace) -> None
 def settings_of(
     group: list[RawDataset], fingerprints: list[dict], rule: Rule, args: argparse.Namespace
 ) -> GroupSettings:
-    """What all plans of the group share; patch and batch fit into ``--gpu-memory`` if it is given.
+    """The settings that all plans of the group share; patch and batch fit into ``--gpu-memory`` if it is given.
 
     Raises:
         UserError: the network's strides do not divide ``--patch-size``, or no patch fits into ``--gpu-memory``.
@@ -103,7 +103,7 @@ def memory(group: list[RawDataset], plans: dict[str, Any]) -> Memory:
 
 
 def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str, Any]:
-    """What stands under ``mass`` in the plans of every dataset of the group."""
+    """The entries under ``mass`` in the plans of every dataset of the group."""
     modalities: list[dict[str, Any]] = [
         {"name": name, "dataset": dataset.name} for name, dataset in zip(modality_names(group), group, strict=True)
     ]

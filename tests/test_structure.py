@@ -7,20 +7,6 @@ import pytest
 
 from source_tree import PACKAGES, ROOT, module_name, source_files, stale_names
 
-WITHOUT_NAMESAKE = {
-    "mass_nnunet/demo/settings.py": ("demo/test_steps.py", "numbers"),
-    "mass_nnunet/nnunet_hook/mass_trainers.py": (
-        "integration/test_end_to_end.py",
-        "nnU-Net's command reads it",
-    ),
-    "dataset_conversion/dicom/case.py": ("dataset_conversion/datasets/test_dicom.py", "it needs an export"),
-    "dataset_conversion/dicom/segmentation.py": ("dataset_conversion/test_to_dicom.py", "it needs an export"),
-    "trainers/base/joint.py": ("trainers/base/test_group.py", "the results folders of a group"),
-    "trainers/base/single.py": ("trainers/comparisons/test_supervised.py", "a group of one"),
-    "trainers/segmenter.py": ("trainers/test_propagation.py", "it needs a trained group"),
-}
-"""A source module whose test has another name: that test, below tests/, and the reason."""
-
 APART = ("integration", "damaged_inputs", "experiments")
 """Folders of tests that mirror no room."""
 
@@ -43,10 +29,6 @@ def namesake(file: Path) -> Path:
     return inner.with_name(f"test_{file.name}")
 
 
-def exists(test: Path | str) -> bool:
-    return (ROOT / "tests" / test).is_file()
-
-
 def setup() -> configparser.ConfigParser:
     parser = configparser.ConfigParser()
     parser.read(ROOT / "setup.cfg", encoding="utf-8")
@@ -54,14 +36,8 @@ def setup() -> configparser.ConfigParser:
 
 
 @pytest.mark.parametrize("file", MODULES, ids=str)
-def test_a_module_has_a_namesake_test_or_stands_in_the_list(file):
-    assert exists(namesake(file)) != (file.as_posix() in WITHOUT_NAMESAKE), namesake(file)
-
-
-@pytest.mark.parametrize(("file", "test"), [(file, test) for file, (test, _) in WITHOUT_NAMESAKE.items()])
-def test_the_list_names_what_exists(file, test):
-    assert (ROOT / file).is_file()
-    assert exists(test)
+def test_a_module_has_a_namesake_test(file):
+    assert (ROOT / "tests" / namesake(file)).is_file()
 
 
 def test_no_text_names_a_module_that_is_gone():
@@ -81,7 +57,7 @@ def test_a_name_that_is_gone_is_found():
 
 
 def test_a_test_belongs_to_a_module():
-    known = {namesake(file) for file in MODULES} | {Path(test) for test, _ in WITHOUT_NAMESAKE.values()}
+    known = {namesake(file) for file in MODULES}
     found = {file.relative_to(ROOT / "tests") for file in (ROOT / "tests").rglob("test_*.py")}
     assert {file for file in found - known if file.parts[0] not in (*APART, *WHOLE)} == set()
 

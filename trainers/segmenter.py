@@ -17,9 +17,9 @@ from .base.finite import check_scan
 
 @contextmanager
 def predicting(network: MASSNet, modality: int, inference: str, device: torch.device) -> Iterator[None]:
-    """Let a network in evaluation mode be one of this modality and predict by ``inference``, as nnU-Net does it.
+    """Set a network in evaluation mode to one modality and one inference inside the block.
 
-    On a GPU it computes in half precision, and nowhere with gradients.
+    As in nnU-Net's prediction, there are no gradients, and a GPU computes in half precision.
     """
     before = network.active, network.inference
     network.active, network.inference = (modality,), inference
@@ -31,7 +31,9 @@ def predicting(network: MASSNet, modality: int, inference: str, device: torch.de
 
 
 def segmenter(trainer: DatasetTrainer, network: MASSNet, modality: int) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from preprocessed scans (C, Z, Y, X) to labels (Z, Y, X), by the head and nnU-Net's sliding window.
+    """A function that segments a preprocessed scan (C, Z, Y, X) by the head, with nnU-Net's sliding window.
+
+    It returns labels (Z, Y, X).
 
     Args:
         trainer: of the modality's dataset.

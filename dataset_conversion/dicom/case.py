@@ -14,6 +14,9 @@ from .stacks import Stack
 from .structures import LabelObject
 from .voxels import image_of, label_of, read_voxels, tilt_note
 
+Structures = Mapping[int, tuple[int, ...]]
+"""Numbers of the structures of an organ in a label object, by the organ's value in the dataset."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class DicomCase(Case):
@@ -22,14 +25,14 @@ class DicomCase(Case):
     Attributes:
         title: name of the series in messages, such as ``series 3``.
         stack: its slices.
-        objects: label objects of the scan; with each, the structures of every organ, by the organ's value.
+        objects: label objects of the scan, each with its structures.
         nifti: NIfTI file of the label map, instead of label objects.
         table: the dataset's label for each value of the NIfTI file.
     """
 
     title: str
     stack: Stack
-    objects: tuple[tuple[LabelObject, Mapping[int, tuple[int, ...]]], ...] = ()
+    objects: tuple[tuple[LabelObject, Structures], ...] = ()
     nifti: Path | None = None
     table: Mapping[int, int]
 

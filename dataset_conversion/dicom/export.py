@@ -2,7 +2,7 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -80,6 +80,23 @@ class Export:
     unreadable: tuple[tuple[int, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Group:
+    """The files of one series.
+
+    Attributes:
+        patient: pseudonym of the patient.
+        study: pseudonym of the study, such as ``p001_t2``.
+        index: number of the series in the study, from 1.
+        files: what their headers say.
+    """
+
+    patient: str
+    study: str
+    index: int
+    files: Sequence[Instance]
+
+
 def read_export(
     source: Source,
     modality: str | None,
@@ -105,46 +122,60 @@ def read_export(
     instances, damaged = _read_instances(source, paths)
     pseudonyms = Pseudonyms([instance.identity for instance in instances], key, by_study=by_study)
     tokens = pseudonyms.tokens()
-    series, objects, unreadable = [], [], []
-    number = 0
-    for study, index, group in _grouped(instances, pseudonyms):
-        first = group[0]
-        kind = KINDS.get(first.text["SOPClassUID"])
-        if kind is not None:
-            for instance in group:
-                number += 1
-                try:
-                    objects.append((number, read_label_object(instance.path, kind, f"series {number}", tokens)))
-                except UserError as error:
-                    unreadable.append((number, str(error)))
+    series: list[Series] = []
+    objects: list[tuple[int, LabelObject]] = []
+    unreadable: list[tuple[int, str]] = []
+    for group in _grouped(instances, pseudonyms):
+        first = len(series) + len(objects) + len(unreadable) + 1
+        kind = KINDS.get(group.files[0].text["SOPClassUID"])
+        if kind is None:
+            series += _scans(group, first, tokens, modality)
             continue
-        stacks: Sequence[Stack | None] = stacks_of([p for one in group for p in one.planes], f"series {number + 1}")
-        for part, stack in enumerate(stacks or (None,), 1):
-            number += 1
-            members = _members(group, stack)
-            text = members[0].text
-            description = masked(text["SeriesDescription"] or text["ProtocolName"], tokens)
-            suffix = f"-{part}" if len(stacks) > 1 else ""
-            series.append(
-                Series(
-                    number=number,
-                    name=f"{study}_s{index}{suffix}",
-                    patient=pseudonyms[first.identity],
-                    study=study,
-                    uid=text["SeriesInstanceUID"],
-                    frame_of_reference=text["FrameOfReferenceUID"],
-                    modality=text["Modality"],
-                    description=", ".join(filter(None, (description, stack.mark if stack else ""))),
-                    stack=stack,
-                    fault=fault_of(group, members, stack, modality),
-                    reserve=reserve_of(members),
-                    acquired=_acquired(members),
-                )
-            )
+        for number, instance in enumerate(group.files, first):
+            try:
+                objects.append((number, read_label_object(instance.path, kind, f"series {number}", tokens)))
+            except UserError as error:
+                unreadable.append((number, str(error)))
     others = len(paths) - len(instances) - damaged
     return Export(
         source.path, _best_reconstructions(series), tuple(objects), pseudonyms, others, damaged, tuple(unreadable)
     )
+
+
+def _scans(group: _Group, first: int, tokens: Sequence[str], modality: str | None) -> list[Series]:
+    """The scans of a series, one row each.
+
+    Args:
+        group: the series.
+        first: number of the first row.
+        tokens: what must not be shown of a description.
+        modality: ``CT`` or ``MR``: other scans cannot be taken; None for both.
+    """
+    planes = [plane for one in group.files for plane in one.planes]
+    stacks: Sequence[Stack | None] = stacks_of(planes, f"series {first}")
+    result = []
+    for part, stack in enumerate(stacks or (None,)):
+        members = _members(group.files, stack)
+        text = members[0].text
+        description = masked(text["SeriesDescription"] or text["ProtocolName"], tokens)
+        suffix = f"-{part + 1}" if len(stacks) > 1 else ""
+        result.append(
+            Series(
+                number=first + part,
+                name=f"{group.study}_s{group.index}{suffix}",
+                patient=group.patient,
+                study=group.study,
+                uid=text["SeriesInstanceUID"],
+                frame_of_reference=text["FrameOfReferenceUID"],
+                modality=text["Modality"],
+                description=", ".join(filter(None, (description, stack.mark if stack else ""))),
+                stack=stack,
+                fault=fault_of(group.files, members, stack, modality),
+                reserve=reserve_of(members),
+                acquired=_acquired(members),
+            )
+        )
+    return result
 
 
 def _read_instances(source: Source, paths: Sequence[Path]) -> tuple[list[Instance], int]:
@@ -177,7 +208,7 @@ def _acquired(members: Sequence[Instance]) -> str:
     return min((f"{t['AcquisitionDate']} {t['AcquisitionTime']}" for t in texts if t["AcquisitionTime"]), default="")
 
 
-def _files(source: Source) -> Iterable[Path]:
+def _files(source: Source) -> Iterator[Path]:
     try:
         for folder, _, files in source.walk():
             yield from (folder / name for name in files if not name.lower().endswith(".zip"))
@@ -187,8 +218,8 @@ def _files(source: Source) -> Iterable[Path]:
         raise UserError(f"{source.path} cannot be searched ({error.strerror}): check its permissions") from None
 
 
-def _grouped(instances: Sequence[Instance], pseudonyms: Pseudonyms) -> Iterable[tuple[str, int, list[Instance]]]:
-    """Pseudonym of the study, index in the study, and files of each series, sorted."""
+def _grouped(instances: Sequence[Instance], pseudonyms: Pseudonyms) -> Iterator[_Group]:
+    """The series of all patients, in the order of patients, studies and series."""
     patients: dict[str, dict[str, dict[str, list[Instance]]]] = defaultdict(
         lambda: defaultdict(lambda: defaultdict(list))
     )
@@ -198,8 +229,8 @@ def _grouped(instances: Sequence[Instance], pseudonyms: Pseudonyms) -> Iterable[
     for patient in sorted(patients):
         studies = sorted(patients[patient].items(), key=lambda item: (_when(item[1]), item[0]))
         for time, (_, groups) in enumerate(studies, 1):
-            for index, group in enumerate(sorted(groups.values(), key=_series_order), 1):
-                yield f"{patient}_t{time}", index, group
+            for index, files in enumerate(sorted(groups.values(), key=_series_order), 1):
+                yield _Group(patient, f"{patient}_t{time}", index, files)
 
 
 def _when(groups: dict[str, list[Instance]]) -> str:

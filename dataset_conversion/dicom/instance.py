@@ -153,11 +153,12 @@ def _planes(path: Path, header: Dataset, text: Mapping[str, str]) -> tuple[Plane
     shared, frames = _groups(header)
     if not frames and int(text["NumberOfFrames"] or 1) > 1:
         raise ValueError("several frames without a position of each")
+    uid = text["SOPInstanceUID"]
     if not frames:
         marks = {name: _text(header, keyword) for name, (keyword, _, _) in MARKS.items()}
-        return (_plane(path, None, number, text, size, (header,), marks),)
+        return (Plane(path, None, number, uid, size, *_geometry((header,)), marks),)
     return tuple(
-        _plane(path, index, index + 1, text, size, (frame, *shared), _frame_marks(frame, *shared))
+        Plane(path, index, index + 1, uid, size, *_geometry((frame, *shared)), _frame_marks(frame, *shared))
         for index, frame in enumerate(frames)
     )
 
@@ -167,15 +168,12 @@ def _groups(header: Dataset) -> tuple[Sequence[Dataset], Sequence[Dataset]]:
     return header.get("SharedFunctionalGroupsSequence") or (), header.get("PerFrameFunctionalGroupsSequence") or ()
 
 
-def _plane(
-    path: Path,
-    frame: int | None,
-    number: int,
-    text: Mapping[str, str],
-    size: tuple[int, int],
-    places: Sequence[Dataset],
-    marks: Mapping[str, str],
-) -> Plane:
+def _geometry(places: Sequence[Dataset]) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """Spacing, position and orientation of a plane, by the file itself or the functional groups of a frame.
+
+    Raises:
+        ValueError: one is absent or invalid.
+    """
     position = _numbers(places, "PlanePositionSequence", "ImagePositionPatient", 3, "position")
     orientation = _numbers(places, "PlaneOrientationSequence", "ImageOrientationPatient", 6, "orientation")
     spacing = _numbers(places, "PixelMeasuresSequence", "PixelSpacing", 2, "pixel spacing")
@@ -184,23 +182,22 @@ def _plane(
     row, column = np.reshape(orientation, (2, 3))
     if not np.allclose([row @ row, column @ column, row @ column], [1, 1, 0], atol=1e-2):
         raise ValueError("an invalid orientation")
-    return Plane(path, frame, number, text["SOPInstanceUID"], size, spacing, position, orientation, marks)
+    return spacing, position, orientation
 
 
 def _numbers(places: Sequence[Dataset], sequence: str, keyword: str, count: int, what: str) -> tuple[float, ...]:
     """The numbers of an element of the file itself, or of the first functional group that has it."""
-    for place in places:
-        items = place.get(sequence) or ()
-        for holder in (place, *items):
-            if (value := holder.get(keyword)) is not None:
-                try:
-                    numbers = tuple(map(float, np.atleast_1d(np.array(value, float))))
-                except (TypeError, ValueError, BytesLengthException):
-                    raise ValueError(f"no {what}") from None
-                if len(numbers) != count or not np.isfinite(numbers).all():
-                    raise ValueError(f"no {what}")
-                return numbers
-    raise ValueError(f"no {what}")
+    holders = (holder for place in places for holder in (place, *(place.get(sequence) or ())))
+    value = next((value for holder in holders if (value := holder.get(keyword)) is not None), None)
+    if value is None:
+        raise ValueError(f"no {what}")
+    try:
+        numbers = tuple(map(float, np.atleast_1d(np.array(value, float))))
+    except (TypeError, ValueError, BytesLengthException):
+        raise ValueError(f"no {what}") from None
+    if len(numbers) != count or not np.isfinite(numbers).all():
+        raise ValueError(f"no {what}")
+    return numbers
 
 
 def _frame_marks(*groups: Dataset) -> dict[str, str]:

@@ -39,13 +39,12 @@ class Drawing:
         """One line of text."""
         self.parts.append(f'<text x="{x}" y="{y}" text-anchor="{anchor}"{style}>{escape(line)}</text>')
 
-    def arrow(self, *points: tuple[float, float], dashed: bool = False, both: bool = False) -> None:
-        """A line through the points with a tip at its end, or at both."""
+    def arrow(self, *points: tuple[float, float], dashed: bool = False) -> None:
+        """A line through the points with a tip at its end."""
         path = " ".join(f"{'L' if i else 'M'}{x} {y}" for i, (x, y) in enumerate(points))
         dash = ' stroke-dasharray="5 4"' if dashed else ""
-        start = ' marker-start="url(#tip)"' if both else ""
         self.parts.append(
-            f'<path d="{path}" fill="none" stroke="#455a64" stroke-width="1.4"{dash}{start} marker-end="url(#tip)"/>'
+            f'<path d="{path}" fill="none" stroke="#455a64" stroke-width="1.4"{dash} marker-end="url(#tip)"/>'
         )
 
     def note(self, x: float, y: float, text: str, anchor: str = "start") -> None:

@@ -224,7 +224,7 @@ def _extend(
 
 
 def _next_steps(group: Sequence[RawDataset], extension: _Extension | None, *, had_splits: bool) -> list[str]:
-    """What to type next."""
+    """The next commands to type."""
     ids = " ".join(str(dataset.id) for dataset in group)
     lines, number = [], 0
     if extension is None:

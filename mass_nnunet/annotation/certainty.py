@@ -60,7 +60,7 @@ def assess(model: Model, files: Sequence[Path], *, quick: bool = False) -> Certa
 
 
 def propose(model: Model, files: Sequence[Path]) -> sitk.Image:
-    """What the model predicts, on the grid of the scan.
+    """The model's prediction on the grid of the scan.
 
     Raises:
         UserError: as :func:`assess`.

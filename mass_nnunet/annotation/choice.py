@@ -11,7 +11,7 @@ FAR = 1.5
 
 @dataclass(frozen=True)
 class Ground:
-    """The scans of one modality among which is chosen.
+    """The scans of one modality that can be chosen from.
 
     Attributes:
         distance: (N, N), of N scans.

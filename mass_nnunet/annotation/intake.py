@@ -8,7 +8,7 @@ from pathlib import Path
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.errors import UserError
 
-from .corrected import read_corrected, saved_elsewhere
+from .corrected import Corrected, read_corrected, saved_elsewhere
 from .exchange import Exported
 from .nested import Entries, extend
 from .taking_in import move_scan, scan_files
@@ -92,17 +92,20 @@ def check_intake(
         elif files[0].parent.name == TRAINING and (entry is None or exported.case in entry["train"]):
             intake.done.append((exported, dataset))
         else:
-            others = saved_elsewhere(folder, exported, len(files))
-            beside = f"; {others[0]} beside it is not read" if others else ""
-            advice = "" if found.is_empty else f" (--accept {exported.case} takes it as it is)"
-            intake.notes.append(
-                f"{exported.label_file(folder)} is as it was exported{beside}: the scan is left out{advice}"
-            )
+            intake.notes.append(_unchanged(folder, exported, len(files), found))
     if errors:
         raise UserError("\n".join(errors))
     if not intake.wanted and not intake.done:
         raise UserError("\n".join([*intake.notes, f"{folder} holds no corrected label: nothing was changed"]))
     return intake
+
+
+def _unchanged(folder: Path, exported: Exported, channels: int, found: Corrected) -> str:
+    """Why a scan is left out whose labels were not changed."""
+    others = saved_elsewhere(folder, exported, channels)
+    beside = f"; {others[0]} beside it is not read" if others else ""
+    advice = "" if found.is_empty else f" (--accept {exported.case} takes it as it is)"
+    return f"{exported.label_file(folder)} is as it was exported{beside}: the scan is left out{advice}"
 
 
 def _newest_entries(splits: Mapping[str, Entries], fold: int) -> dict[str, dict]:

@@ -1,4 +1,4 @@
-"""Folds that extend others: what was annotated since is moved from the unlabelled scans to the training scans.
+"""Folds that extend others: scans that were annotated since are moved from the unlabelled to the training scans.
 
 ``splits_final.json`` gets a new entry, whose ``extends`` is the number of the fold before it. All former folds stay as
 they are, and with them their models; in them the scan counts as one whose label is hidden. Only folds that validate on

@@ -68,7 +68,7 @@ class Surveyed:
 
     @property
     def ground(self) -> Ground:
-        """What :func:`choose` needs of it."""
+        """The scans as input of :func:`choose`."""
         unsure = [self.certainty[case].uncertainty if case in self.certainty else 1.0 for case in self.cases]
         annotated = np.arange(len(self.cases)) < len(self.pool.annotated)
         return Ground(self.likeness.distance, annotated, np.array(unsure))

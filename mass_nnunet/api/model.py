@@ -93,7 +93,7 @@ class Model:
 
     @property
     def branches(self) -> tuple[str, ...]:
-        """What the model can predict by: some of ``segmentation`` (its head), ``adapted``, ``atlas`` and ``fused``."""
+        """The branches that can predict: some of ``segmentation`` (the head), ``adapted``, ``atlas`` and ``fused``."""
         return branches_of(self.predictor.network)
 
     @property

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -62,6 +63,20 @@ def _is_ours(path: Path) -> bool:
     return user is None or path.lstat().st_uid == user()
 
 
+def link_or_copy(file: Path, final: Path) -> None:
+    """Make a hard link to a file, or a complete copy of it where the file system has no such links.
+
+    Unlike a symbolic link, it does not tell where other files lie. Where the file is a symbolic link, what it leads to
+    is linked.
+    """
+    final.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(file.resolve(), final)
+    except OSError:
+        with atomic_path(final) as temporary:
+            shutil.copy2(file, temporary)
+
+
 def write_json(path: Path, content: Any) -> None:
     """Write ``content`` as indented JSON, completely or not at all."""
     with atomic_path(path) as temporary:
@@ -88,7 +103,7 @@ def read_json(path: Path, remedy: str) -> Any:
 
 
 def check_link(path: Path) -> None:
-    """Make sure that a file or folder is not a link to what is gone.
+    """Make sure that a path is no broken link.
 
     Raises:
         UserError: it is one.

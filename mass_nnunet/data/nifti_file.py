@@ -72,7 +72,24 @@ def sound_header(path: Path) -> nibabel.Nifti1Header:
     if header["magic"] != b"n+1":
         kind = "the header of a pair of files (.hdr, .img)" if header["magic"] == b"ni1" else "an Analyze file"
         raise UserError(f"{path} is {kind}: save it as NIfTI in one file")
-    sizes = header["pixdim"][1 : 1 + min(len(shape), 3)]
+    _check_geometry(header, path)
+    try:
+        header.get_slope_inter()
+    except HeaderDataError:
+        raise UserError(f"{path} has a scale factor or an intercept that is not valid: correct its header") from None
+    # Not "<": the offset is a float and may be NaN.
+    if not _FIRST <= header["vox_offset"] < np.inf:
+        raise UserError(f"{path} has an invalid offset of its voxels (vox_offset): correct its header")
+    return header
+
+
+def _check_geometry(header: nibabel.Nifti1Header, path: Path) -> None:
+    """Make sure that voxel size, unit and affine are valid.
+
+    Raises:
+        UserError: one of them is not.
+    """
+    sizes = header["pixdim"][1 : 1 + min(len(header.get_data_shape()), 3)]
     if not (np.isfinite(sizes) & (sizes > 0)).all():
         raise UserError(f"{path} has the voxel size {' x '.join(f'{s:g}' for s in sizes)} mm: correct its header")
     if (unit := int(header["xyzt_units"]) & 7) in _OTHER_UNITS:
@@ -87,14 +104,6 @@ def sound_header(path: Path) -> nibabel.Nifti1Header:
         raise UserError(f"{path} has a qform that is no rotation: correct its header") from None
     if not np.isfinite(affine).all():
         raise UserError(f"{path} has a geometry with NaN or infinity: correct its header")
-    try:
-        header.get_slope_inter()
-    except HeaderDataError:
-        raise UserError(f"{path} has a scale factor or an intercept that is not valid: correct its header") from None
-    # Not "<": the offset is a float and may be NaN.
-    if not _FIRST <= header["vox_offset"] < np.inf:
-        raise UserError(f"{path} has an invalid offset of its voxels (vox_offset): correct its header")
-    return header
 
 
 def _check_compression(path: Path) -> None:

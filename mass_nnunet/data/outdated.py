@@ -11,7 +11,8 @@ from .annotated import ANNOTATED_JSON
 from .dataset_json import DATASET_JSON
 from .paths import base_folder
 from .raw import TRAINING, UNLABELLED, RawDataset
-from .splits import SPLITS_JSON, Fold, check_overlap, check_test_patients, load_fold, read_entries
+from .sampled_folds import check_test_patients
+from .splits import SPLITS_JSON, Fold, check_overlap, load_fold, read_entries
 
 _REMEDY = "run `mass_nnunet split` again, for all datasets of the group together"
 _NAMED = 3  # scans that a message names

@@ -8,7 +8,8 @@ from mass_nnunet.errors import UserError
 from .files import write_json
 from .paths import dataset_folder
 from .raw import RawDataset
-from .splits import SPLITS_JSON, Fold, make_folds
+from .sampled_folds import make_folds
+from .splits import SPLITS_JSON, Fold
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -55,7 +55,7 @@ def draw_model(job: Job, branches: Path, registration: Path) -> None:
     found = explain(predictor, tested.dataset.images(TEST, case), truth)
     plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing)
     if found.registration is not None:
-        plot_registration(*found.registration, registration, spacing=found.spacing)
+        plot_registration(found.registration, registration, spacing=found.spacing)
 
 
 def draw_curves(jobs: Sequence[Job], path: Path) -> None:

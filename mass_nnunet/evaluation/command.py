@@ -14,7 +14,7 @@ from mass_nnunet.data.label_map import check_same_labels
 from mass_nnunet.errors import UserError
 
 from .metrics import DICE, HD95, TOLERANCES, metrics_among
-from .scores import evaluate_folder, summarize
+from .scores import Rules, evaluate_folder, summarize
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -94,15 +94,13 @@ def run(args: argparse.Namespace) -> None:
         raise UserError(f"-np {args.processes} is not at least 1")
     dataset = find_dataset_json(args.predictions, args.truth)
     annotated = read_annotated(args.truth.resolve().parent, dataset["labels"])
-    scores = evaluate_folder(
-        args.predictions,
-        args.truth,
-        dataset["labels"],
-        args.processes,
-        dataset.get("file_ending", ".nii.gz"),
-        sorted(set(args.tolerance)),
-        annotated,
+    rules = Rules(
+        labels=dataset["labels"],
+        tolerances=sorted(set(args.tolerance)),
+        ending=dataset.get("file_ending", ".nii.gz"),
+        annotated=annotated,
     )
+    scores = evaluate_folder(args.predictions, args.truth, rules, args.processes)
     if args.csv:  # before anything is printed: whoever reads it may have stopped
         with atomic_path(args.csv) as temporary:
             scores.to_csv(temporary, index=False)

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,14 +41,28 @@ def bounding_box(mask: np.ndarray) -> tuple[slice, ...]:
     return tuple(box)
 
 
-def evaluate_case(
-    prediction_file: Path,
-    truth_file: Path,
-    labels: Labels,
-    tolerances: Sequence[float] = TOLERANCES,
-    ending: str = ".nii.gz",
-    annotated: Annotated | None = None,
-) -> list[dict]:
+@dataclass(frozen=True)
+class Rules:
+    """How label maps are scored.
+
+    Attributes:
+        labels: organ to value, or values of a region, as in dataset.json; background and ``ignore`` are skipped.
+        tolerances: tolerances of the normalized surface Dice, in mm.
+        ending: ending of the files: the case is the name of the truth without it.
+        annotated: annotated structures of cases that are annotated in part (``annotated.json``). The others of such a
+            case have no row: it is not known whether they are there.
+        prediction_labels: values of the organs in the predictions, where they are others than in the truth; all further
+            values of the predictions are background then.
+    """
+
+    labels: Labels
+    tolerances: Sequence[float] = TOLERANCES
+    ending: str = ".nii.gz"
+    annotated: Annotated = field(default_factory=dict)
+    prediction_labels: Labels | None = None
+
+
+def evaluate_case(prediction_file: Path, truth_file: Path, rules: Rules) -> list[dict]:
     """One row (``score_columns``) for each organ of one case.
 
     If the truth lacks the organ, all metrics are NaN, and ``prediction_ml`` tells whether it was predicted. If only the
@@ -58,35 +73,24 @@ def evaluate_case(
     Args:
         prediction_file: a label map.
         truth_file: a label map of the same voxels; the order and direction of its axes may differ.
-        labels: organ to value, or values of a region, as in dataset.json; background and ``ignore`` are skipped.
-        tolerances: tolerances of the normalized surface Dice, in mm.
-        ending: ending of the files: the case is the name of the truth without it.
-        annotated: annotated structures of cases that are annotated in part (``annotated.json``). The others of such a
-            case have no row: it is not known whether they are there.
+        rules: how it is scored.
 
     Raises:
-        UserError: a file cannot be read, the grids differ, or one has a value that ``labels`` lacks.
+        UserError: a file cannot be read, the grids differ, or one has a value that the labels lack.
     """
-    return _score((prediction_file, truth_file), labels, tolerances, ending, annotated or {})[0]
+    return _score((prediction_file, truth_file), rules)[0]
 
 
-def _score(
-    files: tuple[Path, Path],
-    labels: Labels,
-    tolerances: Sequence[float],
-    ending: str,
-    annotated: Annotated,
-    prediction_labels: Labels | None = None,
-) -> tuple[list[dict], tuple[str, ...]]:
+def _score(files: tuple[Path, Path], rules: Rules) -> tuple[list[dict], tuple[str, ...]]:
     """The rows of ``evaluate_case``, and one sentence for each correction."""
-    prediction, truth, spacing, notes = _read_pair(*files, labels, prediction_labels)
-    case, metrics, rows = files[1].name.removesuffix(ending), list_metrics(tolerances), []
-    for organ, label in labels.items():
-        if organ in (BACKGROUND, IGNORE) or organ not in annotated.get(case, labels):
+    prediction, truth, spacing, notes = _read_pair(*files, rules.labels, rules.prediction_labels)
+    case, metrics, rows = files[1].name.removesuffix(rules.ending), list_metrics(rules.tolerances), []
+    for organ, label in rules.labels.items():
+        if organ in (BACKGROUND, IGNORE) or organ not in rules.annotated.get(case, rules.labels):
             continue
         predicted, true = mask_of(prediction, label), mask_of(truth, label)
         box = bounding_box(predicted | true)
-        masks = Masks(predicted[box], true[box], spacing, tolerances)
+        masks = Masks(predicted[box], true[box], spacing, rules.tolerances)
         prediction_ml, truth_ml = masks.volumes
         row: dict[str, Any] = {"case": case, "organ": organ}
         for metric in metrics:
@@ -127,48 +131,36 @@ def _read_pair(
     return prediction, truth, (z, y, x), (*notes, *rounded)
 
 
-def evaluate_folder(
-    predictions: Path,
-    truth: Path,
-    labels: Labels,
-    processes: int = 1,
-    ending: str = ".nii.gz",
-    tolerances: Sequence[float] = TOLERANCES,
-    annotated: Annotated | None = None,
-    prediction_labels: Labels | None = None,
-) -> pd.DataFrame:
-    """The rows of ``evaluate_case`` for every file of ``truth`` that ends with ``ending``, in order of name.
+def evaluate_folder(predictions: Path, truth: Path, rules: Rules, processes: int = 1) -> pd.DataFrame:
+    """The rows of ``evaluate_case`` for every file of ``truth``, in order of name.
 
     Each process holds one case at a time and returns its rows only. What was corrected in the files is printed on
-    standard error. ``prediction_labels`` are the values of the organs in the predictions, where they are others than
-    in the truth; all further values of the predictions are background then.
+    standard error.
+
+    Args:
+        predictions: folder of the predicted label maps.
+        truth: folder of the true label maps; files with another ending than that of the rules are left out.
+        rules: how they are scored.
+        processes: number of processes.
 
     Raises:
         UserError: there is no true label map, a prediction is missing, or ``evaluate_case`` raises it.
     """
-    truth_files = [file for file in listed(Path(truth), ending) if not file.name.startswith(".")]
+    truth_files = [file for file in listed(Path(truth), rules.ending) if not file.name.startswith(".")]
     if not truth_files:
-        raise UserError(f"{truth} has no file that ends with {ending}: name the folder of the true label maps")
+        raise UserError(f"{truth} has no file that ends with {rules.ending}: name the folder of the true label maps")
     jobs = []
     for file in truth_files:
         prediction = Path(predictions) / file.name
         check_link(prediction)
         if not prediction.is_file():
-            listed(Path(predictions), ending)  # it may be there with another ending
+            listed(Path(predictions), rules.ending)  # it may be there with another ending
             raise UserError(f"{prediction} is missing: predict that case, or take {file} out of the truth")
         jobs.append((prediction, file))
-    job = partial(
-        _score,
-        labels=labels,
-        tolerances=tolerances,
-        ending=ending,
-        annotated=annotated or {},
-        prediction_labels=prediction_labels,
-    )
-    cases = map_cases(job, jobs, processes=processes, description="evaluating")
+    cases = map_cases(partial(_score, rules=rules), jobs, processes=processes, description="evaluating")
     for note in (note for _, notes in cases for note in notes):
         print(f"note: {note}", file=sys.stderr)
-    return pd.DataFrame([row for rows, _ in cases for row in rows], columns=score_columns(tolerances))
+    return pd.DataFrame([row for rows, _ in cases for row in rows], columns=score_columns(rules.tolerances))
 
 
 def summarize(scores: pd.DataFrame, by: list[str], metric: str) -> pd.DataFrame:

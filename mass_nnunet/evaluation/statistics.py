@@ -107,13 +107,7 @@ class Description(NamedTuple):
     missed: int
 
 
-def describe(
-    scores: pd.DataFrame,
-    measure: str,
-    by: Sequence[str] = ("method", *STRATUM),
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> pd.DataFrame:
+def describe(scores: pd.DataFrame, measure: str, by: Sequence[str] = ("method", *STRATUM)) -> pd.DataFrame:
     """Describe each group of ``by``, which may include "organ".
 
     Returns:
@@ -126,7 +120,7 @@ def describe(
         patients = _patient_means(values)
         low, high = np.nan, np.nan
         if len(patients) > 1:
-            means = bootstrap_means(patients.to_numpy()[:, None], resamples, seed)
+            means = bootstrap_means(patients.to_numpy()[:, None])
             low, high = np.percentile(means, (2.5, 97.5))
         by_seed = [_patient_means(part).mean() for _, part in values.groupby(level="seed")] if "seed" in found else []
         sd = pd.Series(by_seed, dtype=float).std()
@@ -226,7 +220,7 @@ class Ranking(NamedTuple):
     patients: int
 
 
-def rank_methods(scores: pd.DataFrame, measure: str, resamples: int = RESAMPLES, seed: int = 0) -> Ranking:
+def rank_methods(scores: pd.DataFrame, measure: str, resamples: int = RESAMPLES) -> Ranking:
     """Rank by the mean over the patients that all the methods scored (Wiesenfarth et al. 2021, Scientific Reports).
 
     A method that missed an organ has an infinite mean distance; all such methods share the last rank. Without a patient
@@ -241,7 +235,7 @@ def rank_methods(scores: pd.DataFrame, measure: str, resamples: int = RESAMPLES,
     if values.empty:
         return Ranking(pd.DataFrame(np.nan, index=methods, columns=["mean", "rank"]), float("nan"), 0)
     whole = rankdata(sign * values.mean().to_numpy(), method="min")
-    ranks = rankdata(sign * bootstrap_means(values.to_numpy(), resamples, seed), method="min", axis=1)
+    ranks = rankdata(sign * bootstrap_means(values.to_numpy(), resamples), method="min", axis=1)
     different, counts = np.unique(ranks, axis=0, return_counts=True)
     taus = np.array([kendalltau(whole, row).statistic for row in different])
     known = ~np.isnan(taus)

@@ -10,7 +10,7 @@ from .intensity import adaptation
 
 
 def offer_adaptation(network: Any, *, inference: str, weight: float, prior: float) -> None:
-    """Let a network predict by ``segmentation`` or ``adapted``, as its ``inference`` says; its state stays as it is.
+    """Let a network predict by ``segmentation`` or ``adapted``, as its ``inference`` says; its state does not change.
 
     Args:
         network: a network that returns logits (S, K, Z, Y, X) of scans (S, C, Z, Y, X) in evaluation mode.

@@ -84,7 +84,7 @@ class Assessment:
 
     @property
     def urgency(self) -> float:
-        """What pages are sorted by, from what needs a look most: the mean estimated Dice, less for marks."""
+        """Sort key of tables and pages, lowest first: the mean estimated Dice, less 0.1 for each mark."""
         if not self.organs:
             return -float("inf")
         return float(np.mean([organ.dice for organ in self.organs])) - 0.1 * len(self.marks)
@@ -144,42 +144,40 @@ def assess(
     evidence = gather(scan, judges(case, scan, references))
     organs = [name for name in dataset.labels if name != "background"]
     signs = marks(segmented.shares, segmented.volumes, evidence, calibration.usual, organs, dataset.channels[0])
-    return assessment_of(case, segmented, evidence, calibration, organs, signs, stored), evidence
+    found = _organs(segmented, evidence, calibration, organs, stored)
+    return Assessment(case, tuple(found), tuple(signs)), evidence
 
 
-def assessment_of(
-    case: str,
-    segmented: Segmented,
-    evidence: Evidence,
-    calibration: Calibration,
-    organs: Sequence[str],
-    signs: Sequence[str],
-    stored: sitk.Image,
-) -> Assessment:
-    """The assessment of a segmentation of a case whose scan is the file ``stored``."""
+def _organs(
+    segmented: Segmented, evidence: Evidence, calibration: Calibration, organs: Sequence[str], stored: sitk.Image
+) -> list[Organ]:
+    """The quality of each organ of a segmentation; ``stored`` is the file of its scan."""
     shares = segmented.shares
     estimated = calibration.estimator.estimate(features(shares, evidence))
     estimated = np.where(np.array(segmented.volumes[1:]) > 0, estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated, evidence.likeness)
     distances = _distances(shares, evidence, calibration.distance)
-    found = []
+    result = []
     for k, organ in enumerate(organs, 1):
         index = file_index(most_doubtful(shares[k], evidence.after[k]), evidence.case, stored)
-        position = stored.TransformIndexToPhysicalPoint(index)
-        found.append(
+        x, y, z = (round(float(value), 1) for value in stored.TransformIndexToPhysicalPoint(index))
+        hd95, hd95_low, hd95_high = distances[k - 1]
+        result.append(
             Organ(
-                organ,
-                round(float(estimated[k - 1]), 4),
-                round(float(low[k - 1]), 4),
-                round(float(high[k - 1]), 4),
-                *distances[k - 1],
-                round(segmented.volumes[k], 2),
-                round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
-                index,
-                tuple(round(float(value), 1) for value in position),  # type: ignore[arg-type]
+                organ=organ,
+                dice=round(float(estimated[k - 1]), 4),
+                dice_low=round(float(low[k - 1]), 4),
+                dice_high=round(float(high[k - 1]), 4),
+                hd95=hd95,
+                hd95_low=hd95_low,
+                hd95_high=hd95_high,
+                volume_ml=round(segmented.volumes[k], 2),
+                expected_ml=round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
+                index=index,
+                position=(x, y, z),
             )
         )
-    return Assessment(case, tuple(found), tuple(signs))
+    return result
 
 
 def _distances(

@@ -56,21 +56,32 @@ def _confused(
     found = list(organs)
     for k, truth in enumerate(shares[1:]):
         chance = generator.random()
-        if chance < ELSEWHERE and (truth > 0.5).any() and len(body):
-            centre = np.argwhere(truth > 0.5).mean(0)
-            moved = _moved(truth, np.round(body[generator.integers(len(body))] - centre).astype(int))
-            if generator.random() < 0.5:
-                found[k] = moved
-            else:
-                found[k] = np.maximum(found[k] * (generator.random() < 0.7), moved)
-        elif ELSEWHERE <= chance < ELSEWHERE + MERGED:
-            j = int(generator.integers(len(found)))
-            if j != k:
-                taken = found[j]
-                if generator.random() < 0.5 and (taken > 0.5).any():
-                    taken = taken * (_half_space(taken - 0.5, generator) > 0)
-                found[k], found[j] = np.maximum(found[k], taken), found[j] - np.minimum(found[j], taken)
+        if chance < ELSEWHERE:
+            found[k] = _found_elsewhere(found[k], truth, body, generator)
+        elif chance < ELSEWHERE + MERGED and (j := int(generator.integers(len(found)))) != k:
+            found[k], found[j] = _merged(found[k], found[j], generator)
     return found
+
+
+def _found_elsewhere(
+    organ: np.ndarray, truth: np.ndarray, body: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """An organ (Z, Y, X) that is found at another place in the body, too, or there alone."""
+    if not (truth > 0.5).any() or not len(body):
+        return organ
+    centre = np.argwhere(truth > 0.5).mean(0)
+    moved = _moved(truth, np.round(body[generator.integers(len(body))] - centre).astype(int))
+    if generator.random() < 0.5:
+        return moved
+    return np.maximum(organ * (generator.random() < 0.7), moved)
+
+
+def _merged(organ: np.ndarray, other: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """An organ (Z, Y, X) that takes another one, or a part of it; and what is left of the other one."""
+    taken = other
+    if generator.random() < 0.5 and (taken > 0.5).any():
+        taken = taken * (_half_space(taken - 0.5, generator) > 0)
+    return np.maximum(organ, taken), other - np.minimum(other, taken)
 
 
 def _moved(organ: np.ndarray, shift: np.ndarray) -> np.ndarray:

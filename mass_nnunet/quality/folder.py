@@ -131,7 +131,7 @@ def validation_files(folders: Iterable[Path], validation: Sequence[str], ending:
 
 
 def digest(files: Iterable[Path]) -> str:
-    """What the content of files, and the version of this package, are known by."""
+    """A digest of the content of files and of the version of this package."""
     state = hashlib.sha256(f"{version('mass-nnunet')} {FORMAT}".encode())
     for file in files:
         with file.open("rb") as stream:

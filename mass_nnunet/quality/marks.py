@@ -68,7 +68,7 @@ class Usual:
 
 
 def usual(references: Mapping[str, Reference], likeness: Mapping[str, float]) -> Usual:
-    """What is usual in annotated scans.
+    """Measure what is usual in annotated scans.
 
     Args:
         references: the annotated scans, by name.

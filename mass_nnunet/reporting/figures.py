@@ -3,14 +3,24 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from mass_nnunet.api.best_atlas import Registration
 from mass_nnunet.labels import LABELS
 from mass_nnunet.registration.fields import folding, jacobian_determinant
 
 from .drawing import draw_truth, figure_file, grey_window, legend, paint, read_radiological, show, typical_slice
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_GRID_LINES = 16
+"""Lines of the deformed grid across the picture."""
+_COLUMNS = 4
+"""Terms of the objective beside each other."""
 
 
 @dataclass(frozen=True)
@@ -56,74 +66,68 @@ def _slices(scan: OverlayRow) -> tuple[np.ndarray, tuple[float, float], np.ndarr
     return image[z], grey_window(image, scan.modality), truth[z], predictions, spacing[1] / spacing[2]
 
 
-def plot_registration(
-    atlas: np.ndarray,
-    target: np.ndarray,
-    warped: np.ndarray,
-    field: np.ndarray,
-    atlas_labels: np.ndarray,
-    warped_labels: np.ndarray,
-    target_labels: np.ndarray,
-    path: Path,
-    *,
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
-    lines: int = 16,
-) -> None:
+def plot_registration(registration: Registration, path: Path, *, spacing: tuple[float, float, float]) -> None:
     """Draw an atlas, a target, the warped atlas, the deformed grid, its Jacobian determinant, and the labels.
 
     The arrays are preprocessed: their axes run to the patient's head, front and right (nnU-Net's
     NibabelIOWithReorient). The picture is the :func:`typical_slice` of the target, in radiological convention.
 
     Args:
-        atlas: intensities (Z, Y, X).
-        target: intensities (Z, Y, X).
-        warped: the atlas on the target's grid (Z, Y, X): warped(p) = atlas(p + field(p)).
-        field: displacement field (3, Z, Y, X), components z, y, x, in voxels.
-        atlas_labels: (Z, Y, X).
-        warped_labels: probabilities (K, Z, Y, X), background first.
-        target_labels: (Z, Y, X).
+        registration: of an atlas to a scan, the target.
         path: the PNG file.
         spacing: mm (z, y, x), the same for all arrays.
-        lines: number of grid lines across the picture.
     """
+    atlas, target, warped, field, atlas_labels, warped_labels, target_labels = registration
     z = typical_slice(target_labels)
-    aspect = spacing[1] / spacing[2]
-    cut = (z, slice(None, None, -1), slice(None, None, -1))
-    y, x = np.meshgrid(*(np.arange(n, dtype=float) for n in field.shape[2:]), indexing="ij")
-    # A line of the warped grid is a contour line of a coordinate of the pull-back. This is exact, also at folds.
-    coordinates = [(y + field[1, z])[::-1, ::-1], (x + field[2, z])[::-1, ::-1]]
-    step = x.shape[1] / lines
-    shape = target.shape[1:]
-    jacobian = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])
-    determinant, folded = jacobian[0].numpy(), f"{100 * folding(jacobian):.2f} % folded"
-    with figure_file(path, 1, 6, (18, 3.0 * shape[0] * aspect / shape[1] + 0.9)) as (figure, grid):
+    cut, aspect = _radiological(z), spacing[1] / spacing[2]
+    jacobian = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])  # (1, Z - 1, Y - 1, X - 1)
+    shown = {
+        "atlas": atlas,
+        "target": target,
+        "warped atlas": warped,
+        "deformed grid": warped,
+        f"Jacobian determinant, {100 * folding(jacobian):.2f} % folded": target,
+        "warped labels": target,
+    }
+    height = 3.0 * target.shape[1] * aspect / target.shape[2] + 0.9
+    with figure_file(path, 1, len(shown), (3.0 * len(shown), height)) as (figure, grid):
         row = grid[0]
-        panels = (
-            "atlas",
-            "target",
-            "warped atlas",
-            "deformed grid",
-            f"Jacobian determinant, {folded}",
-            "warped labels",
-        )
-        for axes, title, image in zip(row, panels, (atlas, target, warped, warped, target, target), strict=True):
+        for axes, (title, image) in zip(row, shown.items(), strict=True):
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
             axes.set_title(title)
-        # The field is a pull-back: above 1 a voxel shows a larger part of the atlas. White: the volume is the same;
-        # blue: the atlas grows; red: it shrinks; black: space is folded.
-        local = determinant[min(z, len(determinant) - 1)][::-1, ::-1]
-        row[4].images[-1].remove()
-        row[4].imshow(local, cmap="coolwarm", vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
-        row[4].imshow(np.where(local <= 0, 0.0, np.nan), cmap="gray", vmin=0, vmax=1, aspect=aspect)
         paint(row[0], atlas_labels[cut], aspect)
         paint(row[1], target_labels[cut], aspect)
-        for coordinate, scale in zip(coordinates, (aspect, 1.0), strict=True):
-            levels = np.arange(np.floor(coordinate.min()), coordinate.max(), step / scale)
-            if coordinate.max() > coordinate.min():
-                row[3].contour(coordinate, levels=levels, colors=["#4fc3f7"], linewidths=0.8)
+        _draw_grid(row[3], field[1:, z], aspect)
+        row[4].images[-1].remove()
+        _draw_jacobian(row[4], jacobian[0, min(z, jacobian.shape[1] - 1)].numpy()[::-1, ::-1], aspect)
         paint(row[5], warped_labels.argmax(0)[cut], aspect)
         draw_truth(row[5], target_labels[cut])
         legend(figure, truth=True)
+
+
+def _radiological(z: int) -> tuple[int, slice, slice]:
+    """Index of slice z in a preprocessed array (Z, Y, X): the patient's back is below, and the right on the left."""
+    return z, slice(None, None, -1), slice(None, None, -1)
+
+
+def _draw_grid(axes: "Axes", field: np.ndarray, aspect: float) -> None:
+    """Draw a regular grid of the atlas as a field (2, Y, X), components y, x, deforms it."""
+    y, x = np.meshgrid(*(np.arange(n, dtype=float) for n in field.shape[1:]), indexing="ij")
+    step = x.shape[1] / _GRID_LINES
+    # A line of the warped grid is a contour line of a coordinate of the pull-back. This is exact, also at folds.
+    for coordinate, scale in (((y + field[0])[::-1, ::-1], aspect), ((x + field[1])[::-1, ::-1], 1.0)):
+        if coordinate.max() > coordinate.min():
+            levels = np.arange(np.floor(coordinate.min()), coordinate.max(), step / scale)
+            axes.contour(coordinate, levels=levels, colors=["#4fc3f7"], linewidths=0.8)
+
+
+def _draw_jacobian(axes: "Axes", determinant: np.ndarray, aspect: float) -> None:
+    """Draw the Jacobian determinant (Y, X) of a pull-back: above 1, a voxel shows a larger part of the atlas.
+
+    White: the volume is the same; blue: the atlas grows; red: it shrinks; black: space is folded.
+    """
+    axes.imshow(determinant, cmap="coolwarm", vmin=0, vmax=2, aspect=aspect, interpolation="nearest")
+    axes.imshow(np.where(determinant <= 0, 0.0, np.nan), cmap="gray", vmin=0, vmax=1, aspect=aspect)
 
 
 def plot_branches(
@@ -132,7 +136,7 @@ def plot_branches(
     predictions: Mapping[str, np.ndarray],
     path: Path,
     *,
-    spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+    spacing: tuple[float, float, float],
 ) -> None:
     """Draw a scan, its truth, the prediction of each branch of a model, and the voxels where these disagree.
 
@@ -146,17 +150,12 @@ def plot_branches(
         spacing: mm (z, y, x).
     """
     shown = list(predictions.values())
-    z = typical_slice(shown[0] if truth is None else truth)
+    cut = _radiological(typical_slice(shown[0] if truth is None else truth))
     aspect = spacing[1] / spacing[2]
-    cut = (z, slice(None, None, -1), slice(None, None, -1))
     titles = ["scan", *(["truth"] if truth is not None else []), *predictions]
     titles += ["where they disagree"] if len(shown) > 1 else []
-    with figure_file(
-        path, 1, len(titles), (3.0 * len(titles), 3.0 * image.shape[1] * aspect / image.shape[2] + 0.9)
-    ) as (
-        figure,
-        grid,
-    ):
+    size = (3.0 * len(titles), 3.0 * image.shape[1] * aspect / image.shape[2] + 0.9)
+    with figure_file(path, 1, len(titles), size) as (figure, grid):
         panels = dict(zip(titles, grid[0], strict=True))
         for title, axes in panels.items():
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
@@ -196,13 +195,13 @@ def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -
         grid[0][0].figure.legend(handles=handles, loc="outside lower center", ncols=3, frameon=False)
 
 
-def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str = "mass_", columns: int = 4) -> None:
+def plot_terms(log: Mapping[str, Sequence[float]], path: Path, *, prefix: str) -> None:
     """Draw each term of the objective by epoch, from the entries of nnU-Net's log that begin with ``prefix``.
 
     A term that is 0 in every epoch is left out.
     """
     terms = {key.removeprefix(prefix): values for key, values in log.items() if key.startswith(prefix) and any(values)}
-    columns = min(columns, len(terms))
+    columns = min(_COLUMNS, len(terms))
     rows = -(-len(terms) // columns)
     with figure_file(path, rows, columns, (2.9 * columns, 2.1 * rows)) as (_, grid):
         for axes in grid.flat[len(terms) :]:

@@ -59,7 +59,7 @@ def _section(case: str, found: Explained, pictures: Path) -> Markup:
     parts = [report.picture(branches, f"{caption} Red: voxels on which the branches disagree.")]
     if found.registration is not None:
         registration = pictures / f"{case}_registration.png"
-        plot_registration(*found.registration, registration, spacing=found.spacing)
+        plot_registration(found.registration, registration, spacing=found.spacing)
         parts.append(
             report.picture(
                 registration,

@@ -17,7 +17,7 @@ KERNELS = (1, 3)
 
 
 def random_convolutions(scans: Tensor) -> Tensor:
-    """Mix a share :data:`augmentation.SHARE` of the scans with what a random network makes of them.
+    """Mix a share :data:`augmentation.SHARE` of the scans with their images by a random network.
 
     This is GIN (Ouyang et al., Causality-inspired single-source domain generalization for medical image segmentation,
     IEEE TMI 2022, eq. 2), without the paper's interventional pseudo-correlation augmentation: g(x) is a network of
@@ -40,7 +40,7 @@ def random_convolutions(scans: Tensor) -> Tensor:
 
 
 def random_network(scans: Tensor) -> Tensor:
-    """What a random network, another one for each scan, makes of scans (B, C, Z, Y, X); of the same shape."""
+    """Scans (B, C, Z, Y, X) after a random network, a different one for each scan; the same shape."""
     count, channels = scans.shape[:2]
     widths = [channels, *[CHANNELS] * (LAYERS - 1), channels]
     grouped = scans.flatten(0, 1)[None]  # (1, B C, Z, Y, X): one group of channels a scan

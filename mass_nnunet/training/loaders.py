@@ -31,12 +31,12 @@ def outside_folder(preprocessed: Path) -> Path:
 
 
 def label_file(folder: Path, identifier: str) -> Path:
-    """The file in which a folder holds what is known of a scan's labels."""
+    """The file of a scan's known labels in a folder."""
     return folder / f"{identifier}.b2nd"
 
 
 def write_labels(file: Path, labels: np.ndarray) -> None:
-    """Write what is known of a scan's labels, (1, Z, Y, X) int16, completely or not at all.
+    """Write the known labels of a scan, (1, Z, Y, X) int16, completely or not at all.
 
     Raises:
         OSError: it cannot be written; it names the file.
@@ -50,7 +50,7 @@ def write_labels(file: Path, labels: np.ndarray) -> None:
 
 
 class UnlabelledDataset(nnUNetDatasetBlosc2):
-    """Unlabelled scans, with what is known of their labels without an annotation. Their own labels are never read.
+    """Unlabelled scans, with labels that are known without an annotation. Their own labels are never read.
 
     A scan is searched among the preprocessed scans of ``imagesUn``, then among nnU-Net's own preprocessed scans. There
     only the image is opened, neither the label nor the properties, which contain the locations of organs.
@@ -82,7 +82,7 @@ class UnlabelledDataset(nnUNetDatasetBlosc2):
         return self._open(self.files[identifier]), self.labels_of(identifier), None, {"class_locations": {}}
 
     def labels_of(self, identifier: str) -> blosc2.NDArray | np.ndarray:
-        """What is known of a scan's labels, (1, Z, Y, X); :data:`labels.UNKNOWN` where there is no file."""
+        """The known labels of a scan, (1, Z, Y, X); :data:`labels.UNKNOWN` everywhere if there is no file."""
         for folder in self.known:
             if (file := label_file(folder, identifier)).is_file():
                 return self._open(file)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mass_nnunet.data.files import atomic_path, check_link, read_json, write_json
+from mass_nnunet.data.files import atomic_path, check_link, link_or_copy, read_json, write_json
 from mass_nnunet.data.machine import here
 from mass_nnunet.errors import UserError
 
@@ -75,3 +75,19 @@ def test_a_broken_link_is_no_absent_file(tmp_path):
     (tmp_path / "gone").write_text("{}")
     check_link(tmp_path / "a.json")
     check_link(tmp_path / "absent")
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_a_file_is_linked_or_copied_and_a_symbolic_link_is_followed(tmp_path, monkeypatch, has_links):
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "no links here")
+
+    if not has_links:
+        monkeypatch.setattr("os.link", refuse)
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "symbolic").symlink_to("file")
+    final = tmp_path / "new" / "folder" / "file"
+    link_or_copy(tmp_path / "symbolic", final)
+    assert final.read_text() == "content"
+    assert not final.is_symlink()
+    assert final.samefile(tmp_path / "file") == has_links

@@ -7,7 +7,7 @@ import pytest
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.outdated import check_splits, named, raw_dataset
 from mass_nnunet.data.raw import RawDataset
-from mass_nnunet.data.splits import make_folds
+from mass_nnunet.data.sampled_folds import make_folds
 from mass_nnunet.errors import UserError
 from tiny_raw import write_raw_dataset
 

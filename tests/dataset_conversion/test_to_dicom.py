@@ -1,6 +1,5 @@
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,16 +124,6 @@ def test_what_a_segmentation_states(run, tmp_path, capsys):
     assert segments[0].SegmentAlgorithmType == "AUTOMATIC"
 
 
-def test_dcmqi_knows_organs_and_sides(run, tmp_path):
-    write_series(scan(), tmp_path / "src")
-    assert run({"a": organs(LABELS)}) == 0
-    by_dcmqi(tmp_path / "out/a.dcm", tmp_path / "back")
-    (file,) = (tmp_path / "back").glob("*.json")
-    found = {one["labelID"]: one for group in json.loads(file.read_text())["segmentAttributes"] for one in group}
-    assert found[4]["SegmentedPropertyTypeCodeSequence"]["CodeMeaning"] == "Liver"
-    assert found[2]["SegmentedPropertyTypeModifierCodeSequence"]["CodeMeaning"] == "Right"
-
-
 def test_tilted_gantries_and_enhanced_files(run, tmp_path):
     image = scan()
     slices = write_series(image, tmp_path / "src/tilted", tilt=2 / 3)
@@ -206,27 +195,4 @@ def test_bad_predictions(run, tmp_path, capsys):
     assert "regions cannot be written" in capsys.readouterr().err
     assert run({}, labels={"background": 0}) == 2
     assert "names no organ" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()
-
-
-def test_a_scan_without_any_organ(run, tmp_path):
-    write_series(scan(), tmp_path / "src")
-    assert run({"a": organs(LABELS) * 0}) == 0
-    found = dcmread(tmp_path / "out/a.dcm")
-    assert not found.pixel_array.any()
-    assert run({"a": organs(LABELS) * 0}, "--model", "another") == 0
-    assert dcmread(tmp_path / "out/a.dcm").SOPInstanceUID != found.SOPInstanceUID
-
-
-def test_without_highdicom_one_line_says_what_to_install(run, tmp_path, monkeypatch, capsys):
-    write_series(scan(), tmp_path / "src")
-    monkeypatch.setitem(sys.modules, "highdicom", None)
-    assert run({"a": organs(LABELS)}) == 2
-    assert "to-dicom needs highdicom: pip install 'mass-nnunet[dicom]'" in capsys.readouterr().err
-
-
-def test_a_series_that_lacks_what_a_segmentation_states(run, tmp_path, capsys):
-    write_series(scan(), tmp_path / "src", FrameOfReferenceUID=None)
-    assert run({"a": organs(LABELS)}) == 2
-    assert "series 1 lacks what a segmentation must state" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()

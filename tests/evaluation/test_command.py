@@ -9,13 +9,13 @@ import pytest
 from closed_pipe import run_unread
 from mass_nnunet.cli import main
 from mass_nnunet.evaluation.command import format_table
-from mass_nnunet.evaluation.scores import evaluate_folder, score_columns
+from mass_nnunet.evaluation.scores import Rules, evaluate_folder, score_columns
 from mass_nnunet.labels import LABELS
 from refused_input import messages
 
 
 def test_the_table_has_each_metric_once_with_its_digits(folders):
-    header, *rows = format_table(evaluate_folder(*folders, LABELS, tolerances=[1, 2.5])).splitlines()
+    header, *rows = format_table(evaluate_folder(*folders, Rules(LABELS, tolerances=[1, 2.5]))).splitlines()
     titles = ["Dice", "HD (mm)", "HD95 (mm)", "ASSD (mm)", "NSD 1mm", "NSD 2.5mm", "volume difference", "cases"]
     places = [header.index(f" {title}") for title in titles]
     assert places == sorted(places) and [row.split()[0] for row in rows] == ["spleen", "liver"]

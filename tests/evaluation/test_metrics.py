@@ -20,7 +20,7 @@ from mass_nnunet.evaluation.metrics import (
     metrics_among,
     volume_difference,
 )
-from mass_nnunet.evaluation.scores import evaluate_folder, score_columns
+from mass_nnunet.evaluation.scores import Rules, evaluate_folder, score_columns
 from mass_nnunet.evaluation.surface import surface_dice, surface_distances
 from mass_nnunet.labels import LABELS
 
@@ -103,7 +103,7 @@ def test_one_entry_adds_a_metric_everywhere(folders, monkeypatch):
         digits=2,
     )
     monkeypatch.setattr(metrics, "_METRICS", (*metrics._METRICS, sensitivity))
-    scores = evaluate_folder(*folders, LABELS)
+    scores = evaluate_folder(*folders, Rules(LABELS))
     assert scores.columns.tolist() == score_columns() and "sensitivity" in scores
     assert scores.dropna()["sensitivity"].tolist() == [1, 1, 0]
     assert "0.50 ± 0.71" in format_table(scores)

@@ -1,7 +1,6 @@
 """Commands in forked processes, which start at once: a new process would import torch and nnU-Net for seconds."""
 
 import io
-import json
 import multiprocessing
 import os
 import signal
@@ -139,7 +138,7 @@ class ForkedStep:
 
             def action() -> None:
                 with exit_on_user_error():
-                    steps.STEPS[step](**json.loads(arguments))
+                    steps.run_step(step, arguments)
 
             _be_a_command(action, output.fileno())
 

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +44,15 @@ def imports(file: Path, module: str = "") -> Iterator[str]:
             yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
+@cache
+def _modules() -> dict[str, Path]:
+    """The file of each source module, by its name."""
+    return {module_name(file): ROOT / file for file in source_files()}
+
+
 def stale_names(text: str) -> set[str]:
     """Dotted names in a text that begin with a package of ours and lead to no module, and to nothing in one."""
-    modules = {module_name(file): ROOT / file for file in source_files()}
+    modules = _modules()
     folders = {name.rpartition(".")[0] for name in modules}
     stale = set()
     for name in set(re.findall(r"(?<![\w./-])mass_nnunet(?!\.py\b)(?:\.\w+)+", text)):

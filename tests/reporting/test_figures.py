@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mass_nnunet.api.best_atlas import Registration
 from mass_nnunet.reporting.drawing import COLOURS
 from mass_nnunet.reporting.figures import OverlayRow, plot_curves, plot_overlays, plot_registration, plot_terms
 from oriented_body import SHAPE, body, write_body
@@ -50,7 +51,8 @@ def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_
     shares = []
     for field in (np.zeros((3, *SHAPE)), wave):
         path = tmp_path / "registration.png"
-        plot_registration(image, image, image, field, labels, probabilities, labels, path, spacing=(5.0, 1.2, 1.0))
+        registration = Registration(image, image, image, field, labels, probabilities, labels)
+        plot_registration(registration, path, spacing=(5.0, 1.2, 1.0))
         picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
         grid = picture[60:-90, int(picture.shape[1] * 0.51) : int(picture.shape[1] * 0.655)]
         lit = grid[..., 2] > 150
@@ -60,9 +62,9 @@ def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_
 
 
 def test_pictures_do_not_depend_on_the_style_that_a_caller_has_set(tmp_path):
-    plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "plain.png")
+    plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "plain.png", prefix="mass_")
     with matplotlib.rc_context({"font.size": 30, "axes.facecolor": "red"}):
-        plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "styled.png")
+        plot_terms({"mass_a": [1.0, 0.5]}, tmp_path / "styled.png", prefix="mass_")
         assert matplotlib.rcParams["font.size"] == 30
     assert (tmp_path / "plain.png").read_bytes() == (tmp_path / "styled.png").read_bytes()
 
@@ -71,8 +73,8 @@ def test_curves_and_terms_are_drawn_from_nnunets_log(tmp_path):
     log = {"train_losses": [1.0, 0.5], "val_losses": [1.1, 0.7], "mean_fg_dice": [0.1, 0.4], "lrs": [0.1, 0.05]}
     log |= {f"mass_{term}": [1.0, 0.2] for term in "abcde"} | {f"mass_{term}": [0.0, 0.0] for term in "fghi"}  # off
     plot_curves({"one": log, "two": log}, tmp_path / "curves.png")
-    plot_terms(log, tmp_path / "terms.png")
-    plot_terms({"mass_a": [1.0], "lrs": [0.1]}, tmp_path / "first.png")  # after the first epoch
+    plot_terms(log, tmp_path / "terms.png", prefix="mass_")
+    plot_terms({"mass_a": [1.0], "lrs": [0.1]}, tmp_path / "first.png", prefix="mass_")  # after the first epoch
     sizes = {name: Image.open(tmp_path / f"{name}.png").size for name in ("curves", "terms", "first")}
     assert sizes["terms"][0] == pytest.approx(4 * sizes["first"][0], rel=0.01)
     assert sizes["terms"][1] == pytest.approx(2 * sizes["first"][1], rel=0.01)

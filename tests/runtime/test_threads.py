@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from mass_nnunet.runtime import threads
-from mass_nnunet.runtime.env import HOOK_FOLDER
 
 
 @pytest.mark.parametrize(("value", "number"), [("3", 3), ("4,2", 4), ("", 0), ("many", 0), ("0", 0)])
@@ -20,13 +19,6 @@ def test_torch_has_no_more_threads_than_asked_for(monkeypatch, two_threads, valu
     monkeypatch.setenv("OMP_NUM_THREADS", value)
     threads.limit_torch()
     assert torch.get_num_threads() == number
-
-
-def test_finding_a_trainer_of_ours_undoes_what_nnunet_has_set():
-    code = "import torch; torch.set_num_threads(2); import mass_trainers; print(torch.get_num_threads())"
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(HOOK_FOLDER)}
-    output = subprocess.run([sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True)
-    assert output.stdout.split()[-1] == "1"
 
 
 @pytest.mark.parametrize("given", [None, "5"])

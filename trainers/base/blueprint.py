@@ -59,7 +59,7 @@ class Blueprint:
         return [modality.get("channels", self.channels) for modality in self.plans.plans["mass"]["modalities"]]
 
     def unet(self, images: int = 1) -> nn.Module:
-        """nnU-Net's own network of the plans' dataset, for so many images as channels of one."""
+        """nnU-Net's own network of the plans' dataset; its input is this number of images, concatenated as channels."""
         return self._unet(images * self.channels)
 
     def unets(self) -> list[nn.Module]:
@@ -72,14 +72,14 @@ class Blueprint:
         )
 
     def adapting(self, network: nn.Module) -> nn.Module:
-        """The same network; if it has no ``inferences`` of its own it can also predict with intensity adaptation."""
+        """The network, which can then predict with intensity adaptation, unless it has ``inferences`` of its own."""
         if not hasattr(network, "inferences"):
             weight, prior = self.hyperparameters.intensity_weight, self.voxels(PRIOR)
             offer_adaptation(network, inference=self.inference, weight=weight, prior=prior)
         return network
 
     def atlases(self, modalities: int) -> AtlasBank:
-        """An empty bank for the atlases of so many modalities: those of the group, or one alone."""
+        """An empty atlas bank for this number of modalities: all of the group, or one."""
         capacity, patch = self.hyperparameters.atlases, self.configuration.patch_size
         channels = self.channels if modalities == 1 else max(self.group_channels)
         return AtlasBank(modalities, capacity, channels, self.classes, patch)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -114,10 +115,28 @@ def only_training_of(folders: Sequence[Path]) -> Iterator[OwnFolders]:
         folders: of a group in one order, whichever of its datasets is trained: one of two trainings gets all.
 
     Raises:
-        SystemExit: another training has one of them, or took one over, or the disk fails; the one line names it.
+        SystemExit: another training has one of them, or took one over, or the disk fails; the one line names it. Or the
+            training was interrupted.
     """
-    with exit_on_user_error(), disk_failures_told(), only_user_of(folders, USERS) as claim:
+    with interruption_told(), exit_on_user_error(), disk_failures_told(), only_user_of(folders, USERS) as claim:
         yield claim
+
+
+@contextmanager
+def interruption_told(*, is_begun: bool = True) -> Iterator[None]:
+    """Say in one line that a training was interrupted (Ctrl-C), and how it goes on.
+
+    Args:
+        is_begun: whether there may be a checkpoint from which the training goes on.
+
+    Raises:
+        SystemExit: it was, with the status of a shell, 130.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"interrupted{': go on with --c from the last checkpoint' if is_begun else ''}", file=sys.stderr)
+        raise SystemExit(130) from None
 
 
 def check_there(*folders: Path) -> None:

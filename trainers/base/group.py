@@ -140,7 +140,7 @@ class GroupTrainer(JointTrainer):
         return optimizer, ScaledPolyLR(optimizer, self.initial_lr, self.num_epochs)
 
     def parameter_groups(self) -> list[dict]:
-        """What the optimizer trains: ``params``, and ``scale``, their share of the learning rate."""
+        """The optimizer's groups of parameters: ``params``, and ``scale``, their share of the learning rate."""
         return [{"params": list(self.network.parameters()), "scale": 1.0}]
 
     # ---- the datasets of the group

@@ -21,6 +21,7 @@ from .folders import (
     check_there,
     checkpoint_to_go_on_from,
     disk_failures_told,
+    interruption_told,
     only_training_of,
     refuse_if_trained_meanwhile,
     results_folders,
@@ -60,7 +61,7 @@ class GuardedTrainer(nnUNetTrainer):
         dataset_json: dict,
         device: torch.device = torch.device("cuda"),  # noqa: B008, nnU-Net reads this very signature
     ) -> None:
-        with exit_on_user_error(), disk_failures_told(is_begun=False):
+        with interruption_told(is_begun=False), exit_on_user_error(), disk_failures_told(is_begun=False):
             self._check_beginning(plans, configuration, fold, dataset_json)
             super().__init__(plans, configuration, fold, dataset_json, device)
         self.set_up()
@@ -141,7 +142,7 @@ class GuardedTrainer(nnUNetTrainer):
     # ---- what may go wrong in the course of a training
 
     def prepare(self, batch: dict) -> dict:
-        """What the network and the loss of a training step get: the batch itself."""
+        """The input of network and loss in a training step: the batch itself."""
         return batch
 
     def train_step(self, batch: dict) -> dict:
@@ -159,7 +160,7 @@ class GuardedTrainer(nnUNetTrainer):
         return result
 
     def run_training(self) -> None:
-        """As in nnU-Net, where no other training is writing into these results folders; it ends in one line else."""
+        """As in nnU-Net; it ends in one line if another training is writing into these results folders."""
         if not self.was_initialized:
             self.initialize()
         with exit_on_user_error():
@@ -184,7 +185,7 @@ class GuardedTrainer(nnUNetTrainer):
             self.save_own_checkpoint(Path(filename).name, self.state_besides(Path(filename).name))
 
     def state_besides(self, checkpoint: str) -> dict[str, Any]:
-        """What a checkpoint of this name has besides what nnU-Net writes: tensors and plain values."""
+        """Entries of the checkpoint of this name in addition to nnU-Net's own: tensors and plain values."""
         return {KEY: self.begun}
 
     def save_own_checkpoint(self, name: str, besides: dict[str, Any]) -> None:

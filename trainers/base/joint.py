@@ -75,7 +75,7 @@ class JointTrainer(DatasetTrainer):
         super().on_epoch_end()
         if self.local_rank == 0:
             own = Path(self.output_folder)
-            plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png")
+            plot_terms(self.logger.get_checkpoint(), own / "mass_terms.png", prefix=PREFIX)
             for partner in self.partners:
                 for name in ("progress.png", "mass_terms.png"):
                     shutil.copyfile(own / name, Path(partner.output_folder) / name)

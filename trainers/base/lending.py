@@ -1,4 +1,4 @@
-"""What becomes of a dataset without an annotated training scan, and of one that has no partner."""
+"""Datasets without an annotated training scan borrow those of another one; a lonely modality may be refused."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from .dataset import DatasetTrainer
 
 
 def lend_annotated_scans(trainers: Sequence[DatasetTrainer]) -> None:
-    """Where no training scan of a dataset is annotated in the fold, the first dataset that has some lends its own.
+    """Let each dataset without annotated training scans in the fold borrow those of the first dataset that has some.
 
     The lent scans train the network of the borrowing modality in place of its own annotated scans, and are its atlases.
     They must have as many channels as its own scans.

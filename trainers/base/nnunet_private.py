@@ -1,4 +1,4 @@
-"""All that we use of nnU-Net's trainer without it being a public hook: one place to look at when nnU-Net changes."""
+"""All private parts of nnU-Net's trainer that this package uses: the place to look at when nnU-Net changes."""
 
 from collections.abc import Iterable
 

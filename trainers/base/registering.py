@@ -107,4 +107,4 @@ class RegisteringTrainer(GroupTrainer):
         with torch.no_grad():
             registration = register_best(network, scan, self.organs_of(label[0]), self.configuration_manager.patch_size)
         path = Path(self.output_folder) / "mass_registration.png"
-        plot_registration(*registration, path, spacing=tuple(self.configuration_manager.spacing))
+        plot_registration(registration, path, spacing=tuple(self.configuration_manager.spacing))

@@ -12,4 +12,4 @@ class SingleTrainer(GroupTrainer):
     trains_group: ClassVar = False
 
     def activate(self, modalities: Iterable[int]) -> None:
-        """The network knows one modality only."""
+        """Nothing to do: the network has one modality only."""

@@ -22,7 +22,7 @@ class TaughtTrainer(GroupTrainer):
     """State of the teacher of the checkpoint that was loaded last, if it has one."""
 
     def appoint(self, teacher: Teacher) -> None:
-        """Let this teacher, equal to the network by now, teach; it becomes the one that the checkpoint has, if any."""
+        """Set the teacher, a copy of the network; if the loaded checkpoint has a teacher, its weights are restored."""
         if self._earlier is not None:
             teacher.restore(self._earlier)
             self._earlier = None
@@ -36,14 +36,14 @@ class TaughtTrainer(GroupTrainer):
         return result
 
     def state_besides(self, checkpoint: str) -> dict[str, Any]:
-        """The teacher, in the checkpoint that a killed training goes on from; models to be shared carry none."""
+        """The teacher's state, in the checkpoint from which a training is resumed; a finished model carries none."""
         besides = super().state_besides(checkpoint)
         if self.teacher is not None and checkpoint == LATEST_CHECKPOINT:
             besides[KEY] = self.teacher.state()
         return besides
 
     def load_checkpoint(self, file: str, /) -> None:
-        """As in nnU-Net; the teacher of the checkpoint, if it has one, is kept until one is appointed."""
+        """As in nnU-Net; the state of the checkpoint's teacher, if it has one, is kept for :meth:`appoint`."""
         super().load_checkpoint(file)
         # A second time, mapped and not read whole: nnU-Net fails on a checkpoint that was loaded for it.
         checkpoint = torch.load(file, map_location="cpu", weights_only=True, mmap=True)

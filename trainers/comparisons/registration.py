@@ -58,7 +58,7 @@ class VoxelMorphTrainer(RegisteringTrainer, SingleTrainer):
         return RegistrationObjective(super()._build_loss(), self.classes, similarity, self.WEIGHTS)
 
     def parameter_groups(self) -> list[dict]:
-        """Everything learns a correspondence, at the rate that suits it."""
+        """All parameters, at the learning rate of the correspondence."""
         scale = self.hyperparameters.correspondence_learning_rate / self.initial_lr
         return [{"params": list(self.network.parameters()), "scale": scale}]
 

@@ -60,9 +60,7 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
             axes.set_axisbelow(True)
             for number, method in enumerate(methods):
                 rows = whole[(whole["modality"] == modality) & (whole["method"] == method)].sort_values("label_rate")
-                spread = np.nan_to_num(rows[["mean", "low", "high"]].to_numpy().T, nan=0)
-                means, low, high = spread if len(rows) else np.zeros((3, 0))
-                bars = np.where(rows[["low", "high"]].notna().all(axis=1), [means - low, high - means], 0.0)
+                means, bars = _means_and_bars(rows)
                 look = looks[method].line | {"markersize": 5, "elinewidth": 1.1, "linewidth": 1.4, "label": method}
                 if single:
                     axes.errorbar(means, np.full(len(means), number), xerr=bars, **look | {"linestyle": "none"})
@@ -83,6 +81,13 @@ def draw_rates(results: Results, numbers: pd.DataFrame, looks: Mapping[str, Styl
             figure.legend(lines, names, loc="outside lower center", ncols=columns, frameon=False)
 
 
+def _means_and_bars(rows: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Means (N,), and lengths (2, N) of the error bars below and above them; 0 where there is no interval."""
+    spread = np.nan_to_num(rows[["mean", "low", "high"]].to_numpy().T, nan=0)
+    means, low, high = spread if len(rows) else np.zeros((3, 0))
+    return means, np.where(rows[["low", "high"]].notna().all(axis=1), [means - low, high - means], 0.0)
+
+
 def draw_courses(known: Sequence[Course], looks: Mapping[str, Style], path: Path) -> None:
     """Draw validation Dice against training time and against steps, one row per label rate and device.
 
@@ -99,13 +104,12 @@ def draw_courses(known: Sequence[Course], looks: Mapping[str, Style], path: Path
         for number, axes in enumerate(panels):
             rate, device = rows[number // 2]
             is_time = number % 2 == 0
-            for course in known:
-                if (course.label_rate, course.device) == (rate, device):
-                    steps, seconds, dice = course.mean.T
-                    line = looks[course.method].line | {"linewidth": 1.3, "markersize": 6}
-                    x = seconds / 60 if is_time else steps
-                    axes.plot(x, dice, **line | {"marker": ""})
-                    axes.plot(x[-1:], [course.test], **line | {"label": course.method})
+            for course in (one for one in known if (one.label_rate, one.device) == (rate, device)):
+                steps, seconds, dice = course.mean.T
+                line = looks[course.method].line | {"linewidth": 1.3, "markersize": 6}
+                x = seconds / 60 if is_time else steps
+                axes.plot(x, dice, **line | {"marker": ""})
+                axes.plot(x[-1:], [course.test], **line | {"label": course.method})
             axes.set_title(f"{100 * rate:g} % of the labels" + (f", {device}" if devices > 1 else ""), loc="left")
             axes.set_xlabel("training time (min)" if is_time else "steps of a training")
             axes.set_ylabel(DICE.title if is_time else "")

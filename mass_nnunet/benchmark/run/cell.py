@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -124,7 +125,7 @@ def _records(courses: Sequence[Sequence[tuple[float, float]]]) -> list[tuple[flo
 
 def _train(job: Job, claim: Claim, datasets: list[str]) -> dict[str, Any]:
     name = f"train_{'_'.join(dataset[7:10] for dataset in datasets)}"
-    arguments = {**_model(job), "datasets": datasets, "seed": job.cell.seed}
+    arguments = {"datasets": datasets, "seed": job.cell.seed}
     if job.schedule is None:
         return _run(job, claim, "train", name, arguments)
     (dataset,) = datasets
@@ -138,16 +139,13 @@ def _isolate(job: Job, claim: Claim, dataset: str) -> None:
     name = f"isolate_{dataset[7:10]}"
     if not (job.isolated / "preprocessed" / dataset).is_dir():
         _cost_file(job, name).unlink(missing_ok=True)
-    arguments = {key: value for key, value in _model(job).items() if key in ("plans", "configuration", "fold")}
-    arguments |= {"dataset": int(dataset[7:10]), "folder": str(job.isolated)}
-    _run(job, claim, "isolate", name, arguments)
+    _run(job, claim, "isolate", name, {"dataset": int(dataset[7:10]), "folder": str(job.isolated)})
 
 
 def _predict(job: Job, claim: Claim, tested: Tested, inference: str) -> tuple[pd.DataFrame, dict[str, Any]]:
     name = f"predict_{tested.dataset.id}_{inference}"
     scores = job.folder / f"{name}.csv"
     arguments = {
-        **_model(job),
         "dataset": tested.dataset.id,
         "inference": inference if job.choices else None,
         "predictions": str(job.predictions(tested, inference)),
@@ -155,17 +153,6 @@ def _predict(job: Job, claim: Claim, tested: Tested, inference: str) -> tuple[pd
     }
     cost = _run(job, claim, "predict", name, arguments)
     return of_cell(job, tested, inference, pd.read_csv(scores, dtype={"case": str, "patient": str})), cost
-
-
-def _model(job: Job) -> dict[str, Any]:
-    method = job.method
-    return {
-        "trainer": method.trainer,
-        "plans": method.plans,
-        "configuration": method.configuration,
-        "fold": job.fold,
-        "device": job.grid.device,
-    }
 
 
 def step_environment(job: Job) -> dict[str, str]:
@@ -181,10 +168,20 @@ def _cost_file(job: Job, name: str) -> Path:
 def _run(
     job: Job, claim: Claim, step: str, name: str, arguments: dict[str, Any], folders: Mapping[str, str] | None = None
 ) -> dict[str, Any]:
-    """Run a step unless it is done, and return its cost; ``folders`` are other folders of nnU-Net than the user's."""
+    """Run a step unless it is done, and return its cost.
+
+    Args:
+        job: the job.
+        claim: the lock of the cell.
+        step: name of the step, a key of :data:`steps.STEPS`.
+        name: of its files.
+        arguments: those of the step, besides the model and the file of the cost.
+        folders: other folders of nnU-Net than the user's, by variable.
+    """
     cost, log = _cost_file(job, name), job.folder / f"{name}.log"
     if not cost.exists():
-        command = [sys.executable, "-m", f"{__package__}.steps", step, json.dumps({**arguments, "cost": str(cost)})]
+        text = json.dumps({"model": asdict(job.model), **arguments, "cost": str(cost)})
+        command = [sys.executable, "-m", f"{__package__}.steps", step, text]
         _end_orphan(job.folder)
         with log.open("ab") as output:
             process = child.start(command, output, {**step_environment(job), **(folders or {})})

@@ -43,7 +43,7 @@ class External:
     """The tool's values of each organ, where they are not those of the dataset."""
 
     def as_yaml(self) -> Any:
-        """What the grid's file has after the name."""
+        """The entry in the grid's file, without the name."""
         if not self.labels:
             return str(self.folder)
         labels = {organ: list(value) if isinstance(value, tuple) else value for organ, value in self.labels.items()}

@@ -94,7 +94,7 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 
 def _check(external: External, folder: Path, tested: Tested) -> None:
-    """Make sure that every test scan has a prediction, and that it is known what its values mean."""
+    """Make sure that every test scan has a prediction, and that the meaning of its values is known."""
     raw, name = tested.dataset, external.name
     files = [folder / label_name(case, raw.ending) for case in raw.cases(TEST)]
     for file in files:

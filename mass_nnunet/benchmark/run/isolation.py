@@ -9,7 +9,6 @@ these intensities are extracted again from the fold's own scans, by nnU-Net's ex
 again. Plans of ``mass_nnunet plan`` know no label.
 """
 
-import os
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +19,14 @@ from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_data
 from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.data.dataset_json import DATASET_JSON
-from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.files import link_or_copy, read_json, write_json
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.env import temporary_environment
+
+from .job import ModelName
 
 INTENSITIES = "foreground_intensity_properties_per_channel"
 """Key of the plans and of the fingerprint."""
@@ -88,19 +89,17 @@ def _arrays(raw: RawDataset, plans: dict[str, Any], configuration: str) -> Path:
     return dataset_folder("preprocessed", raw.id) / PlansManager(plans).get_configuration(configuration).data_identifier
 
 
-def isolate(*, dataset: int, plans: str, configuration: str, fold: int, folder: str, cost: str) -> None:
+def isolate(model: ModelName, *, dataset: int, folder: str, cost: str) -> None:
     """Make nnU-Net's folders for the training of one fold.
 
     Args:
+        model: the model to train; its trainer and its device make no difference.
         dataset: id of the dataset.
-        plans: name of the plans.
-        configuration: name of the configuration.
-        fold: number of the fold.
         folder: folder for nnU-Net's folders ``raw`` and ``preprocessed``; those of other datasets stay.
         cost: JSON file to write when everything is there.
     """
     raw, source = RawDataset.load(dataset), dataset_folder("preprocessed", dataset)
-    its_fold, content = load_fold(source, fold), read_json(source / f"{plans}.json", "plan again")
+    its_fold, content = load_fold(source, model.fold), read_json(source / f"{model.plans}.json", "plan again")
     cases = [*its_fold.train, *its_fold.val]
     target = Path(folder) / "preprocessed" / raw.name
     shutil.rmtree(target, ignore_errors=True)
@@ -108,50 +107,36 @@ def isolate(*, dataset: int, plans: str, configuration: str, fold: int, folder: 
     target.mkdir(parents=True)
     shutil.copyfile(source / DATASET_JSON, target / DATASET_JSON)
     # A trainer that ignores the number of the fold finds no other one.
-    splits: list[dict[str, list[str]]] = [{"train": [], "val": []} for _ in range(fold)]
+    splits: list[dict[str, list[str]]] = [{"train": [], "val": []} for _ in range(model.fold)]
     write_json(target / SPLITS_JSON, [*splits, {"train": list(its_fold.train), "val": list(its_fold.val)}])
     fingerprint = read_json(source / FINGERPRINT, "plan again")
-    if knows_hidden_labels(content, configuration, raw, its_fold):
-        _preprocess(raw, cases, Path(folder), content, plans, configuration)
+    if knows_hidden_labels(content, model.configuration, raw, its_fold):
+        _preprocess(raw, cases, Path(folder), content, model)
         fingerprint = read_json(target / FINGERPRINT, "run again")
     else:
-        arrays = _arrays(raw, content, configuration)
+        arrays = _arrays(raw, content, model.configuration)
         names = {f"{case}{ending}" for case in cases for ending in _ENDINGS}
         for file in arrays.iterdir():
             if file.name in names:
-                _link(file, target / arrays.name / file.name)
-        write_json(target / f"{plans}.json", content)
-    write_json(target / FINGERPRINT, fingerprint | {INTENSITIES: _plans(target, plans)[INTENSITIES]})
+                link_or_copy(file, target / arrays.name / file.name)
+        write_json(target / f"{model.plans}.json", content)
+    plans = read_json(target / f"{model.plans}.json", "run again")
+    write_json(target / FINGERPRINT, fingerprint | {INTENSITIES: plans[INTENSITIES]})
     write_json(Path(cost), {"scans": len(cases)})
 
 
-def _link(file: Path, final: Path) -> None:
-    """A hard link, which does not tell where the other files lie; a copy where the file system has no such links."""
-    final.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(file.resolve(), final)
-    except OSError:
-        shutil.copy2(file, final)
-
-
-def _plans(target: Path, plans: str) -> dict[str, Any]:
-    return read_json(target / f"{plans}.json", "run again")
-
-
-def _preprocess(
-    raw: RawDataset, cases: Sequence[str], folder: Path, content: dict[str, Any], plans: str, configuration: str
-) -> None:
-    """Let nnU-Net extract the intensities of some scans, and preprocess them: it sees no others."""
+def _preprocess(raw: RawDataset, cases: Sequence[str], folder: Path, plans: dict[str, Any], model: ModelName) -> None:
+    """Let nnU-Net extract the intensities of some scans, and preprocess them by these plans: it sees no others."""
     view = folder / "raw" / raw.name
     for case in cases:
         for file in (*raw.images(TRAINING, case), raw.label_path(TRAINING, case)):
-            _link(file, view / file.relative_to(raw.folder))
+            link_or_copy(file, view / file.relative_to(raw.folder))
     described = {key: value for key, value in raw.content.items() if key != "dataset"}  # nnU-Net's own list of files
     write_json(view / DATASET_JSON, described | {"numTraining": len(cases)})
     with temporary_environment(folders_of(folder)):
         fingerprint = DatasetFingerprintExtractor(raw.id, 1).run(overwrite_existing=True)
         known = {str(channel): values for channel, values in fingerprint[INTENSITIES].items()}
-        write_json(folder / "preprocessed" / raw.name / f"{plans}.json", content | {INTENSITIES: known})
-        preprocess_dataset(raw.id, plans, [configuration], [1])
+        write_json(folder / "preprocessed" / raw.name / f"{model.plans}.json", plans | {INTENSITIES: known})
+        preprocess_dataset(raw.id, model.plans, [model.configuration], [1])
     shutil.rmtree(view)
     shutil.rmtree(folder / "preprocessed" / raw.name / "gt_segmentations")

@@ -29,11 +29,30 @@ class Tested:
 
 
 class Schedule(NamedTuple):
-    """The schedule that a trainer gets that is not of this package; the others take it from their plans."""
+    """The schedule of a trainer that is not of this package; the others take theirs from the plans."""
 
     epochs: int
     iterations: int
     validation_iterations: int
+
+
+@dataclass(frozen=True)
+class ModelName:
+    """A model as nnU-Net's commands name it.
+
+    Attributes:
+        trainer: name of the trainer class.
+        plans: name of the plans.
+        configuration: name of the configuration.
+        fold: number of the fold.
+        device: ``cuda``, ``cpu`` or ``mps``, on which it is trained and predicts.
+    """
+
+    trainer: str
+    plans: str
+    configuration: str
+    fold: int
+    device: str
 
 
 @dataclass(frozen=True)
@@ -64,6 +83,12 @@ class Job:
     def method(self) -> Method:
         """Trainer, plans and configuration of the cell."""
         return self.grid.method(self.cell.method)
+
+    @property
+    def model(self) -> ModelName:
+        """The model of the cell; there is one of this name for each dataset."""
+        method = self.method
+        return ModelName(method.trainer, method.plans, method.configuration, self.fold, self.grid.device)
 
     @property
     def isolated(self) -> Path:

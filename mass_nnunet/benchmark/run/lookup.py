@@ -1,6 +1,7 @@
 """The jobs of a grid: its names are looked up and checked before anything starts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,8 @@ def make_jobs(grid: Grid) -> list[Job]:
         number, folds = _find_folds(tests, cell)
         if cell.method in tools:
             folder, predicted, inputs = found[cell.method][cell]
-            jobs.append(Job(grid, cell, number, False, (), predicted, inputs, tools[cell.method], folder))
+            job = Job(grid, cell, number, together=False, choices=(), tested=predicted, inputs=inputs)
+            jobs.append(replace(job, external=tools[cell.method], predicted=folder))
             continue
         kind, contents = kinds[cell.method], plans[cell.method]
         if kind.is_ours:
@@ -52,13 +54,13 @@ def make_jobs(grid: Grid) -> list[Job]:
             inputs = digest(
                 [[one, fold.as_entry(), *maps, *later] for one, fold, maps in zip(used, folds, outside, strict=True)]
             )
-            job = Job(grid, cell, number, kind.together, kind.choices, tests, inputs)
+            job = Job(grid, cell, number, together=kind.together, choices=kind.choices, tested=tests, inputs=inputs)
         else:
             epochs = grid.method(cell.method).epochs
             schedule = usual if epochs is None else usual._replace(epochs=epochs)
             _check_foreign(grid, cell, number, tests, contents, folds)
             inputs = digest([contents, [fold.as_entry() for fold in folds], schedule])
-            job = Job(grid, cell, number, False, (), tests, inputs, schedule=schedule)
+            job = Job(grid, cell, number, together=False, choices=(), tested=tests, inputs=inputs, schedule=schedule)
         if is_outdated(job.folder, inputs):
             raise UserError(
                 f"{job.folder} was begun with other plans, hyperparameters or another split, other labels of "

@@ -9,7 +9,7 @@ from mass_nnunet.data.dataset_json import DATASET_JSON, Labels
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.label_map import check_predictions
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.evaluation.scores import evaluate_folder
+from mass_nnunet.evaluation.scores import Rules, evaluate_folder
 
 from .job import Job, Tested
 
@@ -31,14 +31,8 @@ def score_test_scans(raw: RawDataset, predictions: Path, labels: Labels | None =
     """
     if labels is None:
         check_predictions(predictions, raw.folder / DATASET_JSON, raw.values)
-    table = evaluate_folder(
-        predictions,
-        raw.label_folder(TEST),
-        raw.values,
-        ending=raw.ending,
-        annotated=raw.annotated(),
-        prediction_labels=labels,
-    )
+    rules = Rules(raw.values, ending=raw.ending, annotated=raw.annotated(), prediction_labels=labels)
+    table = evaluate_folder(predictions, raw.label_folder(TEST), rules)
     table.insert(1, "patient", table["case"].map(raw.patients()))
     return table
 

@@ -2,7 +2,7 @@
 
 For a trainer that is not of this package its data come first (isolation.py).
 
-    python -m mass_nnunet.benchmark.run.steps train '{"dataset": ..., ...}'
+    python -m mass_nnunet.benchmark.run.steps train '{"model": {"trainer": ..., ...}, "datasets": [...], ...}'
 
 So a crash, or a step that is killed because memory is short, breaks only one cell. A finished step writes a JSON file
 of its cost; a step with such a file is not repeated.
@@ -35,33 +35,21 @@ from mass_nnunet.runtime.checkpoint import read_checkpoint
 from mass_nnunet.trainers.base.schedule import set_schedule
 
 from .isolation import isolate
+from .job import ModelName
 from .scoring import score_test_scans
 
 
 def train(
-    *,
-    datasets: Sequence[str],
-    trainer: str,
-    plans: str,
-    configuration: str,
-    fold: int,
-    seed: int,
-    device: str,
-    cost: str,
-    schedule: Sequence[int] | None = None,
+    model: ModelName, *, datasets: Sequence[str], seed: int, cost: str, schedule: Sequence[int] | None = None
 ) -> None:
     """Train as nnUNetv2_train does, but without the validation at its end, which the benchmark does not use.
 
     An interrupted training continues from its last checkpoint, as with ``--c``.
 
     Args:
+        model: the model to train.
         datasets: folder names of the datasets that get a model; the training is started for the first of them.
-        trainer: name of the trainer class.
-        plans: name of the plans.
-        configuration: name of the configuration.
-        fold: number of the fold.
         seed: seed of the random numbers; a continued training does not repeat them.
-        device: ``cuda``, ``cpu`` or ``mps``.
         cost: JSON file to write: ``seconds``, the sum over the epochs of the final model; ``validation``, pairs of the
             seconds until the end of an epoch and the Dice of its validation patches (nnU-Net's pseudo Dice);
             ``iterations``, the steps of an epoch;
@@ -73,59 +61,56 @@ def train(
     Raises:
         UserError: such a trainer would train on other scans than the annotated ones of the fold.
     """
-    folders = [Path(get_output_folder(name, trainer, plans, configuration, fold)) for name in datasets]
-    content: dict[str, Any] = {"device": _describe(device), "peak_memory_mb": None, "peak_gpu_memory_mb": None}
+    names = (model.trainer, model.plans, model.configuration, model.fold)
+    folders = [Path(get_output_folder(dataset, *names)) for dataset in datasets]
+    peak: float | None = None
+    peak_gpu: float | None = None
     if not _keep_whole(folders, FINAL_CHECKPOINT):
-        goes_on = _keep_whole(folders[:1], LATEST_CHECKPOINT)
-        if device == "cuda":
-            # nnU-Net's own settings for a GPU.
-            torch.set_num_threads(1)
-            torch.backends.cudnn.benchmark = True
-        if not goes_on:
-            torch.manual_seed(seed)
-            np.random.seed(seed)  # noqa: NPY002, what nnU-Net draws from
-        nnunet = get_trainer_from_args(datasets[0], configuration, fold, trainer, plans, goes_on, torch.device(device))
-        if schedule is not None:
-            set_schedule(nnunet, *schedule)
-            _check_split(nnunet, datasets[0], fold)
-        maybe_load_checkpoint(nnunet, goes_on, False)
-        nnunet.run_training()
-        content["peak_memory_mb"] = _peak_memory_mb()
-        if device == "cuda":
-            content["peak_gpu_memory_mb"] = torch.cuda.max_memory_allocated() / 2**20
-    # The log in the checkpoint includes the epochs before an interruption.
-    checkpoint = read_checkpoint(folders[0] / FINAL_CHECKPOINT)
-    log = checkpoint["logging"]
-    mass = checkpoint["init_args"]["plans"].get("mass", {})
-    content["iterations"] = mass.get("iterations") if schedule is None else schedule[1]
+        _run_training(model, datasets[0], seed, schedule, goes_on=_keep_whole(folders[:1], LATEST_CHECKPOINT))
+        peak = _peak_memory_mb()
+        if model.device == "cuda":
+            peak_gpu = torch.cuda.max_memory_allocated() / 2**20
+    content = {"device": _describe(model.device), "peak_memory_mb": peak, "peak_gpu_memory_mb": peak_gpu}
+    write_json(Path(cost), content | _cost_of(folders[0] / FINAL_CHECKPOINT, schedule))
+
+
+def _run_training(model: ModelName, dataset: str, seed: int, schedule: Sequence[int] | None, *, goes_on: bool) -> None:
+    """Begin a training, or go on with it; the arguments are those of :func:`train`."""
+    if model.device == "cuda":
+        # nnU-Net's own settings for a GPU.
+        torch.set_num_threads(1)
+        torch.backends.cudnn.benchmark = True
+    if not goes_on:
+        torch.manual_seed(seed)
+        np.random.seed(seed)  # noqa: NPY002, what nnU-Net draws from
+    trainer = get_trainer_from_args(
+        dataset, model.configuration, model.fold, model.trainer, model.plans, goes_on, torch.device(model.device)
+    )
+    if schedule is not None:
+        set_schedule(trainer, *schedule)
+        _check_split(trainer, dataset, model.fold)
+    maybe_load_checkpoint(trainer, goes_on, False)
+    trainer.run_training()
+
+
+def _cost_of(checkpoint: Path, schedule: Sequence[int] | None) -> dict[str, Any]:
+    """Steps of an epoch, seconds and validation of a training, with the epochs before an interruption."""
+    content = read_checkpoint(checkpoint)
+    log, mass = content["logging"], content["init_args"]["plans"].get("mass", {})
     each = np.subtract(log["epoch_end_timestamps"], log["epoch_start_timestamps"])
-    content["seconds"] = float(each.sum())
-    content["validation"] = list(zip(each.cumsum().tolist(), map(float, log["mean_fg_dice"]), strict=True))
-    write_json(Path(cost), content)
+    return {
+        "iterations": mass.get("iterations") if schedule is None else schedule[1],
+        "seconds": float(each.sum()),
+        "validation": list(zip(each.cumsum().tolist(), map(float, log["mean_fg_dice"]), strict=True)),
+    }
 
 
-def predict(
-    *,
-    dataset: int,
-    trainer: str,
-    plans: str,
-    configuration: str,
-    fold: int,
-    device: str,
-    inference: str | None,
-    predictions: str,
-    scores: str,
-    cost: str,
-) -> None:
+def predict(model: ModelName, *, dataset: int, inference: str | None, predictions: str, scores: str, cost: str) -> None:
     """Predict the test scans of a dataset as nnUNetv2_predict does, one after another, and score them.
 
     Args:
+        model: the trained model.
         dataset: id of the dataset.
-        trainer: name of the trainer class.
-        plans: name of the plans.
-        configuration: name of the configuration.
-        fold: number of the fold.
-        device: ``cuda``, ``cpu`` or ``mps``.
         inference: one of :data:`hyperparameters.INFERENCES`; None for a network without a choice.
         predictions: output folder, which is emptied first.
         scores: CSV file to write: the rows of ``evaluate_folder`` with a column ``patient``.
@@ -134,9 +119,9 @@ def predict(
     raw = RawDataset.load(dataset)
     shutil.rmtree(predictions, ignore_errors=True)
     Path(predictions).mkdir(parents=True)
-    predictor = nnUNetPredictor(device=torch.device(device), allow_tqdm=False)
-    model = get_output_folder(raw.name, trainer, plans, configuration)
-    predictor.initialize_from_trained_model_folder(model, (fold,), FINAL_CHECKPOINT)
+    predictor = nnUNetPredictor(device=torch.device(model.device), allow_tqdm=False)
+    folder = get_output_folder(raw.name, model.trainer, model.plans, model.configuration)
+    predictor.initialize_from_trained_model_folder(folder, (model.fold,), FINAL_CHECKPOINT)
     if inference is not None:
         predictor.network.inference = inference
     start = time.perf_counter()
@@ -191,6 +176,13 @@ def _peak_memory_mb() -> float:
 
 STEPS: dict[str, Callable[..., None]] = {"isolate": isolate, "train": train, "predict": predict}
 
+
+def run_step(name: str, arguments: str) -> None:
+    """Run a step of :data:`STEPS` with arguments in JSON, ``model`` among them (:class:`job.ModelName`)."""
+    others = json.loads(arguments)
+    STEPS[name](ModelName(**others.pop("model")), **others)
+
+
 if __name__ == "__main__":
     with exit_on_user_error():
-        STEPS[sys.argv[1]](**json.loads(sys.argv[2]))
+        run_step(*sys.argv[1:])

@@ -88,7 +88,9 @@ def test_supervised_cell(jobs):
         ("predict", 802),
     ]
     _, arguments, results = calls(job)[0]
-    assert (arguments["trainer"], arguments["fold"], arguments["seed"]) == ("SupervisedTrainer", 0, 0)
+    model = {"trainer": "SupervisedTrainer", "plans": "MASSPlans", "configuration": "3d_fullres"}
+    assert arguments["model"] == model | {"fold": 0, "device": "cpu"}
+    assert arguments["seed"] == 0
     assert results == str(job.grid.output / "models")
     assert calls(job)[2][1]["inference"] is None
     assert cost == {
@@ -143,9 +145,10 @@ def test_a_trainer_that_is_not_ours_sees_isolated_data_only(stock):
     own = [str(stock.isolated / kind) for kind in ("raw", "preprocessed")]
     assert [rest == own for _, *rest in folders] == [step == "train" for step in steps]
     (_, isolated, _), (_, trained, results) = calls(stock)[:2]
-    model = {"plans": "nnUNetPlans", "configuration": "3d_fullres", "fold": 0}
-    assert isolated.items() >= (model | {"dataset": 801, "folder": str(stock.isolated)}).items()
-    assert trained.items() >= (model | {"trainer": "nnUNetTrainer", "schedule": [16, 25, 5]}).items()
+    model = {"trainer": "nnUNetTrainer", "plans": "nnUNetPlans", "configuration": "3d_fullres"}
+    assert isolated["model"] == trained["model"] == model | {"fold": 0, "device": "cpu"}
+    assert isolated.items() >= {"dataset": 801, "folder": str(stock.isolated)}.items()
+    assert trained["schedule"] == [16, 25, 5]
     assert results == str(stock.folder / "models")
     assert "schedule" not in calls(stock)[4][1]
     assert not stock.isolated.exists()

@@ -40,8 +40,8 @@ def stock(root, monkeypatch):
 
 def isolated(root, name, fold=0, plans=PLANS):
     folder, number = root / "isolated", int(name[7:10])
-    setting = {"plans": plans, "configuration": "3d_fullres", "fold": fold}
-    isolate(dataset=number, folder=str(folder), cost=str(root / f"{name}.json"), **setting)
+    model = job.ModelName("nnUNetTrainer", plans, "3d_fullres", fold, "cpu")
+    isolate(model, dataset=number, folder=str(folder), cost=str(root / f"{name}.json"))
     return folder / "preprocessed" / name
 
 
@@ -140,9 +140,8 @@ def start(root, monkeypatch, run_training, do_split=None):
         monkeypatch.setattr(nnUNetTrainer, "do_split", do_split)
     for name, value in folders_of(root / "isolated").items():
         monkeypatch.setenv(name, value)
-    setting = {"plans": "MASSPlans", "configuration": "3d_fullres", "fold": 0, "device": "cpu", "seed": 0}
-    cost, schedule = str(root / "train.json"), (7, 3, 2)
-    steps.train(datasets=[target.name], trainer="nnUNetTrainer", cost=cost, schedule=schedule, **setting)
+    model = job.ModelName("nnUNetTrainer", "MASSPlans", "3d_fullres", 0, "cpu")
+    steps.train(model, datasets=[target.name], seed=0, cost=str(root / "train.json"), schedule=(7, 3, 2))
     return read_json(root / "train.json", "")
 
 
@@ -184,7 +183,6 @@ def test_each_fold_is_predicted_with_the_intensities_that_it_was_trained_with(st
         job.Job(grid, cell, fold, False, (), (), "digest", schedule=job.Schedule(1, 1, 1))
         for fold, cell in enumerate(grid.cells)
     ]
-    setting = {"trainer": "nnUNetTrainer", "plans": PLANS, "configuration": "3d_fullres", "device": "cpu"}
     trained = []
     for one in jobs:
         trained.append(read_json(isolated(stock, CT, one.fold) / f"{PLANS}.json", "")[INTENSITIES])
@@ -192,11 +190,11 @@ def test_each_fold_is_predicted_with_the_intensities_that_it_was_trained_with(st
             for name, value in {**folders_of(stock / "isolated"), "nnUNet_results": str(one.models)}.items():
                 patch.setenv(name, value)
             cost = str(stock / f"train{one.fold}.json")
-            steps.train(datasets=[CT], fold=one.fold, seed=0, cost=cost, schedule=one.schedule, **setting)
+            steps.train(one.model, datasets=[CT], seed=0, cost=cost, schedule=one.schedule)
     for one in jobs:
         monkeypatch.setenv("nnUNet_results", str(one.models))
         files = {name: str(stock / f"{name}{one.fold}") for name in ("predictions", "scores", "cost")}
-        steps.predict(dataset=801, fold=one.fold, inference=None, **setting, **files)
+        steps.predict(one.model, dataset=801, inference=None, **files)
     assert trained[0] != trained[1]
     assert predicted == trained
 

@@ -1,6 +1,8 @@
 """The steps in this process: a training that is cut off and goes on, and the prediction of a test set."""
 
+import json
 import shutil
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +12,15 @@ import SimpleITK as sitk
 import torch
 
 from mass_nnunet.benchmark.run import steps
+from mass_nnunet.benchmark.run.job import ModelName
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.trainers import SupervisedTrainer
 from tiny_group import CT, MRI, make_group, variables
 
-SETTING = {"plans": "MASSPlans", "configuration": "3d_fullres", "fold": 0, "device": "cpu"}
+SUPERVISED = ModelName("SupervisedTrainer", "MASSPlans", "3d_fullres", 0, "cpu")
+MASS = replace(SUPERVISED, trainer="MASSTrainer")
 
 
 @pytest.fixture(scope="module")
@@ -50,9 +54,9 @@ def epochs(monkeypatch):
     return begun, stop
 
 
-def train(root, trainer="SupervisedTrainer", datasets=(CT,)):
+def train(root, model=SUPERVISED, datasets=(CT,)):
     cost = root / "train.json"
-    steps.train(datasets=datasets, trainer=trainer, seed=5, cost=str(cost), **SETTING)
+    steps.train(model, datasets=datasets, seed=5, cost=str(cost))
     return read_json(cost, "")
 
 
@@ -67,7 +71,7 @@ def load(file):
 def test_training_that_was_cut_off_goes_on(root, epochs):
     begun, stop = epochs
     stop.add(2)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match="130"):
         train(root)
     assert not (root / "train.json").exists()
     stop.clear()
@@ -91,7 +95,7 @@ def test_training_that_was_cut_off_goes_on(root, epochs):
 def test_training_starts_anew_where_the_checkpoint_is_a_part_of_one(root, epochs):
     begun, stop = epochs
     stop.add(2)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(SystemExit, match="130"):
         train(root)
     latest = fold(root) / LATEST_CHECKPOINT
     latest.write_bytes(latest.read_bytes()[:-1000])
@@ -128,7 +132,7 @@ def test_seed_gives_the_first_weights(root, monkeypatch):
 
 
 def test_prediction_by_the_inference_that_was_asked_for_is_scored(root, group, monkeypatch):
-    train(root, "MASSTrainer", (CT, MRI))
+    train(root, MASS, (CT, MRI))
     assert all((fold(root, name, "MASSTrainer") / FINAL_CHECKPOINT).is_file() for name in (CT, MRI))
     write_json(group / "raw" / MRI / "patients.json", {f"mr{n}": "x" for n in [*range(5), "un"]} | {"mrtest": "P7"})
     used = []
@@ -142,7 +146,8 @@ def test_prediction_by_the_inference_that_was_asked_for_is_scored(root, group, m
     files = {"predictions": str(root / "out"), "scores": str(root / "s.csv"), "cost": str(root / "c.json")}
     (root / "out").mkdir()
     (root / "out" / "left.nii.gz").touch()
-    steps.predict(dataset=802, trainer="MASSTrainer", inference="fused", **SETTING, **files)
+    arguments = {"model": asdict(MASS), "dataset": 802, "inference": "fused"} | files
+    steps.run_step("predict", json.dumps(arguments))
     assert set(used) == {"fused"}
     assert not (root / "out" / "left.nii.gz").exists()
     cost = read_json(root / "c.json", "")

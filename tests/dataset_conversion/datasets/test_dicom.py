@@ -1,57 +1,20 @@
 import gzip
 import json
-import shutil
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
-from pydicom import dcmread
 
-from dicom_export import PATIENT, SECRETS, outlines, write_enhanced, write_series, write_structures
+from dicom_conversion import NAMED, NAMES, convert, images, labels, person, write_labelled
+from dicom_export import SECRETS, outlines, write_enhanced, write_series, write_structures
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.raw import RawDataset
-from mass_nnunet.data.volume import read_volume
 from mass_nnunet.labels import LABELS
 from native_trees import AXIS_CODES, BTCV_VALUES, organs, same_content, scan, write
 from oblique import tilted
-
-NAMES = {name.replace("_", " "): value for name, value in BTCV_VALUES.items()}
-NAMED = ["--labels", "liver", "spleen", "right_kidney", "left_kidney"]
-
-
-@pytest.fixture
-def raw(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
-    (tmp_path / "raw").mkdir()
-    return tmp_path / "raw"
-
-
-def person(number: int) -> dict[str, str]:
-    return PATIENT | {"PatientID": f"MRN4711{number}", "PatientName": f"Mustermann^Erika{number}"}
-
-
-def convert(src: Path, *options: str, modality: str = "CT") -> int:
-    return main(["convert", "dicom", str(src), "-d", "807", "--modality", modality, "-np", "1", *options])
-
-
-def images(raw: Path) -> dict[str, sitk.Image]:
-    return {path.name.removesuffix("_0000.nii.gz"): read_volume(path) for path in sorted(raw.glob("D*/images*/*"))}
-
-
-def labels(raw: Path) -> dict[str, sitk.Image]:
-    return {path.name.removesuffix(".nii.gz"): read_volume(path) for path in sorted(raw.glob("D*/labels*/*"))}
-
-
-def write_labelled(src: Path, count: int = 3) -> None:
-    """Scans of several patients, with contours."""
-    for number in range(count):
-        folder = src / f"Mustermann_Erika_{number}"
-        slices = write_series(scan(number), folder / "CT 2", study=str(number), **person(number))
-        structures = {name: outlines(organs(BTCV_VALUES), value) for name, value in NAMES.items()}
-        write_structures(folder / "RT", structures, slices)
 
 
 def texts(folder: Path) -> list[bytes]:
@@ -188,85 +151,6 @@ def test_a_tilted_gantry_is_straightened_and_so_are_its_labels(raw, tmp_path, ca
     for index in range(6):
         assert np.array_equal(found[index, index : index + 24], voxels[index])
         assert np.array_equal(drawn[index, index : index + 24], values[index])
-
-
-def test_label_maps_in_nifti_files_are_named_as_their_cases(raw, tmp_path, capsys):
-    slices = write_series(scan(), tmp_path / "src")
-    uid = dcmread(slices[0]).SeriesInstanceUID
-    named = ["--labels", *(f"{name}={value}" for name, value in BTCV_VALUES.items()), "--test-fraction", "0"]
-    for name in ("p001_t1_s1", uid):
-        maps = tmp_path / name
-        write(sitk.DICOMOrient(organs(BTCV_VALUES), "RAS"), maps / f"{name}.nii.gz")
-        words = ["convert", "dicom", str(tmp_path / "src"), str(maps), "-d", "807", "--modality", "CT", "-np", "1"]
-        assert main([*words, *named]) == 0
-        assert same_content(labels(raw)["p001_t1_s1"], organs(LABELS))
-        shutil.rmtree(raw / "Dataset807_CT")
-    assert main(words) == 2
-    assert "holds labels: say with --labels what they are" in capsys.readouterr().err
-    write(organs(BTCV_VALUES), maps / "other.nii.gz")
-    assert main([*words, *named]) == 2
-    assert "other.nii.gz belongs to no taken series: name it as its case in --list" in capsys.readouterr().err
-    assert main([*words[:3], str(tmp_path / "absent"), *words[4:], *named]) == 2
-    assert "absent is no folder: give the folder of the labels" in capsys.readouterr().err
-
-
-def test_a_scan_with_two_kinds_of_labels_is_refused(raw, tmp_path, capsys):
-    write_labelled(tmp_path / "src", 1)
-    write(organs(BTCV_VALUES), tmp_path / "maps/p001_t1_s1.nii.gz")
-    words = ["convert", "dicom", str(tmp_path / "src"), str(tmp_path / "maps"), "-d", "807", "--modality", "CT"]
-    assert main([*words, *NAMED]) == 2
-    assert "series 1 has labels in series 2 and in" in capsys.readouterr().err
-
-
-def test_two_label_maps_of_one_scan_are_refused(raw, tmp_path, capsys):
-    uid = dcmread(write_series(scan(), tmp_path / "src")[0]).SeriesInstanceUID
-    maps = tmp_path / "maps"
-    for name in ("p001_t1_s1", uid):
-        write(organs(BTCV_VALUES), maps / f"{name}.nii.gz")
-    words = ["convert", "dicom", str(tmp_path / "src"), str(maps), "-d", "807", "--modality", "CT"]
-    assert main([*words, "--labels", "liver=6"]) == 2
-    error = capsys.readouterr().err
-    assert f"{uid}.nii.gz and {maps / 'p001_t1_s1.nii.gz'} are both the labels of series 1: remove one" in error
-    assert not list(raw.iterdir())
-
-
-def test_a_label_map_that_fits_two_scans_is_refused(raw, tmp_path, capsys):
-    """Two echoes of one series have one SeriesInstanceUID."""
-
-    def other_uid(dataset, index):
-        dataset.SOPInstanceUID += ".9"
-
-    write_series(scan(), tmp_path / "src", name="a{}", modality="MR", EchoTime=2.3)
-    second = write_series(scan(1), tmp_path / "src", name="b{}", modality="MR", EchoTime=4.6, change=other_uid)
-    uid, maps = dcmread(second[0]).SeriesInstanceUID, tmp_path / "maps"
-    write(organs(BTCV_VALUES), maps / f"{uid}.nii.gz")
-    words = ["convert", "dicom", str(tmp_path / "src"), str(maps), "-d", "807", "--modality", "MR", "--series", "all"]
-    assert main([*words, "--labels", "liver=6"]) == 2
-    error = capsys.readouterr().err
-    assert f"{uid}.nii.gz does not say whether it is of series 1 (p001_t1_s1-1) or series 2 (p001_t1_s1-2)" in error
-    assert not list(raw.iterdir())
-
-
-def test_labels_are_picked_by_number(raw, tmp_path, capsys):
-    write_labelled(tmp_path / "src", 1)
-    (slices,) = {tuple(sorted(path.iterdir())) for path in (tmp_path / "src").glob("*/CT 2")}
-    write_structures(tmp_path / "src/second", {"Liver": outlines(organs(BTCV_VALUES), 6)}, slices)
-    assert convert(tmp_path / "src", *NAMED, "--series", "1", "2", "--test-fraction", "0") == 0
-    assert "not used: not picked" in capsys.readouterr().out
-    assert len(labels(raw)) == 1
-
-
-def test_labels_that_may_be_of_two_scans_are_refused(raw, tmp_path, capsys):
-    def forget(dataset):
-        del dataset.ReferencedFrameOfReferenceSequence[0].RTReferencedStudySequence
-
-    slices = write_series(scan(), tmp_path / "src/a", "a", SeriesNumber=1)
-    write_series(scan(1), tmp_path / "src/b", "b", SeriesNumber=2)
-    write_structures(tmp_path / "src/rt", {"liver": outlines(organs(BTCV_VALUES), 6)}, slices, change=forget)
-    assert convert(tmp_path / "src", "--labels", "liver") == 2
-    assert "series 3 does not say whether it is of series 1 or series 2: pick one" in capsys.readouterr().err
-    assert convert(tmp_path / "src", "--labels", "liver", "--series", "2", "--test-fraction", "0") == 0
-    assert list(labels(raw)) == ["p001_t1_s2"]
 
 
 def test_overlapping_organs_and_missing_ones(raw, tmp_path, capsys):

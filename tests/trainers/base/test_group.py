@@ -1,33 +1,14 @@
 """The common behaviour of the methods; the tests of MASSTrainer cover the rest."""
 
-import json
 import pickle
 
 import numpy as np
 import pytest
 import torch
 
-from method_checks import model_folder, trained
-from tiny_group import CT, MRI, trainer
+from tiny_group import trainer
 
 pytestmark = pytest.mark.usefixtures("root")
-
-
-@pytest.mark.parametrize(("name", "filled"), [("TCSMTrainer", [CT]), ("MMKDTrainer", [CT, MRI])])
-def test_results_folders_of_a_single_and_of_a_group_method(root, name, filled):
-    one = trained(name)
-    assert [each.plans_manager.dataset_name for each in one.dataset_trainers] == filled
-    for dataset in (CT, MRI):
-        folder = model_folder(root, dataset, name)
-        assert folder.exists() == (dataset in filled)
-        if dataset in filled:
-            assert json.loads((folder / "plans.json").read_text())["dataset_name"] == dataset
-            assert {"checkpoint_final.pth", "progress.png", "mass_terms.png"} <= {
-                path.name for path in (folder / "fold_0").iterdir()
-            }
-            checkpoint = torch.load(folder / "fold_0" / "checkpoint_final.pth", weights_only=False)
-            assert checkpoint["trainer_name"] == name
-            assert all(len(checkpoint["logging"]["mass_" + term]) == 1 for term in one.TERMS)
 
 
 @pytest.mark.parametrize("name", ["TCSMTrainer", "DTCTrainer", "MMKDTrainer"])

@@ -1,4 +1,4 @@
-"""A training goes on only with what it was begun with."""
+"""A training goes on only with what it was begun with, and ends in one line."""
 
 import json
 import shutil
@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet.cli import main
+from mass_nnunet.runtime.lock import is_held
 from mass_nnunet.training.loaders import outside_folder
 from refused_training import METHODS, begun, files, refused, write_nan
 from tiny_group import CONFIGURATION, CT, MRI, entry, trainer
@@ -196,3 +198,21 @@ def test_no_scan_is_named_in_a_checkpoint(root):
     begun("MASSTrainer")
     text = json.dumps(torch.load(next((root / "results").rglob("*.pth")), weights_only=True)["mass_begun"])
     assert not any(case in text for part in ("train", "val", "unlabelled") for case in entry(root, CT)[part])
+
+
+@pytest.mark.parametrize("method", ["run_training", "perform_actual_validation"])
+def test_ctrl_c_ends_a_training_in_one_line(root, monkeypatch, capsys, method):
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    one = begun("SupervisedTrainer")
+    monkeypatch.setattr(nnUNetTrainer, method, interrupt)
+    with pytest.raises(SystemExit) as ended:
+        getattr(one, method)()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == "interrupted: go on with --c from the last checkpoint\n"
+    assert not is_held(Path(one.output_folder))
+    monkeypatch.setattr(nnUNetTrainer, "__init__", interrupt)
+    with pytest.raises(SystemExit):
+        trainer("SupervisedTrainer")
+    assert capsys.readouterr().err == "interrupted\n"
