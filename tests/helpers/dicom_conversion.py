@@ -1,6 +1,7 @@
 """The conversion of a DICOM export in this process, and what it writes."""
 
 from pathlib import Path
+from typing import Any
 
 import SimpleITK as sitk
 
@@ -14,7 +15,7 @@ NAMED = ["--labels", "liver", "spleen", "right_kidney", "left_kidney"]
 """The option that names the structures of :func:`write_labelled`."""
 
 
-def person(number: int) -> dict[str, str]:
+def person(number: int) -> dict[str, Any]:
     """Name and id of a patient."""
     return PATIENT | {"PatientID": f"MRN4711{number}", "PatientName": f"Mustermann^Erika{number}"}
 

@@ -39,7 +39,7 @@ def begun(one: nnUNetTrainer) -> tuple[bool, bool, bool]:
 def _no_figures(monkeypatch):
     """Curves take longer than these trainings."""
     monkeypatch.setattr(LocalLogger, "plot_progress_png", lambda _, folder: (Path(folder) / "progress.png").touch())
-    monkeypatch.setattr(joint, "plot_terms", lambda _, path: path.touch())
+    monkeypatch.setattr(joint, "plot_terms", lambda _, path, prefix: path.touch())
 
 
 @pytest.mark.parametrize("name", trainers.__all__)
