@@ -171,8 +171,9 @@ def _same_pixels(first: Plane, other: Plane) -> bool:
 def _digest(path: Path) -> bytes:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pixels = dcmread(path, force=True).get("PixelData")
-    # Under a wrong value representation they are text or numbers, which are refused when the slice is read.
+        element = dcmread(path, force=True).get_item("PixelData")
+    # As it is in the file: under a wrong value representation it cannot be decoded, and is refused when it is read.
+    pixels = b"" if element is None else element.value
     return hashlib.sha256(pixels if isinstance(pixels, bytes) else repr(pixels).encode()).digest()
 
 

@@ -125,7 +125,7 @@ def _numbers(header: Dataset, keyword: str) -> np.ndarray:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return np.atleast_1d(np.array(header.get(keyword, []), float))
-    except (TypeError, ValueError, BytesLengthException):
+    except (TypeError, ValueError, BytesLengthException, NotImplementedError):  # the last for an unknown VR
         return np.array([])
 
 

@@ -156,6 +156,16 @@ def test_a_size_that_is_no_number_is_told_in_one_line(slice_file, tag, name, val
         read_slice(path)
 
 
+def test_a_size_of_an_unknown_kind_of_value_is_told_in_one_line(slice_file):
+    rewritten(slice_file, ExplicitVRLittleEndian)
+    content = slice_file.read_bytes()
+    bits = b"\x28\x00\x00\x01"  # the tag of BitsAllocated
+    assert content.count(bits + b"US") == 1
+    slice_file.write_bytes(content.replace(bits + b"US", bits + b"Us"))
+    with pytest.raises(UserError, match=r"s0.dcm cannot be read \(its DICOM header has no BitsAllocated\): copy"):
+        read_slice(slice_file)
+
+
 @pytest.mark.parametrize("value", [b"abc ", b"1\\1 "])
 def test_simpleitk_decides_where_the_number_of_frames_is_none(slice_file, value):
     assert read_slice(damaged(slice_file, 0x00280008, "IS", value)).pixels.shape == (24, 24)
