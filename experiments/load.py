@@ -6,7 +6,7 @@
 
 Each command runs in a forked process, with one worker: the time is that of the processor without imports, and the
 memory what it takes beside what the process had. nnU-Net's own fingerprint, which samples a hundred million voxels
-however small the scans are, is made to sample a thousand. On Linux.
+however small the scans are, is made to sample ten thousand. On Linux.
 """
 
 import argparse

@@ -145,9 +145,10 @@ class Hyperparameters:
     confidence: float = 0.75
     """A pseudo-label is used at voxels where the mean of the teacher's and the atlases' probabilities exceeds this."""
 
-    taught_from: float = 0.5
+    taught_from: float = 0.0
     """Soft Dice on annotated scans from which on pseudo-labels teach the head a class (objectives/learned.py); 0 for
-    all classes from the first step."""
+    all classes from the first step. 0.5 saved a short training in which organs were found late, and cost others a point
+    on MRI (docs/experiments/parts.md)."""
 
     ramp: float = 0.3
     """Share of the training after which the unsupervised terms have their full weight. Until then each step registers

@@ -20,7 +20,7 @@ class LearnedClasses:
     It is on the device of the training and is never read by the host. A resumed training begins it anew.
 
     Args:
-        threshold: soft Dice from which on a class is learned; 0 for all classes from the first step.
+        threshold: soft Dice from which on a class is learned.
     """
 
     def __init__(self, threshold: float) -> None:

@@ -62,8 +62,9 @@ class MASSObjective(Objective):
 
     r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). The terms of warped atlases are computed at the
     resolution of the field, half of that of the patch. No gradient flows through p. In each of them a class counts
-    where target and warped atlas both tell if a voxel is of this class. S learns from p only the classes that it has
-    learned on annotated scans (learned.py); the others count as background in S(x) and p, so that p does not deny them.
+    where target and warped atlas both tell if a voxel is of this class. With ``taught_from``
+    S learns from p only the classes that it has learned on annotated scans (learned.py); the others count as background
+    in S(x) and p, so that p does not deny them.
 
     Args:
         supervised: nnU-Net's own loss, a function of (logits from fine to coarse, labels from fine to coarse).
@@ -82,7 +83,7 @@ class MASSObjective(Objective):
         )
         self.classes = classes
         self.confidence = hyperparameters.confidence
-        self.learned = LearnedClasses(hyperparameters.taught_from)
+        self.learned = LearnedClasses(hyperparameters.taught_from) if hyperparameters.taught_from else None
         self.dissimilarity = SIMILARITIES[hyperparameters.similarity_measure]
         inter_modal = hyperparameters.inter_modal_similarity
         self.inter_modal_dissimilarity = None if inter_modal is None else SIMILARITIES[inter_modal]
@@ -96,8 +97,9 @@ class MASSObjective(Objective):
     def compute(self, output: GroupOutput, labels: list[Tensor], context: StepContext) -> dict[str, Tensor]:
         """The terms of a training step, by name."""
         terms = {"supervised": self.on_labelled(output.logits, labels, context.layout)}
-        scale = min(1, len(labels) - 1)  # half the resolution will do
-        self.learned.update(output.logits[scale], labels[scale], context.layout)
+        if self.learned is not None:
+            scale = min(1, len(labels) - 1)  # half the resolution will do
+            self.learned.update(output.logits[scale], labels[scale], context.layout)
         if output.idle is not None:
             terms["supervised"] = terms["supervised"] + output.idle
         if output.fields is not None:
@@ -156,14 +158,17 @@ class MASSObjective(Objective):
         return terms
 
     def _learn(self, logits: Tensor, probabilities: Tensor, layout: Layout) -> Tensor:
-        """Loss of the segmentation head on the confident pseudo-labels of the classes that it has learned.
+        """Loss of the segmentation head on the confident pseudo-labels, of the classes that it may be taught by now.
 
         Args:
             logits: (S, K, Z, Y, X).
             probabilities: the pseudo-labels (N U, K, Z, Y, X).
             layout: layout of the batch.
         """
-        learned = self.learned.table.repeat_interleave(layout.unlabelled, 0, output_size=len(probabilities))
-        hidden = merged_into_background(layout.hidden(logits).flatten(0, 1), learned)
-        confidence, pseudo_label = merged_into_background(probabilities.log(), learned).max(1)
-        return confident_label_loss(hidden, pseudo_label, confidence.exp() > self.confidence)
+        hidden = layout.hidden(logits).flatten(0, 1)
+        if self.learned is not None:
+            learned = self.learned.table.repeat_interleave(layout.unlabelled, 0, output_size=len(probabilities))
+            hidden = merged_into_background(hidden, learned)
+            probabilities = merged_into_background(probabilities.log(), learned).exp()
+        confidence, pseudo_label = probabilities.max(1)
+        return confident_label_loss(hidden, pseudo_label, confidence > self.confidence)

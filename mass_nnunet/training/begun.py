@@ -21,7 +21,7 @@ from .loaders import label_file, outside_folder
 
 KEY = "mass_begun"
 """Its key in a checkpoint."""
-_EARLIER = {"organ_contrast_in_ct": True, "taught_from": 0.0}
+_EARLIER = {"organ_contrast_in_ct": True}
 """What an older version did where it did not have a hyperparameter, unless that is the default now."""
 _REMEDY = "train without --c to begin anew"
 _ID = len("Dataset801")

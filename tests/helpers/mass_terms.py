@@ -26,7 +26,7 @@ def trained_step(
     torch.manual_seed(seed)
     net: Any = network(layout).train()
     net.active = tuple(range(layout.modalities))
-    loss = objective(weights=weights, taught_from=0.0, **changes)
+    loss = objective(weights=weights, **changes)
     scans, labels = batch(layout)
     taught = sure(torch.randint(0, 3, (layout.modalities * layout.unlabelled, *PATCH)))
     pseudo_labels = joined(taught, labels[0][~is_annotated(layout)])
@@ -98,7 +98,7 @@ def atlas_branch(
     scans = torch.zeros(6, 1, *fields.shape[2:])
     # At unlabelled scans the head is as sure as the pseudo-labels, and has no loss there.
     logits = torch.zeros(6, 3, *fields.shape[2:])
-    loss = objective(weights=OFF, confidence=1.0, taught_from=0.0)
+    loss = objective(weights=OFF, confidence=1.0)
     context = step_labels([labels, labels], LAYOUT, pseudo_labels=pseudo_labels).context
     terms = loss.compute(GroupOutput(scans, [logits, logits], fields), [labels, labels], context)
     terms = {name: terms[name] for name in ("atlas", "teaching") if name in terms}

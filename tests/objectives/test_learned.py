@@ -66,13 +66,9 @@ def test_what_was_seen_before_fades():
     assert dice[0] >= 0.5 > dice[1]
 
 
-def test_with_a_threshold_of_0_all_classes_are_learned_at_once():
-    _, labels = scans(2)
-    learned = LearnedClasses(0.0)
+def test_before_the_first_step_nothing_is_known():
     with pytest.raises(RuntimeError, match="update"):
-        _ = learned.table
-    learned.update(-50 * one_hot(labels, 3), torch.zeros_like(labels), LAYOUT)
-    assert learned.table.all()
+        _ = LearnedClasses(0.5).table
 
 
 def test_it_has_no_gradient():

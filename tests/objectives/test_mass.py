@@ -131,7 +131,7 @@ def test_a_modality_is_taught_the_classes_that_its_head_has_learned():
         )
     logits[[2, 5]] = torch.randn(2, 3, *PATCH, generator=torch.Generator().manual_seed(0))
     logits.requires_grad_()
-    loss = objective(weights=OFF)
+    loss = objective(weights=OFF, taught_from=0.5)
     step = step_labels([labels[0]], LAYOUT, pseudo_labels=sure(torch.full((2, *PATCH), 2)))
     value = loss.compute(GroupOutput(scans.images, [logits], None), [labels[0]], step.context)["teaching"]
     value.backward()
@@ -291,7 +291,7 @@ def test_where_all_is_known_no_term_changes():
     net.correspondence.residuals[-1].field.weight.data *= 10
     step = step_labels(labels, LAYOUT, pseudo_labels=joined(taught, labels[0][~is_annotated(LAYOUT)]))
     known = torch.ones_like(step.context.shares, dtype=torch.bool)
-    loss = objective(weights=WEIGHTS, taught_from=0.0)
+    loss = objective(weights=WEIGHTS)
     again = loss(net(scans), step._replace(context=replace(step.context, known=known)))
     torch.testing.assert_close(again, value)
     assert terms.keys() == loss.terms.keys()
