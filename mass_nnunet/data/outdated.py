@@ -52,8 +52,7 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
         UserError: the fold names a scan that the dataset has no longer, or leaves out one that it has, or differs from
             its ``annotated.json``, or trains on a patient who is validated or tested on.
     """
-    check_sides(fold, number, path, dataset)
-    patients = dataset.patients()
+    patients = check_sides(fold, number, path, dataset)
     annotated, hidden = dataset.cases(TRAINING), dataset.cases(UNLABELLED)
     validated = {patients[case] for case in fold.val}
     usable = [*annotated, *(case for case in hidden if patients[case] not in validated)]
@@ -62,14 +61,13 @@ def check_fold(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None
         raise UserError(f"{scans} of {dataset.folder} ({named(unused)}) not in fold {number} of {path}: {_REMEDY}")
 
 
-def check_sides(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:
+def check_sides(fold: Fold, number: int, path: Path, dataset: RawDataset) -> dict[str, str]:
     """Make sure that a dataset has the scans of a fold (:func:`check_scans`), and that each patient is on one side.
 
-    Args:
-        fold: the fold.
-        number: its number.
-        path: the file that it is from.
-        dataset: the raw dataset.
+    Arguments as in :func:`check_fold`.
+
+    Returns:
+        Patient of each case of the dataset.
 
     Raises:
         UserError: :func:`check_scans` raises it, or the fold trains on a patient who is validated or tested on.
@@ -78,6 +76,7 @@ def check_sides(fold: Fold, number: int, path: Path, dataset: RawDataset) -> Non
     patients = dataset.patients()
     check_overlap(fold, patients, f"fold {number} in {path}")
     check_test_patients(dataset, patients, [*fold.train, *fold.val, *fold.unlabelled])
+    return patients
 
 
 def check_scans(fold: Fold, number: int, path: Path, dataset: RawDataset) -> None:

@@ -62,9 +62,9 @@ class MASSObjective(Objective):
 
     r(t) = exp(-5 (1 - t / (ramp T))^2) (:func:`base.ramp_up`). The terms of warped atlases are computed at the
     resolution of the field, half of that of the patch. No gradient flows through p. In each of them a class counts
-    where target and warped atlas both tell if a voxel is of this class. With ``taught_from``
-    S learns from p only the classes that it has learned on annotated scans (learned.py); the others count as background
-    in S(x) and p, so that p does not deny them.
+    where target and warped atlas both tell if a voxel is of this class. With
+    ``taught_from`` S learns from p only the classes that it has learned on annotated scans (learned.py); the others
+    count as background in S(x) and p, so that p does not deny them.
 
     Args:
         supervised: nnU-Net's own loss, a function of (logits from fine to coarse, labels from fine to coarse).

@@ -69,7 +69,7 @@ def test_a_label_map_of_another_size(files):
     ],
 )
 def test_a_label_map_along_other_axes_is_right_where_the_reader_turns_it(files, edit):
-    """Of equal length along two axes, nothing but the header tells that it is stored otherwise."""
+    """Where two axes have the same length, the header alone tells that it is stored otherwise."""
     change(files[1], edit)
     check_same_grid(*files, "label map", turned=True)
     with pytest.raises(UserError, match=f"^the axes of {files[1]} run differently from those of {files[0]}, and the"):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mass_nnunet.errors import UserError, disk_line
+from mass_nnunet.errors import UserError, disk_line, exit_on_user_error
 from mass_nnunet.reporting import html as report
 from mass_nnunet.runtime import child
 from mass_nnunet.runtime.lock import Lock, becomes_free
@@ -142,13 +142,13 @@ def _worker(number: int, workers: int, jobs: Sequence[Job], retries: int, do: Wo
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
     if jobs[0].grid.device == "cuda":
         _choose_gpu(number)
-    with _interrupted_by_sigterm():
+    with _interrupted_by_sigterm(), exit_on_user_error():
         try:
             work(jobs, retries, do)
         except KeyboardInterrupt:
             sys.exit(130)
         except OSError as error:
-            sys.exit(f"error: {disk_line(error)}")
+            raise UserError(disk_line(error)) from None
 
 
 def _choose_gpu(number: int) -> None:
