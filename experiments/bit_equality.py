@@ -6,20 +6,21 @@
 
 Every trainer runs two epochs on the tiny group of the tests (one thread, fixed seeds). The digests are those of the
 commit that wrote bit_equality.json last: a commit that changes results on purpose records them anew. They hold for one
-kind of processor; on another one record them with the commit before the change.
+kind of processor and one version of torch; elsewhere record them first, with the commit before the change.
 """
 
 import argparse
 import hashlib
 import json
 import os
-import platform
 import random
 import sys
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
 sys.path[:0] = [str(TESTS / "helpers"), str(TESTS)]  # the second for commits with the helpers in tests/
@@ -34,6 +35,12 @@ def digest(*arrays: np.ndarray) -> str:
     for array in arrays:
         total.update(np.ascontiguousarray(array).tobytes())
     return total.hexdigest()[:16]
+
+
+def kind() -> dict[str, str]:
+    """What the digests depend on besides the code: what the processor computes with, and the version of torch."""
+    native = ", bfloat16" if NATIVE_BFLOAT16 else ""
+    return {"processor": torch.backends.cpu.get_cpu_capability() + native, "torch": torch.__version__}
 
 
 def seed() -> None:
@@ -104,6 +111,12 @@ def main() -> int:
     parser.add_argument("--methods", nargs="+", help="default: all")
     args = parser.parse_args()
 
+    recorded = json.loads(RECORD.read_text(encoding="utf-8"))
+    expected = recorded.pop("digests")
+    if not args.record and recorded != kind():
+        print(f"recorded with {recorded}, this is {kind()}: record first, with the commit before the change")
+        return 2
+
     torch.set_num_threads(1)
     os.environ.update(nnUNet_n_proc_DA="0", nnUNet_def_n_proc="1", nnUNet_compile="f")
     from tiny_group import make_group, variables
@@ -120,10 +133,8 @@ def main() -> int:
         digests[name] = ({} if args.models else train(name)) | predict(name, root)
         print(name, json.dumps(digests[name], indent=1), flush=True)
     if args.record:
-        record = {"processor": platform.processor() or platform.machine(), "torch": torch.__version__}
-        RECORD.write_text(json.dumps(record | {"digests": digests}, indent=1) + "\n", encoding="utf-8")
+        RECORD.write_text(json.dumps(kind() | {"digests": digests}, indent=1) + "\n", encoding="utf-8")
         return 0
-    expected = json.loads(RECORD.read_text(encoding="utf-8"))["digests"]
     other = [
         f"{name}: {key} was {expected.get(name, {}).get(key)}, is {value}"
         for name, found in digests.items()

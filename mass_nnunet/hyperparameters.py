@@ -102,7 +102,7 @@ class Hyperparameters:
     standard deviations of the scan; 0 for none."""
 
     organ_contrast_in_ct: bool = False
-    """Whether CTs get random organ contrast, too (docs/experiments/place.md)."""
+    """Whether CTs get random organ contrast, too, or what a trainer has in its place (docs/experiments/place.md)."""
 
     place_margin: float = 50.0
     """Distance in mm from the slices in which annotated scans, laid on an unlabelled one, have organs

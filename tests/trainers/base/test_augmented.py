@@ -59,13 +59,6 @@ def test_the_strength_in_mri_is_the_hyperparameter(organs):
     assert shift.abs().max() <= mri.hyperparameters.organ_contrast
 
 
-def test_ct_is_left_as_it_is_unless_asked_for(organs):
-    ct, _ = dataset_trainers()
-    assert ct.augmented(*organs) is organs[0]
-    object.__setattr__(ct.hyperparameters, "organ_contrast_in_ct", True)
-    assert (ct.augmented(*organs) != organs[0]).all()
-
-
 def test_of_a_scan_with_a_channel_of_ct_the_others_are_changed(organs):
     _, mri = dataset_trainers()
     mri.dataset_json["channel_names"] = {"0": "MRI", "1": "CT"}
@@ -97,15 +90,24 @@ def test_slaug_and_gin_take_the_place_of_random_organ_contrast(name, monkeypatch
     data, target = one.prepare(batch).values()
     layout = target.context.layout
     annotated, labels = (layout.annotated(x) for x in (before, target.labels[0]))
+    ct, mri = annotated
     seed()
-    expected = torch.stack(
-        [
-            slaug.location_scale_augmentation(scans, its_labels, one.classes)
-            if name.endswith("SLAug")
-            else gin.random_convolutions(scans)
-            for scans, its_labels in zip(annotated, labels, strict=True)
-        ]
+    expected = (
+        slaug.location_scale_augmentation(mri, labels[1], one.classes)
+        if name.endswith("SLAug")
+        else gin.random_convolutions(mri)
     )
-    torch.testing.assert_close(layout.annotated(data.images), expected)
-    assert not torch.allclose(expected, annotated)
+    torch.testing.assert_close(layout.annotated(data.images), torch.stack([ct, expected]))
+    assert not torch.allclose(expected, mri)
     assert float(one.train_step(batch)["loss"]) > 0
+
+
+@pytest.mark.parametrize("kind", ["OrganContrast", "SLAug", "GIN"])
+def test_each_kind_spares_ct_unless_asked_for(kind, organs, monkeypatch):
+    for module in (slaug, gin):
+        monkeypatch.setattr(module, "SHARE", 1.0)
+    ct, mri = dataset_trainers(f"DualStreamTrainer{kind}")
+    assert ct.augmented(*organs) is organs[0]
+    assert not torch.equal(mri.augmented(*organs), organs[0])
+    object.__setattr__(ct.hyperparameters, "organ_contrast_in_ct", True)
+    assert not torch.equal(ct.augmented(*organs), organs[0])
