@@ -119,7 +119,7 @@ def changed_scans(fold: Fold, dataset: RawDataset, arrays: Iterable[Path], outsi
         outside: folder of the preprocessed labels of another tool.
     """
     annotated, without = {*fold.train, *fold.val}, set(dataset.cases(UNLABELLED))
-    found = {}
+    found = []
     for array in arrays:
         case = array.name.removesuffix(".b2nd")
         if array.name.endswith("_seg.b2nd"):  # it was made with its image
@@ -130,8 +130,8 @@ def changed_scans(fold: Fold, dataset: RawDataset, arrays: Iterable[Path], outsi
         elif case in annotated:
             files.append(dataset.label_path(TRAINING, case))
         if may_have_changed(array, case, files):
-            found[case] = None
-    return list(found)
+            found.append(case)
+    return list(dict.fromkeys(found))
 
 
 def raw_dataset(name: str) -> RawDataset | None:

@@ -22,6 +22,7 @@ from mass_nnunet.data.raw import TRAINING
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.labels import IGNORE
+from mass_nnunet.runtime.exclusive import check_free
 from mass_nnunet.training.loaders import label_file, outside_folder, unlabelled_folder
 from mass_nnunet.training.possible import PossibleClasses, possible_classes
 
@@ -164,9 +165,11 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
         only_validates: whether nothing is trained: then nothing but the scans to validate on has to be there.
 
     Raises:
-        UserError: the fold does not exist or is older than the dataset, dataset.json has changed since ``plan``, an
-            array is absent or damaged, or a label map has a value that dataset.json does not name.
+        UserError: the dataset is being planned, the fold does not exist or is older than the dataset, dataset.json has
+            changed since ``plan``, an array is absent or damaged, or a label map has a value that dataset.json does not
+            name.
     """
+    check_free([dataset.folder], "`mass_nnunet plan` or `annotate-in`")
     fold = dataset.fold(number)
     raw = raw_dataset(dataset.folder.name)
     if only_validates:

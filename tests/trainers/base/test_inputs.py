@@ -14,6 +14,7 @@ import torch
 from mass_nnunet import trainers
 from mass_nnunet.cli import main
 from mass_nnunet.data.splits import Fold
+from mass_nnunet.runtime.lock import Lock
 from mass_nnunet.trainers.base import inputs
 from mass_nnunet.trainers.base.inputs import PlannedDataset, same_group, values
 from nnunet_threads import use_threads
@@ -163,6 +164,17 @@ def test_a_hidden_label_map_that_was_changed_is_not_told(root, capsys):
             os.utime(file, (1, 1))
     trainer("MASSTrainer").initialize()
     assert "note: files of" not in capsys.readouterr().err
+
+
+def test_no_training_begins_while_the_group_is_planned(root):
+    folder = root / "preprocessed" / MRI
+    with Lock.take(folder, tidy=True):
+        line = refused(root, "MASSTrainer")
+        assert line == (
+            f"error: {folder} belongs to another `mass_nnunet plan` or `annotate-in`: start again when that has ended"
+        )
+        trainer("SupervisedTrainer")  # of the other dataset alone
+    trainer("MASSTrainer")
 
 
 def test_hidden_labels_are_not_read(root):
