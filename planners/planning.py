@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from mass_nnunet.data.outdated import check_splits
-from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.paths import dataset_folder, fold_folders
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import complete, scaled_learning_rate
-from mass_nnunet.runtime.exclusive import only_user_of
+from mass_nnunet.runtime.exclusive import check_free, only_user_of
 
 from .fingerprint import BodyFingerprintExtractor
 from .group import check_axes, load_group, modality_names
@@ -38,6 +38,8 @@ def plan(args: argparse.Namespace) -> None:
     for dataset, folder in zip(group, folders, strict=True):
         check_splits(dataset, folder)
     with only_user_of(sorted(folders), "`mass_nnunet plan` or `annotate-in`"):
+        if not args.no_preprocess:  # the arrays that a training reads would be replaced under it
+            check_free([fold for dataset in group for fold in fold_folders(dataset.name)], "training")
         _plan(group, rule, args)
 
 

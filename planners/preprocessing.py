@@ -1,9 +1,11 @@
 """Preprocessing of a dataset: nnU-Net's own for the scans of ``imagesTr``, and the same for those of ``imagesUn``."""
 
 import contextlib
+import filecmp
 import io
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from mass_nnunet.data.label_map import read_label_map
 from mass_nnunet.data.outside import outside_labels
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.sources import SOURCES, digested, is_made_of, record_file, stated, write_record
 from mass_nnunet.data.stored_grid import check_same_grid
 from mass_nnunet.data.volume import on_grid_of, read_volume
 from mass_nnunet.errors import UserError, shortened
@@ -29,7 +32,6 @@ from .apart import FINGERPRINT, NNUNET_FINGERPRINT, PLANS_NAME
 from .fingerprint import read_scan
 from .group_planner import CONFIGURATION
 
-# The image is written last: a case with an image is whole.
 _ENDINGS = ("_seg.b2nd", ".pkl", ".b2nd")
 
 
@@ -58,6 +60,12 @@ def preprocess_labelled(dataset: RawDataset, processes: int) -> None:
     Raises:
         UserError: a label map is damaged, or has not the shape of its scan, or the disk is full.
     """
+    arrays = _arrays(dataset, _plans(dataset))
+    records = {
+        case: stated([*dataset.images(TRAINING, case), dataset.label_path(TRAINING, case)])
+        for case in dataset.cases(TRAINING)
+    }
+    _forget_truth(dataset)
     try:
         with contextlib.redirect_stdout(io.StringIO()):  # the plans once more, as a dict
             preprocess_dataset(dataset.id, PLANS_NAME, [CONFIGURATION], [processes])
@@ -67,6 +75,27 @@ def preprocess_labelled(dataset: RawDataset, processes: int) -> None:
         if isinstance(error, RuntimeError):  # of blosc2, or of nnU-Net, of which a worker has ended
             raise _not_written(dataset, error) from None
         raise
+    for case, record in records.items():
+        write_record(arrays, case, record)
+
+
+def _forget_truth(dataset: RawDataset) -> None:
+    """Delete the copies of label maps that have changed: nnU-Net copies none that is older than the copy is.
+
+    It validates by these copies.
+    """
+    for label in (dataset.label_path(TRAINING, case) for case in dataset.cases(TRAINING)):
+        copy = dataset_folder("preprocessed", dataset.id) / "gt_segmentations" / label.name
+        if copy.is_file() and not filecmp.cmp(label, copy, shallow=False):
+            copy.unlink()
+
+
+def _plans(dataset: RawDataset) -> PlansManager:
+    return PlansManager(str(dataset_folder("preprocessed", dataset.id) / f"{PLANS_NAME}.json"))
+
+
+def _arrays(dataset: RawDataset, plans: PlansManager) -> Path:
+    return dataset_folder("preprocessed", dataset.id) / plans.get_configuration(CONFIGURATION).data_identifier
 
 
 def _not_written(dataset: RawDataset, error: Exception) -> UserError:
@@ -117,20 +146,19 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
 
     The arrays lie in nnU-Net's format in ``<data_identifier>_unlabelled``. Where the dataset has no labelled scan, they
     lie in ``<data_identifier>`` itself, as nnU-Net's trainer opens no empty folder. Their label maps hold only
-    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole and newer than the scan; a killed run
-    therefore continues. Arrays of other plans do not exist any more: :func:`group_planner.write_plans` deletes them.
+    nnU-Net's mask of the crop. A scan is skipped if its arrays are whole and were made of what its files hold; a killed
+    run therefore continues. :func:`group_planner.write_plans` has deleted the arrays of other plans.
     """
-    folder = dataset_folder("preprocessed", dataset.id)
-    plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
-    arrays = folder / plans.get_configuration(CONFIGURATION).data_identifier
+    plans = _plans(dataset)
+    arrays = _arrays(dataset, plans)
     output = unlabelled_folder(arrays)
     if not dataset.cases(TRAINING):
         shutil.rmtree(output, ignore_errors=True)  # from when there were labelled scans, too
         output = arrays
     output.mkdir(exist_ok=True)
     images = {case: dataset.images(UNLABELLED, case) for case in dataset.cases(UNLABELLED)}
-    done = {case for case in images if _is_done(output / f"{case}.b2nd", images[case])}
-    _clean(output, {f"{case}{ending}" for case in done for ending in _ENDINGS})
+    done = _done(output, images, _ENDINGS)
+    _clean(output, done, _ENDINGS)
     try:
         map_cases(
             partial(_preprocess_case, output=output, plans=plans, dataset_json=dataset.content),
@@ -145,48 +173,54 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
 def preprocess_outside(dataset: RawDataset) -> None:
     """Bring the labels of another tool (data/outside.py) to the grid of the plans, in ``<data_identifier>_pseudo``.
 
-    A label map is skipped if its array is newer than it and its scan.
+    A label map is skipped if its array was made of what it and its scan hold.
 
     Raises:
         UserError: a label map cannot be read, holds a value that dataset.json does not name, or is not on the grid of
             its scan.
     """
-    folder = dataset_folder("preprocessed", dataset.id)
-    plans = PlansManager(str(folder / f"{PLANS_NAME}.json"))
+    plans = _plans(dataset)
     configuration = plans.get_configuration(CONFIGURATION)
-    output, labels = outside_folder(folder / configuration.data_identifier), outside_labels(dataset)
+    output, labels = outside_folder(_arrays(dataset, plans)), outside_labels(dataset)
     if not labels and not output.exists():
         return
     output.mkdir(exist_ok=True)
     files = {case: [*dataset.images(UNLABELLED, case), label] for case, label in labels.items()}
-    done = {case for case, its in files.items() if _is_done(label_file(output, case), its)}
-    _clean(output, {label_file(output, case).name for case in done})
+    done = _done(output, files, (".b2nd",))
+    _clean(output, done, (".b2nd",))
     for case in tqdm([case for case in files if case not in done], desc="Labels of another tool", unit="case"):
         *images, label = files[case]
+        record = digested(files[case])
         found, image = read_label_map(label, dataset.labels), read_volume(images[0])
         on_grid_of(image, images[0], found.image, label)
         names = [str(file) for file in images]
         preprocessor = configuration.preprocessor_class(verbose=False)
         _, values, _ = preprocessor.run_case(names, str(label), plans, configuration, dataset.content)
         write_labels(label_file(output, case), np.maximum(values, 0).astype(np.int16))
+        write_record(output, case, record)
 
 
-def _is_done(array: Path, images: list[Path]) -> bool:
-    # A file of the same time, on a clock of some milliseconds, may be a later one.
-    return array.exists() and all(array.stat().st_mtime_ns > image.stat().st_mtime_ns for image in images)
+def _done(folder: Path, files: Mapping[str, Sequence[Path]], endings: Sequence[str]) -> set[str]:
+    """The cases of which all arrays are there, made of what the files of the case hold."""
+    whole = [case for case in files if all((folder / f"{case}{ending}").is_file() for ending in endings)]
+    return {case for case in whole if is_made_of(folder, case, files[case])}
 
 
-def _clean(folder: Path, keep: set[str]) -> None:
-    """Delete what a killed run left, and the arrays of scans that are no longer there."""
-    for path in folder.iterdir():
-        if path.is_dir():
+def _clean(folder: Path, cases: set[str], endings: Sequence[str]) -> None:
+    """Delete what a killed run left, and the arrays and records of all cases but these, the records first."""
+    keep = {record_file(folder, case) for case in cases}
+    keep |= {folder / f"{case}{ending}" for case in cases for ending in endings}
+    records = folder / SOURCES
+    for path in [*(records.iterdir() if records.is_dir() else ()), *folder.iterdir()]:
+        if path.is_dir() and path != records:
             shutil.rmtree(path)
-        elif path.name not in keep:
+        elif path not in keep and path != records:
             path.unlink()
 
 
 def _preprocess_case(case: tuple[str, list[Path]], *, output: Path, plans: PlansManager, dataset_json: dict) -> None:
     name, images = case
+    record = digested(images)
     configuration = plans.get_configuration(CONFIGURATION)
     preprocessor = configuration.preprocessor_class(verbose=False)
     with tempfile.TemporaryDirectory(prefix=".tmp-", dir=output) as temporary:
@@ -195,3 +229,4 @@ def _preprocess_case(case: tuple[str, list[Path]], *, output: Path, plans: Plans
         )
         for ending in _ENDINGS:
             (Path(temporary) / f"{name}{ending}").replace(output / f"{name}{ending}")
+    write_record(output, name, record)

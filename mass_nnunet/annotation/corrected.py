@@ -1,6 +1,7 @@
 """The corrected labels of an exported scan, checked before anything of the dataset is touched."""
 
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,7 +94,7 @@ def saved_elsewhere(folder: Path, exported: Exported, channels: int) -> list[str
     place = exported.label_file(folder)
     known = {place.name, *(f"{exported.case}_channel{channel}{ENDING}" for channel in range(1, channels))}
     known.add(f"{exported.case}{ENDING}")
-    found = sorted(path.name for path in place.parent.glob(f"{exported.case}[_.-]*"))
+    found = sorted(path.name for path in place.parent.glob(f"{escape(exported.case)}[_.-]*"))
     return [name for name in found if name not in known and _is_of(exported.case, name)]
 
 

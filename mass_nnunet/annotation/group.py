@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mass_nnunet.data.files import read_json
-from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.paths import base_folder, fold_folders
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.splits import load_fold
 from mass_nnunet.runtime.exclusive import check_free, only_user_of
@@ -43,9 +43,7 @@ def alone(group: Sequence[RawDataset]) -> Iterator[None]:
     """
     preprocessed = sorted(base_folder("preprocessed") / dataset.name for dataset in group)
     with only_user_of(preprocessed, "`mass_nnunet plan` or `annotate-in`"):
-        results = base_folder("results")
-        trained = [folder for dataset in group for folder in sorted((results / dataset.name).glob("*/fold_*"))]
-        check_free(trained, "training")
+        check_free([folder for dataset in group for folder in fold_folders(dataset.name)], "training")
         yield
 
 

@@ -40,6 +40,8 @@ def write_suggestions(args: argparse.Namespace) -> None:
     for option, value in (("-n", args.n), ("-np", args.np)):
         if value < 1:
             raise UserError(f"{option} {value} is not at least 1")
+    if args.output.suffix != ".html":  # the list that is written beside it could be the same file
+        raise UserError(f"-o {args.output} is not an HTML file: give a name that ends with .html")
     if args.export is not None:
         check_new(args.export)
     pools = load_pools(args.d, args.fold)

@@ -1,4 +1,4 @@
-"""Splits that are older than their dataset: scans were removed from it, or added to it, after ``mass_nnunet split``."""
+"""Splits and arrays that are older than their dataset: it was changed after ``mass_nnunet split`` or ``plan``."""
 
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -9,9 +9,12 @@ from mass_nnunet.errors import UserError
 
 from .annotated import ANNOTATED_JSON
 from .dataset_json import DATASET_JSON
+from .names import label_name
+from .outside import PSEUDO
 from .paths import base_folder
 from .raw import TRAINING, UNLABELLED, RawDataset
 from .sampled_folds import check_test_patients
+from .sources import may_have_changed
 from .splits import SPLITS_JSON, Fold, check_overlap, load_fold, read_entries
 
 _REMEDY = "run `mass_nnunet split` again, for all datasets of the group together"
@@ -106,21 +109,29 @@ def check_scans(fold: Fold, number: int, path: Path, dataset: RawDataset) -> Non
             )
 
 
-def newer_scans(fold: Fold, dataset: RawDataset, arrays: Path) -> list[str]:
-    """The annotated scans of a fold of which a file is newer than their preprocessed label map.
+def changed_scans(fold: Fold, dataset: RawDataset, arrays: Iterable[Path], outside: Path) -> list[str]:
+    """The cases of a fold of which a file may have changed since it was preprocessed; hidden label maps do not count.
 
     Args:
         fold: the fold.
         dataset: the raw dataset.
-        arrays: folder of nnU-Net's preprocessed scans.
+        arrays: preprocessed files of the fold's cases.
+        outside: folder of the preprocessed labels of another tool.
     """
+    annotated, without = {*fold.train, *fold.val}, set(dataset.cases(UNLABELLED))
     found = []
-    for case in (*fold.train, *fold.val):
-        files = [*dataset.image_paths(TRAINING, case), dataset.label_path(TRAINING, case)]
-        times = [file.stat().st_mtime_ns for file in files if file.is_file()]
-        if times and max(times) > (arrays / f"{case}_seg.b2nd").stat().st_mtime_ns:
+    for array in arrays:
+        case = array.name.removesuffix(".b2nd")
+        if array.name.endswith("_seg.b2nd"):  # it was made with its image
+            continue
+        files = dataset.image_paths(UNLABELLED if case in without else TRAINING, case)
+        if array.parent == outside:
+            files.append(dataset.folder / PSEUDO / label_name(case, dataset.ending))
+        elif case in annotated:
+            files.append(dataset.label_path(TRAINING, case))
+        if may_have_changed(array, case, files):
             found.append(case)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def raw_dataset(name: str) -> RawDataset | None:

@@ -48,3 +48,8 @@ def dataset_folder(kind: str, dataset_id: int) -> Path:
         UserError: the environment variable is not set, or there is no single dataset with this id.
     """
     return base_folder(kind) / dataset_name(dataset_id)
+
+
+def fold_folders(name: str) -> list[Path]:
+    """The folders of all trainings of the dataset of this name in ``results``; none where nnUNet_results is not set."""
+    return sorted((base_folder("results") / name).glob("*/fold_*")) if nnUNet_results.is_set() else []

@@ -1,6 +1,7 @@
 """Corrected labels as editors save them, and what is wrong with some."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -151,3 +152,5 @@ def test_files_under_other_names_are_found(folder):
     for name in ("ctun_channel1.nii.gz", "ctun_label_1.nii.gz", "ctun.seg.nrrd", "ctun_2.nii.gz", "ctunlabel.nrrd"):
         (place / name).touch()
     assert saved_elsewhere(folder, exported, 2) == ["ctun.seg.nrrd", "ctun_label_1.nii.gz"]
+    (place / "ct[1].seg.nrrd").touch()
+    assert saved_elsewhere(folder, replace(exported, case="ct[1]"), 1) == ["ct[1].seg.nrrd"]

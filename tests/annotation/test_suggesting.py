@@ -80,6 +80,8 @@ def test_without_splits_the_export_knows_of_no_fold(pair, tmp_path):
         (("-f", "5"), r"fold 5 does not exist in \S*splits_final.json"),
         (("-tr", "MASSTrainer", "-device", "cpu"), r"fold_0/checkpoint_final.pth does not exist: train the model"),
         (("--export", "."), "is not empty, and corrected labels in it would be lost"),
+        (("-o", "list.json"), "-o list.json is not an HTML file: give a name that ends with .html"),
+        (("-o", "list.csv"), "-o list.csv is not an HTML file"),
     ],
 )
 def test_what_is_refused_in_one_line_and_writes_nothing(pair, tmp_path, capsys, words, message):

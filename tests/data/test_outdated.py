@@ -1,13 +1,15 @@
-"""Splits that are older than their dataset."""
+"""Splits and arrays that are older than their dataset."""
 
 import json
 
 import pytest
 
 from mass_nnunet.data.files import write_json
-from mass_nnunet.data.outdated import check_splits, named, raw_dataset
+from mass_nnunet.data.outdated import changed_scans, check_splits, named, raw_dataset
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.sampled_folds import make_folds
+from mass_nnunet.data.sources import stated, write_record
+from mass_nnunet.data.splits import load_fold
 from mass_nnunet.errors import UserError
 from tiny_raw import write_raw_dataset
 
@@ -104,3 +106,38 @@ def test_a_patient_on_two_sides_is_named(folder):
     write_json(dataset().folder / "patients.json", PATIENTS | {"t": PATIENTS[hidden]})
     with pytest.raises(UserError, match=rf"is there to train on, but patient {PATIENTS[hidden]} is in imagesTs \(t\)"):
         check_splits(dataset(), folder)
+
+
+def test_changed_files_are_found_and_those_of_hidden_labels_are_not_looked_at(folder):
+    fold, outside = load_fold(folder, 0), folder / "pseudo"
+    annotated, hidden, unlabelled = fold.train[0], fold.unlabelled[0], fold.unlabelled[-1]
+    assert hidden.startswith("a") and unlabelled.startswith("u")
+    label = dataset().folder / "pseudo" / f"{unlabelled}.nii.gz"
+    label.parent.mkdir()
+    label.write_bytes(b"label")
+    made = {
+        folder / "arrays" / f"{annotated}.b2nd": [file("imagesTr", annotated), labels(annotated)],
+        folder / "arrays" / f"{hidden}.b2nd": [file("imagesTr", hidden), labels(hidden)],
+        folder / "unlabelled" / f"{unlabelled}.b2nd": [file("imagesUn", unlabelled)],
+        outside / f"{unlabelled}.b2nd": [file("imagesUn", unlabelled), label],
+    }
+    for array, files in made.items():
+        write_record(array.parent, array.name.removesuffix(".b2nd"), stated(files))
+    arrays = [*made, folder / "arrays" / f"{annotated}_seg.b2nd"]
+
+    def changed() -> list[str]:
+        return changed_scans(fold, dataset(), arrays, outside)
+
+    assert changed() == []
+    labels(hidden).write_bytes(b"another")
+    assert changed() == []
+    labels(annotated).write_bytes(b"another")
+    assert changed() == [annotated]
+    label.unlink()
+    assert changed() == [annotated, unlabelled]
+    file("imagesTr", hidden).write_bytes(b"another")
+    assert changed() == [annotated, hidden, unlabelled]
+
+
+def labels(case: str):
+    return dataset().folder / "labelsTr" / f"{case}.nii.gz"

@@ -1,6 +1,6 @@
 import pytest
 
-from mass_nnunet.data.paths import base_folder, dataset_folder, dataset_name
+from mass_nnunet.data.paths import base_folder, dataset_folder, dataset_name, fold_folders
 from mass_nnunet.errors import UserError
 
 
@@ -16,6 +16,15 @@ def test_folders_of_a_dataset(tmp_path):
     for kind in ("raw", "preprocessed", "results"):
         assert base_folder(kind) == tmp_path / kind
         assert dataset_folder(kind, 801) == tmp_path / kind / "Dataset801_BTCV"  # whether it exists or not
+
+
+def test_folders_of_trainings(tmp_path, monkeypatch):
+    assert fold_folders("Dataset801_BTCV") == []
+    fold = tmp_path / "results" / "Dataset801_BTCV" / "MASSTrainer__MASSPlans__3d_fullres" / "fold_0"
+    fold.mkdir(parents=True)
+    assert fold_folders("Dataset801_BTCV") == [fold] and fold_folders("Dataset802_CHAOS") == []
+    monkeypatch.delenv("nnUNet_results")
+    assert fold_folders("Dataset801_BTCV") == []
 
 
 def test_a_variable_that_is_not_set(monkeypatch):

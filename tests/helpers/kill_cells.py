@@ -22,7 +22,10 @@ from kill_patches import draw_little, import_everything, sample_few_voxels, tell
 from mass_nnunet.runtime.checkpoint import read_checkpoint
 from tiny_group import variables
 
-UNLIKE = (r"progress\.png$", r"mass_\w+\.png$", r"training_log", r"debug\.json$", r"\.pth$", r"\.log$", r"cell\.json$")
+UNLIKE = (
+    *(r"progress\.png$", r"mass_\w+\.png$", r"training_log", r"debug\.json$", r"\.pth$", r"\.log$", r"cell\.json$"),
+    r"/sources/\w+\.json$",
+)
 """Files that hold times or random numbers, and only have to be there."""
 _STAMP = re.compile(r"training_log_[\d_]+\.txt$")
 _CELL_LOCK = re.compile(r"(bench/cells/\w[^/]*)/lock-\d{4}$")

@@ -158,6 +158,9 @@ COMMANDS: tuple[Command, ...] = (
             Point("nnU-Net's fingerprint", "write", rf"{CT}/dataset_fingerprint\.json$"),
             Point("unlabelled scan", "mkdir", rf"{CT}/MASSPlans_3d_fullres_unlabelled/\.tmp"),
             Point("unlabelled scan is named", "rename", rf"{CT}/MASSPlans_3d_fullres_unlabelled/ctun\.pkl$"),
+            Point(
+                "record of an unlabelled scan", "rename", rf"{CT}/MASSPlans_3d_fullres_unlabelled/sources/ctun\.json$"
+            ),
             Point("second dataset", "write", rf"{MRI}/MASSPlans_3d_fullres/.*pkl$", 2),
         ),
         after="split",

@@ -70,10 +70,10 @@ def raw(tmp_path, monkeypatch):
     return tmp_path / "raw"
 
 
-def refusal(capsys) -> str:
+def refusal(capsys, words: tuple[str, ...] = ("--no-preprocess",)) -> str:
     """The line by which a plan is refused, which makes no dataset's folder."""
     capsys.readouterr()
-    assert main([*COMMAND, "--no-preprocess"]) == 2
+    assert main([*COMMAND, *words]) == 2
     (line,) = messages(capsys.readouterr().err)
     return line
 
@@ -114,3 +114,13 @@ def test_a_second_plan_of_a_dataset_is_refused(raw, capsys):
             in refusal(capsys)
         )
     assert not (raw.parent / "preprocessed" / NAMES[0]).exists()
+
+
+def test_nothing_is_preprocessed_while_a_training_of_the_group_runs(raw, capsys, monkeypatch):
+    """It reads the arrays that would be replaced."""
+    monkeypatch.setenv("nnUNet_results", str(raw.parent / "results"))
+    fold = raw.parent / "results" / NAMES[1] / "MASSTrainer__MASSPlans__3d_fullres" / "fold_0"
+    with Lock.take(fold, tidy=True):
+        assert f"{fold} belongs to another training: start again when that has ended" in refusal(capsys, ())
+        assert not (raw.parent / "preprocessed" / NAMES[0]).exists()
+        assert main([*COMMAND, "--no-preprocess"]) == 0

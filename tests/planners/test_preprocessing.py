@@ -134,7 +134,7 @@ def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
         preprocess_outside(dataset)
     (raw / NAMES[0] / "pseudo" / "ctun.nii.gz").unlink()
     preprocess_outside(dataset)
-    assert list(outside_folder(arrays).iterdir()) == []
+    assert arrays_of(outside_folder(arrays)) == {} and not list(outside_folder(arrays).rglob("*.json"))
 
 
 @pytest.mark.parametrize("step", ["preprocess_dataset", "map_cases"])
@@ -166,7 +166,8 @@ def test_ct_and_mri_both_have_zero_mean_and_unit_standard_deviation(root):
 def test_unlabelled_scans_lie_beside_and_are_made_alike(root, tmp_path):
     folder = root / "preprocessed" / NAMES[0] / f"{ARRAYS}_unlabelled"
     expected = {f"{case}{ending}" for case in ("ct3", "ct4") for ending in (".b2nd", "_seg.b2nd", ".pkl")}
-    assert {path.name for path in folder.iterdir()} == expected
+    assert {path.name for path in folder.iterdir()} == expected | {"sources"}
+    assert {path.name for path in (folder / "sources").iterdir()} == {"ct3.json", "ct4.json"}
     image, label, _, properties = nnUNetDatasetBlosc2(str(folder)).load_case("ct3")
     assert image.shape == label.shape and image.dtype == np.float32
     assert np.max(label[:]) <= 0 and "class_locations" not in properties
@@ -205,17 +206,47 @@ def test_a_second_plan_goes_on_where_the_first_was_killed(root):
     (folder / ".tmp-killed").mkdir()
     (folder / ".tmp-killed" / "ct4.b2nd").touch()
     (folder / "gone.b2nd").touch()  # of a scan that is no longer in imagesUn
-    source = root / "raw" / NAMES[1] / "imagesUn" / "mr2_0000.nii.gz"
-    replaced = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled" / "mr2.b2nd"
-    written = replaced.stat().st_mtime_ns
-    os.utime(source, ns=(written + 1, written + 1))  # a newer scan
+    (folder / "sources" / "gone.json").touch()
+    earlier = root / "preprocessed" / NAMES[1] / f"{ARRAYS}_unlabelled"
+    written = (earlier / "mr2.b2nd").stat().st_mtime_ns
+    (earlier / "sources" / "mr2.json").unlink()  # as an earlier version left it, or a killed run
+    os.utime(root / "raw" / NAMES[0] / "imagesUn" / "ct3_0000.nii.gz", (2e9, 2e9))  # a copy
     assert main(COMMAND) == 0
     assert (folder / "ct3.b2nd").stat().st_mtime_ns == kept, "whole: passed over"
+    assert {path.name for path in (folder / "sources").iterdir()} == {"ct3.json", "ct4.json"}
     after = arrays_of(folder)
     assert after.keys() == before.keys() and not (folder / ".tmp-killed").exists()
     for name, array in after.items():
         np.testing.assert_array_equal(array, before[name])
-    assert replaced.stat().st_mtime_ns > written
+    assert (earlier / "mr2.b2nd").stat().st_mtime_ns > written
+
+
+def older(file: Path, other: Path) -> None:
+    """Replace a file by another one that is older, as ``cp -p`` and a backup do."""
+    shutil.copyfile(other, file)
+    os.utime(file, (1e9, 1e9))
+
+
+def test_files_that_are_replaced_by_older_ones_are_preprocessed_again(raw, tmp_path):
+    """A scan without annotation, labels of another tool, and a label map, which nnU-Net copies to validate by it."""
+    folder, ct0 = raw / NAMES[0], raw / NAMES[0] / "imagesTr" / "ct0_0000.nii.gz"
+    for name in ("imagesUn", "pseudo"):
+        (folder / name).mkdir()
+    shutil.copyfile(folder / "imagesTr" / "ct1_0000.nii.gz", folder / "imagesUn" / "ctun_0000.nii.gz")
+    shutil.copyfile(folder / "labelsTr" / "ct1.nii.gz", folder / "pseudo" / "ctun.nii.gz")
+    for file in (folder / "labelsTr").iterdir():
+        os.utime(file, (1.5e9, 1.5e9))  # whole seconds, as of an archive
+    assert main(PLAN) == 0
+    older(folder / "imagesUn" / "ctun_0000.nii.gz", ct0)
+    older(folder / "pseudo" / "ctun.nii.gz", folder / "labelsTr" / "ct0.nii.gz")
+    older(folder / "labelsTr" / "ct1.nii.gz", folder / "labelsTr" / "ct0.nii.gz")
+    assert main(PLAN) == 0
+    preprocessed = tmp_path / "preprocessed" / NAMES[0]
+    arrays, unlabelled, outside = (arrays_of(preprocessed / f"{ARRAYS}{end}") for end in ("", "_unlabelled", "_pseudo"))
+    np.testing.assert_array_equal(unlabelled["ctun.b2nd"], arrays["ct0.b2nd"])
+    np.testing.assert_array_equal(outside["ctun.b2nd"], np.maximum(arrays["ct0_seg.b2nd"], 0))
+    copies = [(preprocessed / "gt_segmentations" / f"{case}.nii.gz").read_bytes() for case in ("ct0", "ct1")]
+    assert copies[0] == copies[1], "nnU-Net copies no label map that is older than the copy"
 
 
 def test_the_properties_are_a_plain_pickle(root):

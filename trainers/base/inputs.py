@@ -16,12 +16,13 @@ from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.group_plans import check_form
 from mass_nnunet.data.names import label_name
-from mass_nnunet.data.outdated import check_fold, check_scans, named, newer_scans, raw_dataset
+from mass_nnunet.data.outdated import changed_scans, check_fold, check_scans, named, raw_dataset
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import TRAINING
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.labels import IGNORE
+from mass_nnunet.runtime.exclusive import check_free
 from mass_nnunet.training.loaders import label_file, outside_folder, unlabelled_folder
 from mass_nnunet.training.possible import PossibleClasses, possible_classes
 
@@ -155,7 +156,7 @@ def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
 def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *, only_validates: bool = False) -> None:
     """Make sure that a dataset is whole and up to date: its fold, arrays, and the labels that the training may read.
 
-    Hidden labels are not read. A note tells of annotated scans that are newer than their arrays.
+    Hidden labels are not read. A note tells of scans that may have changed since their arrays were made.
 
     Args:
         dataset: the dataset.
@@ -164,9 +165,11 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
         only_validates: whether nothing is trained: then nothing but the scans to validate on has to be there.
 
     Raises:
-        UserError: the fold does not exist or is older than the dataset, dataset.json has changed since ``plan``, an
-            array is absent or damaged, or a label map has a value that dataset.json does not name.
+        UserError: the dataset is being planned, the fold does not exist or is older than the dataset, dataset.json has
+            changed since ``plan``, an array is absent or damaged, or a label map has a value that dataset.json does not
+            name.
     """
+    check_free([dataset.folder], "`mass_nnunet plan` or `annotate-in`")
     fold = dataset.fold(number)
     raw = raw_dataset(dataset.folder.name)
     if only_validates:
@@ -183,7 +186,8 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
                 )
     if not (file := dataset.folder / "dataset_fingerprint.json").is_file():  # nnU-Net's trainer copies it
         raise UserError(f"{file} does not exist: {dataset.remedy}")
-    for file in dataset.scans(fold, unlabelled):
+    arrays = dataset.scans(fold, unlabelled)
+    for file in arrays:
         _check_array(file, dataset.remedy)
     labels = _label_manager(dataset)
     ignored = [labels.ignore_label] if labels.has_ignore_label else []
@@ -196,10 +200,10 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
                 f"{file} holds the value {strange[0]}, which {DATASET_JSON} does not name: correct the file or "
                 f"{DATASET_JSON}, then {dataset.remedy}"
             )
-    if raw is not None and (newer := newer_scans(fold, raw, dataset.arrays)):
+    if raw is not None and (changed := changed_scans(fold, raw, arrays, outside_folder(dataset.arrays))):
         _tell(
-            f"note: {named(newer)} of {raw.name} {'is' if len(newer) == 1 else 'are'} newer than the preprocessed "
-            f"arrays: if a scan or a label map was changed, {dataset.remedy}"
+            f"note: files of {named(changed)} in {raw.folder} are gone, or have other sizes or times than when they "
+            f"were preprocessed: if a scan or a label map was changed, {dataset.remedy}"
         )
 
 

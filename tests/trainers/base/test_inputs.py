@@ -1,6 +1,7 @@
 """What is wrong with the inputs of a training is said in one line, before anything is written."""
 
 import json
+import os
 import shutil
 from copy import deepcopy
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 from mass_nnunet import trainers
 from mass_nnunet.cli import main
 from mass_nnunet.data.splits import Fold
+from mass_nnunet.runtime.lock import Lock
 from mass_nnunet.trainers.base import inputs
 from mass_nnunet.trainers.base.inputs import PlannedDataset, same_group, values
 from nnunet_threads import use_threads
@@ -130,17 +132,49 @@ def test_a_dataset_json_that_changed_after_the_plan_is_named(root, key, value):
     assert line.endswith("plan the group again: mass_nnunet plan -d 801 802")
 
 
-@pytest.mark.parametrize("file", ["labelsTr/{}.nii.gz", "imagesTr/{}_0000.nii.gz"])
-def test_an_annotated_scan_that_was_changed_after_the_plan_is_told_once(root, file, capsys):
-    """Files may be newer because they were copied, so it is a note."""
+@pytest.mark.parametrize("later", [1, -(10**18)], ids=["newer", "older"])
+@pytest.mark.parametrize(
+    ("part", "file"),
+    [
+        ("val", "labelsTr/{}.nii.gz"),
+        ("train", "imagesTr/{}_0000.nii.gz"),
+        ("unlabelled", "imagesTr/{}_0000.nii.gz"),
+        ("unlabelled", "imagesUn/{}_0000.nii.gz"),
+    ],
+)
+def test_a_scan_that_was_changed_after_the_plan_is_told_once(root, part, file, later, capsys):
+    """Files may have other times because they were copied, so it is a note."""
     inputs._tell.cache_clear()
     trainer("MASSTrainer").initialize()
-    assert "newer than" not in capsys.readouterr().err
-    changed = root / "raw" / CT / file.format(entry(root, CT)["val"][0])
-    changed.touch()
+    assert "note: files of" not in capsys.readouterr().err
+    case, changed = next(
+        (case, path) for case in entry(root, CT)[part] if (path := root / "raw" / CT / file.format(case)).is_file()
+    )
+    written = changed.stat().st_mtime_ns
+    os.utime(changed, ns=(written + later, written + later))
     trainer("MASSTrainer").initialize()  # with the trainer of the other dataset
-    line = f"note: {entry(root, CT)['val'][0]} of {CT} is newer than the preprocessed arrays: if a scan or a label map"
+    line = f"note: files of {case} in {root / 'raw' / CT} are gone, or have other sizes or times than when they were"
     assert capsys.readouterr().err.count(line) == 1
+
+
+def test_a_hidden_label_map_that_was_changed_is_not_told(root, capsys):
+    inputs._tell.cache_clear()
+    for case in entry(root, CT)["unlabelled"]:
+        for file in (root / "raw" / CT / "labelsTr").glob(f"{case}.nii.gz"):
+            os.utime(file, (1, 1))
+    trainer("MASSTrainer").initialize()
+    assert "note: files of" not in capsys.readouterr().err
+
+
+def test_no_training_begins_while_the_group_is_planned(root):
+    folder = root / "preprocessed" / MRI
+    with Lock.take(folder, tidy=True):
+        line = refused(root, "MASSTrainer")
+        assert line == (
+            f"error: {folder} belongs to another `mass_nnunet plan` or `annotate-in`: start again when that has ended"
+        )
+        trainer("SupervisedTrainer")  # of the other dataset alone
+    trainer("MASSTrainer")
 
 
 def test_hidden_labels_are_not_read(root):
