@@ -1,4 +1,4 @@
-"""What preprocessed arrays were made of: a record beside them of the size, times and digest of each file.
+"""What arrays or scores were made of: a record beside them of the size, times and digest of each file.
 
 A file may be replaced by one with an older time (a backup, ``cp -p``, ``rsync -t``). Arrays that are newer than their
 scan are therefore not up to date for that. The records lie in a folder of their own, as nnU-Net opens no folder of
@@ -7,6 +7,7 @@ arrays that holds files of another ending.
 
 import hashlib
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ def is_made_of(arrays: Path, case: str, files: Iterable[Path]) -> bool:
                 return False
             new[file.name] = state
     if new:
-        write_record(arrays, case, record | new)
+        with suppress(OSError):  # on a disk that is full or read-only it is read again next time
+            write_record(arrays, case, record | new)
     return True
 
 

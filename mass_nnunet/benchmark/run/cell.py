@@ -24,6 +24,7 @@ from .external import score_external
 from .isolation import folders_of
 from .job import Job, Tested
 from .scoring import of_cell, write_scores
+from .tested import keep_tested
 from .trainer_classes import EXTERNAL_TRAINERS, trainer_folders
 
 _POLL = 1.0  # seconds
@@ -62,11 +63,12 @@ def do_cell(job: Job, claim: Claim) -> dict[str, Any]:
     Raises:
         StepFailed: a training or a prediction failed.
         ClaimLost: another worker took the cell over; the running step is stopped.
-        UserError: the predictions of another tool are wrong (:func:`score_external`).
+        UserError: the predictions of another tool are wrong (:func:`score_external`), or the test scans have changed.
     """
     if job.external is not None:
         return score_external(job)
     trained = [_train(job, claim, [dataset.name for dataset in datasets]) for datasets in job.trainings]
+    keep_tested(job.grid.output, job.tested)
     tables, predicting = [], 0.0
     per_scan: dict[str, dict[str, float]] = {}
     for inference in job.inferences:

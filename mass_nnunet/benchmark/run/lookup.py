@@ -20,6 +20,7 @@ from .grid import Cell, Grid
 from .isolation import check_arrays, check_fold
 from .job import Job, Schedule, Tested
 from .state import is_outdated
+from .tested import check_tested
 from .trainer_classes import TrainerKind, find_trainer
 
 
@@ -28,11 +29,13 @@ def make_jobs(grid: Grid) -> list[Job]:
 
     Raises:
         UserError: a dataset, its test scans, their labels, plans, a fold, a trainer or a prediction of another tool is
-            missing, or a cell was begun with other plans, hyperparameters or splits, or by another version of its
-            method.
+            missing, a cell was begun with other plans, hyperparameters or splits, or by another version of its method,
+            or the test scans have changed since.
     """
     kinds = {name: find_trainer(grid.method(name).trainer) for name in grid.methods}
     tests, usual = _look_up(grid)
+    if kinds:  # the predictions of other tools are scored again
+        check_tested(grid.output, tests)
     plans = {name: _plans_of(grid, grid.method(name), kind, tests) for name, kind in kinds.items()}
     tools = {external.name: external for external in grid.external}
     found = {name: find_predictions(grid, tool, tests) for name, tool in tools.items()}
