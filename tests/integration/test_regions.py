@@ -111,7 +111,7 @@ def test_a_model_of_masstrainer(model, tmp_path, monkeypatch, capsys):
     assert pd.read_csv(tmp_path / "scores.csv")["organ"].tolist() == list(REGIONS)
 
     page = tmp_path / "page.html"
-    assert main(["visualize", "-d", "802", "--cases", "mrtest", "-o", str(page), "--device", "cpu"]) == 0
+    assert main(["visualize", "mrtest", "-d", "802", "-o", str(page), "-device", "cpu"]) == 0
     its = Model.load(folder, device="cpu")
     image = sitk.ReadImage(str(scans / "mrtest_0000.nii.gz"))
     found = its.segment(image)
