@@ -55,6 +55,8 @@ def run(args: argparse.Namespace) -> None:
     dataset = RawDataset.load(args.d)
     if not args.map and not args.ignore_ends:
         raise UserError("give --map, --ignore-ends, or both")
+    if not args.map and dataset.regions:
+        raise UserError(f"the labels of {dataset.name} are regions: give --map, with labels that exclude each other")
     definitions = args.map or [name for name in dataset.labels if name != BACKGROUND]
     labels, table = parse_map(definitions, dataset.labels, dataset.name)
     annotated = _annotated(dataset, sources_of(definitions))

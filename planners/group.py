@@ -7,6 +7,7 @@ from mass_nnunet.data.axes import AXES, through_plane_axis, usual_axis
 from mass_nnunet.data.dataset_json import READER_KEY
 from mass_nnunet.data.outdated import named
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
+from mass_nnunet.data.regions import ORDER
 from mass_nnunet.data.volume import check_header
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND
@@ -16,12 +17,18 @@ def load_group(dataset_ids: Sequence[int]) -> list[RawDataset]:
     """Read the datasets of a group.
 
     Raises:
-        UserError: one is not complete or has unsupported labels; they differ in labels or reader; none has labelled
-            scans; or one has none, and no dataset that has some has as many channels.
+        UserError: one is not complete or has unsupported labels; they differ in labels, regions or reader; none has
+            labelled scans; or one has none, and no dataset that has some has as many channels.
     """
     group = [RawDataset.load(dataset_id) for dataset_id in dict.fromkeys(dataset_ids)]
     first = group[0]
     for other in group[1:]:
+        ours, theirs = ((list(one.regions.items()), one.regions and one.content.get(ORDER)) for one in (first, other))
+        if ours != theirs:
+            raise UserError(
+                f"the regions of {first.name} and {other.name} differ: give both the same labels, in the same order, "
+                f"and the same {ORDER} in dataset.json"
+            )
         labels = (first.labels, other.labels)
         if labels[0] != labels[1]:
             common = " ".join(name for name in labels[0] if name in labels[1] and name != BACKGROUND)

@@ -113,8 +113,10 @@ def mass_settings(group: list[RawDataset], args: argparse.Namespace) -> dict[str
     if len(set(numbers)) > 1:  # else dataset.json of any of them tells the number of all
         for modality, number in zip(modalities, numbers, strict=True):
             modality["channels"] = number
+    regions = [list(values) for values in group[0].regions.values()]
     return {
         "modalities": modalities,
+        **({"regions": regions} if regions else {}),
         "epochs": args.epochs,
         "iterations": args.iterations,
         "validation_iterations": max(1, args.iterations // VALIDATION_SHARE),

@@ -47,7 +47,8 @@ def segmenter(trainer: DatasetTrainer, network: MASSNet, modality: int) -> Calla
         allow_tqdm=False,
     )
     plans, configuration = trainer.plans_manager, trainer.configuration_manager
-    predictor.manual_initialization(network, plans, configuration, None, trainer.dataset_json, "", None)
+    content = trainer.dataset_json | {"labels": trainer.label_manager.label_dict}  # classes, not regions
+    predictor.manual_initialization(network, plans, configuration, None, content, "", None)
 
     def segment(scan: np.ndarray) -> np.ndarray:
         with predicting(network, modality, "segmentation", trainer.device):

@@ -180,10 +180,12 @@ def checked_structures(dataset: RawDataset, names: Sequence[str] | None) -> tupl
     """Names of structures in the order of the dataset; None for all of them.
 
     Raises:
-        UserError: the dataset has no structure of one of these names.
+        UserError: the dataset has no structure of one of these names, or has regions.
     """
     if names is None:
         return None
+    if dataset.regions:
+        raise UserError(f"--structures is not supported for the regions of {dataset.name}: annotate all of them")
     everything = [name for name in dataset.labels if name not in (BACKGROUND, IGNORE)]
     if strange := [name for name in names if name not in everything]:
         raise UserError(f"--structures {strange[0]} is none of {dataset.name}: it has {', '.join(everything)}")

@@ -12,6 +12,7 @@ from nnunetv2.inference.export_prediction import convert_predicted_logits_to_seg
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
+from mass_nnunet.data.regions import classes_of
 from mass_nnunet.errors import UserError
 
 from .best_atlas import Registered, register_best
@@ -26,8 +27,8 @@ class Prediction:
 
     Attributes:
         labels: values of the labels (Z, Y, X).
-        probabilities: probability of each class (K, Z, Y, X), the background first. Where nnU-Net crops away an empty
-            border, the background has probability 1.
+        probabilities: probability of each class (K, Z, Y, X), the background first, or of each region (R, Z, Y, X).
+            Where nnU-Net crops away an empty border, the background has probability 1.
         names: name of each label by its value.
         branch: the branch.
         scan: the scan, in the model's orientation, in which ``labels`` and ``probabilities`` are, too.
@@ -108,14 +109,9 @@ class Model:
 
     @property
     def labels(self) -> dict[int, str]:
-        """Name of each label by its value; of a dataset with regions, each value that a region writes."""
-        names: dict[int, str] = {}
-        for name, value in self.predictor.dataset_json["labels"].items():
-            if isinstance(value, int):
-                names[value] = name
-        regions = [name for name, value in self.predictor.dataset_json["labels"].items() if not isinstance(value, int)]
-        names.update(zip(self.predictor.dataset_json.get("regions_class_order", ()), regions, strict=False))
-        return names
+        """Name of each label by its value; where labels are regions, of each of their values
+        (:func:`mass_nnunet.data.regions.classes_of`)."""
+        return {value: name for name, value in classes_of(self.predictor.dataset_json["labels"]).items()}
 
     def segment(self, scan: Images, spacing: Sequence[float] | None = None, *, branch: str | None = None) -> Prediction:
         """Segment a scan as ``nnUNetv2_predict`` does.
@@ -195,7 +191,8 @@ class Model:
         if not self.has_atlases:
             raise UserError(f"a model of {self.predictor.trainer_name} has no atlases to register: use MASSTrainer's")
         data, _ = self._preprocess(self._scan(scan, spacing))
-        labels = self._logits(data, self.branch).argmax(0).numpy()
+        logits = self._logits(data, self.branch)
+        labels = self.predictor.label_manager.convert_logits_to_segmentation(logits).numpy()
         with torch.inference_mode():
             patch = self.predictor.configuration_manager.patch_size
             registration = register_best(self.predictor.network, data, labels, patch)

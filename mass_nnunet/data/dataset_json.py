@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mass_nnunet.errors import UserError
+from mass_nnunet.labels import BACKGROUND, IGNORE
 
 from .files import read_json
 
@@ -79,7 +80,9 @@ def _is_channels(value: Any) -> bool:
 
 
 def _is_labels(value: Any) -> bool:
-    return isinstance(value, dict) and bool(value) and all(map(_is_label, value.values()))
+    if not isinstance(value, dict) or not value or not all(map(_is_label, value.values())):
+        return False
+    return all(_is_count(value.get(name, 0)) for name in (BACKGROUND, IGNORE))  # no regions
 
 
 def _is_label(value: Any) -> bool:

@@ -10,11 +10,12 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, IGNORE
 
 from .annotated import ANNOTATED_JSON, read_annotated
-from .dataset_json import DATASET_JSON, read_dataset_json
+from .dataset_json import DATASET_JSON, Labels, read_dataset_json
 from .files import read_json
 from .listing import listed
 from .names import case_of, image_name, label_name
 from .paths import base_folder, dataset_name
+from .regions import Regions, check_regions, classes_of, regions_of
 
 
 class Part(str, Enum):
@@ -126,16 +127,16 @@ class RawDataset:
     def labels(self) -> dict[str, int]:
         """Name to value, sorted by value: the background is 0, the organs 1, 2, ...; without nnU-Net's ``ignore``.
 
+        Where labels are regions, the values that they consist of have a name each (:func:`regions.classes_of`).
+
         Raises:
-            UserError: the dataset has regions, or values with gaps, or ``ignore`` is not the value after the last one.
+            UserError: values have gaps, or ``ignore`` is not the value after the last one, or regions do not serve
+                (:func:`regions.check_regions`).
         """
-        labels = dict(self.content["labels"])
         path = self.folder / DATASET_JSON
-        if not all(isinstance(value, int) for value in labels.values()):
-            raise UserError(
-                f"{path} has labels that are regions of several values: these are not supported, make each voxel's "
-                "label one of several that exclude each other"
-            )
+        if self.regions:
+            check_regions(path, self.content)
+        labels = classes_of(self.content["labels"])
         ignore = labels.pop(IGNORE, None)
         if sorted(labels.values()) != list(range(len(labels))) or labels.get(BACKGROUND) != 0:
             raise UserError(f"{path} has labels {labels}: give {BACKGROUND} 0 and the others 1, 2, ... without gaps")
@@ -151,13 +152,29 @@ class RawDataset:
         """As :attr:`labels`, with ``ignore`` where the dataset has it: all that a label map may hold."""
         return self.labels | {name: value for name, value in self.content["labels"].items() if name == IGNORE}
 
+    @property
+    def regions(self) -> Regions:
+        """Name to values, in nnU-Net's order, of a dataset with regions; else empty."""
+        return regions_of(self.content["labels"])
+
+    @property
+    def scored(self) -> Labels:
+        """What is scored, besides background and ``ignore``: the regions, or :attr:`values` where there are none."""
+        return self.content["labels"] if self.regions else self.values
+
     def annotated(self) -> dict[str, tuple[str, ...]]:
         """The annotated structures of training and test scans that are annotated in part (:func:`read_annotated`).
 
         Raises:
-            UserError: ``annotated.json`` is wrong, or names a case that has no label map.
+            UserError: ``annotated.json`` is wrong, or names a case that has no label map, or the labels are regions.
         """
         annotated = read_annotated(self.folder, self.content["labels"])
+        if annotated and self.regions:
+            raise UserError(
+                f"{self.folder / ANNOTATED_JSON} names scans that are annotated in part, and the labels of {self.name} "
+                f"are regions, for which it is not supported: give what is not annotated the label {IGNORE!r}, or move "
+                f"these scans to {UNLABELLED}"
+            )
         for case in annotated:
             if self.label(TRAINING, case) is None and self.label(TEST, case) is None:
                 raise UserError(

@@ -29,16 +29,19 @@ def adapted_plans(plans: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[
     return public_plans(dict(plans)) | {"mass": mass}
 
 
-def adapted_checkpoint(plain: Mapping[str, Any], plans: Mapping[str, Any]) -> dict[str, Any]:
+def adapted_checkpoint(
+    plain: Mapping[str, Any], plans: Mapping[str, Any], dataset: Mapping[str, Any]
+) -> dict[str, Any]:
     """The checkpoint of such a model.
 
     Args:
         plain: checkpoint of the plain U-Net (:func:`plain_model.plain_checkpoint`).
         plans: :func:`adapted_plans`.
+        dataset: content of dataset.json, with regions where the model has some.
     """
     return {
         **plain,
         "network_weights": {PREFIX + key: weight for key, weight in plain["network_weights"].items()},
         "trainer_name": ADAPTED_TRAINER,
-        "init_args": {**plain["init_args"], "plans": dict(plans)},
+        "init_args": {**plain["init_args"], "plans": dict(plans), "dataset_json": dict(dataset)},
     }

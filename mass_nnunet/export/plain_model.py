@@ -14,6 +14,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from torch import nn
 
 from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.regions import ORDER, classes_of
 from mass_nnunet.errors import UserError
 
 TRAINER = nnUNetTrainer.__name__
@@ -91,6 +92,11 @@ def check_trained(folder: Path, folds: Sequence[int], checkpoints: Sequence[str]
                 raise UserError(f"{file} is damaged: copy it again, or train again")
 
 
+def has_exclusive_classes(network: nn.Module) -> bool:
+    """Whether a network makes the regions that it predicts of classes that exclude each other (networks/regions.py)."""
+    return hasattr(network, "regions")
+
+
 def plain_network(plans: dict[str, Any], dataset: dict[str, Any], configuration: str) -> nn.Module:
     """The network that stock nnU-Net builds from public plans and dataset.json to predict with."""
     manager = PlansManager(plans)
@@ -117,6 +123,9 @@ def plain_checkpoint(predictor: nnUNetPredictor, configuration: str, fold: int) 
     """
     network = predictor.network
     plans, dataset = public_plans(predictor.plans_manager.plans), public_dataset(predictor.dataset_json)
+    if has_exclusive_classes(network):  # for stock nnU-Net, there are no regions
+        dataset = {**dataset, "labels": classes_of(dataset["labels"])}
+        dataset.pop(ORDER, None)
     plain = plain_network(plans, dataset, configuration)
     try:
         plain.load_state_dict(network.plain_weights() if hasattr(network, "plain_weights") else network.state_dict())

@@ -34,6 +34,7 @@ from .plain_model import (
     TRAINER,
     as_bytes,
     check_trained,
+    has_exclusive_classes,
     plain_checkpoint,
     public_dataset,
     public_plans,
@@ -74,10 +75,10 @@ def _entries(args: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str 
                 raise UserError(f"{folder} does not predict by {args.inference}: export it without --inference")
             checkpoint = plain_checkpoint(predictor, args.configuration, fold)
             if adapted:
-                checkpoint = adapted_checkpoint(checkpoint, its_plans)
+                checkpoint = adapted_checkpoint(checkpoint, its_plans, public_dataset(dataset))
             yield f"{root}/fold_{fold}/{name}", as_bytes(checkpoint)
     yield f"{root}/plans.json", json.dumps(its_plans, indent=4)
-    yield f"{root}/dataset.json", json.dumps(public_dataset(dataset), indent=4)
+    yield f"{root}/dataset.json", json.dumps(checkpoint["init_args"]["dataset_json"], indent=4)
     yield f"{root}/{MODEL_CARD}", model_card(_facts(args, folder, plans, dataset, scores, predictor))
 
 
@@ -96,7 +97,10 @@ def _facts(
     partners = {name: _dataset_json(name) for name in trained_on if name != plans["dataset_name"]}
     inference = getattr(network, "inference", "segmentation")
     validation, note = {}, "There are no scores of the validation scans."
-    if inference != args.inference:
+    plain_regions = args.inference != ADAPTED and has_exclusive_classes(network)
+    if plain_regions:
+        note = "The validation scans were predicted by region; this model writes the most probable class of a voxel."
+    elif inference != args.inference:
         # These scores belong to an inference that the exported model does not have.
         note = f"The validation scans were predicted by `{inference}`, which this model does not do."
     elif FINAL_CHECKPOINT in args.checkpoints:
@@ -172,7 +176,8 @@ def read_validation(folder: Path, dataset: dict) -> dict[str, float]:
     if not file.is_file():
         return {}
     means = read_json(file, "validate again with nnUNetv2_train --val")["mean"]
-    organs = {str(value): organ for organ, value in dataset["labels"].items() if organ != BACKGROUND}
+    labels = {organ: value for organ, value in dataset["labels"].items() if organ != BACKGROUND}
+    organs = {str(tuple(value) if isinstance(value, list) else value): organ for organ, value in labels.items()}
     return {organs[value]: row["Dice"] for value, row in means.items() if value in organs}
 
 

@@ -63,8 +63,8 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
     with torch.inference_mode():
         for branch in branches_of(network):
             with predicting_by(network, branch):
-                logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X)
-            predictions[branch] = logits.float().argmax(0).cpu().numpy()
+                logits = predictor.predict_sliding_window_return_logits(scan)  # (K, Z, Y, X), or of R regions
+            predictions[branch] = predictor.label_manager.convert_logits_to_segmentation(logits.cpu()).numpy()
         reference = next(iter(predictions.values())) if known is None else known
         registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None
     return Explained(data[0], known, predictions, registration, tuple(configuration.spacing))

@@ -29,6 +29,7 @@ from mass_nnunet.annotation.taking_in import (
 from mass_nnunet.data.outdated import check_splits
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
+from region_group import give_regions
 from tiny_group import CT, MRI, entry
 
 
@@ -142,6 +143,9 @@ def test_structures_of_scans(dataset):
         UserError, match=f"--structures heart is none of {CT}: it has spleen, right_kidney, left_kidney"
     ):
         checked_structures(dataset, ["heart"])
+    give_regions(dataset.folder)
+    with pytest.raises(UserError, match="--structures is not supported for the regions of Dataset"):
+        checked_structures(RawDataset.read(dataset.folder), ["liver"])
 
 
 def test_a_second_run_says_so_and_changes_nothing(pair, folder, capsys):

@@ -168,7 +168,7 @@ def test_regions_have_names_and_no_uncertainty(model, scan_file, monkeypatch):
     monkeypatch.setattr(
         model.predictor, "label_manager", model.predictor.plans_manager.get_label_manager(content), raising=True
     )
-    assert model.labels == {0: "background", 1: "whole", 2: "core"}
+    assert model.labels == {0: "background", 1: "1", 2: "core"}
     with pytest.raises(UserError, match="labels are regions"):
         model.uncertainty(sitk.ReadImage(str(scan_file)))
 

@@ -25,9 +25,9 @@ def test_plans_are_of_one_modality_and_keep_what_the_trainer_fixes():
 
 def test_checkpoint_is_that_of_a_network_of_one_modality():
     plain = {"network_weights": {"encoder.w": 1}, "trainer_name": "x", "init_args": {"plans": {}, "fold": 0}, "axes": 2}
-    assert adapted_checkpoint(plain, {"mass": 3}) == {
+    assert adapted_checkpoint(plain, {"mass": 3}, {"labels": 4}) == {
         "network_weights": {"unets.0.encoder.w": 1},
         "trainer_name": ADAPTED_TRAINER,
-        "init_args": {"plans": {"mass": 3}, "fold": 0},
+        "init_args": {"plans": {"mass": 3}, "fold": 0, "dataset_json": {"labels": 4}},
         "axes": 2,
     }

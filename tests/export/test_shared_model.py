@@ -14,7 +14,7 @@ import stock_prediction
 from exported_model import SECRET, SUPERVISED, checkpoint_of, read_card
 from mass_nnunet.api.loading import load_model, predicting_by
 from mass_nnunet.cli import main
-from mass_nnunet.export.shared_model import outside_count, stated_licence
+from mass_nnunet.export.shared_model import outside_count, read_validation, stated_licence
 from tiny_group import CT, MODEL, MRI
 
 
@@ -129,3 +129,11 @@ def test_the_card_takes_the_number_of_labels_of_another_tool_from_the_checkpoint
     for content, count in (({"mass_begun": both}, 3), ({}, 0)):
         torch.save(content, file)
         assert outside_count(file) == count
+
+
+def test_validation_of_regions_is_found_by_nnunets_keys(tmp_path):
+    regions = {"background": 0, "whole": [1, 2], "core": [2], "rim": 1, "ignore": 3}
+    means = {"(1, 2)": {"Dice": 0.9}, "(2,)": {"Dice": 0.8}, "1": {"Dice": 0.7}}
+    (tmp_path / "validation").mkdir()
+    (tmp_path / "validation" / "summary.json").write_text(json.dumps({"mean": means}))
+    assert read_validation(tmp_path, {"labels": regions}) == {"whole": 0.9, "core": 0.8, "rim": 0.7}

@@ -54,15 +54,39 @@ def test_different_labels_are_both_printed(folders):
         load_group([801, 802])
 
 
-def test_labels_that_the_methods_cannot_learn(folders):
+@pytest.mark.parametrize(
+    ("labels", "order", "line"),
+    [
+        ({"background": 0, "liver": 1, "ignore": 7}, None, "label 'ignore' with the value 7: give it 2"),
+        ({"background": 0, "organs": [1, 3], "liver": 3}, [1, 3], "'1': 1, 'liver': 3}: .* without gaps"),
+        ({"background": 0, "organs": [1, 2], "liver": 2}, [2, 1], "with which nnU-Net writes 2 where 1 is"),
+    ],
+)
+def test_labels_that_the_methods_cannot_learn(folders, labels, order, line):
     """In a training they would be classes of their own, or an index beyond all classes."""
-    for labels, line in (
-        ({"background": 0, "liver": 1, "ignore": 7}, "label 'ignore' with the value 7: give it 2"),
-        ({"background": 0, "organs": [1, 2]}, "labels that are regions of several values: these are not supported"),
+    for folder in folders[:2]:
+        change(folder, labels=labels, regions_class_order=order)
+    with pytest.raises(UserError, match=rf"Dataset801_A/dataset\.json has .*{line}"):
+        load_group([801, 802])
+
+
+REGIONS = {"background": 0, "organs": [1, 2], "liver": 2}
+
+
+def test_datasets_of_a_group_have_the_same_regions(folders):
+    for folder in folders[:2]:
+        change(folder, labels=REGIONS, regions_class_order=[1, 2])
+    change(folders[0], labels=REGIONS | {"ignore": 3})
+    first, second = load_group([801, 802])
+    assert first.labels == second.labels == {"background": 0, "1": 1, "liver": 2}
+    assert (first.values["ignore"], first.scored, first.regions) == (3, REGIONS | {"ignore": 3}, second.regions)
+    for labels in (
+        {"background": 0, "all": [1, 2], "liver": 2},
+        {"background": 0, "liver": 2, "organs": [1, 2]},
+        {"background": 0, "1": 1, "liver": 2},
     ):
-        for folder in folders[:2]:
-            change(folder, labels=labels)
-        with pytest.raises(UserError, match=rf"Dataset801_A/dataset\.json has .*{line}"):
+        change(folders[1], labels=labels)
+        with pytest.raises(UserError, match="the regions of Dataset801_A and Dataset802_B differ: give both the same"):
             load_group([801, 802])
 
 

@@ -17,6 +17,7 @@ from mass_nnunet.quality.assessment import Assessment, Organ
 from mass_nnunet.quality.branches import Disagreement
 from mass_nnunet.registration import alignment as whole
 from quality_world import NAME, write_scan
+from region_group import CLASSES, give_regions
 
 
 @pytest.fixture(autouse=True)
@@ -52,6 +53,15 @@ def test_tables_and_page(world, environment, predictions, tmp_path, capsys):
     page = (tmp_path / "out" / "quality.html").read_text()
     Balanced().feed(page)
     assert page.count("<img") == 1 + (tmp_path / "out" / "cases" / "ct5.jpg").is_file()
+
+
+def test_where_labels_are_regions_their_values_are_assessed(world, environment, predictions, tmp_path):
+    content = (world.raw / "dataset.json").read_text()
+    give_regions(world.raw)
+    assert run(world, predictions, tmp_path / "out") == 0
+    (world.raw / "dataset.json").write_text(content)
+    table = pd.read_csv(tmp_path / "out" / "quality.csv", dtype=str)
+    assert set(table["organ"]) == set(CLASSES) - {"background"}
 
 
 def test_pictures_of_the_first_cases_only(world, environment, predictions, tmp_path):

@@ -7,6 +7,7 @@ import numpy as np
 from nnunetv2.training.dataloading.data_loader import nnUNetDataLoader
 from nnunetv2.training.dataloading.nnunet_dataset import infer_dataset_class
 
+from mass_nnunet.data.regions import classes_of
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.labels import IGNORE
 from mass_nnunet.training.loaders import DistinctLoader, UnlabelledDataset, outside_folder
@@ -26,6 +27,19 @@ class DatasetTrainer(ScheduledTrainer):
 
     lender: "DatasetTrainer | None" = None
     """The trainer of another dataset, whose annotated scans this one uses; it has none itself (``lending.py``)."""
+
+    def set_up(self) -> None:
+        """As in :class:`ScheduledTrainer`; where labels are regions, each of their values is a class in training."""
+        super().set_up()
+        self.nnunet_labels = self.label_manager
+        classes = classes_of(self.label_manager.label_dict)
+        if classes != self.label_manager.label_dict:
+            self.label_manager = type(self.label_manager)(classes, None)
+
+    def initialize(self) -> None:
+        """As in nnU-Net; the network returns logits of classes."""
+        super().initialize()
+        self.module.yields_regions = False
 
     @property
     def channels(self) -> int:
@@ -54,7 +68,7 @@ class DatasetTrainer(ScheduledTrainer):
         described = {
             "is_cascaded": self.is_cascaded,
             "foreground_labels": labels.foreground_labels,
-            "regions": labels.foreground_regions if labels.has_regions else None,
+            "regions": None,
             "ignore_label": labels.ignore_label,
         }
         masked = self.configuration_manager.use_mask_for_norm
@@ -122,8 +136,13 @@ class DatasetTrainer(ScheduledTrainer):
         return image[:], np.clip(label[:], 0, self.possible.ignored)
 
     def validate_own_dataset(self, save_probabilities: bool) -> None:
-        """nnU-Net's validation of this dataset, if it has annotated scans to validate on."""
+        """nnU-Net's validation of this dataset, if it has annotated scans to validate on; of regions, where it has."""
         if not self.fold_cases().val:
             self.print_to_log_file(f"{self.plans_manager.dataset_name} has no annotated scan to validate on")
             return
-        super().perform_actual_validation(save_probabilities)
+        classes, self.label_manager = self.label_manager, self.nnunet_labels
+        self.module.yields_regions = True
+        try:
+            super().perform_actual_validation(save_probabilities)
+        finally:
+            self.label_manager, self.module.yields_regions = classes, False

@@ -15,6 +15,7 @@ from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES, complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
+from mass_nnunet.networks.regions import offer_regions
 from mass_nnunet.training.augmenters import augmenters
 from mass_nnunet.training.loaders import GroupLoader
 
@@ -121,9 +122,14 @@ class GroupTrainer(JointTrainer):
     ) -> nn.Module:
         """nnU-Net's hook, by the names that it goes by: the method's network (:meth:`network_of`)."""
         hyperparameters = complete(plans_manager.plans["mass"]["hyperparameters"], cls.CHANGES)
-        measures = (num_input_channels, num_output_channels, enable_deep_supervision)
+        regions = plans_manager.plans["mass"].get("regions")
+        classes = 1 + max(map(max, regions)) if regions else num_output_channels  # nnU-Net predicts as many as regions
+        measures = (num_input_channels, classes, enable_deep_supervision)
         blueprint = Blueprint(plans_manager, configuration_manager, *measures, hyperparameters)
-        return blueprint.adapting(cls.network_of(blueprint))
+        network = blueprint.adapting(cls.network_of(blueprint))
+        if regions:
+            offer_regions(network, regions)
+        return network
 
     @classmethod
     def network_of(cls, blueprint: Blueprint) -> nn.Module:

@@ -19,6 +19,7 @@ from mass_nnunet.data.names import label_name
 from mass_nnunet.data.outdated import changed_scans, check_fold, check_scans, named, raw_dataset
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.raw import TRAINING
+from mass_nnunet.data.regions import ORDER, classes_of, regions_of
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.labels import IGNORE
@@ -143,12 +144,12 @@ def planned_datasets(
 
 def same_group(ours: dict, theirs: dict, configuration: str) -> bool:
     """Whether two plans come from one planning: same modalities, schedule, and network."""
-    shared = ("modalities", "epochs", "iterations", "hyperparameters")
+    shared = ("modalities", "epochs", "iterations", "hyperparameters", "regions")
     network = ("patch_size", "spacing", "batch_size", "architecture")
     settings, its_settings = (plans["configurations"].get(configuration, {}) for plans in (ours, theirs))
     return (
         "mass" in theirs
-        and all(ours["mass"][key] == theirs["mass"][key] for key in shared)
+        and all(ours["mass"].get(key) == theirs["mass"].get(key) for key in shared)
         and all(settings.get(key) == its_settings.get(key) for key in network)
     )
 
@@ -178,8 +179,8 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
         check = check_scans if only_validates else check_fold
         check(fold, number, dataset.folder / SPLITS_JSON, raw)
     if raw is not None and not only_validates:
-        for key in ("labels", "channel_names"):
-            if raw.content[key] != dataset.dataset_json.get(key):
+        for key in ("labels", ORDER, "channel_names"):
+            if raw.content.get(key) != dataset.dataset_json.get(key):
                 raise UserError(
                     f"{raw.folder / DATASET_JSON} has other {key} than {dataset.folder / DATASET_JSON}, with which the "
                     f"scans were preprocessed: {dataset.remedy}"
@@ -189,7 +190,9 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
     arrays = dataset.scans(fold, unlabelled)
     for file in arrays:
         _check_array(file, dataset.remedy)
-    labels = _label_manager(dataset)
+    labels, regions = _label_manager(dataset), regions_of(dataset.dataset_json["labels"])
+    if list(map(list, regions.values())) != dataset.plans["mass"].get("regions", []):
+        raise UserError(f"{dataset.folder / DATASET_JSON} has other regions than the plans beside it: {dataset.remedy}")
     ignored = [labels.ignore_label] if labels.has_ignore_label else []
     known = {OUTSIDE, *labels.all_labels, *ignored}
     for case in (*fold.train, *fold.val):
@@ -231,7 +234,7 @@ def possible_in(datasets: Sequence[PlannedDataset], number: int | str) -> Possib
     folds = [dataset.fold(number) for dataset in datasets]
     ignores = any(IGNORE in dataset.dataset_json["labels"] for dataset in datasets)
     sparse = any(fold.sparse > 1 for fold in folds)
-    labels = datasets[0].dataset_json["labels"]
+    labels = classes_of(datasets[0].dataset_json["labels"])
     return possible_classes(labels, ignores or sparse, [fold.annotated for fold in folds])
 
 

@@ -105,6 +105,11 @@ def _check(external: External, folder: Path, tested: Tested) -> None:
             f"external {name}: {absent[0]} is missing{others}: predict all scans of {tested.images}, or take {name} "
             "out of the grid"
         )
+    if external.labels and raw.regions:
+        raise UserError(
+            f"external {name}: it has labels in the grid, which are not supported for the regions of {raw.name}: give "
+            f"its predictions the values of {raw.folder / DATASET_JSON}, and take its labels out"
+        )
     organs = {organ for organ in raw.labels if organ != BACKGROUND}
     if external.labels and external.labels.keys() != organs:
         wrong = sorted(external.labels.keys() ^ organs)[0]
@@ -115,7 +120,8 @@ def _check(external: External, folder: Path, tested: Tested) -> None:
     written = folder / DATASET_JSON
     if not external.labels and written.is_file():
         its = read_dataset_json(written, "remove it", ["labels"])["labels"]
-        if {organ: value for organ, value in its.items() if organ != IGNORE} != raw.labels:
+        its_own, ours = ({organ: v for organ, v in each.items() if organ != IGNORE} for each in (its, raw.scored))
+        if its_own != ours:
             raise UserError(
                 f"external {name}: {written} has other labels than {raw.folder / DATASET_JSON}: give its `labels` in "
                 "the grid"
@@ -139,7 +145,7 @@ def _digest(external: External, folder: Path, tests: Sequence[Tested]) -> str:
                     f"external {external.name}: {file} is the true label map: name the folder of the tool's predictions"
                 )
             content.append([raw.name, case, its, true])
-        content.append([raw.values, raw.annotated(), raw.patients()])
+        content.append([raw.scored, raw.annotated(), raw.patients()])
     return digest(content)
 
 

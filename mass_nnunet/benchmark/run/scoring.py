@@ -30,8 +30,8 @@ def score_test_scans(raw: RawDataset, predictions: Path, labels: Labels | None =
         UserError: as in ``evaluate_folder``, or the model was trained with other labels than the dataset has.
     """
     if labels is None:
-        check_predictions(predictions, raw.folder / DATASET_JSON, raw.values)
-    rules = Rules(raw.values, ending=raw.ending, annotated=raw.annotated(), prediction_labels=labels)
+        check_predictions(predictions, raw.folder / DATASET_JSON, raw.scored)
+    rules = Rules(raw.scored, ending=raw.ending, annotated=raw.annotated(), prediction_labels=labels)
     table = evaluate_folder(predictions, raw.label_folder(TEST), rules)
     table.insert(1, "patient", table["case"].map(raw.patients()))
     return table

@@ -18,6 +18,7 @@ from mass_nnunet.data.files import write_json
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 from planned_grid import write_planned
+from region_group import REGIONS, give_regions
 from tiny_group import CT, MRI
 
 
@@ -243,3 +244,15 @@ def test_the_truth_in_another_type_is_not_taken_for_a_prediction(grid, tmp_path)
         sitk.WriteImage(sitk.Cast(truth, sitk.sitkInt16), str(file))
     run(grid)
     assert "equals the truth" in read_record(jobs_of(grid)[0].folder)["error"]
+
+
+def test_regions_are_scored_if_the_tool_has_the_values_of_the_dataset(grid, tmp_path):
+    for name in (CT, MRI):
+        give_regions(tmp_path / "raw" / name)
+        shutil.copy(tmp_path / "raw" / name / "dataset.json", tmp_path / "tool" / name)
+    run(grid)
+    assert set(scores(jobs_of(grid)[0])["organ"]) == set(REGIONS)
+    write_json(tmp_path / "tool" / CT / "dataset.json", {"labels": {"background": 0, "liver": 4}})
+    assert f"dataset.json has other labels than {tmp_path / 'raw' / CT / 'dataset.json'}" in refused(grid)
+    named = replace(grid, external=(External("Tool", tmp_path / "tool", {"liver": 4}),))
+    assert "labels in the grid, which are not supported for the regions of Dataset801_CTS" in refused(named)

@@ -9,6 +9,7 @@ from mass_nnunet.benchmark.run.scoring import SCORED, SCORES, of_cell, score_tes
 from mass_nnunet.data.files import write_json
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
+from region_group import REGIONS, give_regions
 from tiny_raw import write_raw_dataset
 
 
@@ -33,4 +34,17 @@ def test_predictions_of_a_model_with_other_labels_are_refused(tmp_path):
     assert score_test_scans(raw, predictions)["dice"].tolist() == [1, 1, 1, 1]
     write_json(predictions / "dataset.json", {"labels": {"background": 0, "liver": 1, "spleen": 4}})
     with pytest.raises(UserError, match=r"predictions/dataset.json has liver 1, and \S+X/dataset.json has liver 4"):
+        score_test_scans(raw, predictions)
+
+
+def test_regions_are_scored_as_nnunet_names_them(tmp_path):
+    folder = write_raw_dataset(tmp_path, "Dataset801_X", "CT", ["a"], test=["t"])
+    give_regions(folder)
+    raw, predictions = RawDataset.read(folder), tmp_path / "predictions"
+    shutil.copytree(folder / "labelsTs", predictions)
+    shutil.copy(folder / "dataset.json", predictions)
+    table = score_test_scans(raw, predictions)
+    assert table["organ"].tolist() == list(REGIONS) and table["dice"].tolist() == [1] * len(REGIONS)
+    write_json(predictions / "dataset.json", {"labels": {"background": 0, "solid": [1, 3]}})
+    with pytest.raises(UserError, match=r"predictions/dataset.json has solid \[1, 3\], and \S+ has solid \[1, 4\]"):
         score_test_scans(raw, predictions)

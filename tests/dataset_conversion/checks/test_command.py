@@ -156,7 +156,8 @@ def test_what_nnunet_itself_refuses(dataset, capsys):
     ("labels", "text"),
     [
         ({"background": 0, "liver": 2}, "without gaps"),
-        ({"background": 0, "liver": [1, 2]}, "labels that are regions"),
+        ({"background": 0, "liver": [1, 2]}, "has the regions_class_order None: give a list with one value for each"),
+        ({"background": [0], "liver": 1}, "which is of another form"),
         ({"liver": 0}, "give background 0"),
         ({"background": 0, "liver": 1, "ignore": 9}, "label 'ignore' with the value 9: give it 2"),
     ],
