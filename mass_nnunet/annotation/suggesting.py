@@ -16,7 +16,7 @@ from mass_nnunet.data.files import atomic_path, write_json
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.volume import write_volume
 from mass_nnunet.errors import UserError
-from mass_nnunet.reporting.html import write_page
+from mass_nnunet.reporting.html import check_page, write_page
 
 from .certainty import Certainty, assess, propose
 from .exchange import Outgoing, check_new, write_export
@@ -40,8 +40,7 @@ def write_suggestions(args: argparse.Namespace) -> None:
     for option, value in (("-n", args.n), ("-np", args.np)):
         if value < 1:
             raise UserError(f"{option} {value} is not at least 1")
-    if args.output.suffix != ".html":  # the list that is written beside it could be the same file
-        raise UserError(f"-o {args.output} is not an HTML file: give a name that ends with .html")
+    check_page(args.output)  # the list that is written beside it could be the same file
     if args.export is not None:
         check_new(args.export)
     pools = load_pools(args.d, args.fold)

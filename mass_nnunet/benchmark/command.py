@@ -134,12 +134,13 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _report(args: argparse.Namespace) -> None:
+    from mass_nnunet.reporting.html import check_page
+
     from .report.document import write_report
 
     grid = load_grid(args.grid)
     path = args.output or grid.output / "report.html"
-    if path.suffix != ".html":
-        raise UserError(f"-o {path} is not an HTML file: give a name that ends with .html")
+    check_page(path)
     results = write_report(grid, path, args.reference, pictures=not args.no_pictures)
     done, cells = len(results.done), len(results.states)
     print(f"wrote {path} from {done} of {cells} cells ({path.stat().st_size / 2**20:.1f} MiB)")

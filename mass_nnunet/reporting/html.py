@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from mass_nnunet.data.files import atomic_path
+from mass_nnunet.errors import UserError
 
 _TEMPLATES = Environment(
     loader=PackageLoader("mass_nnunet.reporting"),
@@ -41,6 +42,16 @@ def macro(name: str, *values: object, template: str = "parts.html") -> Markup:
 def page(title: str, lead: str, sections: Sequence[Markup]) -> Markup:
     """The HTML document; ``title`` and ``lead`` are text."""
     return Markup(render("page.html", title=title, lead=lead, sections=sections))
+
+
+def check_page(path: Path) -> None:
+    """Make sure that the name of a page ends with .html: browsers show other files as text.
+
+    Raises:
+        UserError: it does not.
+    """
+    if path.suffix != ".html":
+        raise UserError(f"-o {path} is not an HTML file: give a name that ends with .html")
 
 
 def write_page(path: Path, html: str) -> None:

@@ -24,6 +24,7 @@ def write_model_page(args: argparse.Namespace) -> None:
     """Write the page that the options of ``mass_nnunet visualize`` ask for."""
     os.environ.setdefault("nnUNet_extTrainer", str(HOOK_FOLDER))
     base_folder("results")
+    report.check_page(args.output)
     dataset = RawDataset.load(args.d)
     cases = {case: _files(dataset, case) for case in dict.fromkeys(args.cases)}
     folder = Path(get_output_folder(dataset.name, args.trainer, args.plans, args.configuration))

@@ -31,4 +31,6 @@ def test_what_is_not_there(root, tmp_path, capsys):
     assert f"{CT} has no case nobody: name one of imagesTs, imagesTr or imagesUn" in capsys.readouterr().err
     assert visualize(tmp_path, "ct0", "-d", "801", "-f", "3") == 2
     assert "fold_3/checkpoint_final.pth does not exist: train the model" in capsys.readouterr().err
+    assert main(["visualize", "ct0", "-d", "801", "-o", str(tmp_path / "page")]) == 2
+    assert "page is not an HTML file: give a name that ends with .html" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
