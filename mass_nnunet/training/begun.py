@@ -49,6 +49,11 @@ def digest(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def scans_digest(arrays: Sequence[Path]) -> str:
+    """A digest of preprocessed scans, which are known by their names and sizes."""
+    return digest([(file.name, file.stat().st_size) for file in arrays if file.is_file()])
+
+
 def outside_maps(preprocessed: Path, fold: Fold) -> dict[str, Any]:
     """Number and digest of the label maps of another tool for a fold's unlabelled scans, as an entry ``outside``.
 
@@ -77,7 +82,7 @@ def begun_with(
         plans: content of the plans.
         changes: hyperparameters that the method fixes.
         fold: of the dataset's splits; None if it is not known.
-        arrays: preprocessed scans, which are known by their names and sizes.
+        arrays: preprocessed scans (:func:`scans_digest`).
         outside: of :func:`outside_maps`, for a training that reads them.
     """
     content = planned(plans, changes)
@@ -92,7 +97,7 @@ def begun_with(
         begun["split"] = {
             key: digest(value) if isinstance(value, list | dict) else value for key, value in fold.as_entry().items()
         }
-        begun["scans"] = digest([(file.name, file.stat().st_size) for file in arrays])
+        begun["scans"] = scans_digest(arrays)
         begun |= outside or {}
     return begun
 

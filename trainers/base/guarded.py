@@ -13,7 +13,7 @@ from mass_nnunet.data.paths import EARLIER_CHECKPOINT, FINAL_CHECKPOINT, LATEST_
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.runtime.exclusive import OwnFolders
-from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, outside_maps
+from mass_nnunet.training.begun import KEY, begun_with, check_goes_on, dataset_key, outside_maps, scans_digest
 
 from .command_line import only_validates
 from .finite import check_weights, only_finite_steps
@@ -85,12 +85,15 @@ class GuardedTrainer(nnUNetTrainer):
         refuse_if_trained_meanwhile(folders)
         self.results_folders = folders
         self.begun = {}
+        self.arrays_read: dict[str, list[Path]] = {}  # of each dataset
         for dataset, folder in zip(datasets, folders, strict=True):
             cases = dataset.fold(fold)
             scans = [] if validates else dataset.scans(cases, unlabelled)
             outside = outside_maps(dataset.arrays, cases) if self.reads_outside(plans) else {}
             its_begun = begun_with(dataset.plans, self.CHANGES, cases, scans, outside)
-            self.begun[dataset_key(dataset.folder.name)] = its_begun | {"revision": self.REVISION}
+            name = dataset_key(dataset.folder.name)
+            self.begun[name] = its_begun | {"revision": self.REVISION}
+            self.arrays_read[name] = scans
             if dataset.plans is plans:
                 own = folder
         if plans["continue_training"] and (earlier := checkpoint_to_go_on_from(own)) is not None:
@@ -169,8 +172,21 @@ class GuardedTrainer(nnUNetTrainer):
             super().run_training()
 
     def on_epoch_end(self) -> None:
-        """As in nnU-Net, which writes checkpoints then; the training ends if another one has taken its folders over."""
+        """As in nnU-Net, which writes checkpoints then.
+
+        Raises:
+            SystemExit: the scans were preprocessed anew meanwhile. `mass_nnunet plan` sees no training whose results
+                are elsewhere than in nnU-Net's folder, as those of a benchmark are.
+            UserError: another training has taken the results folders over.
+        """
         self.claim.check()
+        with exit_on_user_error():
+            for name, arrays in self.arrays_read.items():
+                if scans_digest(arrays) != self.begun[name]["scans"]:
+                    raise UserError(
+                        f"preprocessed scans of {name} were changed while this training read them: train again, or "
+                        "restore them and go on with --c from the last checkpoint"
+                    )
         super().on_epoch_end()
 
     def alone(self) -> AbstractContextManager[OwnFolders]:

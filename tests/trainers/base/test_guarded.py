@@ -216,3 +216,21 @@ def test_ctrl_c_ends_a_training_in_one_line(root, monkeypatch, capsys, method):
     with pytest.raises(SystemExit):
         trainer("SupervisedTrainer")
     assert capsys.readouterr().err == "interrupted\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "dataset", "arrays"),
+    [
+        ("SupervisedTrainer", CT, "MASSPlans_3d_fullres"),
+        ("MASSTrainer", MRI, "MASSPlans_3d_fullres"),
+        ("MASSTrainer", CT, "MASSPlans_3d_fullres_unlabelled"),
+    ],
+)
+def test_a_training_ends_when_its_scans_are_preprocessed_anew(name, dataset, arrays, root):
+    one = trainer(name)
+    folder = root / "preprocessed" / dataset / arrays
+    array = next(file for file in one.arrays_read[dataset[:10]] if file.parent == folder)
+    array.write_bytes(array.read_bytes() + b"\0")
+    with pytest.raises(SystemExit) as ended:
+        one.on_epoch_end()
+    assert f"scans of {dataset[:10]} were changed while this training read them: train again" in str(ended.value.code)
