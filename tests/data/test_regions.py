@@ -44,7 +44,7 @@ def test_a_list_of_one_value_is_no_region():
     ],
 )
 def test_nnunet_makes_the_label_map_again(labels, order):
-    """Of the regions of a label map, the values of which are perhaps told apart less."""
+    """Its regions are the same; values that no region tells apart may be exchanged."""
     check_regions(FILE, {"labels": labels, "regions_class_order": order})
     manager, regions = LabelManager(labels, order), list(regions_of(labels).values())
     values = np.arange(max(classes_of(labels).values()) + 1).reshape(1, 1, -1)
