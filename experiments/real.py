@@ -134,6 +134,9 @@ def main() -> None:
     )
     parser.add_argument("--inference", nargs="+", default=INFERENCES, choices=INFERENCES)
     parser.add_argument("--label-rates", type=float, nargs="+", default=(0.15, 0.25, 0.5, 1.0))
+    parser.add_argument(
+        "--unlabelled", type=int, choices=(0, 1), help="hide all labels of the first or the second modality of the pair"
+    )
     parser.add_argument("--seeds", type=int, default=1, help="random choices of the annotated scans in each draw")
     parser.add_argument("--device", choices=DEVICES, help="default: that of the size")
     parser.add_argument("--jobs", type=int, default=1, help="trainings at a time")

@@ -67,13 +67,18 @@ class Size:
 
 _ABDOMEN = "--spacing 7.7 3.6 3.6 --patch-size 32 96 96 --features 8"
 _HEART = "--spacing native --patch-size 16 96 96 --features 8"
+_SHORT = {
+    "abdomen": "--spacing 7.7 5.4 5.4 --patch-size 24 64 64 --features 8",
+    "heart": "--spacing 10 2.6 2.6 --patch-size 12 64 64 --features 8",
+}
 _TINY = "--spacing fit --patch-size 8 16 16 --features 4"
 SIZES = {
     "small": Size({"abdomen": _ABDOMEN, "heart": _HEART}, epochs=24, iterations=50, device="cpu"),
+    "short": Size(_SHORT, epochs=12, iterations=50, device="cpu"),
     "full": Size(dict.fromkeys(("abdomen", "heart"), "--spacing native"), epochs=200, iterations=250, device="cuda"),
     "tiny": Size(dict.fromkeys(("abdomen", "heart"), _TINY), epochs=1, iterations=1, device="cpu"),
 }
-"""``tiny`` is for the tests."""
+"""``short`` is for a processor without bfloat16, ``tiny`` for the tests."""
 
 
 def find_hearts(sequence: str, remainder: int) -> Callable[[Path], list[NiftiCase]]:
@@ -114,17 +119,19 @@ def prepare(name: str, number: int, args: argparse.Namespace) -> None:
     """
     pair, size = PAIRS[name], SIZES[args.size]
     network = [*size.network[name].split(), "--epochs", str(size.epochs), "--iterations", str(size.iterations)]
-    asked = [*network, *map(str, (*args.label_rates, args.seeds))]
+    ids = pair.ids(number)
+    hidden = [] if args.unlabelled is None else ["--unlabelled", str(ids[args.unlabelled])]
+    asked = [*network, *map(str, (*args.label_rates, args.seeds)), *hidden]
     done = args.root / name / f"draw{number}" / "planned.json"
     if done.exists():
         if read_json(done, "name another folder") != asked:
             raise UserError(f"{done.parent} was planned with other options: name another folder")
         return
-    ids = pair.ids(number)
     for part, ident in zip(pair.parts, ids, strict=True):
         _write(part, ident, number, args.source, ignores_ends=pair.ignores_ends)
     # One patient to validate on: nnU-Net needs one, and there are few patients.
-    run("split", "-d", *ids, "--label-rates", *args.label_rates, "--seeds", args.seeds, "--val-fraction", 0.01)
+    rates = ["--label-rates", *args.label_rates, "--seeds", args.seeds]
+    run("split", "-d", *ids, *rates, "--val-fraction", 0.01, *hidden)
     run("plan", "-d", *ids, *network, "-np", args.np)
     write_json(done, asked)
 

@@ -30,6 +30,7 @@ def arguments(root, source, **changes):
         "long": (),
         "inference": ("segmentation",),
         "label_rates": (1.0, 0.5),
+        "unlabelled": None,
         "seeds": 1,
         "device": None,
         "jobs": 1,

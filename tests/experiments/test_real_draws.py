@@ -40,6 +40,16 @@ def test_ids_of_datasets_are_all_different(draws):
 
 
 def test_too_few_scans_are_said(draws, tmp_path):
-    args = Namespace(root=tmp_path, source=tmp_path, size="tiny", label_rates=(1.0,), seeds=1, np=1)
+    args = Namespace(root=tmp_path, source=tmp_path, size="tiny", label_rates=(1.0,), unlabelled=None, seeds=1, np=1)
     with pytest.raises(UserError, match="0 scans of BTCV: name the folder"):
         draws.prepare("abdomen", 0, args)
+
+
+def test_the_labels_of_one_modality_can_be_hidden(draws, source, tmp_path, monkeypatch):
+    words = []
+    monkeypatch.setattr(draws, "run", lambda *command: words.append(command))
+    args = Namespace(root=tmp_path, source=source, size="tiny", label_rates=(1.0,), unlabelled=1, seeds=1, np=1)
+    with load_script("groups").nnunet_folders(tmp_path):
+        draws.prepare("abdomen", 0, args)
+    assert words[0][-2:] == ("--unlabelled", "802")
+    assert (tmp_path / "abdomen" / "draw0" / "planned.json").read_text().count("--unlabelled") == 1
