@@ -40,6 +40,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "split": ("split", "-d", "801", "802", "--label-rates", "0.1", "0.5", "1.0", "--seeds", "3"),
     "plan, preprocess": ("plan", "-d", "801", "802", *NETWORK, "-np", "1"),
     "plan again": ("plan", "-d", "801", "802", *NETWORK, "-np", "1", "--no-preprocess"),
+    "suggest": ("suggest", "-d", "801", "802", "-o", "{}/suggestion.html", "-np", "1"),
     "benchmark status": ("benchmark", "status", "{}/out"),
     "benchmark report": ("benchmark", "report", "{}/out"),
 }
