@@ -1,8 +1,9 @@
-"""The real samples of CHAOS, through the command line."""
+"""The real samples of CHAOS and TotalSegmentator, through the command line."""
 
 import shutil
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -12,7 +13,7 @@ from mass_nnunet.data.files import read_json
 from mass_nnunet.data.volume import grid_distance, read_volume
 from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack
 from mass_nnunet.labels import LABELS
-from native_trees import SHARED_DATA
+from native_trees import SHARED_DATA, STRUCTURES
 
 pytestmark = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="no real data here")
 
@@ -55,3 +56,32 @@ def test_the_mr_slice_keeps_its_four_organs(tmp_path, raw):
     )
     expected = np.array([LABELS.get(name, 0) for name in grays] + [0] * 62 + [LABELS["spleen"]])[plane]
     assert np.array_equal(sitk.GetArrayFromImage(label)[0], expected)
+
+
+@pytest.mark.parametrize(("channel", "sample"), [("ct", "example_ct"), ("mri", "example_mr_sm")])
+def test_masks_of_totalsegmentator_stay_where_they_are(channel, sample, tmp_path, raw):
+    """A scan and what TotalSegmentator found in it, laid out as its releases are; both grids are read by nibabel."""
+    values = {"liver": 1, "right_kidney": 2, "left_kidney": 3, "spleen": 4}
+    subject, samples = tmp_path / "release" / "s0001", SHARED_DATA / "totalsegmentator"
+    (subject / "segmentations").mkdir(parents=True)
+    shutil.copy(samples / f"{sample}.nii.gz", subject / f"{channel}.nii.gz")
+    found = nibabel.load(samples / f"{sample}_organs.nii.gz")
+    for organ, structure in STRUCTURES.items():
+        mask = (np.asarray(found.dataobj) == values[organ]).astype(np.uint8)
+        nibabel.save(nibabel.Nifti1Image(mask, found.affine), subject / "segmentations" / f"{structure}.nii.gz")
+    options = ["-d", "807", "--test-fraction", "0", "-np", "1"]
+    assert main(["convert", "totalsegmentator", str(tmp_path / "release"), *options]) == 0
+    (folder,) = raw.glob("Dataset807_*")
+    assert read_json(folder / "dataset.json", "")["channel_names"] == {"0": channel.upper()}
+    for part, suffix in (("imagesTr", ""), ("labelsTr", "_organs")):
+        (written,) = (folder / part).iterdir()
+        ours, theirs = (
+            nibabel.as_closest_canonical(nibabel.load(path)) for path in (written, samples / f"{sample}{suffix}.nii.gz")
+        )
+        assert np.allclose(ours.affine, theirs.affine, atol=1e-4)
+        given = np.asarray(theirs.dataobj)
+        expected = np.array([0, *map(LABELS.get, values)])[given] if suffix else given
+        assert np.array_equal(np.asarray(ours.dataobj), expected)
+    places = (np.argwhere(expected == LABELS[f"{side}_kidney"]).mean(0) for side in ("right", "left"))
+    right, left = (ours.affine[0] @ [*place, 1] for place in places)
+    assert right > 0 > left  # in mm to the patient's right
