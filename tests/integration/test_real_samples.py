@@ -1,6 +1,7 @@
 """The real samples of CHAOS and TotalSegmentator, through the command line."""
 
 import shutil
+import subprocess
 from pathlib import Path
 
 import nibabel
@@ -9,7 +10,7 @@ import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.cli import main
-from mass_nnunet.data.files import read_json
+from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.volume import grid_distance, read_volume
 from mass_nnunet.dataset_conversion.readers.dicom_stack import pair_by_name, read_labelled_stack
 from mass_nnunet.labels import LABELS
@@ -36,6 +37,41 @@ def test_the_liver_of_the_ct_is_where_its_hounsfield_units_are(raw):
     inside = sitk.GetArrayFromImage(image)[sitk.GetArrayFromImage(liver) == 1]
     assert np.std(inside) == pytest.approx(34.1, abs=0.1)  # 248 if slices and planes are paired by position
     assert read_json(raw / "Dataset803_CHAOSCT/check.json", "")["chaos_ct_01"]["findings"] == []
+
+
+def test_the_ct_through_convert_dicom_and_its_liver_through_to_dicom_and_back(tmp_path, raw):
+    """Dice 1, after dcmqi's reading and after ours."""
+    dcmqi = pytest.importorskip("dcmqi")
+    pytest.importorskip("highdicom")
+    case = SHARED_DATA / "chaos_ct_native" / "Train_Sets" / "CT" / "1"
+    slices = str(case / "DICOM_anon")
+    options = ["--modality", "CT", "--test-fraction", "0", "-np", "1"]
+    assert main(["convert", "dicom", slices, "-d", "805", *options]) == 0
+    (scan,) = raw.glob("Dataset805_*/imagesUn/*_0000.nii.gz")
+    pairs = pair_by_name(list(case.glob("DICOM_anon/*.dcm")), list(case.glob("Ground/*.png")))
+    given, liver = read_labelled_stack(pairs, lambda plane, _: (plane > 0).astype(np.uint8))
+    image, given, liver = read_volume(scan), sitk.DICOMOrient(given, "RAS"), sitk.DICOMOrient(liver, "RAS")
+    assert grid_distance(image, liver) < 1e-3
+    assert np.array_equal(sitk.GetArrayViewFromImage(image), sitk.GetArrayViewFromImage(given))
+
+    predictions, segmentations = tmp_path / "predictions", tmp_path / "segmentations"
+    predictions.mkdir()
+    sitk.WriteImage(liver, str(predictions / scan.name.replace("_0000", "")))
+    write_json(predictions / "dataset.json", {"labels": {"background": 0, "liver": 1}})
+    assert main(["to-dicom", str(predictions), "--series", slices, "-o", str(segmentations)]) == 0
+    (segmentation,) = segmentations.iterdir()
+    program = Path(dcmqi.__file__).parent / "bin" / "segimage2itkimage"
+    (tmp_path / "dcmqi").mkdir()
+    words = ["--inputDICOM", str(segmentation), "--outputDirectory", str(tmp_path / "dcmqi"), "--outputType", "nii"]
+    subprocess.run([str(program), *words], check=True, capture_output=True)
+    (theirs,) = (tmp_path / "dcmqi").glob("*.nii.gz")
+    # dcmqi writes the slices that have a segment.
+    back = sitk.Resample(sitk.ReadImage(str(theirs)), liver, sitk.Transform(), sitk.sitkNearestNeighbor)
+    assert np.array_equal(sitk.GetArrayViewFromImage(back) > 0, sitk.GetArrayViewFromImage(liver) > 0)
+    words = [slices, str(segmentations), "-d", "806", "--labels", "liver", *options]
+    assert main(["convert", "dicom", *words]) == 0
+    (ours,) = raw.glob("Dataset806_*/labelsTr/*.nii.gz")
+    assert np.array_equal(sitk.GetArrayFromImage(read_volume(ours)), sitk.GetArrayFromImage(liver))
 
 
 def test_the_mr_slice_keeps_its_four_organs(tmp_path, raw):
