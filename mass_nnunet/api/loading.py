@@ -44,7 +44,7 @@ def load_model(
 
     Raises:
         UserError: a file does not exist, a checkpoint holds more than weights and numbers, the plans name a class that
-            is none of a network, or nnU-Net does not find the trainer.
+            is none of a network or have another form, or nnU-Net does not find the trainer.
     """
     where = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     chosen = (folds,) if isinstance(folds, int | str) else tuple(folds)
@@ -71,7 +71,10 @@ def load_model(
             device=where,
             allow_tqdm=False,
         )
-        predictor.initialize_from_trained_model_folder(str(folder), chosen, checkpoint)
+        try:
+            predictor.initialize_from_trained_model_folder(str(folder), chosen, checkpoint)
+        except SystemExit as error:  # how a trainer refuses plans, for nnU-Net's own commands
+            raise UserError(f"{folder}: {str(error).removeprefix('error: ')}") from None
     return predictor
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from typing import Any
 
 from mass_nnunet.errors import UserError, shortened
+from mass_nnunet.hyperparameters import INFERENCES
 
 
 def check_form(where: object, plans: Any, remedy: str, required: Collection[str] | None = None) -> None:
@@ -15,17 +16,17 @@ def check_form(where: object, plans: Any, remedy: str, required: Collection[str]
         where: file of the plans, or their name, for the message.
         plans: their content.
         remedy: what to do where they have another form.
-        required: entries that may not be absent; None for all.
+        required: entries that may not be absent; None for all but those that ``plan`` does not always write.
 
     Raises:
         UserError: an entry is absent, or of another form.
     """
-    for entry, has_form in _FORMS.items():
+    for entry, has_form in {**_FORMS, **_OPTIONAL}.items():
         found, is_there = plans, True
         for key in entry.split("."):
             is_there = isinstance(found, dict) and key in found
             found = found[key] if is_there else None
-        if not is_there and (required is None or entry in required):
+        if not is_there and entry not in _OPTIONAL and (required is None or entry in required):
             raise UserError(f"{where} has no {entry}: {remedy}")
         if is_there and not has_form(found):
             raise UserError(f"{where} has {entry} {shortened(found)}, which is of another form: {remedy}")
@@ -64,11 +65,19 @@ def _are_configurations(value: Any) -> bool:
 
 
 def _is_modality(value: Any) -> bool:
-    if not isinstance(value, dict) or not _is_text(value.get("name")):
+    if not isinstance(value, dict) or not _is_text(value.get("name")) or not _is_count(value.get("channels", 1)):
         return False
     return (
         isinstance(value.get("dataset"), str) and re.fullmatch(r"Dataset\d{3}_[^/\\\0]+", value["dataset"]) is not None
     )
+
+
+def _are_regions(value: Any) -> bool:
+    # A network has a class for each value: one that no region has, or a huge one, is not of a label map.
+    if not _are(_are(_is_count))(value):
+        return False
+    values = {each for region in value for each in region}
+    return len(values) == max(values)
 
 
 _FORMS: dict[str, Callable[[Any], bool]] = {
@@ -82,7 +91,9 @@ _FORMS: dict[str, Callable[[Any], bool]] = {
     "mass.iterations": _is_count,
     "mass.validation_iterations": _is_count,
     "mass.hyperparameters": _is_mapping,
+    "mass.inference": lambda value: isinstance(value, str) and value in INFERENCES,
 }
+_OPTIONAL: dict[str, Callable[[Any], bool]] = {"mass.regions": _are_regions}
 _OF_CONFIGURATION: dict[str, Callable[[Any], bool]] = {
     "data_identifier": _is_text,
     "patch_size": _are(_is_count),
@@ -94,3 +105,5 @@ _OF_CONFIGURATION: dict[str, Callable[[Any], bool]] = {
 OF_A_GROUP = ("configurations", "mass", "mass.modalities", "mass.modality")
 """Entries that tell which datasets were planned together."""
 HYPERPARAMETERS = "mass.hyperparameters"
+OF_A_NETWORK = (*OF_A_GROUP, HYPERPARAMETERS, "mass.inference")
+"""Entries without which a network cannot be built."""

@@ -6,6 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mass_nnunet.errors import UserError
+
+from .strangers import REMEDY
+
 
 def region_logits(logits: Tensor, regions: Sequence[Sequence[int]]) -> Tensor:
     """Logits whose sigmoid is the sum of the probabilities (softmax) of the classes of each region.
@@ -25,6 +29,26 @@ def region_logits(logits: Tensor, regions: Sequence[Sequence[int]]) -> Tensor:
         others = [k for k in range(logits.shape[1]) if k not in classes]
         odds.append(logits[:, list(classes)].logsumexp(1) - logits[:, others].logsumexp(1))
     return torch.stack(odds, 1)
+
+
+def classes_of_network(regions: Sequence[Sequence[int]] | None, outputs: int) -> int:
+    """How many classes a network has, with background.
+
+    Args:
+        regions: of the plans, as in :func:`region_logits`; none where labels are no regions.
+        outputs: what nnU-Net counts by dataset.json: classes in training, regions in prediction.
+
+    Raises:
+        UserError: dataset.json has another number of regions than the plans.
+    """
+    if not regions:
+        return outputs
+    classes = 1 + max(map(max, regions))
+    if outputs not in (classes, len(regions)):
+        raise UserError(
+            f"plans.json has {len(regions)} regions in mass.regions, and the dataset.json beside it {outputs}: {REMEDY}"
+        )
+    return classes
 
 
 def offer_regions(network: Any, regions: Sequence[Sequence[int]]) -> None:

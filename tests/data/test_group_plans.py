@@ -12,6 +12,7 @@ PLANS = {
     "mass": {
         "modalities": [{"name": "CT", "dataset": "Dataset801_CT"}, {"name": "MRI", "dataset": "Dataset802_MR"}],
         "modality": "CT",
+        "inference": "fused",
         "epochs": 1,
         "iterations": 1,
         "validation_iterations": 1,
@@ -22,6 +23,7 @@ PLANS = {
 
 def test_plans_of_this_package_have_the_form():
     check_form("p.json", PLANS, "plan again")
+    check_form("p.json", PLANS | {"mass": PLANS["mass"] | {"regions": [[1, 2, 3], [2, 3], [3]]}}, "plan again")
     short = PLANS | {"mass": {key: PLANS["mass"][key] for key in ("modalities", "modality", "hyperparameters")}}
     check_form("p.json", short, "plan again", OF_A_GROUP)
     with pytest.raises(UserError, match=r"p\.json has no mass\.epochs: plan again"):
@@ -51,7 +53,16 @@ def test_plans_of_this_package_have_the_form():
             {"mass": PLANS["mass"] | {"modalities": [{"name": "CT", "dataset": "../Dataset801_X"}]}},
             "has mass.modalities [{'dataset': '../Dataset801_X', 'name': 'CT'}], which is of another form",
         ),
+        (
+            {"mass": PLANS["mass"] | {"modalities": [{"name": "CT", "dataset": "Dataset801_X", "channels": 0}]}},
+            "has mass.modalities [{'channels': 0, 'dataset': 'Dataset801_X', 'name': 'CT'}], which is of another form",
+        ),
+        ({"mass": PLANS["mass"] | {"inference": "fuse"}}, "has mass.inference 'fuse', which is of another form"),
         ({"mass": PLANS["mass"] | {"modality": "PET"}}, "has mass.modality 'PET', of ['CT', 'MRI']"),
+        *(
+            ({"mass": PLANS["mass"] | {"regions": regions}}, f"has mass.regions {regions}, which is of another form")
+            for regions in (5, [], [1, 2], [[]], [[1, 2], ["3"]], [[1], [3]], [[0, 1]], [[1, 10**12]])
+        ),
         ({"mass": PLANS["mass"] | {"hyperparameters": "x" * 200}}, "x..., which is of another form"),
     ],
 )

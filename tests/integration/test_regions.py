@@ -1,5 +1,6 @@
 """nnU-Net's regions through split, plan, training, validation, prediction and scores; hidden labels stay hidden."""
 
+import re
 import shutil
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mass_nnunet.api import Model
 from mass_nnunet.api.loading import branches_of, load_model, predicting_by
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import INFERENCES
 from method_checks import PATCH, change_annotated, damage_hidden, exported, model_folder
 from method_checks import trained as run
@@ -118,6 +120,30 @@ def test_a_model_of_masstrainer(model, tmp_path, monkeypatch, capsys):
     assert np.array_equal(found.labels, values)
     assert found.names == {value: name for name, value in CLASSES.items()}
     assert set(np.unique(its.register(image).registration.target_labels)) <= set(CLASSES.values())
+
+
+@pytest.mark.parametrize(
+    ("regions", "line"),
+    [
+        (
+            [[1, 2, 3, 4], 4],
+            "plans.json has mass.regions [[1, 2, 3, 4], 4], which is of another form: get the model as",
+        ),
+        ([[1, 2, 3], [2]], "plans.json has 2 regions in mass.regions, and the dataset.json beside it 5: get the model"),
+    ],
+)
+def test_damaged_regions_of_a_stranger_end_a_prediction_in_one_line(model, tmp_path, monkeypatch, regions, line):
+    use_folders(monkeypatch, model)
+    folder = tmp_path / "model"
+    shutil.copytree(model_folder(model, MRI, "MASSTrainer"), folder)
+    plans = read_json(folder / "plans.json", "")
+    write_json(folder / "plans.json", plans | {"mass": plans["mass"] | {"regions": regions}})
+    words = ("-i", str(model / "raw" / MRI / "imagesTs"), "-o", str(tmp_path / "out"), "-m", str(folder), "-f", "0")
+    told = command(model, "nnUNetv2_predict_from_modelfolder", *words, "-device", "cpu", check=False)
+    assert told.returncode == 1
+    assert told.stderr.splitlines()[-1].startswith(f"error: {line}") and "Traceback" not in told.stderr
+    with pytest.raises(UserError, match="^" + re.escape(f"{folder}: {line}")):
+        load_model(folder, 0, "checkpoint_final.pth", "cpu")
 
 
 def test_export(model, tmp_path, monkeypatch):

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from mass_nnunet.errors import UserError
 from mass_nnunet.networks.adapted import offer_adaptation
-from mass_nnunet.networks.regions import offer_regions, region_logits
+from mass_nnunet.networks.regions import classes_of_network, offer_regions, region_logits
 
 REGIONS = [[1, 2, 3], [2, 3], [3]]
 SHAPE = (2, 4, 3, 5, 6)
@@ -35,6 +36,14 @@ def test_a_value_by_hand_and_certain_voxels():
     found = region_logits(certain.half(), REGIONS)
     assert found.dtype == torch.float32 and found.isfinite().all()
     assert found.sigmoid()[0, :, 0].tolist() == [1, 1, 0]
+
+
+def test_classes_of_a_network():
+    """nnU-Net counts classes in training, and regions in prediction."""
+    assert [classes_of_network(REGIONS, outputs) for outputs in (3, 4)] == [4, 4]
+    assert [classes_of_network(none, 5) for none in (None, [])] == [5, 5]
+    with pytest.raises(UserError, match=r"plans.json has 3 regions in .*, and the dataset.json beside it 2:"):
+        classes_of_network(REGIONS, 2)
 
 
 class Toy(nn.Module):

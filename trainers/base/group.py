@@ -12,10 +12,12 @@ from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager
 from torch import Tensor, nn
 
 from mass_nnunet.batch import Layout, LayoutSequence, StepContext, StepLabels
+from mass_nnunet.data.group_plans import OF_A_NETWORK, check_form
 from mass_nnunet.errors import UserError, exit_on_user_error
 from mass_nnunet.hyperparameters import INFERENCES_WITHOUT_ATLASES, complete
 from mass_nnunet.networks.blocks import set_deep_supervision, use_channels_last
-from mass_nnunet.networks.regions import offer_regions
+from mass_nnunet.networks.regions import classes_of_network, offer_regions
+from mass_nnunet.networks.strangers import REMEDY
 from mass_nnunet.training.augmenters import augmenters
 from mass_nnunet.training.loaders import GroupLoader
 
@@ -121,12 +123,14 @@ class GroupTrainer(JointTrainer):
         enable_deep_supervision: bool = True,
     ) -> nn.Module:
         """nnU-Net's hook, by the names that it goes by: the method's network (:meth:`network_of`)."""
-        hyperparameters = complete(plans_manager.plans["mass"]["hyperparameters"], cls.CHANGES)
-        regions = plans_manager.plans["mass"].get("regions")
-        classes = 1 + max(map(max, regions)) if regions else num_output_channels  # nnU-Net predicts as many as regions
-        measures = (num_input_channels, classes, enable_deep_supervision)
-        blueprint = Blueprint(plans_manager, configuration_manager, *measures, hyperparameters)
-        network = blueprint.adapting(cls.network_of(blueprint))
+        plans = plans_manager.plans
+        with exit_on_user_error():  # nnU-Net's own commands predict by the plans of a model, whoever wrote them
+            check_form("plans.json", plans, REMEDY, OF_A_NETWORK)
+            hyperparameters = complete(plans["mass"]["hyperparameters"], cls.CHANGES)
+            regions = plans["mass"].get("regions")
+            measures = (num_input_channels, classes_of_network(regions, num_output_channels), enable_deep_supervision)
+            blueprint = Blueprint(plans_manager, configuration_manager, *measures, hyperparameters)
+            network = blueprint.adapting(cls.network_of(blueprint))
         if regions:
             offer_regions(network, regions)
         return network

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import nn
 
 from mass_nnunet.errors import UserError
-from mass_nnunet.networks.stock import TakesStockWeights, misfit
+from mass_nnunet.networks.stock import DECODER, ENCODER, PARTS, TakesStockWeights, misfit
 from mass_nnunet.runtime.checkpoint import read_checkpoint
 
 from .command_line import only_validates
@@ -15,6 +15,8 @@ from .command_line import only_validates
 OPTION = "-pretrained_weights"
 WEIGHTS = "network_weights"
 """The key of the weights in nnU-Net's checkpoints."""
+NNSSL = "nnssl_adaptation_plan"
+"""A key that nnssl's checkpoints have besides."""
 
 
 def pretrained_file(words: Sequence[str] | None = None) -> Path | None:
@@ -39,6 +41,9 @@ def pretrained_file(words: Sequence[str] | None = None) -> Path | None:
 def await_weights(network: nn.Module, file: Path) -> None:
     """Make sure that pretrained weights fit, and let a network with stock U-Nets in it take those of a stock one.
 
+    Of a file of nnssl, or of one without a decoder, each U-Net takes the encoder, as in nnssl's own fine-tuning: its
+    decoder has restored images, if there is one.
+
     Args:
         network: without the wrappers of DDP and torch.compile.
         file: a checkpoint, of nnU-Net or of a method of this package.
@@ -48,14 +53,17 @@ def await_weights(network: nn.Module, file: Path) -> None:
     """
     if not file.is_file():
         raise UserError(f"{file} does not exist: give {OPTION} nnU-Net's checkpoint")
-    weights = read_checkpoint(file).get(WEIGHTS)
-    if weights is None:
+    content = read_checkpoint(file)
+    weights = content.get(WEIGHTS)
+    if not isinstance(weights, dict):
         raise UserError(f"{file} has no {WEIGHTS}: give {OPTION} a checkpoint as nnU-Net writes it")
     reason = misfit(weights, network.state_dict())
-    if reason is not None and isinstance(network, TakesStockWeights):
-        reasons = [misfit(weights, state) for state in network.stock_states()]
+    if isinstance(network, TakesStockWeights) and (reason is not None or NNSSL in content):
+        whole = NNSSL not in content and any(key.startswith(DECODER) for key in weights)
+        parts = PARTS if whole else (ENCODER,)
+        reasons = [misfit(weights, state) for state in network.stock_states(parts)]
         reason = next((found for found in reasons if found is not None), None)
-        network.awaits_stock = reason is None
+        network.awaits = parts if reason is None else ()
     if reason is not None:
         raise UserError(
             f"{file} is of another network, {reason}: plan with the network of this file (its channels, --features, "
@@ -69,7 +77,7 @@ def check_weights_came(network: nn.Module) -> None:
     Raises:
         UserError: nnU-Net has not read them, as where a program trains with this option on its own command line.
     """
-    if isinstance(network, TakesStockWeights) and network.awaits_stock:
+    if isinstance(network, TakesStockWeights) and network.awaits:
         raise UserError(
             f"nnU-Net has not read the weights of {OPTION}: train with nnUNetv2_train, or without {OPTION} on the "
             "command line"

@@ -28,6 +28,17 @@ def test_optimizer_augmentation_and_schedule_are_those_of_mass(name):
         assert getattr(one, attribute) == getattr(mass, attribute)
 
 
+@pytest.mark.parametrize("name", ["MASSTrainer", "DTCTrainer", "VoxelMorphTrainer"])
+@pytest.mark.parametrize(("key", "value"), [("inference", "fuse"), ("modalities", "CT"), ("regions", [1])])
+def test_no_network_by_plans_of_another_form(name, key, value):
+    """nnU-Net's own commands build it to predict, with no check before."""
+    one = trainer(name)
+    one.plans_manager.plans["mass"] |= {key: value}
+    measures = (one.plans_manager, one.configuration_manager, 1, 5, False)
+    with pytest.raises(SystemExit, match=rf"^error: plans.json has mass.{key} .*, which is of another form: get the "):
+        type(one).build_network_architecture(*measures)
+
+
 @pytest.mark.parametrize("name", ["MASSTrainer", "DTCTrainer", "SelfTrainingTrainer"])
 def test_loaders_can_be_sent_to_workers(name):
     """Workers are forked on Linux. On Windows and macOS they are new processes, which get their loaders by pickle."""

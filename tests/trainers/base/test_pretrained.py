@@ -55,6 +55,34 @@ def test_weights_of_stock_nnunet_and_of_a_group(root, tmp_path, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("has_decoder", [True, False])
+def test_the_encoder_of_a_file_of_nnssl(root, tmp_path, monkeypatch, has_decoder):
+    """The keys that nnssl's trainers write: with the whole U-Net (MAE, ...), or with its encoder (SimCLR, VoCo)."""
+    stock = stock_network(trainer("SupervisedTrainer"))
+    kept = {key: value for key, value in stock.state_dict().items() if has_decoder or key.startswith("encoder.")}
+    plan = {"key_to_encoder": "encoder.stages", "key_to_stem": "encoder.stem", "pretrain_num_input_channels": 1}
+    file = tmp_path / "checkpoint_final.pth"
+    torch.save(
+        {
+            "network_weights": kept | {"projector.layer1.0.weight": torch.ones(1)},
+            "init_args": {"device": torch.device("cpu"), "fold": 0, "plan": {"spacing": torch.ones(3)}},
+            "trainer_name": "BaseMAETrainer",
+            "nnssl_adaptation_plan": plan,
+        },
+        file,
+    )
+    for name in ("MASSTrainer", "DTCTrainer"):
+        state = start(name, file, monkeypatch).network.state_dict()
+        for prefix in ("unets.0.", "unets.1.") if name == "MASSTrainer" else ("",):
+            for key, value in stock.state_dict().items():
+                if key.endswith("conv.weight"):
+                    is_taken = key.startswith(("encoder.", "decoder.encoder."))
+                    assert torch.equal(state[prefix + key], value) == is_taken, prefix + key
+    if not has_decoder:
+        with pytest.raises(SystemExit, match=r"^error: \S+ is of another network, it has no decoder\.\S+: "):
+            start("SupervisedTrainer", file, monkeypatch)
+
+
 def test_what_does_not_fit_is_refused_in_one_line(root, tmp_path, monkeypatch):
     one, file = trainer("MASSTrainer"), tmp_path / "w.pth"
     weights = {"network_weights": stock_network(one, 2).state_dict()}
