@@ -27,8 +27,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "helpers"
 import pytest
 
 from forked import run_forked, without_new_processes
-from kill_patches import import_everything, sample_few_voxels
+from kill_patches import import_everything
 from mass_nnunet.cli import main
+from quick_planning import sample_few_voxels
 from scored_grid import write_scored
 from tiny_group import CT, MRI, variables
 from tiny_raw import write_raw_dataset

@@ -31,12 +31,14 @@ def planned(tmp_path_factory):
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory):
     """A model that has hardly learned anything, with its data: the root of nnU-Net's folders, which no test changes."""
+    from quick_training import train_quickly
     from tiny_group import make_group, trainer, use_folders
 
     root = tmp_path_factory.mktemp("trained")
     make_group(root)
     with pytest.MonkeyPatch.context() as patch:
         use_folders(patch, root)
+        train_quickly(patch)
         mass = trainer("MASSTrainer")
         mass.num_epochs = 1
         mass.run_training()

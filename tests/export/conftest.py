@@ -5,6 +5,7 @@ import torch
 
 from exported_model import SECRET
 from mass_nnunet.cli import main
+from quick_training import train_quickly
 from tiny_group import CT, MRI, make_group, trainer, use_folders
 
 
@@ -18,6 +19,7 @@ def models(tmp_path_factory):
     make_group(root, 2, 2, "--inference", "fused")
     with pytest.MonkeyPatch.context() as patch:
         use_folders(patch, root)
+        train_quickly(patch)
         for name in (CT, MRI):
             dataset = root / "preprocessed" / name / "dataset.json"
             content = json.loads(dataset.read_text()) | {"training": [{"image": SECRET}], "licence": "CC-BY-SA 4.0"}

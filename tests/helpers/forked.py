@@ -10,18 +10,16 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.pool import ThreadPool
 from types import SimpleNamespace
 from typing import IO, Any, NamedTuple
 
 import pytest
-from nnunetv2.evaluation import evaluate_predictions
-from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as nnunet_module
 
 from mass_nnunet.benchmark.run import runner, steps
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.runtime import child
 from nnunet_threads import use_threads
+from quick_training import validate_in_threads
 
 HUNG = -1000
 """Status of a command that did not end in time."""
@@ -112,9 +110,7 @@ def _wait(pid: int, patience: float) -> int | None:
 def without_new_processes(patch: pytest.MonkeyPatch) -> None:
     """Let nnU-Net's workers be threads, and those of the benchmark and their steps forked processes."""
     use_threads(patch)
-    threads = SimpleNamespace(get_context=lambda _: SimpleNamespace(Pool=ThreadPool))
-    for module in (nnunet_module, evaluate_predictions):
-        patch.setattr(module, "multiprocessing", threads)
+    validate_in_threads(patch)
     forks = SimpleNamespace(get_context=lambda _: multiprocessing.get_context("fork"))
     patch.setattr(runner, "multiprocessing", forks)
     patch.setattr(child, "start", ForkedStep)
@@ -165,6 +161,8 @@ def nnunet(entry: Callable[[], Any], *words: str) -> Callable[[], Any]:
 
     def action() -> Any:
         sys.argv = [entry.__name__, *words]
+        # nnU-Net takes as many threads as cores; those of the process before it do not live here, and it would wait.
+        multiprocessing.cpu_count = lambda: 1
         return entry()
 
     return action

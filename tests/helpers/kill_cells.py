@@ -18,8 +18,10 @@ import SimpleITK as sitk
 from faults import FAULTS, Point, arm, undo
 from forked import HUNG, Outcome, run_forked, without_new_processes
 from kill_commands import COMMANDS, Action, Command, write_sources
-from kill_patches import draw_little, import_everything, sample_few_voxels, tell_of_steps
+from kill_patches import import_everything, tell_of_steps
 from mass_nnunet.runtime.checkpoint import read_checkpoint
+from quick_planning import sample_few_voxels
+from quick_training import draw_little
 from tiny_group import variables
 
 UNLIKE = (

@@ -3,23 +3,16 @@
 import importlib
 import pkgutil
 import sys
-from pathlib import Path
 from types import ModuleType
 
-import matplotlib.image
-import numpy as np
 import pytest
 import torch
-from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from nnunetv2.training import nnUNetTrainer as trainer_variants
-from nnunetv2.training.logging.nnunet_logger import LocalLogger
 
 from faults import reached
 from mass_nnunet.cli import COMMANDS as CLI
-from mass_nnunet.data.files import atomic_path
 from mass_nnunet.trainers import mass_trainer, propagation
-from mass_nnunet.trainers.base import joint, registering
 from mass_nnunet.trainers.base.group import GroupTrainer
 
 
@@ -69,30 +62,3 @@ def import_everything() -> None:
         importlib.import_module(module.name)
     for module in pkgutil.walk_packages(trainer_variants.__path__, f"{trainer_variants.__name__}."):
         importlib.import_module(module.name)  # nnU-Net looks for the trainer in all of them
-
-
-def draw_little(patch: pytest.MonkeyPatch) -> None:
-    """The pictures of a training take half of the time of so short a one."""
-
-    def draw(*arguments: object, **_: object) -> None:
-        file = next(Path(word) for word in arguments if isinstance(word, str | Path))
-        with atomic_path(file / "progress.png" if file.is_dir() else file) as temporary:
-            matplotlib.image.imsave(temporary, np.zeros((2, 2)))
-
-    patch.setattr(joint, "plot_terms", draw)
-    patch.setattr(registering, "plot_registration", draw)
-    patch.setattr(LocalLogger, "plot_progress_png", draw)
-
-
-def sample_few_voxels(patch: pytest.MonkeyPatch) -> None:
-    """nnU-Net's own fingerprint takes statistics of a hundred million voxels, however small the scans are.
-
-    These are fewer, and still some of each of 2,000 scans.
-    """
-    make = DatasetFingerprintExtractor.__init__
-
-    def make_and_limit(extractor: DatasetFingerprintExtractor, *arguments: object, **others: object) -> None:
-        make(extractor, *arguments, **others)
-        extractor.num_foreground_voxels_for_intensitystats = 10_000
-
-    patch.setattr(DatasetFingerprintExtractor, "__init__", make_and_limit)

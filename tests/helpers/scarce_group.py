@@ -8,16 +8,19 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 import torch
+from nnunetv2.inference.predict_from_raw_data import predict_entry_point
 from torch import Tensor
 
+from forked_command import forked_command
 from mass_nnunet.labels import LABELS
-from nnunet_threads import use_threads
-from tiny_group import CONFIGURATION, CT, MODEL, MRI, command, entry, plan_group, trainer, use_folders
+from quick_training import train_quickly
+from tiny_group import CONFIGURATION, CT, MODEL, MRI, entry, plan_group, trainer, use_folders
 from tiny_raw import write_raw_dataset
 
 SHORT = ("--epochs", "2", "--iterations", "2", "--inference", "fused")
 MODELS = ("-c", CONFIGURATION, "-f", "0", "-tr", "MASSTrainer", "-p", "MASSPlans")
-QUICK = ("-device", "cpu", "-npp", "1", "-nps", "1")
+QUICK = ("-device", "cpu", "-npp", "0", "-nps", "0")
+"""In one process."""
 
 
 def cases(letters: str, count: int = 5) -> list[str]:
@@ -51,7 +54,7 @@ def trained(root: Path, dataset: str, name: str = "MASSTrainer", *, validated: b
     np.random.seed(0)  # noqa: NPY002, what nnU-Net draws from
     with pytest.MonkeyPatch.context() as patch:
         use_folders(patch, root)
-        use_threads(patch)
+        train_quickly(patch)
         one = trainer(name, dataset)
         one.run_training()
         if validated:
@@ -84,7 +87,9 @@ def predicted(root: Path, dataset: str, scan: Path, folder: Path) -> np.ndarray:
     (folder / "in").mkdir(parents=True)
     for channel in scan.parent.glob(scan.name.replace("_0000", "_000?")):
         shutil.copy(channel, folder / "in")
-    command(root, "nnUNetv2_predict", "-d", dataset, "-i", f"{folder}/in", "-o", f"{folder}/out", *MODELS, *QUICK)
+    words = ("-d", dataset, "-i", f"{folder}/in", "-o", f"{folder}/out", *MODELS, *QUICK)
+    outcome = forked_command(root, predict_entry_point, *words)
+    assert outcome.status == 0, outcome.output[-3000:]
     (file,) = (folder / "out").glob("*.nii.gz")
     image, labels = sitk.ReadImage(str(scan)), sitk.ReadImage(str(file))
     assert labels.GetSize() == image.GetSize()

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from nnunetv2.run.run_training import get_trainer_from_args
+from nnunetv2.run import run_training
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet.cli import main
 from mass_nnunet.runtime.env import HOOK_FOLDER
-from nnunet_threads import use_threads
+from quick_planning import plan_quickly
+from quick_training import find_once, train_quickly
 from tiny_raw import write_raw_dataset
 
 CT, MRI = "Dataset801_CTS", "Dataset802_MRS"
@@ -36,9 +37,14 @@ def use_folders(patch: pytest.MonkeyPatch, root: Path) -> None:
 
 
 def copied(group: Path, root: Path, patch: pytest.MonkeyPatch) -> Path:
-    """Copy a group's folders to ``root``, which tests may change, and let nnU-Net's variables name them."""
+    """Copy a group's folders to ``root``, which tests may change, and let nnU-Net's variables name them.
+
+    As long as ``patch`` lasts, planning and training are quick.
+    """
     shutil.copytree(group, root)
     use_folders(patch, root)
+    plan_quickly(patch)
+    train_quickly(patch)
     return root
 
 
@@ -56,7 +62,7 @@ def plan_group(root: Path, ids: Sequence[str], split: Sequence[str] = (), plan: 
     """Split and plan raw datasets under ``root``, for a tiny network."""
     with pytest.MonkeyPatch.context() as patch:
         use_folders(patch, root)
-        use_threads(patch)
+        plan_quickly(patch)
         assert main(["split", "-d", *ids, *split]) == 0
         network = ["--spacing", "fit", "--patch-size", "8", "16", "16", "--features", "4", "-np", "1"]
         assert main(["plan", "-d", *ids, *network, *plan]) == 0
@@ -64,9 +70,11 @@ def plan_group(root: Path, ids: Sequence[str], split: Sequence[str] = (), plan: 
 
 def trainer(name: str, dataset: str = "801", fold: int = 0, continue_training: bool = False) -> nnUNetTrainer:
     """A trainer as ``nnUNetv2_train`` makes it, on the CPU."""
-    return get_trainer_from_args(
-        dataset, CONFIGURATION, fold, name, "MASSPlans", continue_training, torch.device("cpu")
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        find_once(patch)
+        return run_training.get_trainer_from_args(
+            dataset, CONFIGURATION, fold, name, "MASSPlans", continue_training, torch.device("cpu")
+        )
 
 
 def entry(root: Path, name: str, fold: int = 0) -> dict:

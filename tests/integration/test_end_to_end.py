@@ -1,46 +1,40 @@
 """The whole path with nnU-Net's own commands, as a user types them: killed training, --c, prediction, sharing."""
 
 import os
-import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk
+from nnunetv2.inference.predict_from_raw_data import predict_entry_point
+from nnunetv2.run.run_training import run_training_entry
 
+from faults import Point, arm
+from forked_command import forked_command
 from mass_nnunet.data.files import read_json
 from mass_nnunet.labels import LABELS
-from tiny_group import CT, MODEL, MRI, command, make_group, variables
+from tiny_group import CT, MODEL, MRI, command, make_group
 from tiny_raw import make_scan
 
 TRAIN = ("nnUNetv2_train", "801", "3d_fullres", "0", "-tr", "MASSTrainer", "-p", "MASSPlans", "-device", "cpu")
 MODELS = ("-c", "3d_fullres", "-f", "0", "-tr", "MASSTrainer", "-p", "MASSPlans")
-QUICK = ("-device", "cpu", "-npp", "1", "-nps", "1")
+QUICK = ("-device", "cpu", "-npp", "0", "-nps", "0")
+"""In one process; ``nnUNetv2_predict_from_modelfolder`` has no such way, and takes one for each part of its work."""
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
-    """A group whose training was killed after some epochs and continued."""
+    """A group whose training was killed after an epoch and continued."""
     root = tmp_path_factory.mktemp("path")
-    make_group(root, 12, 2)
-    environment = os.environ | variables(root) | {"OMP_NUM_THREADS": "1", "nnUNet_n_proc_DA": "1"}
-    executable = shutil.which(TRAIN[0], path=str(Path(sys.executable).parent))
-    with (root / "first.log").open("w") as log:
-        first = subprocess.Popen(
-            [executable, *TRAIN[1:]], env=environment, stdout=log, stderr=log, start_new_session=True
-        )
-        latest = root / "results" / MRI / MODEL / "fold_0" / "checkpoint_latest.pth"
-        for _ in range(3000):
-            if latest.exists() or first.poll() is not None:
-                break
-            time.sleep(0.2)
-        assert first.poll() is None, (root / "first.log").read_text()[-3000:]
-        os.killpg(first.pid, signal.SIGKILL)
-        first.wait()
+    make_group(root, 3, 2)
+    point = Point("an epoch of both models", "rename", rf"{MRI}/.*/checkpoint_latest.pth$")
+
+    def before() -> None:
+        arm(root, point, lambda _, main, __: os.killpg(main, signal.SIGKILL), root.parent / "fired")
+
+    first = forked_command(root, run_training_entry, *TRAIN[1:], before=before, nnUNet_n_proc_DA="1")
+    assert first.status == -signal.SIGKILL, first.output[-3000:]
     assert not list((root / "results").rglob("checkpoint_final.pth"))
     command(root, *TRAIN, "--c", nnUNet_n_proc_DA="1")
     return root
@@ -69,7 +63,9 @@ def test_predictions_lie_where_the_scans_lie(root, tmp_path, dataset, name, chan
     sizes = {"small": ((6, 14, 12), "LPS"), "large": ((14, 40, 44), "PIR"), "same": ((8, 24, 24), "RAS")}
     for seed, (case, (shape, orientation)) in enumerate(sizes.items()):
         scan(tmp_path / "in" / f"{case}_0000.nii.gz", channel, shape, orientation, seed)
-    command(root, "nnUNetv2_predict", "-d", dataset, "-i", f"{tmp_path}/in", "-o", f"{tmp_path}/out", *MODELS, *QUICK)
+    words = ("-d", dataset, "-i", f"{tmp_path}/in", "-o", f"{tmp_path}/out", *MODELS, *QUICK)
+    outcome = forked_command(root, predict_entry_point, *words)
+    assert outcome.status == 0, outcome.output[-3000:]
     for case in sizes:
         image = sitk.ReadImage(str(tmp_path / "in" / f"{case}_0000.nii.gz"))
         prediction = sitk.ReadImage(str(tmp_path / "out" / f"{case}.nii.gz"))
@@ -83,15 +79,15 @@ def test_sharing_ensembling_and_evaluating_with_stock_commands(root, tmp_path):
     test, truth = root / "raw" / MRI / "imagesTs", root / "raw" / MRI / "labelsTs"
     folder = root / "results" / MRI / MODEL
     one, two, three = (tmp_path / str(i) for i in range(3))
-    probabilities = ("--save_probabilities", *QUICK)
-    command(root, "nnUNetv2_predict", "-d", "802", "-i", str(test), "-o", str(one), *MODELS, *probabilities)
+    where = ("-i", str(test), "-o", str(one))
+    command(root, "nnUNetv2_predict", "-d", "802", *where, *MODELS, "--save_probabilities", *QUICK)
 
     command(root, "nnUNetv2_export_model_to_zip", "-d", "802", "-o", f"{tmp_path}/m.zip", *MODELS)
     elsewhere = {"nnUNet_results": str(tmp_path / "elsewhere")}
     command(root, "nnUNetv2_install_pretrained_model_from_zip", f"{tmp_path}/m.zip", **elsewhere)
     model = tmp_path / "elsewhere" / MRI / MODEL
     words = ("nnUNetv2_predict_from_modelfolder", "-i", str(test), "-o", str(two), "-m", str(model), "-f", "0")
-    command(root, *words, *probabilities, **elsewhere)
+    command(root, *words, "--save_probabilities", "-device", "cpu", "-npp", "1", "-nps", "1", **elsewhere)
     first, second = (sitk.GetArrayFromImage(sitk.ReadImage(str(out / "mrtest.nii.gz"))) for out in (one, two))
     assert np.array_equal(first, second)
 

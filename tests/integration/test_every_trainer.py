@@ -1,15 +1,12 @@
 """Each trainer that nnU-Net finds: a training fills the results folders of its datasets, and reads no hidden label."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 import torch
-from nnunetv2.training.logging.nnunet_logger import LocalLogger
 from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 
 from mass_nnunet import trainers
-from mass_nnunet.trainers.base import joint
 from method_checks import HIDDEN_FILES, INSIDE, PATCH, change_annotated, damage_hidden, predicted, trained
 from tiny_group import CT, MRI
 
@@ -33,13 +30,6 @@ def begun(one: nnUNetTrainer) -> tuple[bool, bool, bool]:
         getattr(one, "propagated", False),
         getattr(one, "labelled", False),
     )
-
-
-@pytest.fixture(autouse=True)
-def _no_figures(monkeypatch):
-    """Curves take longer than these trainings."""
-    monkeypatch.setattr(LocalLogger, "plot_progress_png", lambda _, folder: (Path(folder) / "progress.png").touch())
-    monkeypatch.setattr(joint, "plot_terms", lambda _, path, prefix: path.touch())
 
 
 @pytest.mark.parametrize("name", trainers.__all__)

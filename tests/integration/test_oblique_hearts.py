@@ -17,7 +17,7 @@ from mass_nnunet.data.files import read_json
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.dataset_conversion.pose import Pose, directions_of, usual_pose
 from native_trees import SHARED_DATA
-from nnunet_threads import use_threads
+from quick_planning import plan_quickly
 
 pytestmark = pytest.mark.skipif(not SHARED_DATA.is_dir(), reason="no real data here")
 
@@ -30,7 +30,7 @@ def make_datasets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *words: str) 
     """Both sequences as nnU-Net raw datasets 811 and 812."""
     for kind in ("raw", "preprocessed", "results"):
         monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     for number, (sequence, patients) in enumerate(HEARTS.items(), 811):
         for kind in ("image", "label"):
             (tmp_path / sequence / kind).mkdir(parents=True)

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 import torch
+from nnunetv2.inference.predict_from_raw_data import predict_entry_point
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
+from forked_command import forked_command
 from mass_nnunet.api import Model
 from mass_nnunet.api.loading import branches_of, load_model, predicting_by
 from mass_nnunet.cli import main
@@ -99,10 +101,9 @@ def test_a_model_of_masstrainer(model, tmp_path, monkeypatch, capsys):
     check_prediction(folder)
 
     scans, truth, out = model / "raw" / MRI / "imagesTs", model / "raw" / MRI / "labelsTs", tmp_path / "out"
-    command(
-        model,
-        *("nnUNetv2_predict", "-d", "802", "-i", str(scans), "-o", str(out), "--save_probabilities", *MODELS, *QUICK),
-    )
+    words = ("-d", "802", "-i", str(scans), "-o", str(out), "--save_probabilities", *MODELS, *QUICK)
+    outcome = forked_command(model, predict_entry_point, *words)
+    assert outcome.status == 0, outcome.output[-3000:]
     prediction = sitk.ReadImage(str(out / "mrtest.nii.gz"))
     values = sitk.GetArrayFromImage(sitk.DICOMOrient(prediction, "RAS"))  # as nnU-Net has the probabilities
     probabilities = np.load(out / "mrtest.npz")["probabilities"]

@@ -9,6 +9,7 @@ from mass_nnunet.api.loading import load_model
 from mass_nnunet.batch import Layout, Scans
 from mass_nnunet.export.plain_model import plain_checkpoint, plain_network
 from mass_nnunet.trainers import MASSTrainer
+from quick_training import train_quickly
 from tiny_group import CONFIGURATION, CT, MODEL, MRI, make_group, trainer, use_folders
 
 PATCH = (8, 16, 16)
@@ -17,6 +18,7 @@ PATCH = (8, 16, 16)
 def test_residual_encoders_from_the_plans_to_the_exported_model(tmp_path, monkeypatch):
     make_group(tmp_path, 1, 1, "--preset", "ResEncM", "--inference", "fused")
     use_folders(monkeypatch, tmp_path)
+    train_quickly(monkeypatch)
     plans = json.loads((tmp_path / "preprocessed" / MRI / "MASSPlans.json").read_text())
 
     # The network of the plans in a training step.

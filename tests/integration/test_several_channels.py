@@ -26,7 +26,7 @@ def folders(root, monkeypatch):
 
 def test_from_raw_data_to_predictions_and_hidden_labels_change_no_weight(root, tmp_path):
     """The atlases of both modalities, their templates among them, have the channels of their scans."""
-    assert main(["check", "-d", "801", "802"]) == 0
+    assert main(["check", "-d", "801", "802", "-np", "1"]) == 0
     weights = trained(root, "801", validated=True)
     assert models(root) == [CT, MRI]
     stems = [next(v for k, v in weights.items() if k.startswith(f"unets.{m}.encoder")) for m in (0, 1)]

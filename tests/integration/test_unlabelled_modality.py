@@ -38,7 +38,7 @@ def test_scans_in_imagesun_alone(tmp_path, monkeypatch):
     root = tmp_path / "group"
     unlabelled_modality(root)
     use_folders(monkeypatch, root)
-    assert main(["check", "-d", "801", "802"]) == 0
+    assert main(["check", "-d", "801", "802", "-np", "1"]) == 0
     fold = entry(root, CT)
     assert (fold["train"], fold["val"], len(fold["unlabelled"])) == ([], [], 5)
 

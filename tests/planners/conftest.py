@@ -1,8 +1,8 @@
 import pytest
 
 from mass_nnunet.cli import main
-from nnunet_threads import use_threads
 from planned_pair import COMMAND, NAMES
+from quick_planning import plan_quickly
 from tiny_raw import write_raw_dataset
 
 
@@ -16,6 +16,6 @@ def root(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for kind in ("raw", "preprocessed", "results"):
             patch.setenv(f"nnUNet_{kind}", str(root / kind))
-        use_threads(patch)
+        plan_quickly(patch)
         assert main(COMMAND) == 0
         yield root

@@ -11,7 +11,7 @@ from nnunetv2.experiment_planning.plan_and_preprocess_api import extract_fingerp
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import read_json
 from mass_nnunet.planners.apart import FINGERPRINT, NNUNET_FINGERPRINT, apart
-from nnunet_threads import use_threads
+from quick_planning import plan_quickly
 from tiny_raw import write_raw_dataset
 
 CT, MRI = "Dataset801_CTS", "Dataset802_MRS"
@@ -25,7 +25,7 @@ def root(tmp_path, monkeypatch):
     write_raw_dataset(tmp_path / "raw", MRI, "MRI", ["mr0", "mr1"], ["mr2"], seed=1)
     for kind in ("raw", "preprocessed", "results"):
         monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     # Stock nnU-Net builds networks to estimate their memory, which takes longer than all the rest.
     monkeypatch.setattr(ExperimentPlanner, "static_estimate_VRAM_usage", staticmethod(lambda *_, **__: 1.0))
     return tmp_path

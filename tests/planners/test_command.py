@@ -8,8 +8,8 @@ from mass_nnunet.cli import main
 from mass_nnunet.planners import planning
 from mass_nnunet.planners.presets import PRESETS
 from mass_nnunet.runtime.lock import Lock
-from nnunet_threads import use_threads
 from planned_pair import COMMAND, GROUP, NAMES, plans_of
+from quick_planning import plan_quickly
 from refused_input import messages
 from tiny_raw import write_raw_dataset, write_scan
 
@@ -47,7 +47,7 @@ def test_a_spacing_that_is_none_is_refused_before_anything_is_read(capsys):
 def test_slices_along_different_axes_are_refused(tmp_path, monkeypatch, capsys):
     for kind in ("raw", "preprocessed", "results"):
         monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     write_raw_dataset(tmp_path / "raw", NAMES[0], "CT", ["ct0", "ct1"])
     write_raw_dataset(tmp_path / "raw", NAMES[1], "MRI", ["mr0"], shape=(24, 6, 24), spacing=(2.0, 7.0, 2.0))
     assert main(COMMAND) == 2
@@ -64,7 +64,7 @@ def raw(tmp_path, monkeypatch):
     """Two raw datasets that are not planned yet."""
     for kind in ("raw", "preprocessed", "results"):
         monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     write_raw_dataset(tmp_path / "raw", NAMES[0], "CT", ["ct0", "ct1", "ct2"], ["ct3"])
     write_raw_dataset(tmp_path / "raw", NAMES[1], "MRI", ["mr0", "mr1"], ["mr2"], seed=1)
     return tmp_path / "raw"

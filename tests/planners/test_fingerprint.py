@@ -18,7 +18,7 @@ from mass_nnunet.planners.fingerprint import (
     read_scan,
     sample_body,
 )
-from nnunet_threads import use_threads
+from quick_planning import plan_quickly
 from tiny_raw import write_raw_dataset, write_scan
 
 
@@ -26,7 +26,7 @@ from tiny_raw import write_raw_dataset, write_scan
 def raw(tmp_path, monkeypatch):
     monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
     monkeypatch.setenv("nnUNet_preprocessed", str(tmp_path / "preprocessed"))
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     return write_raw_dataset(tmp_path / "raw", "Dataset801_A", "CT", ["a"], ["b"], ["c"])
 
 

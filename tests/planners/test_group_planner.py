@@ -20,7 +20,7 @@ from mass_nnunet.planners.group_planner import (
     write_plans,
 )
 from mass_nnunet.planners.spacing import group_spacing, stock_spacing
-from nnunet_threads import use_threads
+from quick_planning import plan_quickly
 from tiny_raw import write_raw_dataset
 
 PATCH = [32, 256, 256]
@@ -31,7 +31,7 @@ def folder(tmp_path, monkeypatch):
     """The preprocessed folder of a dataset with scans as large as real ones, by its fingerprint."""
     monkeypatch.setenv("nnUNet_raw", str(tmp_path / "raw"))
     monkeypatch.setenv("nnUNet_preprocessed", str(tmp_path / "preprocessed"))
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     write_raw_dataset(tmp_path / "raw", "Dataset801_A", "CT", ["a"])
     folder = tmp_path / "preprocessed" / "Dataset801_A"
     write_fingerprint(folder, [32, 256, 256], [7.0, 1.4, 1.2])

@@ -13,7 +13,7 @@ from mass_nnunet.cli import main
 from mass_nnunet.data.files import read_json
 from mass_nnunet.networks.blocks import NATIVE_BFLOAT16
 from mass_nnunet.planners.memory import KEPT, WEIGHT, Memory, memory_of_plans, training_memory
-from nnunet_threads import use_threads
+from quick_planning import plan_quickly
 from small_network import unet
 from tiny_group import CONFIGURATION, CT, MRI, trainer, use_folders
 from tiny_raw import write_raw_dataset
@@ -129,7 +129,7 @@ def test_weights_are_those_of_the_encoders_of_all_modalities_and_one_decoder():
 def test_estimate_and_the_tensors_of_a_training_step(tmp_path, monkeypatch, preset):
     """On the CPU, which computes the networks in half precision, too."""
     use_folders(monkeypatch, tmp_path)
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     for name, channel in ((CT, "CT"), (MRI, "MRI")):
         cases = [f"{channel}{number}" for number in range(4)]
         write_raw_dataset(tmp_path / "raw", name, channel, cases, [f"{channel}un"], shape=(16, 48, 48))

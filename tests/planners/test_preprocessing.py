@@ -24,8 +24,8 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.planners import preprocessing
 from mass_nnunet.planners.preprocessing import check_grids, check_labels, preprocess_outside
 from mass_nnunet.training.loaders import outside_folder
-from nnunet_threads import use_threads
 from planned_pair import ARRAYS, COMMAND, NAMES, arrays_of, plans_of
+from quick_planning import plan_quickly
 from refused_input import messages
 from tiny_raw import write_raw_dataset, write_scan
 
@@ -36,7 +36,7 @@ PLAN = ["plan", "-d", "801", "802", "--spacing", "fit", "--patch-size", "8", "16
 def raw(tmp_path, monkeypatch):
     for kind in ("raw", "preprocessed", "results"):
         monkeypatch.setenv(f"nnUNet_{kind}", str(tmp_path / kind))
-    use_threads(monkeypatch)
+    plan_quickly(monkeypatch)
     write_raw_dataset(tmp_path / "raw", NAMES[0], "CT", ["ct0", "ct1"])
     write_raw_dataset(tmp_path / "raw", NAMES[1], "MRI", ["mr0"], seed=1)
     return tmp_path / "raw"

@@ -22,7 +22,6 @@ from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.splits import load_fold
 from mass_nnunet.errors import UserError
-from nnunet_threads import use_threads
 from tiny_group import CT, MRI, entry
 
 PLANS = "nnUNetPlans"
@@ -31,7 +30,6 @@ PLANS = "nnUNetPlans"
 @pytest.fixture
 def stock(root, monkeypatch):
     """The planned group, also planned by stock nnU-Net."""
-    use_threads(monkeypatch)
     monkeypatch.setenv("nnUNet_n_proc_DA", "1")  # nnU-Net's planner takes it for a number of threads
     for number in (801, 802):
         plan_experiment_dataset(number)

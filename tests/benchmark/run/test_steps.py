@@ -17,6 +17,7 @@ from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import FINAL_CHECKPOINT, LATEST_CHECKPOINT
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.trainers import SupervisedTrainer
+from quick_training import train_quickly
 from tiny_group import CT, MRI, make_group, variables
 
 SUPERVISED = ModelName("SupervisedTrainer", "MASSPlans", "3d_fullres", 0, "cpu")
@@ -35,6 +36,7 @@ def root(group, tmp_path, monkeypatch):
     """The group, with a results folder of its own for each test."""
     for name, value in (variables(group) | {"nnUNet_results": str(tmp_path / "results")}).items():
         monkeypatch.setenv(name, value)
+    train_quickly(monkeypatch)
     return tmp_path
 
 

@@ -15,6 +15,7 @@ import SimpleITK as sitk
 from mass_nnunet.cli import main
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.dataset_conversion.checks.command import case_files, inspect
+from nnunet_threads import use_threads
 from refused_input import AS_ANYONE, can_run_apart, messages
 from tiny_raw import write_raw_dataset, write_scan
 
@@ -25,6 +26,7 @@ SHAPE, SPACING = (16, 24, 24), (15.0, 15.0, 15.0)
 def dataset(tmp_path, monkeypatch) -> Path:
     """Four training scans, an unlabelled and a test scan of organs of lifelike volumes."""
     monkeypatch.setenv("nnUNet_raw", str(tmp_path))
+    use_threads(monkeypatch)
     cases = [f"a{i}" for i in range(4)]
     return write_raw_dataset(tmp_path, "Dataset801_A", "CT", cases, ["un"], ["ts"], shape=SHAPE, spacing=SPACING)
 

@@ -1,12 +1,11 @@
 """Results folders: two trainings that would write into the same ones, the models in them, and their disk."""
 
 import errno
+import multiprocessing
 import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -103,15 +102,20 @@ def test_the_folder_that_another_training_has_is_named_and_the_others_are_given_
 
 
 def test_a_killed_training_is_in_nobodys_way_and_its_lock_goes_with_the_next(tmp_path):
-    code = "import sys, time; from pathlib import Path\n"
-    code += "from mass_nnunet.trainers.base.folders import only_training_of\n"
-    code += "with only_training_of([Path(sys.argv[1])]):\n    print('it runs', flush=True); time.sleep(600)"
-    training = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)
-    assert training.stdout.readline() == b"it runs\n"
+    def train() -> None:
+        with only_training_of([tmp_path]):
+            runs.set()
+            time.sleep(600)
+
+    forks = multiprocessing.get_context("fork")
+    runs = forks.Event()
+    training = forks.Process(target=train)
+    training.start()
+    assert runs.wait(60)
     with pytest.raises(SystemExit), only_training_of([tmp_path]):
         pass
-    training.send_signal(signal.SIGKILL)
-    training.wait()
+    training.kill()
+    training.join()
     assert len(list(tmp_path.iterdir())) == 1
     with only_training_of([tmp_path]):
         assert is_held(tmp_path)

@@ -17,7 +17,6 @@ from mass_nnunet.data.splits import Fold
 from mass_nnunet.runtime.lock import Lock
 from mass_nnunet.trainers.base import inputs
 from mass_nnunet.trainers.base.inputs import PlannedDataset, same_group, values
-from nnunet_threads import use_threads
 from refused_training import ARRAYS, refused
 from tiny_group import CT, MRI, entry, trainer
 
@@ -194,8 +193,7 @@ def test_values_of_a_label_map(root):
     assert values(file) - set(np.unique(labels).tolist()) == {-7}
 
 
-def test_a_renamed_dataset_has_one_way_out(root, monkeypatch):
-    use_threads(monkeypatch)
+def test_a_renamed_dataset_has_one_way_out(root):
     new = "Dataset801_RENAMED"
     trainer("MASSTrainer")
     for kind in ("raw", "preprocessed", "results"):
