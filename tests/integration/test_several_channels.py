@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from mass_nnunet.cli import main
+from nnunet_threads import use_threads
 from scarce_group import SHORT, cases, garble_hidden_labels, models, predicted, trained, without_results
 from tiny_group import CT, MRI, plan_group, trainer, use_folders
 from tiny_raw import write_raw_dataset
@@ -22,6 +23,7 @@ def root(tmp_path_factory):
 @pytest.fixture(autouse=True)
 def folders(root, monkeypatch):
     use_folders(monkeypatch, root)
+    use_threads(monkeypatch)
 
 
 def test_from_raw_data_to_predictions_and_hidden_labels_change_no_weight(root, tmp_path):

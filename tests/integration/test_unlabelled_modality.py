@@ -8,6 +8,7 @@ import torch
 
 from mass_nnunet.cli import main
 from mass_nnunet.data.files import read_json
+from nnunet_threads import use_threads
 from scarce_group import (
     garble_hidden_labels,
     hidden_modality,
@@ -38,6 +39,7 @@ def test_scans_in_imagesun_alone(tmp_path, monkeypatch):
     root = tmp_path / "group"
     unlabelled_modality(root)
     use_folders(monkeypatch, root)
+    use_threads(monkeypatch)
     assert main(["check", "-d", "801", "802", "-np", "1"]) == 0
     fold = entry(root, CT)
     assert (fold["train"], fold["val"], len(fold["unlabelled"])) == ([], [], 5)
