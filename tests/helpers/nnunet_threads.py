@@ -9,11 +9,13 @@ from nnunetv2.experiment_planning.dataset_fingerprint import fingerprint_extract
 from nnunetv2.preprocessing.preprocessors import default_preprocessor
 from nnunetv2.utilities import utils
 
+THREADS = SimpleNamespace(get_context=lambda _: SimpleNamespace(Pool=ThreadPool))
+"""What stands for ``multiprocessing`` in a module of nnU-Net."""
+
 
 def use_threads(patch: pytest.MonkeyPatch) -> None:
     """Let nnU-Net check, fingerprint and preprocess datasets in this process, as long as ``patch`` lasts."""
-    threads = SimpleNamespace(get_context=lambda _: SimpleNamespace(Pool=ThreadPool))
-    patch.setattr(fingerprint_extractor, "multiprocessing", threads)
-    patch.setattr(default_preprocessor, "multiprocessing", threads)
-    patch.setattr(verify_dataset_integrity, "multiprocessing", threads)
+    patch.setattr(fingerprint_extractor, "multiprocessing", THREADS)
+    patch.setattr(default_preprocessor, "multiprocessing", THREADS)
+    patch.setattr(verify_dataset_integrity, "multiprocessing", THREADS)
     patch.setattr(utils, "Pool", ThreadPool)

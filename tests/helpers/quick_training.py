@@ -1,9 +1,7 @@
 """nnU-Net's training as tests can afford it: without its pictures, its search for classes, and new processes."""
 
 import os
-from multiprocessing.pool import ThreadPool
 from pathlib import Path
-from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -15,10 +13,11 @@ from nnunetv2.training.logging.nnunet_logger import LocalLogger
 from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as nnunet_module
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
+from mass_nnunet.benchmark.run.trainer_classes import EXTERNAL_TRAINERS
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.trainers.base import joint, registering
+from nnunet_threads import THREADS
 
-HOOK = "nnUNet_extTrainer"
 _FOUND: dict[tuple[str, str | None], type] = {}
 
 
@@ -49,7 +48,7 @@ def find_once(patch: pytest.MonkeyPatch) -> None:
     """
 
     def find(name: str) -> type:
-        key = (name, os.environ.get(HOOK))
+        key = (name, os.environ.get(EXTERNAL_TRAINERS))
         if key not in _FOUND:
             _FOUND[key] = recursive_find_trainer_class_by_name(name)
         return _FOUND[key]
@@ -60,6 +59,5 @@ def find_once(patch: pytest.MonkeyPatch) -> None:
 
 def validate_in_threads(patch: pytest.MonkeyPatch) -> None:
     """Let nnU-Net's validation and evaluation start no processes, which would import torch for seconds."""
-    threads = SimpleNamespace(get_context=lambda _: SimpleNamespace(Pool=ThreadPool))
     for module in (nnunet_module, evaluate_predictions):
-        patch.setattr(module, "multiprocessing", threads)
+        patch.setattr(module, "multiprocessing", THREADS)

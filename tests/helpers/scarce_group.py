@@ -11,7 +11,7 @@ import torch
 from nnunetv2.inference.predict_from_raw_data import predict_entry_point
 from torch import Tensor
 
-from forked_command import forked_command
+from forked_command import QUICK, forked_command
 from mass_nnunet.labels import LABELS
 from quick_training import train_quickly
 from tiny_group import CONFIGURATION, CT, MODEL, MRI, entry, plan_group, trainer, use_folders
@@ -19,8 +19,6 @@ from tiny_raw import write_raw_dataset
 
 SHORT = ("--epochs", "2", "--iterations", "2", "--inference", "fused")
 MODELS = ("-c", CONFIGURATION, "-f", "0", "-tr", "MASSTrainer", "-p", "MASSPlans")
-QUICK = ("-device", "cpu", "-npp", "0", "-nps", "0")
-"""In one process."""
 
 
 def cases(letters: str, count: int = 5) -> list[str]:
@@ -88,8 +86,7 @@ def predicted(root: Path, dataset: str, scan: Path, folder: Path) -> np.ndarray:
     for channel in scan.parent.glob(scan.name.replace("_0000", "_000?")):
         shutil.copy(channel, folder / "in")
     words = ("-d", dataset, "-i", f"{folder}/in", "-o", f"{folder}/out", *MODELS, *QUICK)
-    outcome = forked_command(root, predict_entry_point, *words)
-    assert outcome.status == 0, outcome.output[-3000:]
+    forked_command(root, predict_entry_point, *words)
     (file,) = (folder / "out").glob("*.nii.gz")
     image, labels = sitk.ReadImage(str(scan)), sitk.ReadImage(str(file))
     assert labels.GetSize() == image.GetSize()
