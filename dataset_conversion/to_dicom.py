@@ -1,7 +1,7 @@
 """``mass_nnunet to-dicom PREDICTIONS --series SRC -o OUT``: predictions as DICOM segmentations of their series."""
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,9 @@ from .dicom.voxels import image_of, slices_of
 from .readers.nifti_case import keyed
 from .source import map_labels, stem, visible_files
 
+ENDING = ".dcm"
+"""Of the segmentations."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Options of ``mass_nnunet to-dicom``."""
@@ -43,12 +46,14 @@ def run(args: argparse.Namespace) -> None:
     """Write a segmentation for each prediction. It holds the patient's name and id, as a viewer needs them.
 
     Raises:
-        UserError: a folder is bad, or a prediction has no series, or is not on its grid.
+        UserError: a folder is bad, or a prediction has no series, or is not on its grid, or OUT has a segmentation of
+            another run.
     """
     files = keyed(((stem(path), path) for path in visible_files(args.predictions, *ENDINGS)), "prediction")
     if not files:
         raise UserError(f"{args.predictions} holds no NIfTI file (*.nii.gz, *.nii): give the folder of the predictions")
     labels = _labels(args.predictions)
+    _check_output(args.output, files)
     with opened(args.series, confidential=True) as source:
         export = read_export(source, None, args.key)
         known = {} if args.key is None else known_series(args.key)
@@ -56,7 +61,7 @@ def run(args: argparse.Namespace) -> None:
             prediction = read_volume(path)
             series, stack = _series_of(export, name, path, prediction, known)
             label = labels_on(stack, prediction, path, labels)
-            write_segmentation(args.output / f"{name}.dcm", label, stack, labels, args.model, series.title)
+            write_segmentation(args.output / f"{name}{ENDING}", label, stack, labels, args.model, series.title)
     print(f"wrote {len(files)} segmentations to {args.output}: they hold the patients' names and ids")
 
 
@@ -74,6 +79,12 @@ def labels_on(stack: Stack, prediction: sitk.Image, path: Path, labels: Mapping[
     """
     turned = sitk.GetArrayFromImage(aligned(prediction, _empty(stack)))
     return slices_of(stack, map_labels(turned, {value: value for value in (0, *labels.values())}, path))
+
+
+def _check_output(folder: Path, names: Collection[str]) -> None:
+    """A segmentation of an earlier run, which an archive would take for one of these, is refused."""
+    if strange := sorted(path for path in folder.glob(f"*{ENDING}") if path.stem not in names):
+        raise UserError(f"{strange[0]} is of none of these predictions: remove it, or name another folder by -o")
 
 
 def _labels(folder: Path) -> dict[str, int]:

@@ -164,6 +164,7 @@ def test_names_count_with_a_key_file_or_as_uids(run, tmp_path, capsys):
     assert run({uid: organs(LABELS)}) == 0
     assert dcmread(tmp_path / f"out/{uid}.dcm").PatientID == "MRN4711b"
     (tmp_path / f"predictions/{uid}.nii.gz").unlink()
+    (tmp_path / f"out/{uid}.dcm").unlink()
     assert run({"p001_t1_s1": organs(LABELS)}) == 2
     assert "lies on the grid of series 1 and series 2: give --key" in capsys.readouterr().err
     key = tmp_path / "key.json"
@@ -177,6 +178,15 @@ def test_names_count_with_a_key_file_or_as_uids(run, tmp_path, capsys):
     write_series(scan(), tmp_path / "src", study="c")
     assert run({}, "--key", str(key)) == 2
     assert "p001_t1_s1.nii.gz has no series in" in capsys.readouterr().err
+
+
+def test_a_segmentation_of_another_run_is_not_left_among_these(run, tmp_path, capsys):
+    write_series(scan(), tmp_path / "src")
+    assert run({"a": organs(LABELS)}) == run({"a": organs(LABELS)}) == 0
+    (tmp_path / "predictions/a.nii.gz").rename(tmp_path / "predictions/b.nii.gz")
+    assert run({}) == 2
+    assert "out/a.dcm is of none of these predictions: remove it, or name another folder" in capsys.readouterr().err
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.dcm"]
 
 
 def test_bad_predictions(run, tmp_path, capsys):
