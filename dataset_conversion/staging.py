@@ -1,6 +1,5 @@
 """Staging of cases: each is converted once, and kept with its measures, also for the next run."""
 
-import hashlib
 import json
 import shutil
 import zipfile
@@ -11,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK as sitk
 
-from mass_nnunet.data.files import atomic_path
+from mass_nnunet.data.files import atomic_path, digest
 from mass_nnunet.data.names import image_name, label_name
 from mass_nnunet.data.volume import compact, write_volume
 from mass_nnunet.errors import UserError
@@ -137,7 +136,7 @@ class Stage:
             content["more channels"] = list(self.more_channels)
         if self.pose is not Pose.UPRIGHT:  # records of upright scans know no pose
             content["pose"] = self.pose.value
-        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return digest(content)
 
     def _record(self, name: str) -> Path:
         return self.folder / f"{name}.npz"

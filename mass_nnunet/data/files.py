@@ -1,5 +1,6 @@
 """Files that are written completely or not at all (under a temporary name, which is then renamed), and JSON files."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -100,6 +101,11 @@ def read_json(path: Path, remedy: str) -> Any:
         raise UserError(f"{path} is not valid JSON (it is nested too deeply): {remedy}") from None
     except ValueError as error:
         raise UserError(f"{path} is not valid JSON ({error}): {remedy}") from None
+
+
+def digest(content: Any) -> str:
+    """A digest of JSON content."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def check_link(path: Path) -> None:

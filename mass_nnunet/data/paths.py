@@ -27,6 +27,11 @@ def base_folder(kind: str) -> Path:
     return Path(path.get())
 
 
+def data_folders_in(folder: Path) -> dict[str, str]:
+    """nnU-Net's variables of the data, ``raw`` and ``preprocessed``, for subfolders of a folder."""
+    return {f"nnUNet_{kind}": str(folder / kind) for kind in ("raw", "preprocessed")}
+
+
 def dataset_name(dataset_id: int) -> str:
     """``801`` -> ``Dataset801_BTCV``.
 

@@ -50,10 +50,13 @@ def _identified(scores: pd.DataFrame) -> pd.DataFrame:
     return scores
 
 
-def _patient_means(values: Values) -> Values:
-    """Means over organs, then over scans and seeds: the index of scans and organs becomes one of patients."""
-    scan = [level for level in values.index.names if level != "organ"]
-    return values.groupby(level=scan).mean().groupby(level="patient").mean()
+def _patient_means(values: Values, by: Sequence[str] = ()) -> Values:
+    """Means over organs, then over scans and seeds: the index of scans and organs becomes one of patients.
+
+    Each group of the levels ``by`` has means of its own. One call for all takes far less time than a call for each.
+    """
+    scan = [*by, *(level for level in values.index.names if level not in ("organ", *by))]
+    return values.groupby(level=scan).mean().groupby(level=[*by, "patient"]).mean()
 
 
 def _rows(scores: pd.DataFrame) -> list[str]:
@@ -66,9 +69,17 @@ def patient_values(scores: pd.DataFrame, measure: str, methods: Sequence[str]) -
 
     Only the scans, organs and seeds that all the methods scored count.
     """
-    scores = _identified(scores)
-    wide = scores.pivot(index=_rows(scores), columns="method", values=measure)
-    return _patient_means(wide.reindex(columns=list(methods)).dropna())
+    return _patients_of_all(_by_method(_identified(scores), measure), methods)
+
+
+def _by_method(scores: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """One row for each scan and organ, one column for each method."""
+    return scores.pivot(index=_rows(scores), columns="method", values=measure)
+
+
+def _patients_of_all(values: pd.DataFrame, methods: Sequence[str]) -> pd.DataFrame:
+    """:func:`patient_values`, of values :func:`_by_method`."""
+    return _patient_means(values.reindex(columns=list(methods)).dropna())
 
 
 def bootstrap_means(values: np.ndarray, resamples: int = RESAMPLES, seed: int = 0) -> np.ndarray:
@@ -114,20 +125,30 @@ def describe(scores: pd.DataFrame, measure: str, by: Sequence[str] = ("method", 
         one row for each group that has a value: the columns ``by`` and those of :class:`Description`.
     """
     table = []
-    for group, rows in _identified(scores).dropna(subset=measure).groupby(list(by), sort=False):
-        found = rows[np.isfinite(rows[measure])]
-        values = found.set_index(_rows(found))[measure]
-        patients = _patient_means(values)
+    scores = _identified(scores).dropna(subset=measure)
+    found = scores[np.isfinite(scores[measure])]
+    values = found.set_index(list(dict.fromkeys([*by, *_rows(found)])))[measure]
+    patients_of = _groups(_patient_means(values, by), by)
+    seeds_of: dict[Any, pd.Series] = {}
+    if "seed" in found:
+        seed = [*by, *({"seed"} - {*by})]
+        seeds_of = _groups(_patient_means(values, seed).groupby(level=seed).mean(), by)
+    nothing = pd.Series(dtype=float)
+    for group, rows in scores.groupby(list(by), sort=False):
+        patients, seeds = patients_of.get(group, nothing), seeds_of.get(group, nothing)
         low, high = np.nan, np.nan
         if len(patients) > 1:
             means = bootstrap_means(patients.to_numpy()[:, None])
             low, high = np.percentile(means, (2.5, 97.5))
-        by_seed = [_patient_means(part).mean() for _, part in values.groupby(level="seed")] if "seed" in found else []
-        sd = pd.Series(by_seed, dtype=float).std()
-        missed = len(rows) - len(found)
-        description = Description(patients.mean(), sd, low, high, len(patients), len(by_seed), missed)
+        missed = int(np.isinf(rows[measure]).sum())
+        description = Description(patients.mean(), seeds.std(), low, high, len(patients), len(seeds), missed)
         table.append(dict(zip(by, group, strict=True)) | description._asdict())
     return pd.DataFrame(table, columns=[*by, *Description._fields])
+
+
+def _groups(values: pd.Series, by: Sequence[str]) -> dict[Any, pd.Series]:
+    """The values of each group of the levels ``by``."""
+    return dict(list(values.groupby(list(by))))
 
 
 class Comparison(NamedTuple):
@@ -156,7 +177,11 @@ def compare(scores: pd.DataFrame, measure: str, one: str, other: str) -> Compari
         one: name of the first method.
         other: name of the second method.
     """
-    values = patient_values(scores, measure, (one, other)).to_numpy()
+    return _compare(patient_values(scores, measure, (one, other)).to_numpy())
+
+
+def _compare(values: np.ndarray) -> Comparison:
+    """:func:`compare` the two columns of values of patients."""
     differences = np.zeros(len(values))
     np.subtract(values[:, 0], values[:, 1], where=~np.isinf(values).all(axis=1), out=differences)
     differences = differences.round(_DIGITS)
@@ -197,9 +222,11 @@ def compare_all(
             pairs = list(combinations(methods, 2))
         else:
             pairs = [(method, reference) for method in methods if method != reference]
+        values = _by_method(group, measure)
         for one, other in pairs:
             names = dict(zip(by, setting, strict=True)) | {"method": one, "other": other}
-            rows.append(names | compare(group, measure, one, other)._asdict())
+            found = _compare(_patients_of_all(values, (one, other)).to_numpy())
+            rows.append(names | found._asdict())
     table = pd.DataFrame(rows, columns=[*by, "method", "other", *Comparison._fields])
     return table.assign(p_holm=holm(table["p"]))
 

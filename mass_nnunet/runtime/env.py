@@ -11,6 +11,8 @@ from pathlib import Path
 
 _NOT_ASCII = re.compile(r"[^\x00-\x7F]")
 HOOK_FOLDER = Path(__file__).parents[1] / "nnunet_hook"
+EXTERNAL_TRAINERS = "nnUNet_extTrainer"
+"""Variable with the folders in which nnU-Net looks for trainers."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,9 +79,15 @@ def temporary_environment(values: Mapping[str, str]) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def trainer_folders() -> str:
+    """The value of ``EXTERNAL_TRAINERS``: the user's own folders, and the one of this package."""
+    folders = [folder for folder in os.environ.get(EXTERNAL_TRAINERS, "").split(os.pathsep) if folder.strip()]
+    return os.pathsep.join(dict.fromkeys([*folders, str(HOOK_FOLDER)]))
+
+
 def needed(root: Path) -> dict[str, str]:
     """Variables to export: ``nnUNet_extTrainer``, and a folder below ``root`` for each unset one of nnU-Net's three."""
-    values = {"nnUNet_extTrainer": str(HOOK_FOLDER)}
+    values = {EXTERNAL_TRAINERS: str(HOOK_FOLDER)}
     for name in ("nnUNet_raw", "nnUNet_preprocessed", "nnUNet_results"):
         if name not in os.environ:
             values[name] = str(root.resolve() / name)

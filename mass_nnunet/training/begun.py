@@ -4,13 +4,13 @@ It stands in each checkpoint of a training, and in the record of a benchmark's c
 named. A training that would go on with something else is refused.
 """
 
-import hashlib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mass_nnunet.data.files import digest
 from mass_nnunet.data.group_plans import HYPERPARAMETERS, OF_A_GROUP, check_form
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
@@ -42,11 +42,6 @@ def planned(plans: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, A
     mass = plans["mass"] | {"hyperparameters": complete(plans["mass"]["hyperparameters"], changes).as_plans()}
     mass.pop("inference", None)
     return _rounded({**plans, "mass": mass})
-
-
-def digest(content: Any) -> str:
-    """A digest of JSON content."""
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def scans_digest(arrays: Sequence[Path]) -> str:

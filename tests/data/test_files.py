@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mass_nnunet.data.files import atomic_path, check_link, link_or_copy, read_json, write_json
+from mass_nnunet.data.files import atomic_path, check_link, digest, link_or_copy, read_json, write_json
 from mass_nnunet.data.machine import here
 from mass_nnunet.errors import UserError
 
@@ -91,3 +91,7 @@ def test_a_file_is_linked_or_copied_and_a_symbolic_link_is_followed(tmp_path, mo
     assert final.read_text() == "content"
     assert not final.is_symlink()
     assert final.samefile(tmp_path / "file") == has_links
+
+
+def test_a_digest_depends_on_the_content_and_not_on_the_order_of_keys():
+    assert digest({"a": [1, 2], "b": None}) == digest({"b": None, "a": (1, 2)}) != digest({"a": [2, 1], "b": None})

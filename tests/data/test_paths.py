@@ -1,6 +1,6 @@
 import pytest
 
-from mass_nnunet.data.paths import base_folder, dataset_folder, dataset_name, fold_folders
+from mass_nnunet.data.paths import base_folder, data_folders_in, dataset_folder, dataset_name, fold_folders
 from mass_nnunet.errors import UserError
 
 
@@ -16,6 +16,13 @@ def test_folders_of_a_dataset(tmp_path):
     for kind in ("raw", "preprocessed", "results"):
         assert base_folder(kind) == tmp_path / kind
         assert dataset_folder(kind, 801) == tmp_path / kind / "Dataset801_BTCV"  # whether it exists or not
+
+
+def test_other_folders_of_data(tmp_path):
+    assert data_folders_in(tmp_path) == {
+        "nnUNet_raw": str(tmp_path / "raw"),
+        "nnUNet_preprocessed": str(tmp_path / "preprocessed"),
+    }
 
 
 def test_folders_of_trainings(tmp_path, monkeypatch):

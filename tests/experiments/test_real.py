@@ -9,6 +9,7 @@ from mass_nnunet.data.files import read_json
 from mass_nnunet.data.raw import TEST, TRAINING, RawDataset
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
+from quick_planning import plan_quickly
 from scored_grid import make_scores, write_cell
 from scripts import load_script
 
@@ -67,6 +68,7 @@ def test_a_draw_is_planned_once_and_its_cells_are_pooled(real, source, tmp_path,
             write_cell(job.grid, job.cell, scores, inputs=job.inputs)
 
     monkeypatch.setattr(real, "run_local", run_quickly)
+    plan_quickly(monkeypatch)
     args = arguments(tmp_path / "work", source, long=("MASSTrainer",))
     for _ in range(2):
         real.run_draws("abdomen", args)

@@ -13,8 +13,8 @@ from nnunetv2.training.logging.nnunet_logger import LocalLogger
 from nnunetv2.training.nnUNetTrainer import nnUNetTrainer as nnunet_module
 from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
-from mass_nnunet.benchmark.run.trainer_classes import EXTERNAL_TRAINERS
 from mass_nnunet.data.files import atomic_path
+from mass_nnunet.runtime.env import EXTERNAL_TRAINERS
 from mass_nnunet.trainers.base import joint, registering
 from nnunet_threads import THREADS
 

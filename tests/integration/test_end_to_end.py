@@ -97,13 +97,11 @@ def test_sharing_ensembling_and_evaluating_with_stock_commands(root, tmp_path):
 
 
 def test_fold_that_does_not_exist_is_one_line_and_no_traceback(root):
-    result = command(root, *TRAIN[:3], "7", *TRAIN[4:], check=False)
-    assert result.returncode != 0
-    assert "Traceback" not in result.stderr
-    assert result.stderr.strip().splitlines()[-1].startswith("error: fold 7 does not exist in ")
+    result = forked_command(root, run_training_entry, *TRAIN[1:3], "7", *TRAIN[4:], status=1)
+    assert "Traceback" not in result.output
+    assert result.output.strip().splitlines()[-1].startswith("error: fold 7 does not exist in ")
 
 
 def test_without_the_hook_nnunet_names_it(root):
-    result = command(root, *TRAIN, check=False, nnUNet_extTrainer="")
-    assert result.returncode != 0
-    assert "nnUNet_extTrainer" in result.stderr.strip().splitlines()[-1]
+    result = forked_command(root, run_training_entry, *TRAIN[1:], status=1, nnUNet_extTrainer="")
+    assert "nnUNet_extTrainer" in result.output.strip().splitlines()[-1]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import SimpleITK as sitk
 import torch
-from nnunetv2.inference.predict_from_raw_data import predict_entry_point
+from nnunetv2.inference.predict_from_raw_data import predict_entry_point, predict_entry_point_modelfolder
 from nnunetv2.utilities.label_handling.label_handling import LabelManager
 
 from forked_command import QUICK, forked_command
@@ -139,9 +139,8 @@ def test_damaged_regions_of_a_stranger_end_a_prediction_in_one_line(model, tmp_p
     plans = read_json(folder / "plans.json", "")
     write_json(folder / "plans.json", plans | {"mass": plans["mass"] | {"regions": regions}})
     words = ("-i", str(model / "raw" / MRI / "imagesTs"), "-o", str(tmp_path / "out"), "-m", str(folder), "-f", "0")
-    told = command(model, "nnUNetv2_predict_from_modelfolder", *words, "-device", "cpu", check=False)
-    assert told.returncode == 1
-    assert told.stderr.splitlines()[-1].startswith(f"error: {line}") and "Traceback" not in told.stderr
+    told = forked_command(model, predict_entry_point_modelfolder, *words, "-device", "cpu", status=1)
+    assert told.output.splitlines()[-1].startswith(f"error: {line}") and "Traceback" not in told.output
     with pytest.raises(UserError, match="^" + re.escape(f"{folder}: {line}")):
         load_model(folder, 0, "checkpoint_final.pth", "cpu")
 

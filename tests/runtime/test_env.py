@@ -36,6 +36,15 @@ def test_variables_are_set_inside_the_block_only(monkeypatch):
     assert "UNKNOWN" not in os.environ
 
 
+def test_the_folder_of_this_package_is_added_to_the_users_own(monkeypatch):
+    monkeypatch.delenv("nnUNet_extTrainer", raising=False)
+    assert env.trainer_folders() == str(env.HOOK_FOLDER)
+    monkeypatch.setenv("nnUNet_extTrainer", f"/theirs{os.pathsep}{env.HOOK_FOLDER}")
+    assert env.trainer_folders() == f"/theirs{os.pathsep}{env.HOOK_FOLDER}"
+    monkeypatch.setenv("nnUNet_extTrainer", "/theirs")
+    assert env.trainer_folders() == f"/theirs{os.pathsep}{env.HOOK_FOLDER}"
+
+
 @pytest.mark.parametrize("value", ["/a b", "it's", 'C:\\x "y"', "a\\'b", "$HOME `x` $(y)", "ü"])
 @pytest.mark.parametrize(
     ("shell", "command", "show"),

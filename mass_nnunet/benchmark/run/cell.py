@@ -16,16 +16,16 @@ import pandas as pd
 import psutil
 
 from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.paths import data_folders_in
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime import child
+from mass_nnunet.runtime.env import EXTERNAL_TRAINERS, trainer_folders
 from mass_nnunet.runtime.process import identify, is_certain, is_here, runs
 
 from .external import score_external
-from .isolation import folders_of
 from .job import Job, Tested
 from .scoring import of_cell, write_scores
 from .tested import keep_tested
-from .trainer_classes import EXTERNAL_TRAINERS, trainer_folders
 
 _POLL = 1.0  # seconds
 _POINTS = 200
@@ -133,7 +133,7 @@ def _train(job: Job, claim: Claim, datasets: list[str]) -> dict[str, Any]:
     (dataset,) = datasets
     if not _cost_file(job, name).exists():
         _isolate(job, claim, dataset)
-    return _run(job, claim, "train", name, {**arguments, "schedule": job.schedule}, folders_of(job.isolated))
+    return _run(job, claim, "train", name, {**arguments, "schedule": job.schedule}, data_folders_in(job.isolated))
 
 
 def _isolate(job: Job, claim: Claim, dataset: str) -> None:

@@ -10,13 +10,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from mass_nnunet.data.dataset_json import DATASET_JSON, read_dataset_json
-from mass_nnunet.data.files import check_link
+from mass_nnunet.data.files import check_link, digest
 from mass_nnunet.data.names import label_name
 from mass_nnunet.data.raw import TEST
 from mass_nnunet.errors import UserError
 from mass_nnunet.evaluation.metrics import DICE
 from mass_nnunet.labels import BACKGROUND, IGNORE
-from mass_nnunet.training.begun import digest
 
 from .entries import External
 from .grid import Cell, Grid

@@ -20,7 +20,7 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 
 from mass_nnunet.data.dataset_json import DATASET_JSON
 from mass_nnunet.data.files import link_or_copy, read_json, write_json
-from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.paths import data_folders_in, dataset_folder
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, load_fold
 from mass_nnunet.errors import UserError
@@ -40,11 +40,6 @@ _LABEL_FREE = {
 """nnU-Net's normalizations that do not use ``INTENSITIES``."""
 _ENDINGS = (".b2nd", "_seg.b2nd", ".pkl", ".npz", ".npy", "_seg.npy")
 """Endings of the files of a preprocessed scan, in nnU-Net's formats."""
-
-
-def folders_of(folder: Path) -> dict[str, str]:
-    """nnU-Net's variables for a training on isolated data."""
-    return {f"nnUNet_{kind}": str(folder / kind) for kind in ("raw", "preprocessed")}
 
 
 def knows_hidden_labels(plans: dict[str, Any], configuration: str, raw: RawDataset, fold: Fold) -> bool:
@@ -133,7 +128,7 @@ def _preprocess(raw: RawDataset, cases: Sequence[str], folder: Path, plans: dict
             link_or_copy(file, view / file.relative_to(raw.folder))
     described = {key: value for key, value in raw.content.items() if key != "dataset"}  # nnU-Net's own list of files
     write_json(view / DATASET_JSON, described | {"numTraining": len(cases)})
-    with temporary_environment(folders_of(folder)):
+    with temporary_environment(data_folders_in(folder)):
         fingerprint = DatasetFingerprintExtractor(raw.id, 1).run(overwrite_existing=True)
         known = {str(channel): values for channel, values in fingerprint[INTENSITIES].items()}
         write_json(folder / "preprocessed" / raw.name / f"{model.plans}.json", plans | {INTENSITIES: known})

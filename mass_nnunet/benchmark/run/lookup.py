@@ -5,14 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mass_nnunet.data.files import read_json
+from mass_nnunet.data.files import digest, read_json
 from mass_nnunet.data.group_plans import HYPERPARAMETERS, OF_A_GROUP, check_form
 from mass_nnunet.data.outdated import check_sides
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TEST, RawDataset
 from mass_nnunet.data.splits import SPLITS_JSON, Fold, find_fold, load_fold
 from mass_nnunet.errors import UserError
-from mass_nnunet.training.begun import digest, outside_maps, planned
+from mass_nnunet.training.begun import outside_maps, planned
 
 from .entries import Method
 from .external import find_predictions

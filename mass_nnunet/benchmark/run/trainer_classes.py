@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -11,11 +10,8 @@ from nnunetv2.utilities.find_objects import recursive_find_trainer_class_by_name
 
 from mass_nnunet import trainers
 from mass_nnunet.errors import UserError
-from mass_nnunet.runtime.env import HOOK_FOLDER, temporary_environment
+from mass_nnunet.runtime.env import EXTERNAL_TRAINERS, temporary_environment, trainer_folders
 from mass_nnunet.trainers.base.schedule import ScheduledTrainer
-
-EXTERNAL_TRAINERS = "nnUNet_extTrainer"
-"""Variable with the folders in which nnU-Net looks for trainers."""
 
 
 @dataclass(frozen=True)
@@ -34,12 +30,6 @@ class TrainerKind:
     """Whether a training by these plans reads the labels of another tool (data/outside.py)."""
     revision: int = 1
     """Number of its objective, which rises when a cell of an earlier version cannot be compared with later ones."""
-
-
-def trainer_folders() -> str:
-    """The value of ``EXTERNAL_TRAINERS``: the user's own folders, and the one of this package."""
-    folders = [folder for folder in os.environ.get(EXTERNAL_TRAINERS, "").split(os.pathsep) if folder.strip()]
-    return os.pathsep.join(dict.fromkeys([*folders, str(HOOK_FOLDER)]))
 
 
 def find_trainer(name: str) -> TrainerKind:

@@ -16,9 +16,9 @@ from nnunetv2.training.nnUNetTrainer.nnUNetTrainer import nnUNetTrainer
 from mass_nnunet.benchmark.run import job, steps
 from mass_nnunet.benchmark.run.entries import Method
 from mass_nnunet.benchmark.run.grid import Grid
-from mass_nnunet.benchmark.run.isolation import INTENSITIES, folders_of, isolate, knows_hidden_labels
+from mass_nnunet.benchmark.run.isolation import INTENSITIES, isolate, knows_hidden_labels
 from mass_nnunet.data.files import read_json
-from mass_nnunet.data.paths import FINAL_CHECKPOINT
+from mass_nnunet.data.paths import FINAL_CHECKPOINT, data_folders_in
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.splits import load_fold
 from mass_nnunet.errors import UserError
@@ -136,7 +136,7 @@ def start(root, monkeypatch, run_training, do_split=None):
     monkeypatch.setattr(nnUNetTrainer, "run_training", run_training)
     if do_split is not None:
         monkeypatch.setattr(nnUNetTrainer, "do_split", do_split)
-    for name, value in folders_of(root / "isolated").items():
+    for name, value in data_folders_in(root / "isolated").items():
         monkeypatch.setenv(name, value)
     model = job.ModelName("nnUNetTrainer", "MASSPlans", "3d_fullres", 0, "cpu")
     steps.train(model, datasets=[target.name], seed=0, cost=str(root / "train.json"), schedule=(7, 3, 2))
@@ -185,7 +185,7 @@ def test_each_fold_is_predicted_with_the_intensities_that_it_was_trained_with(st
     for one in jobs:
         trained.append(read_json(isolated(stock, CT, one.fold) / f"{PLANS}.json", "")[INTENSITIES])
         with monkeypatch.context() as patch:
-            for name, value in {**folders_of(stock / "isolated"), "nnUNet_results": str(one.models)}.items():
+            for name, value in {**data_folders_in(stock / "isolated"), "nnUNet_results": str(one.models)}.items():
                 patch.setenv(name, value)
             cost = str(stock / f"train{one.fold}.json")
             steps.train(one.model, datasets=[CT], seed=0, cost=cost, schedule=one.schedule)

@@ -7,13 +7,13 @@ from mass_nnunet import trainers
 from mass_nnunet.benchmark.run.entries import Method
 from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.state import write_record
-from mass_nnunet.data.files import read_json, write_json
+from mass_nnunet.data.files import digest, read_json, write_json
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.splits import load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.hyperparameters import complete
 from mass_nnunet.trainers import MASSTrainerNoAtlas, TCSMTrainer
-from mass_nnunet.training.begun import digest, planned
+from mass_nnunet.training.begun import planned
 from planned_grid import write_planned, write_plans
 from tiny_group import CT, MRI, entry
 from tiny_raw import write_raw_dataset

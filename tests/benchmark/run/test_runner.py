@@ -238,6 +238,12 @@ def test_a_worker_whose_disk_fails_says_so_in_one_line(tmp_path, capfd):
     assert all(state(job.folder) == "done" for job in jobs)
 
 
+def test_workers_do_without_torch():
+    """In an interpreter of its own, where nothing has imported it: its start would take seconds and a gigabyte."""
+    program = "import sys; from mass_nnunet.benchmark.run import runner; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program]).returncode == 0
+
+
 def test_workers_take_the_visible_gpus_in_turn(monkeypatch):
     torch = pytest.importorskip("torch")
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "4,7")

@@ -3,9 +3,9 @@ import os
 import pytest
 
 from mass_nnunet import trainers
-from mass_nnunet.benchmark.run.trainer_classes import EXTERNAL_TRAINERS, find_trainer, trainer_folders
+from mass_nnunet.benchmark.run.trainer_classes import find_trainer
 from mass_nnunet.errors import UserError
-from mass_nnunet.runtime.env import HOOK_FOLDER
+from mass_nnunet.runtime.env import EXTERNAL_TRAINERS
 from mass_nnunet.trainers import DualStreamTrainer, TCSMTrainer
 
 OTHER = """
@@ -68,12 +68,3 @@ def test_a_folder_that_cannot_be_searched(folder):
     (folder / "a_broken.py").write_text("import a_package_that_is_not_there")
     with pytest.raises(UserError, match=r"cannot look for the trainer TheirTrainer .*: repair"):
         find_trainer("TheirTrainer")
-
-
-def test_the_folder_of_this_package_is_added_to_the_users_own(monkeypatch):
-    monkeypatch.delenv("nnUNet_extTrainer", raising=False)
-    assert trainer_folders() == str(HOOK_FOLDER)
-    monkeypatch.setenv("nnUNet_extTrainer", f"/theirs{os.pathsep}{HOOK_FOLDER}")
-    assert trainer_folders() == f"/theirs{os.pathsep}{HOOK_FOLDER}"
-    monkeypatch.setenv("nnUNet_extTrainer", "/theirs")
-    assert trainer_folders() == f"/theirs{os.pathsep}{HOOK_FOLDER}"
