@@ -18,6 +18,7 @@ from .identity import Identity
 
 _IMAGE_TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "BurnedInAnnotation", "SamplesPerPixel"),
+    "PhotometricInterpretation",
     *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "SeriesDescription", "ProtocolName"),
     *("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "StudyDate", "StudyTime"),
     *("FrameOfReferenceUID", "NumberOfFrames", "Rows", "Columns"),
