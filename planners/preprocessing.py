@@ -19,6 +19,7 @@ from tqdm import tqdm
 
 from mass_nnunet.data.dataset_json import turned_by_reader
 from mass_nnunet.data.label_map import check_truncation, check_whole, read_label_map
+from mass_nnunet.data.outdated import named
 from mass_nnunet.data.outside import outside_labels
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
@@ -175,7 +176,7 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
 def preprocess_outside(dataset: RawDataset) -> None:
     """Bring the labels of another tool (data/outside.py) to the grid of the plans, in ``<data_identifier>_pseudo``.
 
-    A label map is skipped if its array was made of what it and its scan hold.
+    A label map is skipped if its array was made of what it and its scan hold. Those of annotated scans are told.
 
     Raises:
         UserError: a label map cannot be read, holds a value that dataset.json does not name or that is not whole, or is
@@ -184,6 +185,8 @@ def preprocess_outside(dataset: RawDataset) -> None:
     plans = _plans(dataset)
     configuration = plans.get_configuration(CONFIGURATION)
     output, labels = outside_folder(_arrays(dataset, plans)), outside_labels(dataset)
+    if unused := outside_labels(dataset, TRAINING):
+        print(f"note: {named(unused)} of {dataset.name} are annotated: their labels of another tool are not used")
     if not labels and not output.exists():
         return
     output.mkdir(exist_ok=True)

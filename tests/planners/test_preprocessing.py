@@ -174,8 +174,11 @@ def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
     of_another_shape(raw / NAMES[0] / "pseudo" / "ctun.nii.gz")
     with pytest.raises(UserError, match=r"pseudo/ctun.nii.gz has 8 x 24 x 23 voxels, and its scan 8 x 24 x 24"):
         preprocess_outside(dataset)
-    (raw / NAMES[0] / "pseudo" / "ctun.nii.gz").unlink()
+    (raw / NAMES[0] / "pseudo" / "ctun.nii.gz").rename(raw / NAMES[0] / "pseudo" / "ct0.nii.gz")
+    capsys.readouterr()
     preprocess_outside(dataset)
+    line = f"note: ct0 of {NAMES[0]} are annotated: their labels of another tool are not used"
+    assert line in capsys.readouterr().out
     assert arrays_of(outside_folder(arrays)) == {} and not list(outside_folder(arrays).rglob("*.json"))
 
 
