@@ -11,13 +11,12 @@ import numpy as np
 from pydicom import Dataset
 from skimage.measure import grid_points_in_poly
 
+from mass_nnunet.dataset_conversion.checks.ends import MOST_GAPS
 from mass_nnunet.errors import UserError
 
 from .stacks import Stack
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
-_GAPS = 0.25
-"""Largest share of a structure's slices that do not show it; an organ of two parts has a few."""
 _OFF_SLICE = 0.3
 """Largest distance of a contour from a slice, as a share of the distance of the slices."""
 
@@ -55,9 +54,9 @@ def check_gaps(drawn: Sequence[int], name: str) -> None:
         name: name of its label object in messages.
 
     Raises:
-        UserError: more than :data:`_GAPS` of the slices between its ends do not show it.
+        UserError: more than :data:`MOST_GAPS` of the slices between its ends do not show it.
     """
-    if drawn and (between := drawn[-1] - drawn[0] + 1) - len(drawn) > _GAPS * between:
+    if drawn and (between := drawn[-1] - drawn[0] + 1) - len(drawn) > MOST_GAPS * between:
         raise UserError(
             f"{name} has a structure in {len(drawn)} of {between} slices: interpolate the others, and export it again"
         )

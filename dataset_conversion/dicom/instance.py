@@ -215,4 +215,6 @@ def _text(dataset: Dataset, keyword: str) -> str:
     value = dataset.get(keyword)
     if value is None:
         return ""
+    if isinstance(value, float):
+        return str(round(float(value), 3))  # 2.3 and 2.30 are one echo time
     return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value).strip()
