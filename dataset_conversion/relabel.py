@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import shutil
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,8 @@ from nnunetv2.utilities.dataset_name_id_conversion import find_candidate_dataset
 
 from mass_nnunet.data.annotated import ANNOTATED_JSON
 from mass_nnunet.data.dataset_json import DATASET_JSON, turned_by_reader
-from mass_nnunet.data.files import link_or_copy, write_json
+from mass_nnunet.data.files import link_or_copy, read_json, write_json
+from mass_nnunet.data.outside import PSEUDO
 from mass_nnunet.data.raw import PATIENTS_JSON, TEST, TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import ORIENTATION, label_like, read_volume, write_volume
 from mass_nnunet.errors import UserError
@@ -23,6 +25,9 @@ from mass_nnunet.runtime.workers import map_cases
 from .checks.ends import unannotated_ends
 from .raw_dataset import dataset_path
 from .source import map_labels, visible_files
+
+_RECORD = "relabel.json"
+"""File in the folder of an unfinished dataset with what it is made of, and how."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,22 +74,22 @@ def run(args: argparse.Namespace) -> None:
     if folder.exists():
         raise UserError(f"{folder} exists: delete it first, or choose another id with --to")
     staging = folder.with_name(f".tmp-{folder.name}")
+    ends = Ends(labels[IGNORE], stored=not turned_by_reader(dataset.content)) if args.ignore_ends else None
+    _begin(staging, dataset, {"labels": labels, "table": [*map(list, table.items())], "ignore ends": args.ignore_ends})
     _link_scans(dataset, staging)
-    label_files = [
-        (path, staging / part.labels / path.name)
-        for part in (TRAINING, TEST)
-        for path in visible_files(dataset.label_folder(part), dataset.ending)
-    ]
     for part in (TRAINING, TEST):
         (staging / part.labels).mkdir(parents=True, exist_ok=True)
-    ends = Ends(labels[IGNORE], stored=not turned_by_reader(dataset.content)) if args.ignore_ends else None
-    job = partial(_relabel, table=table, ends=ends)
-    map_cases(job, label_files, processes=args.processes, description="relabelling")
+    for its_ends, folders in ((ends, [TRAINING.labels, TEST.labels]), (None, [PSEUDO])):
+        found = [path for its in folders for path in visible_files(dataset.folder / its, dataset.ending)]
+        label_files = [(path, staging / path.parent.name / path.name) for path in found]
+        job = partial(_relabel, table=table, ends=its_ends)
+        map_cases(job, label_files, processes=args.processes, description="relabelling")
     content = {key: value for key, value in dataset.content.items() if key != "regions_class_order"}
     write_json(staging / PATIENTS_JSON, dataset.patients())
     if annotated:
         write_json(staging / ANNOTATED_JSON, annotated)
     write_json(staging / DATASET_JSON, content | {"labels": labels})
+    (staging / _RECORD).unlink()
     staging.rename(folder)
     print(f"wrote {folder} with labels {labels}")
 
@@ -150,6 +155,17 @@ def _annotated(dataset: RawDataset, sources: Mapping[str, Sequence[str]]) -> dic
 
 def _next_free(dataset_id: int) -> int:
     return next(number for number in range(dataset_id + 1, 1001) if len(find_candidate_datasets(number)) == 0)
+
+
+def _begin(staging: Path, dataset: RawDataset, options: Mapping[str, object]) -> None:
+    """Delete what a killed run has left that had other options or other files."""
+    folders = [*Part, TRAINING.labels, TEST.labels, PSEUDO]
+    files = [path for name in folders for path in visible_files(dataset.folder / name, dataset.ending)]
+    states = [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    record, content = staging / _RECORD, {**options, "files": states}
+    if not record.is_file() or read_json(record, "delete it") != content:
+        shutil.rmtree(staging, ignore_errors=True)
+    write_json(record, content)
 
 
 def _link_scans(dataset: RawDataset, staging: Path) -> None:

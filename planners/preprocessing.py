@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 from nnunetv2.experiment_planning.dataset_fingerprint.fingerprint_extractor import DatasetFingerprintExtractor
 from nnunetv2.experiment_planning.plan_and_preprocess_api import preprocess_dataset
 from nnunetv2.imageio.reader_writer_registry import determine_reader_writer_from_dataset_json
@@ -17,13 +18,13 @@ from nnunetv2.utilities.plans_handling.plans_handler import PlansManager
 from tqdm import tqdm
 
 from mass_nnunet.data.dataset_json import turned_by_reader
-from mass_nnunet.data.label_map import read_label_map
+from mass_nnunet.data.label_map import check_truncation, check_whole, read_label_map
+from mass_nnunet.data.outdated import named
 from mass_nnunet.data.outside import outside_labels
 from mass_nnunet.data.paths import dataset_folder
 from mass_nnunet.data.raw import TRAINING, UNLABELLED, RawDataset
 from mass_nnunet.data.sources import SOURCES, digested, is_made_of, record_file, stated, write_record
 from mass_nnunet.data.stored_grid import check_same_grid
-from mass_nnunet.data.volume import on_grid_of, read_volume
 from mass_nnunet.errors import UserError, shortened
 from mass_nnunet.runtime.workers import map_cases
 from mass_nnunet.training.loaders import label_file, outside_folder, unlabelled_folder, write_labels
@@ -110,7 +111,7 @@ def check_grids(dataset: RawDataset) -> None:
     """Make sure that label maps and channels are where their scans are, by their headers; nnU-Net takes them as such.
 
     Raises:
-        UserError: one is not (:func:`check_same_grid`), or a label map has no scan.
+        UserError: one is not (:func:`check_same_grid`), or a label map has no scan, or holds values that are not whole.
     """
     dataset.check_label_maps()
     turned = turned_by_reader(dataset.content)
@@ -120,7 +121,9 @@ def check_grids(dataset: RawDataset) -> None:
             for channel in channels:
                 check_same_grid(first, channel, "channel", turned=turned)
             if part is TRAINING:
-                check_same_grid(first, dataset.label_path(part, case), "label map", turned=turned)
+                label = dataset.label_path(part, case)
+                check_same_grid(first, label, "label map", turned=turned)
+                check_whole(label)
 
 
 def check_labels(dataset: RawDataset) -> None:
@@ -173,15 +176,17 @@ def preprocess_unlabelled(dataset: RawDataset, processes: int) -> None:
 def preprocess_outside(dataset: RawDataset) -> None:
     """Bring the labels of another tool (data/outside.py) to the grid of the plans, in ``<data_identifier>_pseudo``.
 
-    A label map is skipped if its array was made of what it and its scan hold.
+    A label map is skipped if its array was made of what it and its scan hold. Those of annotated scans are told.
 
     Raises:
-        UserError: a label map cannot be read, holds a value that dataset.json does not name, or is not on the grid of
-            its scan.
+        UserError: a label map cannot be read, holds a value that dataset.json does not name or that is not whole, or is
+            not on the grid of its scan.
     """
     plans = _plans(dataset)
     configuration = plans.get_configuration(CONFIGURATION)
     output, labels = outside_folder(_arrays(dataset, plans)), outside_labels(dataset)
+    if unused := outside_labels(dataset, TRAINING):
+        print(f"note: {named(unused)} of {dataset.name} are annotated: their labels of another tool are not used")
     if not labels and not output.exists():
         return
     output.mkdir(exist_ok=True)
@@ -191,8 +196,9 @@ def preprocess_outside(dataset: RawDataset) -> None:
     for case in tqdm([case for case in files if case not in done], desc="Labels of another tool", unit="case"):
         *images, label = files[case]
         record = digested(files[case])
-        found, image = read_label_map(label, dataset.labels), read_volume(images[0])
-        on_grid_of(image, images[0], found.image, label)
+        found = read_label_map(label, dataset.labels)
+        check_truncation(sitk.GetArrayViewFromImage(found.image), found.values, label)
+        check_same_grid(images[0], label, "label map", turned=turned_by_reader(dataset.content))
         names = [str(file) for file in images]
         preprocessor = configuration.preprocessor_class(verbose=False)
         _, values, _ = preprocessor.run_case(names, str(label), plans, configuration, dataset.content)

@@ -8,12 +8,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.data.annotated import Annotated
 from mass_nnunet.data.dataset_json import turned_by_reader
-from mass_nnunet.data.label_map import exactly, whole_values
+from mass_nnunet.data.label_map import check_truncation, whole_values
 from mass_nnunet.data.raw import TRAINING, Part, RawDataset
 from mass_nnunet.data.volume import (
     ORIENTATION,
@@ -161,7 +160,7 @@ def inspect(
             values, rounded = whole_values(sitk.GetArrayViewFromImage(turned), files.label)
             notes += rounded
             if rounded and files.case.part is TRAINING:
-                _check_truncation(sitk.GetArrayViewFromImage(turned), values, files.label)
+                check_truncation(sitk.GetArrayViewFromImage(turned), values, files.label)
             values = map_labels(values, {v: v for v in labels.values()}, files.label)
             label = label_like(volumes[0], values)
         first = compact(volumes[0])
@@ -177,21 +176,6 @@ def inspect(
         *unusual_findings(measures, labels, channels[0], (annotated or {}).get(files.case.name)),
     )
     return replace(files.case, measures=measures, findings=found), preview
-
-
-def _check_truncation(stored: np.ndarray, rounded: np.ndarray, path: Path) -> None:
-    """Make sure that nnU-Net, which reads float32 and cuts off the decimals, trains on the rounded labels.
-
-    Raises:
-        UserError: it would not.
-    """
-    different = stored.astype(np.float32) != rounded
-    if different.any():
-        value = exactly(stored[different].flat[0])
-        raise UserError(
-            f"{path} holds the value {value}, of which nnU-Net cuts off the decimals: write whole numbers, as "
-            "`mass_nnunet relabel` does"
-        )
 
 
 def _by_nnunet(dataset: RawDataset, processes: int) -> list[str]:

@@ -1,10 +1,13 @@
-"""Slices at the ends of a scan that nobody annotated."""
+"""Slices that nobody annotated, at the ends of a scan or between others."""
 
 import numpy as np
 
 BLUNT_END = 0.6
 """An organ tapers off: the area of its first and last slice is at most this share of its largest area. In 16 labelled
 MRIs of CHAOS, with slices 7.7 mm apart, the largest share is 0.47."""
+
+MOST_GAPS = 0.25
+"""Largest share of the slices between an organ's ends that do not show it; an organ of two parts has a few."""
 
 
 def blunt_ends(areas: np.ndarray) -> np.ndarray:
@@ -14,6 +17,16 @@ def blunt_ends(areas: np.ndarray) -> np.ndarray:
         areas: area of the organ in each of its slices.
     """
     return areas[[0, -1]] > BLUNT_END * areas.max()
+
+
+def left_out(absent: np.ndarray) -> int:
+    """How many slices of an organ were left out, where it seems to be annotated in every n-th slice only; else 0.
+
+    Args:
+        absent: boolean (N,), of the slices from its first to its last one: those that were annotated without it.
+    """
+    gaps = int(absent[0]) + np.count_nonzero(np.diff(absent.astype(int)) == 1)
+    return int(absent.sum()) if absent.mean() > MOST_GAPS and gaps > 1 else 0
 
 
 def unannotated_ends(organs: np.ndarray) -> tuple[int, int]:

@@ -105,6 +105,12 @@ def unusual_findings(
             {name: organ.volume_ml for name, organ in organs.items()},
         )
         texts += [f"{name} ends bluntly inside of the scan" for name, organ in organs.items() if organ.cut_off]
+        texts += [
+            f"{name} is absent in {organ.left_out} slices between others that show it: if nobody annotated them, give "
+            f"them the label {IGNORE}"
+            for name, organ in organs.items()
+            if organ.left_out
+        ]
         if measures.unannotated is not None:
             texts.append(
                 "{} slices at one end and {} at the other have no label where an organ ends bluntly: if nobody "

@@ -14,7 +14,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, IGNORE
 from mass_nnunet.reporting.drawing import grey_window, typical_slice
 
-from .ends import blunt_ends, unannotated_ends
+from .ends import blunt_ends, left_out, unannotated_ends
 
 _SAMPLES = 1_000_000  # voxels that percentiles are taken of
 _PREVIEW = 192  # longest edge of the picture, pixels
@@ -30,6 +30,7 @@ class Organ:
         mean: mean intensity inside.
         sd: standard deviation of the intensities inside.
         cut_off: whether it ends bluntly inside the scan, as if it were annotated in only some of its slices.
+        left_out: slices between its ends that do not show it, if it seems to be annotated in every n-th slice; else 0.
     """
 
     volume_ml: float
@@ -37,6 +38,7 @@ class Organ:
     mean: float
     sd: float
     cut_off: bool
+    left_out: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,12 +151,14 @@ def _organs(voxels: np.ndarray, label: sitk.Image, labels: Mapping[str, int]) ->
         box = tuple(slice(start, start + length) for start, length in zip(first, size, strict=True))
         inside = values[box] == value
         intensities = voxels[box][inside].astype(np.float64)
+        areas = inside.sum((1, 2))
         organs[name] = Organ(
             volume_ml=shapes.GetPhysicalSize(value) / 1000,
             centre_mm=_three(shapes.GetCentroid(value)),
             mean=float(intensities.mean()),
             sd=float(intensities.std()),
-            cut_off=_is_cut_off(inside.sum((1, 2)), first[0], is_annotated),
+            cut_off=_is_cut_off(areas, first[0], is_annotated),
+            left_out=left_out((areas == 0) & is_annotated[box[0]]),
         )
     return organs
 

@@ -90,6 +90,8 @@ def targets(source: Source, args: argparse.Namespace) -> list[Target]:
         return []
     cases, used = labelled_cases(export, taken, naming, args.label_folder, args.series)
     print(_overview(export, taken, used))
+    if naming is not None and export.labels and not any(case.label for case in cases):
+        print("warning: no label is used: all scans are without labels; pick the scans that have some with --series")
     if args.list:
         return []
     if args.key is not None:

@@ -134,8 +134,7 @@ def _assigned(
             titles = " or ".join(one.title for one in best)
             raise UserError(f"{label.name} does not say whether it is of {titles}: pick one of them with --series")
         if not best or not organs:
-            reason = "--labels names none of its structures" if best else "its scan is not taken, or not here"
-            used[number] = f"not used: {reason}"
+            used[number] = f"not used: {'--labels names none of its structures' if best else _elsewhere(export, label)}"
             continue
         (one,) = best
         for organ in organs:
@@ -148,3 +147,9 @@ def _assigned(
         )
         used[number] = f"labels of {one.title}: {', '.join(organs)}"
     return result, used
+
+
+def _elsewhere(export: Export, label: LabelObject) -> str:
+    """Why a label object is of no taken scan."""
+    scans = [one.title for one in export.series if _score(label, one)]
+    return f"it is of {scans[0]}, which is not taken" if scans else "its scan is not here"

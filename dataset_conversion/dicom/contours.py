@@ -1,7 +1,7 @@
 """Contours of a structure set (RTSTRUCT) as voxels of its scan.
 
 A voxel is inside if its centre is. Contours of one structure in one slice are combined by exclusive or, which makes a
-contour within another one a hole.
+contour within another one a hole. A contour that is there twice counts once.
 """
 
 from collections import defaultdict
@@ -11,13 +11,12 @@ import numpy as np
 from pydicom import Dataset
 from skimage.measure import grid_points_in_poly
 
+from mass_nnunet.dataset_conversion.checks.ends import MOST_GAPS
 from mass_nnunet.errors import UserError
 
 from .stacks import Stack
 
 _CLOSED = ("CLOSED_PLANAR", "CLOSEDPLANAR_XOR")
-_GAPS = 0.25
-"""Largest share of a structure's slices without a contour; an organ of two parts has a few."""
 _OFF_SLICE = 0.3
 """Largest distance of a contour from a slice, as a share of the distance of the slices."""
 
@@ -37,25 +36,29 @@ def contour_mask(dataset: Dataset, numbers: Sequence[int], stack: Stack, name: s
     result = np.zeros((len(stack.planes), *stack.planes[0].size), bool)
     for number in numbers:
         slices: dict[int, np.ndarray] = defaultdict(lambda: np.zeros(result.shape[1:], bool))
-        for points in _contours(dataset, number, name):
+        contours = {np.unique(points, axis=0).tobytes(): points for points in _contours(dataset, number, name)}
+        for points in contours.values():
             index, polygon = _in_slice(points, stack, name)
             slices[index] ^= grid_points_in_poly(result.shape[1:], polygon)
-        _check_gaps(sorted(slices), name)
+        check_gaps(sorted(slices), name)
         for index, inside in slices.items():
             result[index] |= inside
     return result
 
 
-def _check_gaps(drawn: Sequence[int], name: str) -> None:
+def check_gaps(drawn: Sequence[int], name: str) -> None:
     """Make sure that a structure was not drawn in every second slice only: those between would become background.
 
+    Args:
+        drawn: sorted numbers of the slices that show it.
+        name: name of its label object in messages.
+
     Raises:
-        UserError: more than :data:`_GAPS` of the slices between its ends have no contour.
+        UserError: more than :data:`MOST_GAPS` of the slices between its ends do not show it.
     """
-    if drawn and (between := drawn[-1] - drawn[0] + 1) - len(drawn) > _GAPS * between:
+    if drawn and (between := drawn[-1] - drawn[0] + 1) - len(drawn) > MOST_GAPS * between:
         raise UserError(
-            f"{name} has a structure with contours in {len(drawn)} of {between} slices: interpolate the others, and "
-            "export it again"
+            f"{name} has a structure in {len(drawn)} of {between} slices: interpolate the others, and export it again"
         )
 
 

@@ -18,6 +18,7 @@ from .identity import Identity
 
 _IMAGE_TAGS = (
     *("SOPClassUID", "SOPInstanceUID", "Modality", "ImageType", "BurnedInAnnotation", "SamplesPerPixel"),
+    "PhotometricInterpretation",
     *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "SeriesDescription", "ProtocolName"),
     *("PatientID", "IssuerOfPatientID", "PatientName", "PatientBirthDate", "StudyDate", "StudyTime"),
     *("FrameOfReferenceUID", "NumberOfFrames", "Rows", "Columns"),
@@ -214,4 +215,6 @@ def _text(dataset: Dataset, keyword: str) -> str:
     value = dataset.get(keyword)
     if value is None:
         return ""
+    if isinstance(value, float):
+        return str(round(float(value), 3))  # 2.3 and 2.30 are one echo time
     return "\\".join(map(str, value)) if isinstance(value, MultiValue) else str(value).strip()

@@ -30,12 +30,26 @@ class Naming:
         return {0: 0} | {int(word): self.labels[name] for word, name in pairs if word.isdecimal()}
 
     def organ(self, number: int, name: str) -> str | None:
-        """The organ of a structure, by its number or its name; None if ``--labels`` does not name it."""
-        plain = _plain(name)
+        """The organ of a structure, by its number or its name; None if ``--labels`` does not name it.
+
+        An organ that names it exactly comes before those with a pattern.
+
+        Raises:
+            UserError: the words of several organs fit.
+        """
+        plain, exact, fitting = _plain(name), [], []
         for organ, words in self.words.items():
-            if any(word == str(number) if word.isdecimal() else fnmatchcase(plain, _plain(word)) for word in words):
-                return organ
-        return None
+            if {str(number), plain} & set(map(_plain, words)):
+                exact.append(organ)
+            elif any(fnmatchcase(plain, _plain(word)) for word in words if not word.isdecimal()):
+                fitting.append(organ)
+        found = exact or fitting
+        if len(found) > 1:
+            raise UserError(
+                f"--labels: the structure {name} is {found[0]} and {found[1]} by its words: name it exactly in one of "
+                "them"
+            )
+        return found[0] if found else None
 
 
 def parse_naming(definitions: Sequence[str]) -> Naming:
@@ -69,7 +83,11 @@ def parse_naming(definitions: Sequence[str]) -> Naming:
 
 
 def organs_in(structures: Iterable[tuple[int, str]], naming: Naming) -> dict[str, tuple[int, ...]]:
-    """Numbers of the structures of each organ that a label object has, in the order of the organs' values."""
+    """Numbers of the structures of each organ that a label object has, in the order of the organs' values.
+
+    Raises:
+        UserError: a structure may be two organs.
+    """
     found: dict[str, tuple[int, ...]] = {}
     for number, name in structures:
         organ = naming.organ(number, name)

@@ -15,7 +15,7 @@ from pydicom.uid import RTStructureSetStorage, SegmentationStorage
 
 from mass_nnunet.errors import UserError
 
-from .contours import contour_mask
+from .contours import check_gaps, contour_mask
 from .identity import masked
 from .instance import Plane, read_instance
 from .stacks import Stack
@@ -62,13 +62,16 @@ class LabelObject:
         """Voxels (Z, Y, X) on the slices of a stack that are in one of the structures.
 
         Raises:
-            UserError: the file cannot be read, or is not on the grid of the scan.
+            UserError: the file cannot be read, or is not on the grid of the scan, or leaves out too many of its slices.
         """
         with quietly(self.name):
             dataset = dcmread(self.path, force=True)
             if self.kind == "RTSTRUCT":
                 return contour_mask(dataset, numbers, stack, self.name)
-            return _segment_mask(dataset, self.path, numbers, stack, self.name)
+            masks = [_segment_mask(dataset, self.path, number, stack, self.name) for number in numbers]
+        for mask in masks:
+            check_gaps(np.flatnonzero(mask.any((1, 2))).tolist(), self.name)
+        return np.logical_or.reduce(masks)
 
 
 def read_label_object(path: Path, kind: str, name: str, tokens: Sequence[str]) -> LabelObject:
@@ -140,7 +143,7 @@ def _items(dataset: Dataset, keyword: str) -> Iterable[Dataset]:
                 yield from _items(item, keyword)
 
 
-def _segment_mask(dataset: Dataset, path: Path, numbers: Sequence[int], stack: Stack, name: str) -> np.ndarray:
+def _segment_mask(dataset: Dataset, path: Path, number: int, stack: Stack, name: str) -> np.ndarray:
     instance = read_instance(path)
     if instance is None or not instance.planes:
         raise UserError(f"{name} has no position of its frames: export it again")
@@ -153,8 +156,8 @@ def _segment_mask(dataset: Dataset, path: Path, numbers: Sequence[int], stack: S
     to_index = np.linalg.inv(stack.affine())
     for index, (plane, values) in enumerate(zip(instance.planes, pixels, strict=True)):
         if kind == "LABELMAP":
-            inside = np.isin(values, list(numbers))
-        elif _segment_of(dataset, index) in numbers:
+            inside = values == number
+        elif _segment_of(dataset, index) == number:
             inside = values > threshold
         else:
             continue

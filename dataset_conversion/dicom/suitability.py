@@ -27,6 +27,8 @@ _DERIVED = {
     *("P", "PHASE", "PHASE MAP", "VELOCITY", "R", "REAL", "I", "IMAGINARY", "IMAGINARY_PART"),
 }
 """Words of ImageType for images that are computed from others, or have phases for intensities."""
+_NEGATIVE = "MONOCHROME1"
+_GRAY = {"", "MONOCHROME2", _NEGATIVE}
 _SCOUT = re.compile(r"\b(scout|topogram|localizer|localiser|survey|scanogram|surview|smart ?prep|care bolus)\b", re.I)
 
 
@@ -39,7 +41,7 @@ def fault_of(series: Sequence[Instance], members: Sequence[Instance], stack: Sta
         stack: its slices; None if it has none.
         modality: the wanted one, ``CT`` or ``MR``; None for any.
     """
-    first = members[0]
+    first, photometric = members[0], {one.text["PhotometricInterpretation"].upper() for one in members}
     if damaged := next((one for one in series if one.fault), None):
         return f"slice {damaged.text['InstanceNumber']} has {damaged.fault} in its DICOM header"
     if stack is None:
@@ -48,8 +50,10 @@ def fault_of(series: Sequence[Instance], members: Sequence[Instance], stack: Sta
         return "a secondary capture, such as a screenshot"
     if any(one.text["BurnedInAnnotation"].upper() == "YES" for one in members):
         return "text is burnt into its images"
-    if any(one.text["SamplesPerPixel"] not in ("", "1") for one in members):
+    if any(one.text["SamplesPerPixel"] not in ("", "1") for one in members) or photometric - _GRAY:
         return "in colour"
+    if _NEGATIVE in photometric:  # libraries do not agree on the sign of its intensities
+        return f"stored as negatives ({_NEGATIVE})"
     if modality is not None and first.text["Modality"] != modality:
         return f"{first.text['Modality'] or 'unknown modality'}, not {modality}"
     if "LOCALIZER" in first.image_type:

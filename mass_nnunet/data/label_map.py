@@ -179,6 +179,44 @@ def whole_values(values: np.ndarray, path: Path) -> tuple[np.ndarray, tuple[str,
     return rounded.astype(np.int32), notes
 
 
+def check_truncation(stored: np.ndarray, rounded: np.ndarray, path: Path) -> None:
+    """Make sure that nnU-Net, which reads float32 and cuts off the decimals, takes a label map as it was rounded.
+
+    Args:
+        stored: values as they are in the file, any shape.
+        rounded: the same by :func:`whole_values`.
+        path: file of the values, for the message.
+
+    Raises:
+        UserError: it does not.
+    """
+    different = stored.astype(np.float32) != rounded
+    if different.any():
+        value = exactly(stored[different].flat[0])
+        raise UserError(
+            f"{path} holds the value {value}, of which nnU-Net cuts off the decimals: write whole numbers, as "
+            "`mass_nnunet relabel` does"
+        )
+
+
+def check_whole(path: Path) -> None:
+    """Make sure that nnU-Net cuts off no decimals of a label map; no voxel of a file of whole numbers is read.
+
+    Args:
+        path: the file, of which the header is sound.
+
+    Raises:
+        UserError: it does, or a value is no whole number, or the file is damaged.
+    """
+    reader = sitk.ImageFileReader()
+    reader.SetFileName(str(path))
+    reader.ReadImageInformation()
+    if "float" not in sitk.GetPixelIDValueAsString(reader.GetPixelID()):  # that of rescaled values
+        return
+    stored = sitk.GetArrayFromImage(read_volume(path))
+    check_truncation(stored, whole_values(stored, path)[0], path)
+
+
 def exactly(value: float) -> str:
     """A value with as many digits as distinguish it from all others of its type: ``501``, ``1.0011``."""
     return str(int(value)) if np.isfinite(value) and value == np.rint(value) else str(value)

@@ -112,6 +112,8 @@ def check_scans(fold: Fold, number: int, path: Path, dataset: RawDataset) -> Non
 def changed_scans(fold: Fold, dataset: RawDataset, arrays: Iterable[Path], outside: Path) -> list[str]:
     """The cases of a fold of which a file may have changed since it was preprocessed; hidden label maps do not count.
 
+    A label map of another tool that was not preprocessed counts as changed.
+
     Args:
         fold: the fold.
         dataset: the raw dataset.
@@ -125,11 +127,13 @@ def changed_scans(fold: Fold, dataset: RawDataset, arrays: Iterable[Path], outsi
         if array.name.endswith("_seg.b2nd"):  # it was made with its image
             continue
         files = dataset.image_paths(UNLABELLED if case in without else TRAINING, case)
+        label = dataset.folder / PSEUDO / label_name(case, dataset.ending)
         if array.parent == outside:
-            files.append(dataset.folder / PSEUDO / label_name(case, dataset.ending))
+            files.append(label)
         elif case in annotated:
             files.append(dataset.label_path(TRAINING, case))
-        if may_have_changed(array, case, files):
+        is_new = case in without and label.is_file() and not (outside / array.name).is_file()
+        if is_new or may_have_changed(array, case, files):
             found.append(case)
     return list(dict.fromkeys(found))
 

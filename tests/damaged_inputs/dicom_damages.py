@@ -75,6 +75,7 @@ DICOM_DAMAGES = [
     ),
     refused("burnt-in text", one(BurnedInAnnotation="YES"), "text is burnt into its images"),
     refused("colour images", every(SamplesPerPixel=3), "in colour"),
+    refused("negatives", every(PhotometricInterpretation="MONOCHROME1"), "stored as negatives (MONOCHROME1)"),
     refused("MR for CT", class_of(MRImageStorage, Modality="MR"), "MR, not CT"),
     refused(
         "maximum intensity projections",

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from label_maps import write_values
-from mass_nnunet.data.label_map import check_known, known_values, mask_of, read_label_map, translated, whole_values
+from mass_nnunet.data.label_map import (
+    check_known,
+    check_whole,
+    known_values,
+    mask_of,
+    read_label_map,
+    translated,
+    whole_values,
+)
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS
 
@@ -27,6 +35,17 @@ def test_whole_numbers_are_left_alone(dtype):
     values, notes = whole_values(np.arange(5, dtype=dtype), FILE)
     assert values.dtype == dtype and notes == ()
     assert whole_values(np.arange(5.0), FILE)[1] == ()
+
+
+def test_nnunet_cuts_off_decimals(tmp_path, monkeypatch):
+    values = np.zeros((4, 4, 4))
+    values[0] = 2
+    for name, dtype in (("a", np.uint8), ("b", np.float32)):
+        check_whole(write_values(tmp_path / f"{name}.nii.gz", values.astype(dtype)))
+    values[0, 0, 0] = 1.9999
+    file = write_values(tmp_path / "c.nii.gz", values)
+    with pytest.raises(UserError, match=r"c.nii.gz holds the value 1.9999, of which nnU-Net cuts off the decimals"):
+        check_whole(file)
 
 
 @pytest.mark.parametrize(("value", "label"), [(2.9999999993, 3), (2.00003, 2), (2.999, 3), (-0.0004, 0)])

@@ -128,6 +128,8 @@ def test_changed_files_are_found_and_those_of_hidden_labels_are_not_looked_at(fo
     def changed() -> list[str]:
         return changed_scans(fold, dataset(), arrays, outside)
 
+    assert changed() == [unlabelled]  # its label of another tool is new
+    (outside / f"{unlabelled}.b2nd").write_bytes(b"array")
     assert changed() == []
     labels(hidden).write_bytes(b"another")
     assert changed() == []

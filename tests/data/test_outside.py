@@ -3,7 +3,7 @@
 import pytest
 
 from mass_nnunet.data.outside import PSEUDO, outside_labels
-from mass_nnunet.data.raw import RawDataset
+from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.errors import UserError
 from tiny_raw import write_raw_dataset
 
@@ -19,6 +19,7 @@ def test_those_of_unlabelled_scans_are_found(dataset):
     for case in ("ctun", "ct0"):
         (dataset.folder / PSEUDO / f"{case}.nii.gz").touch()
     assert outside_labels(dataset) == {"ctun": dataset.folder / PSEUDO / "ctun.nii.gz"}
+    assert outside_labels(dataset, TRAINING) == {"ct0": dataset.folder / PSEUDO / "ct0.nii.gz"}
 
 
 def test_without_the_folder_there_are_none(dataset):

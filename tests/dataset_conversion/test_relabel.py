@@ -45,6 +45,20 @@ def test_labels_are_kept_joined_and_dropped(raw, capsys):
     assert json.loads((new / "patients.json").read_text()) == dict.fromkeys("abut", "p")
 
 
+def test_labels_of_another_tool_are_relabelled_and_no_slice_of_them_is_ignored(raw):
+    (raw / "Dataset801_A" / "pseudo").mkdir()
+    label = sitk.ReadImage(str(raw / "Dataset801_A" / "labelsTr" / "a.nii.gz"))
+    before = sitk.GetArrayFromImage(label)
+    before[before == 2] = 0
+    before[5:] = 0  # blunt ends
+    cut = sitk.GetImageFromArray(before)
+    cut.CopyInformation(label)
+    sitk.WriteImage(cut, str(raw / "Dataset801_A" / "pseudo" / "u.nii.gz"))
+    assert relabel("--map", "liver", "kidney=right_kidney,left_kidney", "--ignore-ends", "--to", "811") == 0
+    after = values(raw / "Dataset811_A-relabelled" / "pseudo" / "u.nii.gz")
+    assert np.array_equal(after, np.select([before == 4, np.isin(before, (2, 3))], [1, 2], 0))
+
+
 def test_the_common_subset_makes_a_group(raw):
     other = write_raw_dataset(raw, "Dataset802_B", "MRI", ["m"], ["n"])
     content = json.loads((other / "dataset.json").read_text())
@@ -73,6 +87,22 @@ def test_a_killed_run_goes_on(raw, monkeypatch):
     assert sorted(path.name for path in raw.iterdir()) == [".tmp-Dataset802_A-relabelled", "Dataset801_A"]
     assert relabel("--map", "liver") == 0
     assert len(list((raw / "Dataset802_A-relabelled").glob("labels*/*.nii.gz"))) == 3
+
+
+@pytest.mark.parametrize("change", ["map", "label"])
+def test_a_killed_run_does_not_go_on_with_other_labels(raw, monkeypatch, change):
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert relabel("--map", "liver") == 130
+    if change == "label":
+        file = raw / "Dataset801_A" / "labelsTr" / "a.nii.gz"
+        label = sitk.ReadImage(str(file))
+        sitk.WriteImage(sitk.Cast(label == 4, sitk.sitkUInt8) * 0 + 4, str(file))
+    assert relabel("--map", "spleen" if change == "map" else "liver") == 0
+    before, after = (values(raw / name / "labelsTr/a.nii.gz") for name in ("Dataset801_A", "Dataset802_A-relabelled"))
+    assert np.array_equal(after == 1, before == (1 if change == "map" else 4))
+    assert {path.name for path in (raw / "Dataset802_A-relabelled").iterdir()} >= {"dataset.json", "labelsTr"}
+    assert not (raw / "Dataset802_A-relabelled" / "relabel.json").exists()
 
 
 def test_a_disk_without_links_gets_copies(raw, monkeypatch):

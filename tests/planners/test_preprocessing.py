@@ -106,6 +106,48 @@ def test_a_channel_that_lies_elsewhere_is_named(raw):
         check_grids(RawDataset.load(801))
 
 
+def nearly_whole(file):
+    label = sitk.Cast(sitk.ReadImage(str(file)), sitk.sitkFloat32)
+    sitk.WriteImage(label - 1e-4 * sitk.Cast(label == 2, sitk.sitkFloat32), str(file))
+
+
+def test_decimals_that_nnunet_would_cut_off_end_the_command(raw, capsys):
+    """2 would become 1, another organ."""
+    file = raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
+    label = sitk.ReadImage(str(file))
+    sitk.WriteImage(sitk.Cast(label, sitk.sitkFloat32), str(file))
+    assert main([*PLAN, "--no-preprocess"]) == 0
+    check_grids(RawDataset.load(801))
+    nearly_whole(file)
+    capsys.readouterr()
+    assert main(PLAN) == 2
+    (line,) = messages(capsys.readouterr().err)
+    assert f"{file} holds the value 1.9999, of which nnU-Net cuts off the decimals" in line
+    sitk.WriteImage(sitk.Cast(label, sitk.sitkFloat32) * 1.5, str(file))
+    with pytest.raises(UserError, match=r"ct1.nii.gz holds the value \d.5, which is no known label"):
+        check_grids(RawDataset.load(801))
+
+
+def test_labels_of_another_tool_as_nnunet_reads_them(raw):
+    """It cuts off decimals, and takes voxels in their stored order where its reader does not turn them."""
+    image, label = raw / NAMES[0] / "imagesTr" / "ct1_0000.nii.gz", raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
+    for name in ("imagesUn", "pseudo"):
+        (raw / NAMES[0] / name).mkdir()
+    shutil.copyfile(image, raw / NAMES[0] / "imagesUn" / "ctun_0000.nii.gz")
+    file = raw / NAMES[0] / "pseudo" / "ctun.nii.gz"
+    for name in NAMES:
+        content = json.loads((raw / name / "dataset.json").read_text())
+        write_json(raw / name / "dataset.json", content | {"overwrite_image_reader_writer": "SimpleITKIO"})
+    sitk.WriteImage(sitk.DICOMOrient(sitk.ReadImage(str(label)), "RAS"), str(file))
+    assert main([*PLAN, "--no-preprocess"]) == 0
+    with pytest.raises(UserError, match=r"the axes of .*pseudo/ctun.nii.gz run differently .*: save the label map in"):
+        preprocess_outside(RawDataset.load(801))
+    shutil.copyfile(label, file)
+    nearly_whole(file)
+    with pytest.raises(UserError, match=r"pseudo/ctun.nii.gz holds the value 1.9999, of which nnU-Net cuts off"):
+        preprocess_outside(RawDataset.load(801))
+
+
 def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
     image, label = raw / NAMES[0] / "imagesTr" / "ct1_0000.nii.gz", raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
     for name in ("imagesUn", "pseudo"):
@@ -130,10 +172,13 @@ def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
     with pytest.raises(UserError, match=r"pseudo/ctun.nii.gz has value 9, which dataset.json does not name"):
         preprocess_outside(dataset)
     of_another_shape(raw / NAMES[0] / "pseudo" / "ctun.nii.gz")
-    with pytest.raises(UserError, match=r"pseudo/ctun.nii.gz \(23 x 24 x 8 .* is not on the grid of"):
+    with pytest.raises(UserError, match=r"pseudo/ctun.nii.gz has 8 x 24 x 23 voxels, and its scan 8 x 24 x 24"):
         preprocess_outside(dataset)
-    (raw / NAMES[0] / "pseudo" / "ctun.nii.gz").unlink()
+    (raw / NAMES[0] / "pseudo" / "ctun.nii.gz").rename(raw / NAMES[0] / "pseudo" / "ct0.nii.gz")
+    capsys.readouterr()
     preprocess_outside(dataset)
+    line = f"note: ct0 of {NAMES[0]} are annotated: their labels of another tool are not used"
+    assert line in capsys.readouterr().out
     assert arrays_of(outside_folder(arrays)) == {} and not list(outside_folder(arrays).rglob("*.json"))
 
 

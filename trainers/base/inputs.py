@@ -205,8 +205,8 @@ def check_inputs(dataset: PlannedDataset, number: int | str, unlabelled: bool, *
             )
     if raw is not None and (changed := changed_scans(fold, raw, arrays, outside_folder(dataset.arrays))):
         _tell(
-            f"note: files of {named(changed)} in {raw.folder} are gone, or have other sizes or times than when they "
-            f"were preprocessed: if a scan or a label map was changed, {dataset.remedy}"
+            f"note: files of {named(changed)} in {raw.folder} are gone or new, or have other sizes or times than when "
+            f"they were preprocessed: if a scan or a label map was changed, {dataset.remedy}"
         )
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from mass_nnunet.dataset_conversion.checks.ends import blunt_ends, unannotated_ends
+from mass_nnunet.dataset_conversion.checks.ends import blunt_ends, left_out, unannotated_ends
 
 
 def test_an_organ_tapers_off_or_ends_bluntly():
@@ -26,3 +26,8 @@ def test_an_organ_that_ends_bluntly_elsewhere_tells_nothing_of_the_ends():
     values = labels(0, 2, 9, 9, 2, 0)
     values[2:4, 0, 15:18] = 2
     assert unannotated_ends(values) == (0, 0)
+
+
+def test_slices_between_annotated_ones_were_left_out_if_there_are_several_gaps():
+    for absent, count in (("0101010", 3), ("00100", 0), ("0011100", 0), ("0110110", 4), ("000", 0)):
+        assert left_out(np.array([letter == "1" for letter in absent])) == count

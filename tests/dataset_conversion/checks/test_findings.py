@@ -45,6 +45,7 @@ def test_an_organ_on_the_wrong_side_is_an_error_told_once():
         (measures(organs={"liver": organ("liver")}), "CT", "no spleen, right_kidney, left_kidney"),
         (changed("liver", volume_ml=5000.0), "CT", "liver of 5000 ml, where 500 to 4000 are usual"),
         (changed("liver", cut_off=True), "CT", "liver ends bluntly inside of the scan"),
+        (changed("liver", left_out=3), "CT", "liver is absent in 3 slices between others that show it: if nobody"),
         (changed("liver", mean=1100.0), "CT", "liver of 1100 HU: are these Hounsfield units"),
         (changed("liver", sd=248.0), "CT", "liver of 90 ± 248 HU: does the label lie on it?"),
         (measures(spacing=(20.0, 1.5, 1.5)), "CT", "voxels of 20 x 1.5 x 1.5 mm (z y x)"),

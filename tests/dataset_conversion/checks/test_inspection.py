@@ -64,6 +64,24 @@ def test_an_organ_that_ends_bluntly_inside_of_the_scan(areas, first, cut):
     assert measures.organs["liver"].cut_off is cut
 
 
+@pytest.mark.parametrize(
+    ("slices", "ignored", "left_out"),
+    [
+        ((0, 2, 4, 6), (), 3),  # every second slice
+        ((0, 2, 4, 6), (1, 3, 5), 0),  # which the label says
+        ((0, 1, 2, 6, 7), (), 0),  # an organ of two parts
+        ((1, 2, 3, 4, 5), (), 0),
+    ],
+)
+def test_slices_of_an_organ_that_were_left_out(slices, ignored, left_out):
+    label = np.zeros((8, 10, 10), np.uint8)
+    label[list(slices), 2:5, 2:5] = LABELS["liver"]
+    label[list(ignored)] = 5
+    image = volume(np.random.default_rng(0).normal(size=label.shape).astype(np.float32))
+    measures, _ = measure(image, volume(label), {**LABELS, "ignore": 5}, "MRI", SOURCE)
+    assert measures.organs["liver"].left_out == left_out
+
+
 def test_content_is_of_the_voxels_not_of_the_header():
     first, _ = measured(scan())
     moved = scan()

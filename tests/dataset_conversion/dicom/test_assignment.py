@@ -89,3 +89,23 @@ def test_labels_that_may_be_of_two_scans_are_refused(raw, tmp_path, capsys):
     assert "series 3 does not say whether it is of series 1 or series 2: pick one" in capsys.readouterr().err
     assert convert(tmp_path / "src", "--labels", "liver", "--series", "2", "--test-fraction", "0") == 0
     assert list(labels(raw)) == ["p001_t1_s2"]
+
+
+def test_labels_that_no_taken_scan_has_are_told(raw, tmp_path, capsys):
+    """Contours of one reconstruction, while another one has more slices."""
+    when = {"AcquisitionDate": "20200103", "AcquisitionTime": "101500"}
+    write_series(scan(), tmp_path / "src/a", "a", SeriesNumber=1, **when)
+    slices = write_series(scan()[:, :, :5], tmp_path / "src/b", "b", SeriesNumber=2, **when)
+    contours = outlines(organs(BTCV_VALUES)[:, :, :5], 6)
+    write_structures(tmp_path / "src/rt", {"liver": contours}, slices)
+    assert convert(tmp_path / "src", "--labels", "liver") == 0
+    out = capsys.readouterr().out
+    assert "not used: it is of series 2, which is not taken" in out
+    assert "no label is used: all scans are without labels" in out
+    shutil.rmtree(raw / "Dataset807_CT")
+    assert convert(tmp_path / "src", "--labels", "liver", "--series", "2", "--test-fraction", "0") == 0
+    assert "no label is used" not in capsys.readouterr().out and list(labels(raw)) == ["p001_t1_s2"]
+    shutil.rmtree(tmp_path / "src/b")
+    shutil.rmtree(raw / "Dataset807_CT")
+    assert convert(tmp_path / "src", "--labels", "liver") == 0
+    assert "not used: its scan is not here" in capsys.readouterr().out

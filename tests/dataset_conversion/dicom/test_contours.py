@@ -32,6 +32,11 @@ def test_a_contour_in_another_one_is_a_hole(slices, stack, tmp_path):
     assert mask([at(SQUARE), at(HOLE)], slices, stack, tmp_path).sum() == 49 - 9
 
 
+def test_a_contour_that_is_there_twice_is_no_hole(slices, stack, tmp_path):
+    again = np.roll(at(SQUARE)[::-1], 1, axis=0)  # from another point, the other way round
+    assert mask([at(SQUARE), again, at(HOLE)], slices, stack, tmp_path).sum() == 49 - 9
+
+
 @pytest.mark.parametrize(
     ("height", "message"), [(2.5, "not in the slices of its scan"), (8.0, "has labels outside its scan")]
 )
@@ -52,7 +57,7 @@ def test_organs_come_back_as_they_were_drawn(slices, stack, tmp_path):
 
 def test_slices_that_were_left_out_are_no_background(slices, stack, tmp_path):
     assert len(stack.planes) == 6
-    with pytest.raises(UserError, match=r"^series 2 has a structure with contours in 3 of 5 slices: interpolate"):
+    with pytest.raises(UserError, match=r"^series 2 has a structure in 3 of 5 slices: interpolate"):
         mask([at(SQUARE, height) for height in (0, 2, 4)], slices, stack, tmp_path)
     found = mask([at(SQUARE, height) for height in (0, 1, 2, 4, 5)], slices, stack, tmp_path)
     assert found.any((1, 2)).tolist() == [True, True, True, False, True, True]

@@ -22,6 +22,14 @@ def test_structures_are_found_by_number_and_by_name_in_any_spelling():
     }
 
 
+def test_a_structure_that_fits_two_organs_is_refused_unless_one_names_it_exactly():
+    naming = parse_naming(["liver=*liver*", "tumour=*tumour*,9", "spleen=Liver bed"])
+    assert organs_in([(1, "Liver-bed"), (2, "Liver")], naming) == {"spleen": (1,), "liver": (2,)}
+    for number, name in ((1, "Liver tumour"), (9, "Liver bed")):
+        with pytest.raises(UserError, match=f"^--labels: the structure {name} is \\w+ and \\w+ by its words: name it"):
+            organs_in([(number, name)], naming)
+
+
 @pytest.mark.parametrize(
     ("definitions", "message"),
     [

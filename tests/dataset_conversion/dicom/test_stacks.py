@@ -34,6 +34,13 @@ def other_uid(dataset, index):
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = make_uid("other", index)
 
 
+def test_one_echo_time_may_be_written_in_several_ways(tmp_path):
+    """Else every second slice would be a scan of its own."""
+    texts = ("2.3", "2.30")
+    write_series(scan(), tmp_path, change=lambda dataset, index: setattr(dataset, "EchoTime", texts[index % 2]))
+    assert [(stack.mark, len(stack.planes)) for stack in stacks(tmp_path)] == [("", 6)]
+
+
 @pytest.mark.parametrize(
     ("keyword", "values", "mark"),
     [

@@ -108,6 +108,16 @@ def test_segmentations_of_dcmqi_in_any_order_of_axes(codes_, slices, stack, tmp_
     assert np.array_equal(found.mask([1], stack), VALUES == 4)
 
 
+def test_slices_of_a_segmentation_that_were_left_out_are_no_background(stack, tmp_path):
+    def every_second(dataset):
+        for item in dataset.PerFrameFunctionalGroupsSequence[1::2]:
+            item.SegmentIdentificationSequence[0].ReferencedSegmentNumber = 99
+
+    found = read(segmentation(tmp_path / "seg", stack, every_second))
+    with pytest.raises(UserError, match=r"^series 2 has a structure in \d of \d slices"):
+        found.mask([4], stack)
+
+
 def moved(dataset):
     for item in dataset.PerFrameFunctionalGroupsSequence:
         position = item.PlanePositionSequence[0]

@@ -54,3 +54,17 @@ def test_image_types_of_derived_images(image_type, word, tmp_path):
 def test_descriptions_of_localizers(description, tmp_path):
     found, _ = series(tmp_path, SeriesDescription=description)
     assert reserve_of(found) == "a localizer, by its description"
+
+
+@pytest.mark.parametrize(
+    ("photometric", "fault"),
+    [
+        ("MONOCHROME1", "stored as negatives (MONOCHROME1)"),
+        ("PALETTE COLOR", "in colour"),
+        ("MONOCHROME2 ", ""),
+        (None, ""),
+    ],
+)
+def test_gray_values_that_do_not_grow_with_the_intensity(photometric, fault, tmp_path):
+    found, stack = series(tmp_path, PhotometricInterpretation=photometric)
+    assert fault_of(found, found, stack, "CT") == fault

@@ -152,7 +152,7 @@ def test_a_scan_that_was_changed_after_the_plan_is_told_once(root, part, file, l
     written = changed.stat().st_mtime_ns
     os.utime(changed, ns=(written + later, written + later))
     trainer("MASSTrainer").initialize()  # with the trainer of the other dataset
-    line = f"note: files of {case} in {root / 'raw' / CT} are gone, or have other sizes or times than when they were"
+    line = f"note: files of {case} in {root / 'raw' / CT} are gone or new, or have other sizes or times than when they"
     assert capsys.readouterr().err.count(line) == 1
 
 
