@@ -24,7 +24,7 @@ from .readers.nifti_case import keyed
 from .source import map_labels, stem, visible_files
 
 ENDING = ".dcm"
-"""Of the segmentations."""
+"""Ending of the files that are written."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -68,7 +68,7 @@ class LabelObject:
             dataset = dcmread(self.path, force=True)
             if self.kind == "RTSTRUCT":
                 return contour_mask(dataset, numbers, stack, self.name)
-            masks = [_segment_mask(dataset, self.path, number, stack, self.name) for number in numbers]
+            masks = _segment_masks(dataset, self.path, numbers, stack, self.name)
         for mask in masks:
             check_gaps(np.flatnonzero(mask.any((1, 2))).tolist(), self.name)
         return np.logical_or.reduce(masks)
@@ -143,7 +143,7 @@ def _items(dataset: Dataset, keyword: str) -> Iterable[Dataset]:
                 yield from _items(item, keyword)
 
 
-def _segment_mask(dataset: Dataset, path: Path, number: int, stack: Stack, name: str) -> np.ndarray:
+def _segment_masks(dataset: Dataset, path: Path, numbers: Sequence[int], stack: Stack, name: str) -> list[np.ndarray]:
     instance = read_instance(path)
     if instance is None or not instance.planes:
         raise UserError(f"{name} has no position of its frames: export it again")
@@ -152,18 +152,17 @@ def _segment_mask(dataset: Dataset, path: Path, number: int, stack: Stack, name:
     kind = str(dataset.get("SegmentationType", "BINARY"))
     threshold = int(dataset.get("MaximumFractionalValue", 1)) / 2 if kind == "FRACTIONAL" else 0
     _check_step(dataset, stack, name)
-    result = np.zeros((len(stack.planes), *stack.planes[0].size), bool)
+    masks = {number: np.zeros((len(stack.planes), *stack.planes[0].size), bool) for number in numbers}
     to_index = np.linalg.inv(stack.affine())
     for index, (plane, values) in enumerate(zip(instance.planes, pixels, strict=True)):
         if kind == "LABELMAP":
-            inside = values == number
-        elif _segment_of(dataset, index) == number:
-            inside = values > threshold
+            shown = {number: values == number for number in numbers}
         else:
-            continue
-        if inside.any():
-            _add(result, inside, plane, to_index, name)
-    return result
+            shown = {_segment_of(dataset, index): values > threshold}
+        for number in masks.keys() & shown.keys():
+            if shown[number].any():
+                _add(masks[number], shown[number], plane, to_index, name)
+    return list(masks.values())
 
 
 def _check_step(dataset: Dataset, stack: Stack, name: str) -> None:

@@ -37,7 +37,7 @@ def test_whole_numbers_are_left_alone(dtype):
     assert whole_values(np.arange(5.0), FILE)[1] == ()
 
 
-def test_nnunet_cuts_off_decimals(tmp_path, monkeypatch):
+def test_nnunet_cuts_off_decimals(tmp_path):
     values = np.zeros((4, 4, 4))
     values[0] = 2
     for name, dtype in (("a", np.uint8), ("b", np.float32)):

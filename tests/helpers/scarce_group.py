@@ -60,6 +60,11 @@ def trained(root: Path, dataset: str, name: str = "MASSTrainer", *, validated: b
     return {key: value.clone() for key, value in one.network.state_dict().items()}
 
 
+def same_weights(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
+    """Whether two trainings have ended with equal weights."""
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
 def garble_hidden_labels(root: Path, name: str) -> int:
     """Overwrite the labels that the fold hides, raw and preprocessed; how many files that were."""
     hidden = entry(root, name)["unlabelled"]

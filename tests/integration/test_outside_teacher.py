@@ -4,18 +4,13 @@ import shutil
 
 import blosc2
 import numpy as np
-import torch
 
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.outside import PSEUDO
 from mass_nnunet.training.loaders import label_file, outside_folder
-from scarce_group import SHORT, cases, garble_hidden_labels, trained, without_results
+from scarce_group import SHORT, cases, garble_hidden_labels, same_weights, trained, without_results
 from tiny_group import CT, plan_group
 from tiny_raw import write_raw_dataset
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_they_change_the_weights_and_hidden_labels_do_not(tmp_path):
@@ -34,7 +29,7 @@ def test_they_change_the_weights_and_hidden_labels_do_not(tmp_path):
 
     without_results(tmp_path)
     assert garble_hidden_labels(tmp_path, CT) == 4 + 3 * 2  # of a scan of imagesTr, and of three of imagesUn
-    assert same(before, trained(tmp_path, "801"))
+    assert same_weights(before, trained(tmp_path, "801"))
 
     without_results(tmp_path)
     (arrays,) = (tmp_path / "preprocessed" / CT).glob("MASSPlans_*d_fullres")
@@ -42,4 +37,4 @@ def test_they_change_the_weights_and_hidden_labels_do_not(tmp_path):
         file = label_file(outside_folder(arrays), case)
         empty = np.zeros_like(blosc2.open(urlpath=str(file), mode="r")[:])
         blosc2.asarray(empty, urlpath=str(file), mode="w")
-    assert not same(before, trained(tmp_path, "801"))
+    assert not same_weights(before, trained(tmp_path, "801"))

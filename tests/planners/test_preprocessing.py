@@ -106,6 +106,16 @@ def test_a_channel_that_lies_elsewhere_is_named(raw):
         check_grids(RawDataset.load(801))
 
 
+def give_outside_labels(raw):
+    """A scan without annotation, and its labels of another tool: those of ct1, as two files."""
+    folder, pairs = raw / NAMES[0], (("imagesTr/ct1_0000", "imagesUn/ctun_0000"), ("labelsTr/ct1", "pseudo/ctun"))
+    files = [(folder / f"{old}.nii.gz", folder / f"{new}.nii.gz") for old, new in pairs]
+    for old, new in files:
+        new.parent.mkdir()
+        shutil.copyfile(old, new)
+    return [new for _, new in files]
+
+
 def nearly_whole(file):
     label = sitk.Cast(sitk.ReadImage(str(file)), sitk.sitkFloat32)
     sitk.WriteImage(label - 1e-4 * sitk.Cast(label == 2, sitk.sitkFloat32), str(file))
@@ -130,11 +140,7 @@ def test_decimals_that_nnunet_would_cut_off_end_the_command(raw, capsys):
 
 def test_labels_of_another_tool_as_nnunet_reads_them(raw):
     """It cuts off decimals, and takes voxels in their stored order where its reader does not turn them."""
-    image, label = raw / NAMES[0] / "imagesTr" / "ct1_0000.nii.gz", raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
-    for name in ("imagesUn", "pseudo"):
-        (raw / NAMES[0] / name).mkdir()
-    shutil.copyfile(image, raw / NAMES[0] / "imagesUn" / "ctun_0000.nii.gz")
-    file = raw / NAMES[0] / "pseudo" / "ctun.nii.gz"
+    label, (_, file) = raw / NAMES[0] / "labelsTr" / "ct1.nii.gz", give_outside_labels(raw)
     for name in NAMES:
         content = json.loads((raw / name / "dataset.json").read_text())
         write_json(raw / name / "dataset.json", content | {"overwrite_image_reader_writer": "SimpleITKIO"})
@@ -149,11 +155,7 @@ def test_labels_of_another_tool_as_nnunet_reads_them(raw):
 
 
 def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
-    image, label = raw / NAMES[0] / "imagesTr" / "ct1_0000.nii.gz", raw / NAMES[0] / "labelsTr" / "ct1.nii.gz"
-    for name in ("imagesUn", "pseudo"):
-        (raw / NAMES[0] / name).mkdir()
-    shutil.copyfile(image, raw / NAMES[0] / "imagesUn" / "ctun_0000.nii.gz")
-    shutil.copyfile(label, raw / NAMES[0] / "pseudo" / "ctun.nii.gz")
+    _, given = give_outside_labels(raw)
     assert main(PLAN) == 0
     arrays = tmp_path / "preprocessed" / NAMES[0] / "MASSPlans_3d_fullres"
     file = outside_folder(arrays) / "ctun.b2nd"
@@ -165,16 +167,16 @@ def test_labels_of_another_tool_are_brought_to_the_grid(raw, tmp_path, capsys):
     dataset, before = RawDataset.load(801), file.stat().st_mtime_ns
     preprocess_outside(dataset)
     assert file.stat().st_mtime_ns == before
-    shutil.copyfile(raw / NAMES[0] / "labelsTr" / "ct0.nii.gz", raw / NAMES[0] / "pseudo" / "ctun.nii.gz")
+    shutil.copyfile(raw / NAMES[0] / "labelsTr" / "ct0.nii.gz", given)
     preprocess_outside(dataset)
     assert file.stat().st_mtime_ns > before
-    write_scan(raw / NAMES[0] / "pseudo" / "ctun.nii.gz", np.full((8, 24, 24), 9, np.uint8), (6.0, 2.0, 2.0))
+    write_scan(given, np.full((8, 24, 24), 9, np.uint8), (6.0, 2.0, 2.0))
     with pytest.raises(UserError, match=r"pseudo/ctun.nii.gz has value 9, which dataset.json does not name"):
         preprocess_outside(dataset)
-    of_another_shape(raw / NAMES[0] / "pseudo" / "ctun.nii.gz")
+    of_another_shape(given)
     with pytest.raises(UserError, match=r"pseudo/ctun.nii.gz has 8 x 24 x 23 voxels, and its scan 8 x 24 x 24"):
         preprocess_outside(dataset)
-    (raw / NAMES[0] / "pseudo" / "ctun.nii.gz").rename(raw / NAMES[0] / "pseudo" / "ct0.nii.gz")
+    (given).rename(raw / NAMES[0] / "pseudo" / "ct0.nii.gz")
     capsys.readouterr()
     preprocess_outside(dataset)
     line = f"note: ct0 of {NAMES[0]} are annotated: their labels of another tool are not used"
@@ -275,15 +277,12 @@ def older(file: Path, other: Path) -> None:
 def test_files_that_are_replaced_by_older_ones_are_preprocessed_again(raw, tmp_path):
     """A scan without annotation, labels of another tool, and a label map, which nnU-Net copies to validate by it."""
     folder, ct0 = raw / NAMES[0], raw / NAMES[0] / "imagesTr" / "ct0_0000.nii.gz"
-    for name in ("imagesUn", "pseudo"):
-        (folder / name).mkdir()
-    shutil.copyfile(folder / "imagesTr" / "ct1_0000.nii.gz", folder / "imagesUn" / "ctun_0000.nii.gz")
-    shutil.copyfile(folder / "labelsTr" / "ct1.nii.gz", folder / "pseudo" / "ctun.nii.gz")
+    scan, outside_map = give_outside_labels(raw)
     for file in (folder / "labelsTr").iterdir():
         os.utime(file, (1.5e9, 1.5e9))  # whole seconds, as of an archive
     assert main(PLAN) == 0
-    older(folder / "imagesUn" / "ctun_0000.nii.gz", ct0)
-    older(folder / "pseudo" / "ctun.nii.gz", folder / "labelsTr" / "ct0.nii.gz")
+    older(scan, ct0)
+    older(outside_map, folder / "labelsTr" / "ct0.nii.gz")
     older(folder / "labelsTr" / "ct1.nii.gz", folder / "labelsTr" / "ct0.nii.gz")
     assert main(PLAN) == 0
     preprocessed = tmp_path / "preprocessed" / NAMES[0]
