@@ -75,10 +75,11 @@ _TINY = "--spacing fit --patch-size 8 16 16 --features 4"
 SIZES = {
     "small": Size({"abdomen": _ABDOMEN, "heart": _HEART}, epochs=24, iterations=50, device="cpu"),
     "short": Size(_SHORT, epochs=12, iterations=50, device="cpu"),
+    "brief": Size(_SHORT, epochs=5, iterations=50, device="cpu"),
     "full": Size(dict.fromkeys(("abdomen", "heart"), "--spacing native"), epochs=200, iterations=250, device="cuda"),
     "tiny": Size(dict.fromkeys(("abdomen", "heart"), _TINY), epochs=1, iterations=1, device="cpu"),
 }
-"""``short`` is for a processor without bfloat16, ``tiny`` for the tests."""
+"""``short`` is for a processor without bfloat16; ``brief`` for suggest.py, which trains often; ``tiny`` for tests."""
 
 
 def find_hearts(sequence: str, remainder: int) -> Callable[[Path], list[NiftiCase]]:
