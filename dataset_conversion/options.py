@@ -5,9 +5,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from mass_nnunet.data.pose import Pose, usual_pose
 from mass_nnunet.errors import UserError
-
-from .pose import Pose, usual_pose
 
 CHANNELS = {"CT": "CT", "MR": "MRI"}
 """nnU-Net's channel name for each modality of ``--modality``."""

@@ -17,6 +17,7 @@ from mass_nnunet.data.annotated import ANNOTATED_JSON
 from mass_nnunet.data.dataset_json import DATASET_JSON, READER_KEY
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import PATIENTS_JSON, Part, RawDataset, licence_of, reference_of
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.exclusive import check_free, only_user_of
@@ -25,7 +26,6 @@ from mass_nnunet.runtime.workers import map_cases
 from .checks.findings import CheckedCase, Finding, Level, compare_cases, position_errors, unusual_findings
 from .checks.report import refuse_errors, write_check
 from .parts import annotated_structures, assign_parts, usable_labels
-from .pose import Pose
 from .source import Case, Target
 from .staging import FILE_ENDING, Stage, Staged
 

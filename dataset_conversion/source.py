@@ -13,10 +13,9 @@ import SimpleITK as sitk
 from mass_nnunet.data.files import check_link
 from mass_nnunet.data.label_map import exactly, whole_values
 from mass_nnunet.data.nifti_file import ENDINGS
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import Part
 from mass_nnunet.errors import UserError
-
-from .pose import Pose
 
 
 class Volumes(NamedTuple):

@@ -12,11 +12,11 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.files import atomic_path, digest
 from mass_nnunet.data.names import image_name, label_name
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.volume import compact, write_volume
 from mass_nnunet.errors import UserError
 
 from .checks.inspection import Measures, Organ, Preview, measure
-from .pose import Pose
 from .source import Case
 
 FILE_ENDING = ".nii.gz"

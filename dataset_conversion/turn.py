@@ -8,11 +8,11 @@ from pathlib import Path
 import SimpleITK as sitk
 
 from mass_nnunet.data.nifti_file import ENDINGS
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.volume import on_grid_of, read_volume, write_volume
 from mass_nnunet.errors import UserError
 from mass_nnunet.runtime.workers import map_cases
 
-from .pose import Pose
 from .readers.nifti_case import keyed
 from .source import stem, visible_files
 

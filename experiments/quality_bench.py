@@ -17,7 +17,7 @@ from mass_nnunet.quality.distances import KnownSurfaces, surfaces_of
 from mass_nnunet.quality.evidence import Evidence, gather, without_patient
 from mass_nnunet.quality.folder import digest
 from mass_nnunet.quality.grid import read_scan, read_shares
-from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_references
+from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, pose_of_all, read_references
 from quality_features import candidates
 
 T = TypeVar("T")
@@ -71,6 +71,7 @@ class Bench:
         self.fold = fold_of(dataset, number)
         self.files = files_of(dataset, annotated_cases(dataset, self.fold))
         self.references, notes = read_references(self.files, dataset)
+        self.pose = pose_of_all(self.references)
         for note in notes:
             print(note)
         annotated = (file for pair in self.files.values() for file in pair)
@@ -89,11 +90,11 @@ class Bench:
         modality, known, image = self.dataset.channels[0], self.references, self.image(case)
         own = known.get(case)
         others = without_patient(known, own.patient) if own else known
-        return kept(self.file(case, image), lambda: gather(read_scan(image, modality)[0], others))
+        return kept(self.file(case, image), lambda: gather(read_scan(image, modality, self.pose)[0], others))
 
     def shares(self, file: Path) -> np.ndarray:
         """The labels of a prediction on the coarse grid."""
-        return read_shares(file, self.dataset.labels).shares
+        return read_shares(file, self.dataset.labels, self.pose).shares
 
     def samples(self) -> Samples:
         """Synthetic errors of all annotated scans."""

@@ -14,8 +14,8 @@ from chaos_t2 import numbered_cases
 from groups import run
 from mass_nnunet.data.files import read_json, write_json
 from mass_nnunet.data.paths import dataset_folder
+from mass_nnunet.data.pose import usual_pose
 from mass_nnunet.dataset_conversion.datasets import btcv, chaos
-from mass_nnunet.dataset_conversion.pose import usual_pose
 from mass_nnunet.dataset_conversion.raw_dataset import ConversionOptions, write_dataset
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.dataset_conversion.source import Target

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import numpy as np
 import SimpleITK as sitk
 
+from mass_nnunet.data.pose import directions_of
 from mass_nnunet.data.volume import ORIENTATION
-from mass_nnunet.dataset_conversion.pose import directions_of
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import BACKGROUND, IGNORE
 from mass_nnunet.reporting.drawing import grey_window, typical_slice

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mass_nnunet.data.axes import tilt
+from mass_nnunet.data.pose import Pose, pose_of_tilts
 from mass_nnunet.dataset_conversion.dicom.assignment import labelled_cases
 from mass_nnunet.dataset_conversion.dicom.case import DicomCase
 from mass_nnunet.dataset_conversion.dicom.export import Export, Series, read_export
@@ -19,7 +20,6 @@ from mass_nnunet.dataset_conversion.dicom.pseudonyms import write_key
 from mass_nnunet.dataset_conversion.dicom.selection import chosen_series, rows
 from mass_nnunet.dataset_conversion.dicom.table import table
 from mass_nnunet.dataset_conversion.options import CHANNELS, add_naming, add_pose, dataset_name
-from mass_nnunet.dataset_conversion.pose import Pose, pose_of_tilts
 from mass_nnunet.dataset_conversion.source import Source, Target
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS

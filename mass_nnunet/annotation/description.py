@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import SimpleITK as sitk
 import torch
 
 from mass_nnunet.data.intensities import SOFT_TISSUE
+from mass_nnunet.data.pose import Pose
+from mass_nnunet.data.volume import read_volume
 from mass_nnunet.registration.alignment import coarse
-from mass_nnunet.reporting.drawing import read_radiological
 
 _OUTSIDE = -300.0
 """HU between air and the body, in a mean over a coarse voxel."""
@@ -19,7 +21,7 @@ _SAMPLES = 200_000  # voxels of which percentiles are taken
 
 @dataclass(frozen=True)
 class Description:
-    """Measures of one scan, with axes to the patient's head, back and left.
+    """Measures of one scan; z is the axis to the patient's head, or that of oblique slices.
 
     Attributes:
         extent: mm (z, y, x).
@@ -37,17 +39,19 @@ class Description:
     image: np.ndarray
 
 
-def describe(file: Path, *, is_ct: bool) -> Description:
+def describe(file: Path, *, is_ct: bool, pose: Pose) -> Description:
     """Describe the first channel of a scan.
 
     Args:
         file: its file.
         is_ct: whether intensities are HU.
+        pose: that of all scans that are compared.
 
     Raises:
         UserError: the file is no sound scan.
     """
-    voxels, spacing = read_radiological(file)
+    turned = pose.turn(read_volume(file))
+    voxels, spacing = sitk.GetArrayFromImage(turned), turned.GetSpacing()[::-1]
     extent = tuple(size * edge for size, edge in zip(voxels.shape, spacing, strict=True))
     sample = voxels.ravel()[:: max(1, voxels.size // _SAMPLES)].astype(np.float32)
     small = coarse(torch.from_numpy(np.asarray(voxels, np.float32)), spacing).numpy()

@@ -6,6 +6,7 @@ import numpy as np
 import SimpleITK as sitk
 from skimage.transform import resize
 
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.reporting.drawing import (
@@ -23,7 +24,7 @@ from .assessment import Assessment
 
 
 def draw_case(
-    path: Path, found: Assessment, image: Path, prediction: Path, dataset: RawDataset, opinion: np.ndarray
+    path: Path, found: Assessment, image: Path, prediction: Path, dataset: RawDataset, opinion: np.ndarray, pose: Pose
 ) -> None:
     """Draw the segmentation where its worst organ disagrees most with the second opinion, and in its typical slice.
 
@@ -34,12 +35,16 @@ def draw_case(
         prediction: its segmentation, on the same grid.
         dataset: the dataset whose labels these are.
         opinion: labels of the second opinion (Z, Y, X), :attr:`Evidence.opinion`.
+        pose: that of the second opinion.
     """
-    scan, spacing = read_radiological(image)
-    labels, _ = read_radiological(prediction, dataset.labels)
-    opinion = opinion[:, ::-1, ::-1]  # from RAS to LPS
+    scan, spacing = read_radiological(image, pose=pose)
+    labels, _ = read_radiological(prediction, dataset.labels, pose)
+    stored = read_volume(image)
+    flips = [-1 if code != its else 1 for code, its in zip(pose.orientation(stored), pose.shown(stored), strict=True)]
+    opinion = opinion[tuple(slice(None, None, flip) for flip in reversed(flips))]
     worst = min(found.organs, key=lambda organ: organ.dice)
-    place = _radiological(worst.index, image)
+    turned = sitk.DICOMOrient(stored, pose.shown(stored))
+    place = turned.TransformPhysicalPointToIndex(stored.TransformIndexToPhysicalPoint(worst.index))
     window, aspect = grey_window(scan, dataset.channels[0]), spacing[1] / spacing[2]
     with figure_file(path, 1, 2, (9.4, 4.9)) as (figure, axes):
         texts = (f"slice {worst.index[2]}: {worst.organ.replace('_', ' ')}", "the slice with most of the organs")
@@ -52,11 +57,3 @@ def draw_case(
             one.set_title(text)
         axes[0][0].plot(place[0], place[1], "o", mfc="none", mec="red", ms=34, mew=1.5)
         legend(figure, dataset.labels)
-
-
-def _radiological(index: tuple[int, int, int], image: Path) -> tuple[int, int, int]:
-    """A voxel (x, y, z) of a file as one of :func:`read_radiological`'s array."""
-    stored = read_volume(image)
-    turned = sitk.DICOMOrient(stored, "LPS")
-    x, y, z = turned.TransformPhysicalPointToIndex(stored.TransformIndexToPhysicalPoint(index))
-    return int(x), int(y), int(z)

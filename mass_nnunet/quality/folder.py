@@ -18,6 +18,7 @@ from mass_nnunet.data.label_map import check_predictions
 from mass_nnunet.data.listing import listed
 from mass_nnunet.data.names import image_name, label_name
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 
@@ -28,12 +29,12 @@ from .evidence import Evidence, Reference
 from .figure import draw_case
 from .grid import read_shares
 from .page import CSV, PAGE, few_scans, write_quality_page, write_tables
-from .references import annotated_cases, files_of, fold_of, read_references
+from .references import annotated_cases, files_of, fold_of, pose_of_all, read_references
 
 CALIBRATION, CASES, BRANCHES = "calibration.json", "cases", "branches"
 """What is kept in the output folder, so that a killed command goes on: the calibration, a file for each case, and one
 for what head and atlases of a model say about it."""
-FORMAT = 2
+FORMAT = 3
 """Version of the form of these files: those of another version are made again."""
 
 
@@ -67,7 +68,8 @@ def assess_folder(args: argparse.Namespace) -> None:
         found = [compare(one) for one in tqdm(found, desc="comparing head and atlases", unit="case")]
     found.sort(key=lambda one: one.urgency)
     write_tables(args.output, found, calibration.estimator)
-    shown = draw_first(args.output / CASES, found, args.pictures, pairs, dataset)
+    pictures = args.output / CASES
+    shown = draw_first(pictures, found, args.pictures, pairs, dataset, pose_of_all(references))
     write_quality_page(args.output / PAGE, found, shown, f"{dataset.name}, fold {args.fold}", calibration.estimator)
     for one in found:
         for text in one.marks:
@@ -77,9 +79,17 @@ def assess_folder(args: argparse.Namespace) -> None:
 
 
 def draw_first(
-    folder: Path, found: Sequence[Assessment], count: int, pairs: Mapping[str, tuple[Path, Path]], dataset: RawDataset
+    folder: Path,
+    found: Sequence[Assessment],
+    count: int,
+    pairs: Mapping[str, tuple[Path, Path]],
+    dataset: RawDataset,
+    pose: Pose,
 ) -> dict[str, Path]:
-    """Pictures of the first ``count`` cases that are usable; those of all others are removed."""
+    """Pictures of the first ``count`` cases that are usable; those of all others are removed.
+
+    The second opinions were made in the ``pose``.
+    """
     first = [one for one in found[:count] if one.organs]
     shown = {one.case: folder / f"{one.case}.jpg" for one in first}
     for one in found:
@@ -88,7 +98,7 @@ def draw_first(
     for one in first:
         if not shown[one.case].is_file():
             with np.load(folder / f"{one.case}.npz") as kept:
-                draw_case(shown[one.case], one, *pairs[one.case], dataset, kept["opinion"])
+                draw_case(shown[one.case], one, *pairs[one.case], dataset, kept["opinion"], pose)
     return shown
 
 
@@ -150,7 +160,7 @@ def _calibrated(
             return Calibration.from_json(kept)
     shares: dict[str, list[np.ndarray]] = {}
     for case, path in predicted:
-        shares.setdefault(case, []).append(read_shares(path, dataset.labels).shares)
+        shares.setdefault(case, []).append(read_shares(path, dataset.labels, pose_of_all(references)).shares)
     found = calibrate(references, shares, partial(tqdm, desc="calibrating on annotated scans", unit="scan"))
     write_json(file, {"digest": mark} | found.as_json())
     return found

@@ -11,7 +11,8 @@ import torch
 from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.intensities import SOFT_TISSUE, is_ct
 from mass_nnunet.data.label_map import mask_of, read_label_map
-from mass_nnunet.data.volume import ORIENTATION, SIMILAR_GRID, describe_grid, grid_distance, read_volume
+from mass_nnunet.data.pose import Pose
+from mass_nnunet.data.volume import SIMILAR_GRID, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
 from mass_nnunet.registration.alignment import EDGE as ALIGNED_EDGE
 from mass_nnunet.registration.fields import downsample
@@ -24,19 +25,23 @@ PERCENTILES = (1.0, 99.0)
 
 @dataclass(frozen=True)
 class Coarse:
-    """A scan on a grid of voxels of about :data:`EDGE` mm, whose axes end at the patient's head, front and right.
+    """A scan on a grid of voxels of about :data:`EDGE` mm.
+
+    Its axes end at the patient's head, front and right, or are those of oblique slices.
 
     Attributes:
         image: intensities (Z, Y, X), float32, 0 to 1.
         size: size (z, y, x) of the scan in voxels of its own, in the same orientation.
         edges: voxel size (z, y, x) of the coarse grid in mm.
         percentiles: percentiles 1 and 50 of the intensities as they are in the file.
+        pose: that of its axes.
     """
 
     image: np.ndarray
     size: tuple[int, int, int]
     edges: tuple[float, float, float]
     percentiles: tuple[float, float]
+    pose: Pose = Pose.UPRIGHT
 
     @property
     def voxel_ml(self) -> float:
@@ -63,12 +68,13 @@ class Segmented(NamedTuple):
     stored: sitk.Image
 
 
-def read_scan(file: Path, modality: str) -> tuple[Coarse, sitk.Image]:
+def read_scan(file: Path, modality: str, pose: Pose) -> tuple[Coarse, sitk.Image]:
     """Read a scan, and bring it to the coarse grid.
 
     Args:
         file: its first channel.
         modality: name of the channel.
+        pose: that of all scans that are compared.
 
     Returns:
         The scan, and the file as it is.
@@ -77,7 +83,7 @@ def read_scan(file: Path, modality: str) -> tuple[Coarse, sitk.Image]:
         UserError: the file is no sound volume.
     """
     stored = read_volume(file)
-    turned = sitk.DICOMOrient(stored, ORIENTATION)
+    turned = pose.turn(stored)
     array = sitk.GetArrayFromImage(turned).astype(np.float32)
     shape = _coarse_shape(turned)
     edges = tuple(n * s / m for n, s, m in zip(array.shape, turned.GetSpacing()[::-1], shape, strict=True))
@@ -88,15 +94,16 @@ def read_scan(file: Path, modality: str) -> tuple[Coarse, sitk.Image]:
         low, high = np.percentile(image, PERCENTILES)
     scaled = ((image - low) / max(high - low, 1e-6)).clip(0, 1).astype(np.float32)
     dark, middle = np.percentile(image, (1, 50))
-    return Coarse(scaled, array.shape, (edges[0], edges[1], edges[2]), (float(dark), float(middle))), stored
+    return Coarse(scaled, array.shape, (edges[0], edges[1], edges[2]), (float(dark), float(middle)), pose), stored
 
 
-def read_shares(file: Path, labels: Labels) -> Segmented:
+def read_shares(file: Path, labels: Labels, pose: Pose) -> Segmented:
     """Read a label map, and bring it to the coarse grid.
 
     Args:
         file: the label map.
         labels: labels of the dataset: a value, or several for a region.
+        pose: that of its scan.
 
     Raises:
         UserError: the file is no sound label map, or has a value that no label names.
@@ -104,7 +111,7 @@ def read_shares(file: Path, labels: Labels) -> Segmented:
     found = read_label_map(file, labels)
     stored = sitk.GetImageFromArray(found.values)
     stored.CopyInformation(found.image)
-    turned = sitk.DICOMOrient(stored, ORIENTATION)
+    turned = pose.turn(stored)
     array, shape = sitk.GetArrayFromImage(turned), _coarse_shape(turned)
     voxel = float(np.prod(turned.GetSpacing())) / 1000
     masks = [mask_of(array, value) for value in labels.values()]

@@ -9,14 +9,18 @@ import torch
 from scipy.ndimage import find_objects, gaussian_filter
 
 from mass_nnunet.data.intensities import is_ct
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.registration.translation import best_translation
 
 from .evidence import Evidence, Reference
 from .features import dice
 from .grid import Coarse
 
-DIRECTIONS = (("feet", "head"), ("back", "front"), ("left", "right"))
-"""Where each axis (z, y, x) of the coarse grid begins and ends."""
+DIRECTIONS = {
+    Pose.UPRIGHT: (("feet", "head"), ("back", "front"), ("left", "right")),
+    Pose.SLICES: (("first slice", "last slice"), ("lower edge", "upper edge"), ("left edge", "right edge")),
+}
+"""Where each axis (z, y, x) of the coarse grid begins and ends; in oblique slices as pictures show them."""
 SMALL, LARGE = 0.4, 2.5
 """A volume is unusual below and above this share of the smallest and the largest annotated one."""
 UNLIKE = 0.65
@@ -168,19 +172,21 @@ def _of_organs(
             continue
         if not SMALL * least <= volume <= LARGE * most:
             found.append(f"{name}: {volume:.0f} ml, where annotated ones have {least:.0f} to {most:.0f} ml")
-        found += [f"{name}: cut by the border of the scan at the {end}" for end in _cut(part > 0.5)]
+        ends = DIRECTIONS[case.pose][0]
+        found += [f"{name}: cut by the border of the scan at the {ends[i]}" for i in _cut(part > 0.5)]
     centres = _centres(shares, case.edges)
     for first, second, axis in known.order:
         if volumes[first + 1] and volumes[second + 1] and centres[first, axis] > centres[second, axis]:
             one, other = (organs[k].replace("_", " ") for k in (first, second))
-            found.append(f"{one}: lies nearer to the {DIRECTIONS[axis][1]} than {other}, in no annotated scan")
+            end = DIRECTIONS[case.pose][axis][1]
+            found.append(f"{one}: lies nearer to the {end} than {other}, in no annotated scan")
     return found
 
 
-def _cut(mask: np.ndarray) -> list[str]:
-    """At which ends of the first axis the border of the scan cuts an organ (Z, Y, X)."""
+def _cut(mask: np.ndarray) -> list[int]:
+    """At which ends (0, 1) of the first axis the border of the scan cuts an organ (Z, Y, X)."""
     areas = mask.sum((1, 2))
-    return [end for end, area in zip(DIRECTIONS[0], (areas[0], areas[-1]), strict=True) if area > CUT * areas.max()]
+    return [end for end in (0, 1) if areas[-end] > CUT * areas.max()]
 
 
 def _of_the_place(shares: np.ndarray, evidence: Evidence) -> list[str]:
@@ -196,7 +202,7 @@ def _of_the_place(shares: np.ndarray, evidence: Evidence) -> list[str]:
     if gain < GAIN:
         return []
     axis = int(np.abs(shift * evidence.case.edges).argmax())
-    end = DIRECTIONS[axis][int(shift[axis] > 0)]
+    end = DIRECTIONS[evidence.case.pose][axis][int(shift[axis] > 0)]
     return [f"the segmentation fits better {distance:.0f} mm further to the {end}: it is shifted"]
 
 

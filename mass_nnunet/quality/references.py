@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from mass_nnunet.data.paths import base_folder
+from mass_nnunet.data.pose import Pose, usual_pose
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
@@ -82,9 +83,10 @@ def read_references(
             :data:`LEAST` patients.
     """
     patients = dataset.patients()
+    pose = usual_pose(image for image, _ in files.values())
     found, notes = {}, []
     for case, (image, label) in files.items():
-        reference, is_whole = _read(image, label, dataset, patients[case])
+        reference, is_whole = _read(image, label, dataset, patients[case], pose)
         if is_whole:
             found[case] = reference
         else:
@@ -93,14 +95,19 @@ def read_references(
     return found, notes
 
 
-def _read(image: Path, label: Path, dataset: RawDataset, patient: str) -> tuple[Reference, bool]:
+def pose_of_all(references: Mapping[str, Reference]) -> Pose:
+    """The pose in which annotated scans were read, and in which scans and label maps beside them are."""
+    return next(iter(references.values())).scan.pose
+
+
+def _read(image: Path, label: Path, dataset: RawDataset, patient: str, pose: Pose) -> tuple[Reference, bool]:
     """Read an annotated scan; voxels of the label ``ignore`` count as none of the others, and it is then not whole.
 
     Raises:
         UserError: a file is no sound scan or label map, or the two have different grids.
     """
-    scan, stored = read_scan(image, dataset.channels[0])
-    segmented = read_shares(label, dataset.values)
+    scan, stored = read_scan(image, dataset.channels[0], pose)
+    segmented = read_shares(label, dataset.values, pose)
     check_grid(label, segmented.stored, stored)
     count = len(dataset.labels)  # ``ignore`` comes after them
     return Reference(scan, segmented.shares[:count], patient), not any(segmented.volumes[count:])

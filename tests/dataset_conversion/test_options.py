@@ -4,8 +4,8 @@ import argparse
 
 import pytest
 
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.dataset_conversion import options
-from mass_nnunet.dataset_conversion.pose import Pose
 from mass_nnunet.errors import UserError
 
 

@@ -9,10 +9,10 @@ import pytest
 import SimpleITK as sitk
 
 from converting import contents, convert, error_of
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import Part
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.dataset_conversion.datasets.chaos import ChaosCase
-from mass_nnunet.dataset_conversion.pose import Pose
 from mass_nnunet.dataset_conversion.readers.nifti_case import NiftiCase
 from mass_nnunet.dataset_conversion.staging import Stage
 from mass_nnunet.errors import UserError

@@ -7,8 +7,8 @@ import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.cli import main
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.volume import read_volume
-from mass_nnunet.dataset_conversion.pose import Pose
 from native_trees import organs, same_content, scan, write
 from oblique import tilted
 

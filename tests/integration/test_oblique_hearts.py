@@ -14,8 +14,8 @@ from scipy.ndimage import affine_transform
 from mass_nnunet.cli import main
 from mass_nnunet.data.axes import through_plane_axis, unlike_axes
 from mass_nnunet.data.files import read_json
+from mass_nnunet.data.pose import Pose, directions_of, usual_pose
 from mass_nnunet.data.volume import read_volume
-from mass_nnunet.dataset_conversion.pose import Pose, directions_of, usual_pose
 from native_trees import SHARED_DATA
 from quick_planning import plan_quickly
 

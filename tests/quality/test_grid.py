@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.quality.grid import read_scan, read_shares
+from native_trees import AXIS_CODES
+from oblique import tilted
 
 LABELS = {"background": 0, "spleen": 1, "liver": 2}
 
@@ -22,7 +25,7 @@ def write(path, array, orientation="RAS"):
 def test_labels_keep_their_volume_in_any_orientation(tmp_path, orientation):
     array = np.zeros((8, 12, 16), np.uint8)
     array[0:2, 2:6, 4:8], array[4:8, :4, :4] = 1, 2
-    found = read_shares(write(tmp_path / "labels.nii.gz", array, orientation), LABELS)
+    found = read_shares(write(tmp_path / "labels.nii.gz", array, orientation), LABELS, Pose.UPRIGHT)
     assert found.shares.shape == (3, 4, 6, 8)
     np.testing.assert_allclose(found.shares.sum(0), 1)
     np.testing.assert_allclose(found.volumes[1:], [32 * 0.125, 64 * 0.125])
@@ -33,11 +36,30 @@ def test_intensities_of_ct_are_a_window_and_others_percentiles(tmp_path):
     array = np.full((8, 8, 8), 50, np.int16)
     array[:4], array[6:] = -1000, 2000
     file = write(tmp_path / "scan.nii.gz", array)
-    scan, stored = read_scan(file, "CT")
+    scan, stored = read_scan(file, "CT", Pose.UPRIGHT)
     np.testing.assert_allclose(np.unique(scan.image), [0, 0.5, 1])
     assert scan.edges == (10.0, 10.0, 10.0)
     assert scan.size == (8, 8, 8) == stored.GetSize()
     assert scan.voxel_ml == 1.0
     assert scan.percentiles == (-1000.0, pytest.approx(-475))
-    assert read_scan(file, "MRI")[0].image.max() == 1
+    assert read_scan(file, "MRI", Pose.UPRIGHT)[0].image.max() == 1
     assert scan.coarsest().shape == (3, 3, 3)
+
+
+@pytest.mark.parametrize("about_x", [40, 50])
+def test_oblique_slices_stay_slices_however_they_are_stored(tmp_path, about_x):
+    """The nearest anatomical axis of the slices is z at 40 degrees, and y at 50."""
+    array = np.random.default_rng(0).integers(0, 3, (5, 12, 16), np.uint8)
+    image, found = tilted(sitk.GetImageFromArray(array), about_x, 0), []
+    for code in AXIS_CODES[::7]:
+        file = tmp_path / f"{code}.nii.gz"
+        sitk.WriteImage(sitk.DICOMOrient(image, code), str(file))
+        scan, _ = read_scan(file, "MRI", Pose.SLICES)
+        shares = read_shares(file, LABELS, Pose.SLICES).shares
+        assert scan.pose is Pose.SLICES
+        assert scan.size == (5, 12, 16)
+        assert scan.image.shape == shares.shape[1:] == (3, 2, 2)
+        found.append((scan.image, shares))
+    for scan, shares in found[1:]:
+        np.testing.assert_allclose(scan, found[0][0], atol=1e-6)
+        np.testing.assert_allclose(shares, found[0][1], atol=1e-6)

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.quality.grid import Coarse
 from mass_nnunet.quality.marks import Usual, marks, most_doubtful, smoothness, strange_intensities
 
@@ -13,10 +14,10 @@ SHAPE = (12, 16, 16)
 KNOWN = Usual(0.6, 0.8, (0.0, 5.0), ((20.0, 40.0), (20.0, 40.0)), ((0, 1, 2),))
 
 
-def scan(percentiles=(0.0, 100.0)):
+def scan(percentiles=(0.0, 100.0), pose=Pose.UPRIGHT):
     z, y, x = np.indices(SHAPE)
     image = (0.5 + 0.5 * np.sin(x / 3) * np.cos(y / 4) * np.cos(z / 5)).astype(np.float32)
-    return Coarse(image, SHAPE, (10.0, 10.0, 10.0), percentiles)
+    return Coarse(image, SHAPE, (10.0, 10.0, 10.0), percentiles, pose)
 
 
 def segmentation(first=4, second=10, size=3):
@@ -53,6 +54,15 @@ def test_what_is_right_has_no_mark():
 )
 def test_wrong_segmentations(shares, message):
     assert message in of(shares)
+
+
+def test_directions_of_oblique_slices_are_not_those_of_the_body():
+    case = scan(pose=Pose.SLICES)
+    wrong = [segmentation(10, 4), np.roll(segmentation(), 4, 2), np.roll(segmentation(), 4, 1)]
+    found = [text for shares in wrong for text in of(shares, case=case)]
+    assert "liver: lies nearer to the right edge than spleen, in no annotated scan" in found
+    assert "the segmentation fits better 40 mm further to the lower edge: it is shifted" in found
+    assert "liver: cut by the border of the scan at the last slice" in found
 
 
 def test_an_organ_of_less_than_half_a_coarse_voxel_is_not_missing():

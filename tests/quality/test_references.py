@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.quality import references
-from mass_nnunet.quality.references import annotated_cases, files_of, read_references
+from mass_nnunet.quality.references import annotated_cases, files_of, pose_of_all, read_references
+from oblique import tilted
 from quality_world import HIDDEN, TEST, TRAIN, VAL, write_scan
 
 FOLD = Fold(tuple(TRAIN), tuple(VAL), tuple(HIDDEN), 0.5, 0)
@@ -50,7 +53,9 @@ def with_ignore(dataset):
 def test_voxels_to_ignore_are_of_no_organ(world):
     dataset = RawDataset.read(world.raw)
     files = files_of(dataset, ["ct0", "ct1"])
-    found, whole = (references._read(*files["ct0"], one, "a")[0] for one in (with_ignore(dataset), dataset))
+    found, whole = (
+        references._read(*files["ct0"], one, "a", Pose.UPRIGHT)[0] for one in (with_ignore(dataset), dataset)
+    )
     assert len(found.shares) == 4
     assert (found.shares == whole.shares[:4]).all()
     assert (found.volumes > 0).all()
@@ -77,3 +82,17 @@ def test_scans_of_one_patient_count_once(world, monkeypatch):
     monkeypatch.setattr(RawDataset, "patients", lambda self: patients)
     with pytest.raises(UserError, match="has wholly annotated scans of 1 patients"):
         annotated_cases(dataset, FOLD)
+
+
+def test_the_pose_is_that_of_most_scans_and_the_same_for_all(world, tmp_path):
+    """The nearest anatomical axis of the slices is z at 40 degrees, and y at 50."""
+    dataset, files = RawDataset.read(world.raw), {}
+    for case, angle in (("ct0", 40), ("ct1", 50), ("ct2", 10)):
+        files[case] = tmp_path / f"{case}_0000.nii.gz", tmp_path / f"{case}.nii.gz"
+        for file, folder in zip(files[case], ("imagesTr", "labelsTr"), strict=True):
+            sitk.WriteImage(tilted(sitk.ReadImage(str(world.raw / folder / file.name)), angle, 0), str(file))
+    found, _ = read_references(files, dataset)
+    assert pose_of_all(found) is Pose.SLICES
+    assert {one.scan.pose for one in found.values()} == {Pose.SLICES}
+    assert {one.scan.size for one in found.values()} == {(24, 48, 48)}
+    assert pose_of_all(read_references(files_of(dataset, files), dataset)[0]) is Pose.UPRIGHT

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from matplotlib.colors import to_rgb
 from PIL import Image
 
@@ -18,6 +19,7 @@ from mass_nnunet.reporting.drawing import (
     show,
     typical_slice,
 )
+from oblique import tilted
 from oriented_body import SHAPE, body, write_body
 
 
@@ -26,6 +28,16 @@ def test_reading_turns_every_orientation_to_the_radiological(tmp_path, orientati
     array, spacing = read_radiological(write_body(tmp_path / "x.nii.gz", body(), orientation))
     np.testing.assert_array_equal(array, body())
     assert spacing == pytest.approx((5.0, 1.0, 1.0))
+
+
+@pytest.mark.parametrize("angle", [40, 50])
+def test_oblique_slices_are_shown_as_slices(tmp_path, angle):
+    """The nearest anatomical axis of the slices is z at 40 degrees, and y at 50."""
+    image = tilted(sitk.GetImageFromArray(body().astype(np.uint8)), angle, 0)
+    sitk.WriteImage(image, str(tmp_path / "x.nii.gz"))
+    array, spacing = read_radiological(tmp_path / "x.nii.gz")
+    np.testing.assert_array_equal(array, body()[:, ::-1, ::-1])
+    assert spacing == pytest.approx((6.0, 2.0, 1.5))
 
 
 def test_typical_slice_is_where_all_organs_are_large():

@@ -46,6 +46,19 @@ class Pose(Enum):
         codes = [stored[2 - axis] if sign > 0 else _OPPOSITE[stored[2 - axis]] for axis, sign in axes]
         return "".join(reversed(codes))  # x, y, z
 
+    def turn(self, image: sitk.Image) -> sitk.Image:
+        """A scan or a label map in this pose; nothing is resampled."""
+        return sitk.DICOMOrient(image, self.orientation(image))
+
+    def shown(self, image: sitk.Image) -> str:
+        """The axis codes for pictures of a scan's slices (Y, X) whose first row is on top.
+
+        Upright scans are in radiological convention, LPS. Oblique slices have their rows downwards, which makes the
+        three axes right-handed as well.
+        """
+        x, y, z = list(self.orientation(image))
+        return (_OPPOSITE[x] if self is Pose.UPRIGHT else x) + _OPPOSITE[y] + z
+
 
 def directions_of(image: sitk.Image) -> np.ndarray:
     """Directions of a scan's axes: a row for each of Z, Y, X, unit vectors in LPS."""
@@ -69,6 +82,12 @@ def usual_pose(paths: Iterable[Path]) -> Pose:
             if (angle := tilt(directions, list(spacing[::-1]))) is not None:
                 tilts.append(angle)
     return pose_of_tilts(tilts)
+
+
+def pose_of(image: sitk.Image) -> Pose:
+    """The pose that one scan alone asks for; scans that are compared need one of all (:func:`usual_pose`)."""
+    angle = tilt(directions_of(image), image.GetSpacing()[::-1])
+    return pose_of_tilts([] if angle is None else [angle])
 
 
 def pose_of_tilts(tilts: Sequence[float]) -> Pose:

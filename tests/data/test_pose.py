@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 
 from mass_nnunet.data.dataset_json import turned_by_reader
-from mass_nnunet.dataset_conversion.pose import Pose, usual_pose
+from mass_nnunet.data.pose import Pose, pose_of, usual_pose
 from native_trees import AXIS_CODES, same_content, scan, write
 from oblique import tilted
 
@@ -42,6 +42,22 @@ def test_the_reader_is_nnunets_and_sees_the_pose(pose, reader, tmp_path):
     values, properties = reader().read_images([str(write(turned, tmp_path / "scan.nii.gz"))])
     assert np.array_equal(values[0], sitk.GetArrayFromImage(turned))
     assert properties["spacing"] == pytest.approx(turned.GetSpacing()[::-1])
+
+
+@pytest.mark.parametrize("angles", [(40, 0), (50, 0), AXIAL])
+def test_pictures_are_right_handed_and_have_their_last_row_on_top(angles):
+    image = tilted(scan(), *angles)
+    for pose in Pose:
+        seen = sitk.DICOMOrient(image, pose.shown(image))
+        assert np.linalg.det(np.reshape(seen.GetDirection(), (3, 3))) == pytest.approx(1)
+        rows = [sitk.GetArrayFromImage(one).max((0, 2)) for one in (pose.turn(image), seen)]
+        assert np.array_equal(rows[0], rows[1][::-1])
+
+
+def test_a_single_scan_asks_for_its_pose():
+    assert pose_of(tilted(scan(), *OBLIQUE)) is Pose.SLICES
+    assert pose_of(tilted(scan(), *AXIAL)) is Pose.UPRIGHT
+    assert pose_of(scan()) is Pose.UPRIGHT
 
 
 def test_scans_of_a_dataset_without_a_named_reader_are_read_as_stored():
