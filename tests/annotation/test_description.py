@@ -63,10 +63,10 @@ def test_a_scan_without_a_body_has_no_size(tmp_path, is_ct):
 
 
 def test_slices_of_oblique_scans_are_described_as_slices(tmp_path):
-    """The nearest anatomical axis of the slices is z at 40 degrees, and y at 50."""
+    """The nearest anatomical axis of the slices is z at -40 degrees, and y at -50."""
     upright = sitk.ReadImage(str(write(tmp_path / "a.nii.gz", 50, -1000)))
     found = []
-    for angle in (40, 50):
+    for angle in (-40, -50):
         sitk.WriteImage(tilted(upright, angle, 0), str(tmp_path / f"{angle}.nii.gz"))
         found.append(describe(tmp_path / f"{angle}.nii.gz", is_ct=True, pose=Pose.SLICES))
     assert found[0].extent == pytest.approx((360, 200, 180))

@@ -30,13 +30,13 @@ def test_reading_turns_every_orientation_to_the_radiological(tmp_path, orientati
     assert spacing == pytest.approx((5.0, 1.0, 1.0))
 
 
-@pytest.mark.parametrize("angle", [40, 50])
+@pytest.mark.parametrize("angle", [-40, -50])
 def test_oblique_slices_are_shown_as_slices(tmp_path, angle):
-    """The nearest anatomical axis of the slices is z at 40 degrees, and y at 50."""
+    """The nearest anatomical axis of the slices is z at -40 degrees, and y at -50."""
     image = tilted(sitk.GetImageFromArray(body().astype(np.uint8)), angle, 0)
     sitk.WriteImage(image, str(tmp_path / "x.nii.gz"))
     array, spacing = read_radiological(tmp_path / "x.nii.gz")
-    np.testing.assert_array_equal(array, body()[:, ::-1, ::-1])
+    np.testing.assert_array_equal(array, body())
     assert spacing == pytest.approx((6.0, 2.0, 1.5))
 
 
