@@ -16,8 +16,7 @@ from .estimator import Estimator
 CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
 """The files that are written."""
 ENOUGH = 9
-"""Annotated patients from which the interval holds in as many new patients as it is to hold in; up to 18 of them it is
-that of the worst one."""
+"""Annotated patients below which the tables warn: one patient more or less changes the interval much."""
 
 WHOLE, BRANCHES = ("voxel_x", "voxel_y", "slice"), ("branches_x", "branches_y", "branches_slice")
 OWN = ("organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high", "volume_ml", "expected_ml")
@@ -92,10 +91,10 @@ def _lead(found: Sequence[Assessment], title: str) -> str:
 
 def few_scans(estimator: Estimator) -> str:
     """How sure the interval is, in one sentence."""
-    text = f"The intervals are to hold {LEVEL:.0%} of the Dice in {LEVEL:.0%} of the patients, {LEVEL**2:.0%} of all. "
+    text = f"The intervals are to hold {LEVEL:.0%} of the Dice of new patients. "
     text += f"They come from {estimator.patients} annotated patients"
     if estimator.patients < ENOUGH:
-        return f"{text}, fewer than {ENOUGH}: they are as wide as the worst of these asks for, and not guaranteed."
+        return f"{text}, fewer than {ENOUGH}: they may hold less."
     return f"{text}."
 
 

@@ -1,24 +1,48 @@
-"""The width of an interval is that of the patients who need the widest one."""
+"""The width of an interval is what the errors of left-out patients ask for."""
 
 import numpy as np
 import pytest
 
-from mass_nnunet.quality.conformal import balanced, distrust, half_width
+from mass_nnunet.quality.conformal import LEVEL, balanced, distrust, half_width
 
 
-def width(numbers):
-    """Half the width where each patient has ten samples with the same residual."""
-    patients = [f"patient{i}" for i in range(len(numbers)) for _ in range(10)]
-    residuals = np.repeat(numbers, 10)
-    return half_width(patients, np.ones(len(patients)), lambda left: residuals[left])
+def width(numbers, counts=None):
+    """Half the width where each patient has samples with the same residual."""
+    counts = [10] * len(numbers) if counts is None else counts
+    patients = [f"patient{i:02d}" for i, count in enumerate(counts) for _ in range(count)]
+    residuals = np.repeat(numbers, counts)
+    return half_width(patients, balanced(patients, [False] * len(patients)), lambda left: residuals[left])
 
 
 def test_few_patients_ask_for_the_widest():
     assert width([0.1, 0.4, 0.2]) == (0.4, 3)
 
 
-def test_many_patients_leave_the_worst_out():
-    assert width(np.arange(1, 21) / 10) == (pytest.approx(1.9), 20)
+def test_it_is_the_quantile_of_all_residuals():
+    assert width(np.arange(1, 21) / 10) == (pytest.approx(1.8), 20)
+    rng = np.random.default_rng(0)
+    residuals, patients = rng.exponential(size=600), [str(i // 50) for i in range(600)]
+    found, count = half_width(patients, np.ones(600), lambda left: residuals[left])
+    assert count == 12
+    assert found == np.sort(residuals)[round(LEVEL * 600) - 1]
+
+
+def test_a_patient_of_many_samples_counts_as_one():
+    numbers = np.arange(1, 21) / 10
+    assert width(numbers, [500 if i == 19 else 3 for i in range(20)]) == width(numbers)
+
+
+def test_intervals_hold_as_much_as_they_are_to_hold_in_new_patients():
+    """Patients differ in how large their errors are."""
+    rng, held = np.random.default_rng(1), []
+    for _ in range(300):
+        spread = rng.lognormal(0, 0.4, 13)
+        errors = np.abs(rng.normal(size=(13, 40))) * spread[:, None]
+        known = errors[:12].ravel()
+        patients = [str(i) for i in range(12) for _ in range(40)]
+        found, _ = half_width(patients, np.ones(480), lambda left, known=known: known[left])
+        held.append((errors[12] <= found).mean())
+    assert 0.87 < np.mean(held) < 0.93
 
 
 def test_one_patient_is_too_few():
@@ -33,4 +57,4 @@ def test_patients_count_alike_and_real_ones_as_much_as_synthetic_ones():
 
 def test_what_is_unlike_is_trusted_less():
     assert distrust(0.6) == 1
-    assert distrust(0.5) == pytest.approx(np.e)
+    assert distrust(0.3) == pytest.approx(np.e)

@@ -51,7 +51,7 @@ def test_the_page(tmp_path):
 
 
 def test_the_interval_promises_no_more_than_it_holds():
-    assert "90% of the Dice in 90% of the patients, 81% of all." in few_scans(ESTIMATOR)
+    assert few_scans(ESTIMATOR).endswith("from 3 annotated patients, fewer than 9: they may hold less.")
 
 
 def test_where_head_and_atlases_differ(tmp_path):
