@@ -90,7 +90,11 @@ class Bench:
         modality, known, image = self.dataset.channels[0], self.references, self.image(case)
         own = known.get(case)
         others = without_patient(known, own.patient) if own else known
-        return kept(self.file(case, image), lambda: gather(read_scan(image, modality, self.pose)[0], others))
+
+        def gathered() -> Evidence:
+            return gather(own.scan if own else read_scan(image, modality, self.pose)[0], others)
+
+        return kept(self.file(case, image), gathered)
 
     def shares(self, file: Path) -> np.ndarray:
         """The labels of a prediction on the coarse grid."""
@@ -141,6 +145,6 @@ class Bench:
         return found.overlap, found.distance
 
     def _real(self, case: str, file: Path) -> tuple[list[Sample], list[Sample]]:
-        found = self._empty()
-        found.add_real(self.references[case], self.evidence(case), [self.shares(file)])
+        found, own = self._empty(), self.references[case]
+        found.add_real(own, self.evidence(case), [self.shares(file)[:, own.kept]])
         return found.overlap, found.distance

@@ -1,7 +1,7 @@
 """What can be said about a case before any prediction is looked at, from the annotated scans of its modality."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -24,11 +24,13 @@ class Reference:
         scan: the scan.
         shares: share of each label (K, Z, Y, X), the background first.
         patient: whose scan it is.
+        kept: its slices among those of the file; what is beyond them is not annotated.
     """
 
     scan: Coarse
     shares: np.ndarray
     patient: str
+    kept: slice = field(default_factory=lambda: slice(None))
 
     @property
     def volumes(self) -> np.ndarray:
@@ -51,7 +53,8 @@ def judges(case: str, scan: Coarse, references: Mapping[str, Reference]) -> dict
     """
     found = dict(references)
     for name, own in references.items():
-        if name == case or (own.scan.size == scan.size and np.array_equal(own.scan.image, scan.image)):
+        is_same = own.scan.size == scan.size and np.array_equal(own.scan.image, scan.image[own.kept])
+        if name == case or is_same:
             found = without_patient(found, own.patient)
     if not found:
         raise UserError(f"{case} is annotated itself, and no annotated scan of another patient is left to judge it by")

@@ -160,7 +160,9 @@ def _calibrated(
             return Calibration.from_json(kept)
     shares: dict[str, list[np.ndarray]] = {}
     for case, path in predicted:
-        shares.setdefault(case, []).append(read_shares(path, dataset.labels, pose_of_all(references)).shares)
+        if (own := references.get(case)) is not None:
+            its = read_shares(path, dataset.labels, own.scan.pose).shares
+            shares.setdefault(case, []).append(its[:, own.kept])
     found = calibrate(references, shares, partial(tqdm, desc="calibrating on annotated scans", unit="scan"))
     write_json(file, {"digest": mark} | found.as_json())
     return found

@@ -1,7 +1,10 @@
 """The annotated scans of a split: the only label maps that quality reads beside the predictions."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from mass_nnunet.data.paths import base_folder
 from mass_nnunet.data.pose import Pose, usual_pose
@@ -69,7 +72,9 @@ def files_of(dataset: RawDataset, cases: Iterable[str]) -> dict[str, tuple[Path,
 def read_references(
     files: Mapping[str, tuple[Path, Path]], dataset: RawDataset
 ) -> tuple[dict[str, Reference], list[str]]:
-    """Read annotated scans, but those with voxels of the label ``ignore``: what is there is not known.
+    """Read annotated scans without the slices at their ends that have voxels of the label ``ignore``.
+
+    What is there is not known. Scans with such voxels between other slices are left out.
 
     Args:
         files: as :func:`files_of`.
@@ -86,11 +91,12 @@ def read_references(
     pose = usual_pose(image for image, _ in files.values())
     found, notes = {}, []
     for case, (image, label) in files.items():
-        reference, is_whole = _read(image, label, dataset, patients[case], pose)
-        if is_whole:
+        reference = _read(image, label, dataset, patients[case], pose)
+        if reference is not None:
             found[case] = reference
         else:
-            notes.append(f"{label} has voxels of the label {IGNORE!r}: the scan counts as annotated in part, left out")
+            where = f"voxels of the label {IGNORE!r} between its other slices"
+            notes.append(f"{label} has {where}: the scan counts as annotated in part, left out")
     _check_enough(dataset, found)
     return found, notes
 
@@ -100,8 +106,8 @@ def pose_of_all(references: Mapping[str, Reference]) -> Pose:
     return next(iter(references.values())).scan.pose
 
 
-def _read(image: Path, label: Path, dataset: RawDataset, patient: str, pose: Pose) -> tuple[Reference, bool]:
-    """Read an annotated scan; voxels of the label ``ignore`` count as none of the others, and it is then not whole.
+def _read(image: Path, label: Path, dataset: RawDataset, patient: str, pose: Pose) -> Reference | None:
+    """Read an annotated scan; None if it is annotated in part.
 
     Raises:
         UserError: a file is no sound scan or label map, or the two have different grids.
@@ -110,4 +116,15 @@ def _read(image: Path, label: Path, dataset: RawDataset, patient: str, pose: Pos
     segmented = read_shares(label, dataset.values, pose)
     check_grid(label, segmented.stored, stored)
     count = len(dataset.labels)  # ``ignore`` comes after them
-    return Reference(scan, segmented.shares[:count], patient), not any(segmented.volumes[count:])
+    kept = _annotated_slices(segmented.shares[count:].max((0, 2, 3), initial=0) > 0)
+    if kept is None:
+        return None
+    return Reference(replace(scan, image=scan.image[kept]), segmented.shares[:count, kept], patient, kept)
+
+
+def _annotated_slices(ignored: np.ndarray) -> slice | None:
+    """The slices between ignored ones at the ends (Z,); None if others are ignored, too."""
+    known = np.flatnonzero(~ignored)
+    if not len(known) or ignored[known[0] : known[-1]].any():
+        return None
+    return slice(int(known[0]), int(known[-1]) + 1)

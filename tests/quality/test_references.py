@@ -11,6 +11,8 @@ from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.data.splits import Fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.quality import references
+from mass_nnunet.quality.evidence import judges
+from mass_nnunet.quality.grid import read_scan
 from mass_nnunet.quality.references import annotated_cases, files_of, pose_of_all, read_references
 from oblique import tilted
 from quality_world import HIDDEN, TEST, TRAIN, VAL, write_scan
@@ -50,12 +52,12 @@ def with_ignore(dataset):
     return replace(dataset, content={**dataset.content, "labels": labels})
 
 
-def test_voxels_to_ignore_are_of_no_organ(world):
+def test_voxels_to_ignore_are_of_no_organ(world, monkeypatch):
     dataset = RawDataset.read(world.raw)
     files = files_of(dataset, ["ct0", "ct1"])
-    found, whole = (
-        references._read(*files["ct0"], one, "a", Pose.UPRIGHT)[0] for one in (with_ignore(dataset), dataset)
-    )
+    monkeypatch.setattr(references, "_annotated_slices", lambda ignored: slice(None))
+    both = with_ignore(dataset), dataset
+    found, whole = (references._read(*files["ct0"], one, "a", Pose.UPRIGHT) for one in both)
     assert len(found.shares) == 4
     assert (found.shares == whole.shares[:4]).all()
     assert (found.volumes > 0).all()
@@ -74,6 +76,39 @@ def test_scans_with_voxels_to_ignore_are_left_out_with_a_note(world, tmp_path):
     del files["ct1"]
     with pytest.raises(UserError, match="has wholly annotated scans of 1 patients"):
         read_references(files, dataset)
+
+
+def test_slices_to_ignore_at_the_ends_are_left_out(world, tmp_path):
+    """On a grid of 10 mm."""
+    dataset = with_ignore(RawDataset.read(world.raw))
+    files = files_of(dataset, ["ct0", "ct1"])
+    for case in files:
+        labels = np.where(world.patients[case].organs == 4, 0, world.patients[case].organs)
+        if case == "ct0":
+            labels[:5] = 4
+            labels[-3:, 10:20] = 4
+        write_scan(tmp_path / f"{case}.nii.gz", labels, world.patients[case])
+        files[case] = (files[case][0], tmp_path / f"{case}.nii.gz")
+    found, notes = read_references(files, dataset)
+    assert notes == []
+    whole, cut = found["ct1"], found["ct0"]
+    assert whole.kept == slice(0, len(whole.scan.image))
+    scan, _ = read_scan(files["ct0"][0], "CT", Pose.UPRIGHT)
+    count = len(scan.image)  # for 24 slices
+    assert cut.kept == slice(int(np.ceil(5 * count / 24)), int(21 * count / 24))
+    np.testing.assert_array_equal(cut.scan.image, scan.image[cut.kept])
+    assert cut.shares.shape[1:] == cut.scan.image.shape
+    np.testing.assert_allclose(cut.shares.sum(0), 1, atol=1e-6)
+    assert list(judges("another name", scan, found)) == ["ct1"]
+
+
+@pytest.mark.parametrize(
+    ("ignored", "kept"),
+    [("0000", (0, 4)), ("1001", (1, 3)), ("1100", (2, 4)), ("0110", None), ("0101", None), ("1111", None)],
+)
+def test_slices_between_ignored_ends(ignored, kept):
+    found = references._annotated_slices(np.array([one == "1" for one in ignored]))
+    assert found == (None if kept is None else slice(*kept))
 
 
 def test_scans_of_one_patient_count_once(world, monkeypatch):
