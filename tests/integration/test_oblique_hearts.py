@@ -11,11 +11,14 @@ import SimpleITK as sitk
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 from scipy.ndimage import affine_transform
 
+from mass_nnunet.annotation.description import describe
 from mass_nnunet.cli import main
 from mass_nnunet.data.axes import through_plane_axis, unlike_axes
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.pose import Pose, directions_of, usual_pose
+from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.volume import read_volume
+from mass_nnunet.quality.references import files_of, pose_of_all, read_references
 from native_trees import SHARED_DATA
 from quick_planning import plan_quickly
 
@@ -138,3 +141,17 @@ def test_hearts_of_both_sequences_look_alike():
     upright, slices = (likeness(maps[pose]) for pose in (Pose.UPRIGHT, Pose.SLICES))
     assert slices > 0.5
     assert slices > upright + 0.1
+
+
+@pytest.mark.parametrize("pose", ["slices", "upright"])
+def test_quality_and_suggest_compare_slices_whatever_the_reader(tmp_path, monkeypatch, pose):
+    make_datasets(tmp_path, monkeypatch, "--pose", pose)
+    for number in (811, 812):
+        dataset = RawDataset.load(number)
+        files = files_of(dataset, dataset.cases(TRAINING))
+        found, _ = read_references(files, dataset)
+        assert pose_of_all(found) is Pose.SLICES
+        assert all(one.scan.size[0] < min(one.scan.size[1:]) for one in found.values())
+        for image, _ in files.values():
+            described = describe(image, is_ct=False, pose=Pose.SLICES)
+            assert described.spacing[0] == max(described.spacing)
