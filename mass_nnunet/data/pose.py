@@ -37,6 +37,11 @@ class Pose(Enum):
         """nnU-Net's reader for ``dataset.json``; each writes predictions with the affine of the input."""
         return "NibabelIOWithReorient" if self is Pose.UPRIGHT else "NibabelIO"
 
+    @classmethod
+    def of_reader(cls, reader: str) -> "Pose":
+        """The pose of arrays that a reader of nnU-Net gives for datasets of this package."""
+        return cls.SLICES if reader == cls.SLICES.reader else cls.UPRIGHT
+
     def orientation(self, image: sitk.Image) -> str:
         """The axis codes that a scan has in this pose, for ``sitk.DICOMOrient``, which resamples nothing."""
         if self is Pose.UPRIGHT:
@@ -49,6 +54,12 @@ class Pose(Enum):
     def turn(self, image: sitk.Image) -> sitk.Image:
         """A scan or a label map in this pose; nothing is resampled."""
         return sitk.DICOMOrient(image, self.orientation(image))
+
+    @property
+    def flips(self) -> tuple[slice, slice]:
+        """How a slice (Y, X) of an array in this pose is turned for a picture, as by :meth:`shown`."""
+        backwards, forwards = slice(None, None, -1), slice(None)
+        return backwards, backwards if self is Pose.UPRIGHT else forwards
 
     def shown(self, image: sitk.Image) -> str:
         """The axis codes for pictures of a scan's slices (Y, X) whose first row is on top.

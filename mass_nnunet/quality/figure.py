@@ -40,8 +40,8 @@ def draw_case(
     scan, spacing = read_radiological(image, pose=pose)
     labels, _ = read_radiological(prediction, dataset.labels, pose)
     stored = read_volume(image)
-    flips = [-1 if code != its else 1 for code, its in zip(pose.orientation(stored), pose.shown(stored), strict=True)]
-    opinion = opinion[tuple(slice(None, None, flip) for flip in reversed(flips))]
+    turns = (slice(None), *pose.flips)
+    opinion = opinion[turns]
     worst = min(found.organs, key=lambda organ: organ.dice)
     turned = sitk.DICOMOrient(stored, pose.shown(stored))
     place = turned.TransformPhysicalPointToIndex(stored.TransformIndexToPhysicalPoint(worst.index))

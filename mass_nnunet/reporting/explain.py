@@ -11,6 +11,7 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from mass_nnunet.api.best_atlas import Registration, register_best
 from mass_nnunet.api.loading import branches_of, predicting_by
 from mass_nnunet.data.label_map import read_label_map
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.volume import read_volume
 
 
@@ -24,6 +25,7 @@ class Explained:
         predictions: labels (Z, Y, X) by branch.
         registration: registration of the most similar atlas; None for a model without atlases.
         spacing: voxel size (z, y, x) in mm.
+        pose: of the arrays.
     """
 
     image: np.ndarray
@@ -31,6 +33,7 @@ class Explained:
     predictions: dict[str, np.ndarray]
     registration: Registration | None
     spacing: tuple[float, float, float]
+    pose: Pose
 
 
 def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | None) -> Explained:
@@ -67,4 +70,5 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
             predictions[branch] = predictor.label_manager.convert_logits_to_segmentation(logits.cpu()).numpy()
         reference = next(iter(predictions.values())) if known is None else known
         registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None
-    return Explained(data[0], known, predictions, registration, tuple(configuration.spacing))
+    pose = Pose.of_reader(predictor.plans_manager.plans["image_reader_writer"])
+    return Explained(data[0], known, predictions, registration, tuple(configuration.spacing), pose)

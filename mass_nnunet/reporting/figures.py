@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from mass_nnunet.api.best_atlas import Registration
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.labels import LABELS
 from mass_nnunet.registration.fields import folding, jacobian_determinant
 
@@ -66,20 +67,23 @@ def _slices(scan: OverlayRow) -> tuple[np.ndarray, tuple[float, float], np.ndarr
     return image[z], grey_window(image, scan.modality), truth[z], predictions, spacing[1] / spacing[2]
 
 
-def plot_registration(registration: Registration, path: Path, *, spacing: tuple[float, float, float]) -> None:
+def plot_registration(
+    registration: Registration, path: Path, *, spacing: tuple[float, float, float], pose: Pose
+) -> None:
     """Draw an atlas, a target, the warped atlas, the deformed grid, its Jacobian determinant, and the labels.
 
-    The arrays are preprocessed: their axes run to the patient's head, front and right (nnU-Net's
-    NibabelIOWithReorient). The picture is the :func:`typical_slice` of the target, in radiological convention.
+    The arrays are preprocessed. The picture is the :func:`typical_slice` of the target, in radiological convention
+    where it is axial.
 
     Args:
         registration: of an atlas to a scan, the target.
         path: the PNG file.
         spacing: mm (z, y, x), the same for all arrays.
+        pose: of the arrays.
     """
     atlas, target, warped, field, atlas_labels, warped_labels, target_labels = registration
     z = typical_slice(target_labels)
-    cut, aspect = _radiological(z), spacing[1] / spacing[2]
+    cut, aspect = (z, *pose.flips), spacing[1] / spacing[2]
     jacobian = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])  # (1, Z - 1, Y - 1, X - 1)
     shown = {
         "atlas": atlas,
@@ -97,25 +101,20 @@ def plot_registration(registration: Registration, path: Path, *, spacing: tuple[
             axes.set_title(title)
         paint(row[0], atlas_labels[cut], aspect)
         paint(row[1], target_labels[cut], aspect)
-        _draw_grid(row[3], field[1:, z], aspect)
+        _draw_grid(row[3], field[1:, z], aspect, pose)
         row[4].images[-1].remove()
-        _draw_jacobian(row[4], jacobian[0, min(z, jacobian.shape[1] - 1)].numpy()[::-1, ::-1], aspect)
+        _draw_jacobian(row[4], jacobian[0, min(z, jacobian.shape[1] - 1)].numpy()[pose.flips], aspect)
         paint(row[5], warped_labels.argmax(0)[cut], aspect)
         draw_truth(row[5], target_labels[cut])
         legend(figure, truth=True)
 
 
-def _radiological(z: int) -> tuple[int, slice, slice]:
-    """Index of slice z in a preprocessed array (Z, Y, X): the patient's back is below, and the right on the left."""
-    return z, slice(None, None, -1), slice(None, None, -1)
-
-
-def _draw_grid(axes: "Axes", field: np.ndarray, aspect: float) -> None:
+def _draw_grid(axes: "Axes", field: np.ndarray, aspect: float, pose: Pose) -> None:
     """Draw a regular grid of the atlas as a field (2, Y, X), components y, x, deforms it."""
     y, x = np.meshgrid(*(np.arange(n, dtype=float) for n in field.shape[1:]), indexing="ij")
     step = x.shape[1] / _GRID_LINES
     # A line of the warped grid is a contour line of a coordinate of the pull-back. This is exact, also at folds.
-    for coordinate, scale in (((y + field[0])[::-1, ::-1], aspect), ((x + field[1])[::-1, ::-1], 1.0)):
+    for coordinate, scale in (((y + field[0])[pose.flips], aspect), ((x + field[1])[pose.flips], 1.0)):
         if coordinate.max() > coordinate.min():
             levels = np.arange(np.floor(coordinate.min()), coordinate.max(), step / scale)
             axes.contour(coordinate, levels=levels, colors=["#4fc3f7"], linewidths=0.8)
@@ -137,6 +136,7 @@ def plot_branches(
     path: Path,
     *,
     spacing: tuple[float, float, float],
+    pose: Pose,
 ) -> None:
     """Draw a scan, its truth, the prediction of each branch of a model, and the voxels where these disagree.
 
@@ -148,9 +148,10 @@ def plot_branches(
         predictions: labels (Z, Y, X) by branch.
         path: the PNG file.
         spacing: mm (z, y, x).
+        pose: of the arrays.
     """
     shown = list(predictions.values())
-    cut = _radiological(typical_slice(shown[0] if truth is None else truth))
+    cut = (typical_slice(shown[0] if truth is None else truth), *pose.flips)
     aspect = spacing[1] / spacing[2]
     titles = ["scan", *(["truth"] if truth is not None else []), *predictions]
     titles += ["where they disagree"] if len(shown) > 1 else []

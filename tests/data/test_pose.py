@@ -36,6 +36,7 @@ def test_upright_is_ras():
 @pytest.mark.parametrize(("pose", "reader"), [(Pose.UPRIGHT, NibabelIOWithReorient), (Pose.SLICES, NibabelIO)])
 def test_the_reader_is_nnunets_and_sees_the_pose(pose, reader, tmp_path):
     assert pose.reader == reader.__name__
+    assert Pose.of_reader(pose.reader) is pose
     assert turned_by_reader({"overwrite_image_reader_writer": pose.reader}) is (pose is Pose.UPRIGHT)
     image = tilted(scan(), *OBLIQUE)
     turned = sitk.DICOMOrient(image, pose.orientation(image))

@@ -15,6 +15,7 @@ from mass_nnunet.benchmark.run.lookup import make_jobs
 from mass_nnunet.benchmark.run.scoring import SCORED, SCORES
 from mass_nnunet.benchmark.run.state import write_record
 from mass_nnunet.cli import main
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import TEST
 from mass_nnunet.demo.pictures import fold_folder
 from mass_nnunet.demo.settings import TINY
@@ -122,4 +123,6 @@ def explained() -> Explained:
     image, propagated = labels.astype(np.float32), np.stack([labels == 0, labels == 1]).astype(np.float32)
     field = np.zeros((3, *labels.shape), np.float32)
     registration = Registration(image, image, image, field, labels, propagated, labels)
-    return Explained(image, labels, {"segmentation": labels, "fused": labels}, registration, (3.0, 1.0, 1.0))
+    return Explained(
+        image, labels, {"segmentation": labels, "fused": labels}, registration, (3.0, 1.0, 1.0), Pose.UPRIGHT
+    )

@@ -3,11 +3,15 @@
 import matplotlib
 import numpy as np
 import pytest
+import SimpleITK as sitk
 from PIL import Image
 
 from mass_nnunet.api.best_atlas import Registration
+from mass_nnunet.data.pose import Pose
+from mass_nnunet.reporting import figures
 from mass_nnunet.reporting.drawing import COLOURS
 from mass_nnunet.reporting.figures import OverlayRow, plot_curves, plot_overlays, plot_registration, plot_terms
+from oblique import tilted
 from oriented_body import SHAPE, body, write_body
 
 
@@ -52,13 +56,26 @@ def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_
     for field in (np.zeros((3, *SHAPE)), wave):
         path = tmp_path / "registration.png"
         registration = Registration(image, image, image, field, labels, probabilities, labels)
-        plot_registration(registration, path, spacing=(5.0, 1.2, 1.0))
+        plot_registration(registration, path, spacing=(5.0, 1.2, 1.0), pose=Pose.UPRIGHT)
         picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
         grid = picture[60:-90, int(picture.shape[1] * 0.51) : int(picture.shape[1] * 0.655)]
         lit = grid[..., 2] > 150
         shares.append(lit.mean(axis=1).max())
         assert share_of(picture[:-60, : picture.shape[1] // 6], COLOURS[3]) < 0.5  # the atlas's liver: patient's right
     assert shares[0] > 0.95 > shares[1]  # a straight line fills a whole row of the picture
+
+
+@pytest.mark.parametrize("pose", Pose)
+def test_arrays_are_shown_as_files_of_their_pose_are(tmp_path, monkeypatch, pose):
+    shown, image = [], np.random.default_rng(0).normal(size=SHAPE)
+    monkeypatch.setattr(figures, "show", lambda axes, its, *rest: shown.append(its))
+    figures.plot_branches(image, None, {"head": body()}, tmp_path / "a.png", spacing=(5.0, 1.0, 1.0), pose=pose)
+    stored = tilted(sitk.GetImageFromArray(image), -40, 0)
+    stored = pose.turn(stored)
+    array = sitk.GetArrayFromImage(stored)
+    expected = sitk.GetArrayFromImage(sitk.DICOMOrient(stored, pose.shown(stored)))
+    np.testing.assert_array_equal(array[0][pose.flips], expected[0])
+    np.testing.assert_array_equal(shown[0], image[2][pose.flips])
 
 
 def test_pictures_do_not_depend_on_the_style_that_a_caller_has_set(tmp_path):

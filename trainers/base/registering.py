@@ -9,6 +9,7 @@ from torch import Tensor
 
 from mass_nnunet.api.best_atlas import register_best
 from mass_nnunet.batch import Scans
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.networks.pair import PairNet
@@ -107,4 +108,5 @@ class RegisteringTrainer(GroupTrainer):
         with torch.no_grad():
             registration = register_best(network, scan, self.organs_of(label[0]), self.configuration_manager.patch_size)
         path = Path(self.output_folder) / "mass_registration.png"
-        plot_registration(registration, path, spacing=tuple(self.configuration_manager.spacing))
+        pose = Pose.of_reader(self.plans_manager.plans["image_reader_writer"])
+        plot_registration(registration, path, spacing=tuple(self.configuration_manager.spacing), pose=pose)
