@@ -76,7 +76,7 @@ def suggestion_page(
     ]
     for one in suggestions:
         proposal = "with the labels that the model proposes" if one.uncertainty is not None else "without any label"
-        caption = f"{one.case} of {one.dataset}, {proposal}. The patient's right is on the left of the picture."
+        caption = f"{one.case} of {one.dataset}, {proposal}. The patient's right is on the left of axial slices."
         picture = report.picture(pictures[one.dataset, one.case], caption)
         sections.append(report.section(f"{one.rank}. {one.case}", report.paragraph(one.reason), picture))
     datasets = " and ".join(dict.fromkeys(one.dataset for one in suggestions))

@@ -173,7 +173,7 @@ def _case(one: Assessment, picture: Path | None) -> list[Markup]:
     if picture is not None:
         caption = (
             "Filled: the segmentation. White: the second opinion of registered annotations and intensities, which "
-            "is coarse and no truth. Red: where they disagree most. The patient's right is on the left."
+            "is coarse and no truth. Red: where they disagree most. The patient's right is on the left of axial slices."
         )
         parts.append(html.picture(picture, caption))
     return parts

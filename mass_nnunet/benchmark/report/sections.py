@@ -160,8 +160,9 @@ def worst(page: Page) -> Markup:
         path = page.figure(WORST_PICTURES.format(_stem(setting)))
         if jobs and draw_worst(worst_scans(page.results, setting), jobs, path):
             text = (
-                "The test scan of each method with the lowest mean Dice, among all seeds: the axial slice where truth "
-                "and prediction differ most. Filled: prediction; white line: truth. The patient's right is on the left."
+                "The test scan of each method with the lowest mean Dice, among all seeds: the slice where truth and "
+                "prediction differ most. Filled: prediction; white line: truth. The patient's right is on the left of "
+                "axial slices."
             )
             parts.append(report.fold_out(tables.setting_title(*setting), report.picture(path, text), number < 2))
     if not parts:
