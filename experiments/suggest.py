@@ -1,7 +1,9 @@
 """Simulated annotation: Dice of test scans against the number of annotated scans, by the strategy that chooses them.
 
-    python experiments/suggest.py work --phantom                    # makes a small phantom first; minutes on a CPU
-    python experiments/suggest.py work -d 801 802 --folds 0 3 6     # a group that is split and planned, in three draws
+    python experiments/suggest.py work --phantom --seeds 3 --folds 0 1 2   # makes a small phantom first; hours on a CPU
+    python experiments/suggest.py work -d 801 802 --folds 0 3 6            # a group that is split and planned
+
+Real pairs are prepared by real.py (``--size brief --prepare-only``), whose folders nnU-Net's variables then name.
 
 The labels that a fold hides play the expert. In each round a strategy chooses ``-n`` scans of all modalities, their
 labels are used, and a model is trained anew. All strategies begin with the model of the fold itself. Nothing is written
@@ -165,12 +167,13 @@ def report(curves: pd.DataFrame) -> str:
 
 
 def small_phantom(root: Path, args: Namespace) -> list[Path]:
-    """Make, split and plan a phantom on which a training takes half a minute."""
+    """Make, split and plan a small phantom."""
     return prepare(
         root,
         Namespace(
             real=None, label_rates=(0.1,), seeds=args.seeds, train_scans=10, val_scans=1, test_scans=4,
-            size=(24, 96, 96), phantom_seed=0, patch_size=(16, 48, 48), features=8, epochs=8, iterations=20, np=1,
+            size=(24, 96, 96), phantom_seed=0, patch_size=(16, 48, 48), features=8, epochs=args.epochs, iterations=20,
+            np=1,
         ),
     )  # fmt: skip
 
@@ -187,6 +190,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("-n", type=int, default=2, help="scans that are annotated in a round")
     parser.add_argument("--seeds", type=int, default=1, help="draws of --phantom")
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        default=20,
+        help="of --phantom, 20 steps each; with 8, some organs are not learned",
+    )
     parser.add_argument("--trainer", default="MASSTrainer")
     parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
