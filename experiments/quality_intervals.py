@@ -3,7 +3,7 @@
     python experiments/quality_intervals.py WORK/fold_0 ...
 
 The folders are those in which quality.py has kept the synthetic errors of annotated scans; no test scan is among them.
-Some of the scans calibrate, the others are estimated: 30 draws, and each scan left out once.
+Some of the patients calibrate, the others are estimated: 30 draws, and each left out once.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import pandas as pd
 
 from mass_nnunet.quality.calibration import Sample, columns
 from mass_nnunet.quality.conformal import LEVEL, USUAL_LIKENESS
-from mass_nnunet.quality.estimator import LEAST_SPREAD, _regression
+from mass_nnunet.quality.estimator import _regression, spread
 from mass_nnunet.quality.features import FEATURES
 
 DRAWS = 30
@@ -60,8 +60,8 @@ def tried(samples: Sequence[Sample], calibrating: int) -> pd.DataFrame:
         found = estimated(features, dice, ~new, new)
         for scale, rule in product(SCALES, RULES):
             unit = np.exp((USUAL_LIKENESS - alike) / scale)
-            residuals = [np.abs(its - dice[left]) / (_spread(its) * unit[left]) for left, its in each]
-            half = width(residuals, rule) * _spread(found) * unit[new]
+            residuals = [np.abs(its - dice[left]) / (spread(its, USUAL_LIKENESS) * unit[left]) for left, its in each]
+            half = width(residuals, rule) * spread(found, USUAL_LIKENESS) * unit[new]
             span = np.minimum(1, found + half) - np.maximum(0, found - half)
             held = np.abs(found - dice[new]) <= half
             rows.append({"rule": rule, "scale": scale, "held": held.mean(), "width": span.mean()})
@@ -71,10 +71,6 @@ def tried(samples: Sequence[Sample], calibrating: int) -> pd.DataFrame:
 def estimated(features: np.ndarray, dice: np.ndarray, known: np.ndarray, new: np.ndarray) -> np.ndarray:
     """Dice of some samples, estimated by others; both are masks (N,)."""
     return _regression(features[known], dice[known], np.ones(int(known.sum()))).estimate(features[new])
-
-
-def _spread(dice: np.ndarray) -> np.ndarray:
-    return LEAST_SPREAD + dice * (1 - dice)
 
 
 def main() -> None:
@@ -87,8 +83,11 @@ def main() -> None:
         if not kept:
             raise SystemExit(f"{folder} holds no synthetic_*.pkl: name the folder fold_F in the --work of quality.py")
         samples = [sample for one in kept for sample in one]
-        for n in [n for n in args.n if n < len(kept) - 1] + [len(kept) - 1]:
-            print(f"{folder}: {n} of {len(kept)} annotated scans calibrate")
+        patients = len({sample.patient for sample in samples})
+        if patients < 3:
+            raise SystemExit(f"{folder} has synthetic errors of {patients} patients: three are needed")
+        for n in [n for n in args.n if n < patients - 1] + [patients - 1]:
+            print(f"{folder}: {n} of {patients} annotated patients calibrate")
             print(tried(samples, n).round(2).unstack("scale").swaplevel(axis=1).sort_index(axis=1).to_string())
 
 

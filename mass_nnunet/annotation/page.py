@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from markupsafe import Markup
 
+from mass_nnunet.data.pose import Pose, pose_to_compare
 from mass_nnunet.reporting import html as report
 from mass_nnunet.reporting.drawing import (
     figure_file,
@@ -25,6 +26,8 @@ _TITLE = "Which scans to annotate next"
 def plot_scan(scan: Path, proposal: Path | None, modality: str, labels: Mapping[str, int], path: Path) -> None:
     """Draw an axial and a coronal slice of a scan, with the proposed labels over them.
 
+    Of an oblique scan these are one of its slices and a section through all of them.
+
     Args:
         scan: file of the scan.
         proposal: file of the labels; None if there are none.
@@ -32,12 +35,14 @@ def plot_scan(scan: Path, proposal: Path | None, modality: str, labels: Mapping[
         labels: labels of the dataset, name to value.
         path: the PNG file.
     """
-    image, spacing = read_radiological(scan)
-    proposed = np.zeros(image.shape, np.uint8) if proposal is None else read_radiological(proposal, labels)[0]
+    pose = pose_to_compare([scan])
+    image, spacing = read_radiological(scan, pose)
+    proposed = np.zeros(image.shape, np.uint8) if proposal is None else read_radiological(proposal, pose, labels)[0]
     z, y = typical_slice(proposed), typical_slice(proposed.swapaxes(0, 1))
+    titles = ("axial", "coronal") if pose is Pose.UPRIGHT else ("a slice", "through the slices")
     views = {
-        "axial": (image[z], proposed[z], spacing[1] / spacing[2]),
-        "coronal": (image[::-1, y], proposed[::-1, y], spacing[0] / spacing[2]),
+        titles[0]: (image[z], proposed[z], spacing[1] / spacing[2]),
+        titles[1]: (image[::-1, y], proposed[::-1, y], spacing[0] / spacing[2]),
     }
     heights = [3.6 * view.shape[0] * aspect / view.shape[1] for view, _, aspect in views.values()]
     window = grey_window(image, modality)

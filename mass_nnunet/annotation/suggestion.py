@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mass_nnunet.data.intensities import is_ct
-from mass_nnunet.data.pose import usual_pose
+from mass_nnunet.data.pose import pose_to_compare
 from mass_nnunet.runtime.workers import map_cases
 
 from .certainty import Certainty
@@ -88,7 +88,7 @@ def survey(pool: Pool, processes: int, assess: Assess | None = None) -> Surveyed
     """
     cases, name = (*pool.annotated, *pool.unlabelled), pool.dataset.name
     files, ct = [pool.files(case) for case in cases], is_ct(pool.modality)
-    look = partial(describe, is_ct=ct, pose=usual_pose(f[0] for f in files))
+    look = partial(describe, is_ct=ct, pose=pose_to_compare(f[0] for f in files))
     descriptions = map_cases(look, [f[0] for f in files], processes=processes, description=f"Looking at {name}")
     certainty = {}
     if assess is not None:

@@ -29,7 +29,8 @@ def through_plane_axis(spacing: Sequence[float]) -> int | None:
     """
     longest = max(range(len(spacing)), key=lambda axis: spacing[axis])
     others = [edge for axis, edge in enumerate(spacing) if axis != longest]
-    return longest if spacing[longest] >= THROUGH_PLANE_RATIO * max(others) else None
+    # Headers round: without a tolerance, a scan of 1 x 1 x 1.5 mm and its label map may differ.
+    return longest if spacing[longest] >= THROUGH_PLANE_RATIO * max(others) * (1 - 1e-4) else None
 
 
 def usual_axis(axes: Iterable[int | None]) -> int | None:

@@ -6,7 +6,7 @@ read as they are stored.
 """
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from pathlib import Path
 
@@ -81,7 +81,19 @@ def usual_pose(paths: Iterable[Path]) -> Pose:
 
     A file that cannot be read is passed over; its conversion says what is wrong with it.
     """
-    tilts = []
+    return pose_of_tilts([angle for angle in _tilts(paths) if angle is not None])
+
+
+def pose_to_compare(paths: Iterable[Path]) -> Pose:
+    """The pose in which NIfTI scans are compared or shown: ``SLICES`` if most of all are thick and oblique.
+
+    Nearly isotropic scans have no slices to keep: ``SLICES`` would leave them in the axes in which they are stored.
+    """
+    return pose_of_tilts([angle or 0.0 for angle in _tilts(paths)])
+
+
+def _tilts(paths: Iterable[Path]) -> Iterator[float | None]:
+    """Tilts (:func:`mass_nnunet.data.axes.tilt`) of the scans that can be read."""
     for path in paths:
         try:
             affine = np.asarray(nibabel.load(path).affine, float)
@@ -90,15 +102,7 @@ def usual_pose(paths: Iterable[Path]) -> Pose:
         spacing = voxel_sizes(affine)
         if np.isfinite(affine).all() and spacing.all():
             directions = (np.diag([-1, -1, 1]) @ affine[:3, :3] / spacing).T[::-1]
-            if (angle := tilt(directions, list(spacing[::-1]))) is not None:
-                tilts.append(angle)
-    return pose_of_tilts(tilts)
-
-
-def pose_of(image: sitk.Image) -> Pose:
-    """The pose that one scan alone asks for; scans that are compared need one of all (:func:`usual_pose`)."""
-    angle = tilt(directions_of(image), image.GetSpacing()[::-1])
-    return pose_of_tilts([] if angle is None else [angle])
+            yield tilt(directions, list(spacing[::-1]))
 
 
 def pose_of_tilts(tilts: Sequence[float]) -> Pose:

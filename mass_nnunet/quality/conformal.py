@@ -27,8 +27,8 @@ def half_width(
     patient is left out once and estimated by the others (Vovk, Annals of Mathematics and Artificial Intelligence 2015),
     and the residuals of all are pooled, where each patient counts the same (Dunn et al., Journal of the American
     Statistical Association 2023). The half width is their quantile :data:`LEVEL`. There is no correction for a finite
-    number of patients: with fewer than nine it would have no bound, and with nine to twenty the intervals held 98 % or
-    more of the values (docs/experiments/quality.md).
+    number of patients: with fewer than nine it would have no bound, and with nine and eleven the intervals held 98 %
+    or more of the values (docs/experiments/quality.md).
 
     Args:
         patients: patient of each sample.

@@ -24,13 +24,18 @@ class Reference:
         scan: the scan.
         shares: share of each label (K, Z, Y, X), the background first.
         patient: whose scan it is.
-        kept: its slices among those of the file; what is beyond them is not annotated.
+        kept: its slices among those of the file, whose size ``scan.size`` is; what is beyond them is not annotated.
     """
 
     scan: Coarse
     shares: np.ndarray
     patient: str
     kept: slice = field(default_factory=lambda: slice(None))
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether slices of the file are left out."""
+        return self.kept != slice(None)
 
     @property
     def volumes(self) -> np.ndarray:

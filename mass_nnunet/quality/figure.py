@@ -37,8 +37,8 @@ def draw_case(
         opinion: labels of the second opinion (Z, Y, X), :attr:`Evidence.opinion`.
         pose: that of the second opinion.
     """
-    scan, spacing = read_radiological(image, pose=pose)
-    labels, _ = read_radiological(prediction, dataset.labels, pose)
+    scan, spacing = read_radiological(image, pose)
+    labels, _ = read_radiological(prediction, pose, dataset.labels)
     stored = read_volume(image)
     turns = (slice(None), *pose.flips)
     opinion = opinion[turns]

@@ -20,7 +20,8 @@ DIRECTIONS = {
     Pose.UPRIGHT: (("feet", "head"), ("back", "front"), ("left", "right")),
     Pose.SLICES: (("first slice", "last slice"), ("lower edge", "upper edge"), ("left edge", "right edge")),
 }
-"""Where each axis (z, y, x) of the coarse grid begins and ends; in oblique slices as pictures show them."""
+"""Where each axis (z, y, x) of the coarse grid begins and ends. Oblique slices are stacked to the right, back or head
+(:func:`mass_nnunet.data.axes.stacked_axes`); their edges are those of the pictures."""
 SMALL, LARGE = 0.4, 2.5
 """A volume is unusual below and above this share of the smallest and the largest annotated one."""
 UNLIKE = 0.65
@@ -80,7 +81,7 @@ def usual(references: Mapping[str, Reference], likeness: Mapping[str, float]) ->
     """
     scans = list(references.values())
     dark = [scan.scan.percentiles[0] for scan in scans]
-    volumes = np.array([scan.volumes for scan in scans])
+    volumes = _known_volumes(scans)
     centres = np.array([_centres(scan.shares, scan.scan.edges) for scan in scans])  # (R, K - 1, 3)
     count = centres.shape[1]
     order = tuple(
@@ -88,15 +89,34 @@ def usual(references: Mapping[str, Reference], likeness: Mapping[str, float]) ->
         for first in range(count)
         for second in range(count)
         for axis in range(3)
-        if (centres[:, second, axis] - centres[:, first, axis] > APART).all()
+        if _always_apart(centres[:, second, axis] - centres[:, first, axis])
     )
     return Usual(
         float(np.median(list(likeness.values()))),
         min(smoothness(scan.scan.image) for scan in scans),
         (min(dark), max(dark)),
-        tuple((float(a), float(b)) for a, b in zip(volumes.min(0), volumes.max(0), strict=True)),
+        tuple((float(a), float(b)) for a, b in zip(np.nanmin(volumes, 0), np.nanmax(volumes, 0), strict=True)),
         order,
     )
+
+
+def _always_apart(distances: np.ndarray) -> bool:
+    """Whether two organs lie apart in all scans (R,) that have both; NaN in those that have not."""
+    known = distances[~np.isnan(distances)]
+    return bool(len(known) and (known > APART).all())
+
+
+def _known_volumes(scans: Sequence[Reference]) -> np.ndarray:
+    """Volumes (R, K - 1) in ml, NaN for an organ that goes on, or may lie, where a cut scan is not annotated.
+
+    An organ that is whole in no scan has the volumes of its parts.
+    """
+    volumes = np.array([scan.volumes for scan in scans])
+    known = volumes.copy()
+    for row, scan in zip(known, scans, strict=True):
+        if scan.is_cut:
+            row[scan.shares[1:, [0, -1]].any((1, 2, 3)) | (row == 0)] = np.nan
+    return np.where(np.isnan(known).all(0), volumes, known)
 
 
 def marks(

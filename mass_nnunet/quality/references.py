@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.pose import Pose, usual_pose
+from mass_nnunet.data.pose import Pose, pose_to_compare
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
@@ -18,6 +18,8 @@ from .grid import check_grid, read_scan, read_shares
 
 LEAST = 2
 """Patients with annotated scans that are needed: each is estimated by the others."""
+LEAST_SLICES = 4
+"""Slices of the coarse grid that an annotated scan needs, if others are ignored."""
 
 
 def annotated_cases(dataset: RawDataset, fold: Fold) -> tuple[str, ...]:
@@ -88,7 +90,7 @@ def read_references(
             :data:`LEAST` patients.
     """
     patients = dataset.patients()
-    pose = usual_pose(image for image, _ in files.values())
+    pose = pose_to_compare(image for image, _ in files.values())
     found, notes = {}, []
     for case, (image, label) in files.items():
         reference = _read(image, label, dataset, patients[case], pose)
@@ -123,8 +125,10 @@ def _read(image: Path, label: Path, dataset: RawDataset, patient: str, pose: Pos
 
 
 def _annotated_slices(ignored: np.ndarray) -> slice | None:
-    """The slices between ignored ones at the ends (Z,); None if others are ignored, too."""
+    """The slices (Z,) between ignored ones at the ends; None if others are ignored, too, or few are left."""
+    if not ignored.any():
+        return slice(None)
     known = np.flatnonzero(~ignored)
-    if not len(known) or ignored[known[0] : known[-1]].any():
+    if len(known) < LEAST_SLICES or ignored[known[0] : known[-1]].any():
         return None
     return slice(int(known[0]), int(known[-1]) + 1)

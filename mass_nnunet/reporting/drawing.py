@@ -12,7 +12,7 @@ import SimpleITK as sitk
 from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.label_map import read_label_map
-from mass_nnunet.data.pose import Pose, pose_of
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.volume import read_volume
 from mass_nnunet.labels import BACKGROUND, LABELS
 
@@ -72,16 +72,16 @@ def figure_file(
 
 
 def read_radiological(
-    file: Path, labels: Labels | None = None, pose: Pose | None = None
+    file: Path, pose: Pose, labels: Labels | None = None
 ) -> tuple[np.ndarray, tuple[float, float, float]]:
-    """Read an image with axes to the patient's head, back and left, or with its slices first if they are oblique.
+    """Read an image with axes to the patient's head, back and left, or with its slices first.
 
     An axial slice with its first row on top is then in radiological convention: the patient's right is on the left.
 
     Args:
         file: the image.
+        pose: that of the scan, :func:`mass_nnunet.data.pose.pose_to_compare`; it is the same for its label maps.
         labels: labels of its dataset, if it is a label map.
-        pose: that of the scan; default: that which its own slices ask for.
 
     Returns:
         The array (Z, Y, X), and the spacing in mm (z, y, x).
@@ -95,7 +95,7 @@ def read_radiological(
         found = read_label_map(file, labels)
         stored = sitk.GetImageFromArray(found.values)
         stored.CopyInformation(found.image)
-    image = sitk.DICOMOrient(stored, (pose or pose_of(stored)).shown(stored))
+    image = sitk.DICOMOrient(stored, pose.shown(stored))
     return sitk.GetArrayFromImage(image), image.GetSpacing()[::-1]
 
 

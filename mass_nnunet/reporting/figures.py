@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from mass_nnunet.api.best_atlas import Registration
-from mass_nnunet.data.pose import Pose
+from mass_nnunet.data.pose import Pose, pose_to_compare
 from mass_nnunet.labels import LABELS
 from mass_nnunet.registration.fields import folding, jacobian_determinant
 
@@ -38,7 +38,7 @@ class OverlayRow:
 def plot_overlays(scans: Sequence[OverlayRow], path: Path) -> None:
     """Draw one row per scan: the scan, the truth, and each method's prediction with the contour of the truth.
 
-    Each row shows the :func:`typical_slice` of its truth, in radiological convention.
+    Each row shows the :func:`typical_slice` of its truth, in radiological convention where it is axial.
     """
     methods = list(scans[0].predictions)
     slices = [_slices(scan) for scan in scans]
@@ -60,10 +60,11 @@ def plot_overlays(scans: Sequence[OverlayRow], path: Path) -> None:
 
 def _slices(scan: OverlayRow) -> tuple[np.ndarray, tuple[float, float], np.ndarray, list[np.ndarray], float]:
     """Image (Y, X), grey window, truth (Y, X), predictions (Y, X), and the height of a voxel over its width."""
-    image, spacing = read_radiological(scan.image)
-    truth, _ = read_radiological(scan.truth, LABELS)
+    pose = pose_to_compare([scan.image])
+    image, spacing = read_radiological(scan.image, pose)
+    truth, _ = read_radiological(scan.truth, pose, LABELS)
     z = typical_slice(truth)
-    predictions = [read_radiological(file, LABELS)[0][z] for file in scan.predictions.values()]
+    predictions = [read_radiological(file, pose, LABELS)[0][z] for file in scan.predictions.values()]
     return image[z], grey_window(image, scan.modality), truth[z], predictions, spacing[1] / spacing[2]
 
 

@@ -9,7 +9,7 @@ import SimpleITK as sitk
 from nnunetv2.imageio.nibabel_reader_writer import NibabelIO, NibabelIOWithReorient
 
 from mass_nnunet.data.dataset_json import turned_by_reader
-from mass_nnunet.data.pose import Pose, pose_of, usual_pose
+from mass_nnunet.data.pose import Pose, pose_to_compare, usual_pose
 from native_trees import AXIS_CODES, same_content, scan, write
 from oblique import tilted
 
@@ -55,10 +55,14 @@ def test_pictures_are_right_handed_and_have_their_last_row_on_top(angles):
         assert np.array_equal(rows[0], rows[1][::-1])
 
 
-def test_a_single_scan_asks_for_its_pose():
-    assert pose_of(tilted(scan(), *OBLIQUE)) is Pose.SLICES
-    assert pose_of(tilted(scan(), *AXIAL)) is Pose.UPRIGHT
-    assert pose_of(scan()) is Pose.UPRIGHT
+def test_isotropic_scans_are_compared_upright(tmp_path):
+    """They have no slices: as slices they would stay in the axes in which they are stored."""
+    oblique, isotropic = tilted(scan(), *OBLIQUE), tilted(scan(), *OBLIQUE)
+    isotropic.SetSpacing((1.0, 1.0, 1.2))
+    assert usual_pose(written(tmp_path / "a", oblique, isotropic, isotropic)) is Pose.SLICES
+    assert pose_to_compare(written(tmp_path / "a", oblique, isotropic, isotropic)) is Pose.UPRIGHT
+    assert pose_to_compare(written(tmp_path / "b", oblique, oblique, isotropic)) is Pose.SLICES
+    assert pose_to_compare(written(tmp_path / "c", tilted(scan(), *AXIAL))) is Pose.UPRIGHT
 
 
 def test_scans_of_a_dataset_without_a_named_reader_are_read_as_stored():

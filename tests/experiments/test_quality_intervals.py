@@ -56,8 +56,12 @@ def test_a_table_for_each_number_of_scans(script, tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(sys, "argv", ["quality_intervals.py", str(tmp_path)])
     script.main()
     printed = capsys.readouterr().out
-    assert "3 of 5 annotated scans calibrate" in printed and "4 of 5" in printed and "6 of 5" not in printed
+    assert "3 of 5 annotated patients calibrate" in printed and "4 of 5" in printed and "6 of 5" not in printed
     assert printed.count("widest patient") == 2
+    for scan in (2, 3, 4):
+        (tmp_path / f"synthetic_{scan}.pkl").unlink()
+    with pytest.raises(SystemExit, match="of 2 patients: three are needed"):
+        script.main()
     monkeypatch.setattr(sys, "argv", ["quality_intervals.py", str(tmp_path / "none")])
     with pytest.raises(SystemExit, match=r"none holds no synthetic_\*.pkl"):
         script.main()

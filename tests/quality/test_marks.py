@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 
 from mass_nnunet.data.pose import Pose
+from mass_nnunet.quality.evidence import Reference
 from mass_nnunet.quality.grid import Coarse
-from mass_nnunet.quality.marks import Usual, marks, most_doubtful, smoothness, strange_intensities
+from mass_nnunet.quality.marks import Usual, marks, most_doubtful, smoothness, strange_intensities, usual
 
 SHAPE = (12, 16, 16)
 KNOWN = Usual(0.6, 0.8, (0.0, 5.0), ((20.0, 40.0), (20.0, 40.0)), ((0, 1, 2),))
@@ -101,3 +102,20 @@ def test_the_most_doubtful_place_is_in_the_middle_of_the_error():
 
 def test_what_is_usual_survives_json():
     assert Usual.from_json(json.loads(json.dumps(KNOWN.as_json()))) == KNOWN
+
+
+def reference(shares, kept=slice(None)):
+    return Reference(scan(), shares, "one", kept)
+
+
+def test_organs_that_a_cut_scan_does_not_show_whole_say_nothing_of_usual_volumes():
+    """Of two cubes, the second lies at the cut in one scan, and where nothing is annotated in another."""
+    whole, at_cut, beyond = segmentation(size=4), segmentation(size=4), segmentation(size=4)
+    at_cut[2, -1, 5, 10] = 1
+    beyond[2] = 0
+    cut = slice(1, 13)
+    found = usual({"a": reference(whole), "b": reference(at_cut, cut), "c": reference(beyond, cut)}, {"a": 0.6})
+    assert found.volumes == ((64.0, 64.0), (64.0, 64.0))
+    assert (0, 1, 2) in found.order
+    never_whole = usual({"b": reference(at_cut, cut), "c": reference(beyond, cut)}, {"b": 0.6})
+    assert never_whole.volumes[1] == (0.0, 65.0)

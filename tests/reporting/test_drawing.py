@@ -6,6 +6,7 @@ import SimpleITK as sitk
 from matplotlib.colors import to_rgb
 from PIL import Image
 
+from mass_nnunet.data.pose import Pose, pose_to_compare
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import LABELS, ORGANS
 from mass_nnunet.reporting.drawing import (
@@ -25,7 +26,7 @@ from oriented_body import SHAPE, body, write_body
 
 @pytest.mark.parametrize("orientation", ["LPS", "RAS", "LAS", "PIR"])
 def test_reading_turns_every_orientation_to_the_radiological(tmp_path, orientation):
-    array, spacing = read_radiological(write_body(tmp_path / "x.nii.gz", body(), orientation))
+    array, spacing = read_radiological(write_body(tmp_path / "x.nii.gz", body(), orientation), Pose.UPRIGHT)
     np.testing.assert_array_equal(array, body())
     assert spacing == pytest.approx((5.0, 1.0, 1.0))
 
@@ -35,7 +36,7 @@ def test_oblique_slices_are_shown_as_slices(tmp_path, angle):
     """The nearest anatomical axis of the slices is z at -40 degrees, and y at -50."""
     image = tilted(sitk.GetImageFromArray(body().astype(np.uint8)), angle, 0)
     sitk.WriteImage(image, str(tmp_path / "x.nii.gz"))
-    array, spacing = read_radiological(tmp_path / "x.nii.gz")
+    array, spacing = read_radiological(tmp_path / "x.nii.gz", pose_to_compare([tmp_path / "x.nii.gz"]))
     np.testing.assert_array_equal(array, body())
     assert spacing == pytest.approx((6.0, 2.0, 1.5))
 
@@ -101,9 +102,9 @@ def test_organs_are_filled_and_the_truth_has_white_contours(tmp_path):
 
 def test_a_label_map_is_read_with_the_labels_of_its_dataset(tmp_path):
     file = write_body(tmp_path / "x.nii.gz", body(), "RAS")
-    np.testing.assert_array_equal(read_radiological(file, LABELS)[0], body())
+    np.testing.assert_array_equal(read_radiological(file, Pose.UPRIGHT, LABELS)[0], body())
     with pytest.raises(UserError, match=r"x.nii.gz has value \d, which dataset.json does not name"):
-        read_radiological(file, {"background": 0, "spleen": 1})
+        read_radiological(file, Pose.UPRIGHT, {"background": 0, "spleen": 1})
 
 
 def test_a_name_is_no_formula(tmp_path):

@@ -11,6 +11,7 @@ from mass_nnunet.benchmark.run.grid import Cell
 from mass_nnunet.benchmark.run.job import Job
 from mass_nnunet.data.label_map import translated
 from mass_nnunet.data.names import label_name
+from mass_nnunet.data.pose import pose_to_compare
 from mass_nnunet.data.raw import TEST
 from mass_nnunet.evaluation.metrics import DICE, HD95
 from mass_nnunet.labels import IGNORE
@@ -62,7 +63,7 @@ def worst_table(results: Results, count: int = 10) -> Table:
 
 @dataclass(frozen=True)
 class Panel:
-    """One slice of a scan: image, truth and prediction (Y, X), in radiological convention."""
+    """One slice of a scan: image, truth and prediction (Y, X), in radiological convention where it is axial."""
 
     title: str
     image: np.ndarray
@@ -114,12 +115,13 @@ def _files(row: Any, jobs: dict[Cell, Job]) -> tuple[tuple[Path, Path, Path], Jo
 
 
 def _panel(row: Any, files: tuple[Path, Path, Path], labels: dict[str, int], job: Job) -> Panel:
-    image, spacing = read_radiological(files[0])
-    truth = read_radiological(files[1], labels)[0]
+    pose = pose_to_compare([files[0]])
+    image, spacing = read_radiological(files[0], pose)
+    truth = read_radiological(files[1], pose, labels)[0]
     if job.external is not None and job.external.labels:
-        prediction = translated(read_radiological(files[2])[0], job.external.labels, labels)
+        prediction = translated(read_radiological(files[2], pose)[0], job.external.labels, labels)
     else:
-        prediction = read_radiological(files[2], labels)[0]
+        prediction = read_radiological(files[2], pose, labels)[0]
     if (ignored := labels.get(IGNORE)) is not None:
         truth, prediction = (np.where(truth == ignored, 0, values) for values in (truth, prediction))
     z = int(np.count_nonzero(truth != prediction, axis=(1, 2)).argmax())
