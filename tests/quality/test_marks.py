@@ -109,7 +109,7 @@ def reference(shares, kept=slice(None)):
 
 
 def test_organs_that_a_cut_scan_does_not_show_whole_say_nothing_of_usual_volumes():
-    """Of two cubes, the second lies at the cut in one scan, and where nothing is annotated in another."""
+    """The second of two cubes lies at the cut in one scan, and where nothing is annotated in another."""
     whole, at_cut, beyond = segmentation(size=4), segmentation(size=4), segmentation(size=4)
     at_cut[2, -1, 5, 10] = 1
     beyond[2] = 0
