@@ -53,9 +53,9 @@ def draw_model(job: Job, branches: Path, registration: Path) -> None:
     predictor = load_model(model_folder(job, tested.dataset), job.fold, FINAL_CHECKPOINT, torch.device(job.grid.device))
     truth = tested.dataset.label_path(TEST, case)
     found = explain(predictor, tested.dataset.images(TEST, case), truth)
-    plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing, pose=found.pose)
+    plot_branches(found.image, found.truth, found.predictions, branches, found.frame)
     if found.registration is not None:
-        plot_registration(found.registration, registration, spacing=found.spacing, pose=found.pose)
+        plot_registration(found.registration, registration, found.frame)
 
 
 def draw_curves(jobs: Sequence[Job], path: Path) -> None:

@@ -14,7 +14,7 @@ from mass_nnunet.data.files import atomic_path
 from mass_nnunet.data.label_map import read_label_map
 from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.volume import read_volume
-from mass_nnunet.labels import BACKGROUND, LABELS
+from mass_nnunet.labels import BACKGROUND, IGNORE
 
 if TYPE_CHECKING:
     from matplotlib.artist import Artist
@@ -132,10 +132,10 @@ def show(axes: "Axes", image: np.ndarray, window: tuple[float, float], aspect: f
 
 def organ_colours(labels: Mapping[str, int]) -> dict[str, str]:
     """A colour for each organ of a dataset; with more organs than colours, colours repeat."""
-    return dict(zip((name for name in labels if name != BACKGROUND), cycle(COLOURS), strict=False))
+    return dict(zip((name for name in labels if name not in (BACKGROUND, IGNORE)), cycle(COLOURS), strict=False))
 
 
-def paint(axes: "Axes", labels: np.ndarray, aspect: float, values: Mapping[str, int] = LABELS) -> None:
+def paint(axes: "Axes", labels: np.ndarray, aspect: float, values: Mapping[str, int]) -> None:
     """Fill the organs of a label slice (Y, X) and draw their contours; ``values`` are the labels by name."""
     from matplotlib.colors import to_rgba
 
@@ -157,7 +157,7 @@ def _draw_contour(axes: "Axes", mask: np.ndarray, colour: str, width: float, eff
         axes.contour(mask, levels=[0.5], colors=[colour], linewidths=width).set_path_effects(list(effects))
 
 
-def legend(figure: "Figure", labels: Mapping[str, int] = LABELS, *, truth: bool = False) -> None:
+def legend(figure: "Figure", labels: Mapping[str, int], *, truth: bool = False) -> None:
     """Add a legend of the organs' colours below the figure, with ``truth`` also of the line of :func:`draw_truth`."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -176,7 +176,7 @@ def _halo() -> list:
     return [Stroke(linewidth=2.4, foreground="black"), Normal()]
 
 
-def draw_truth(axes: "Axes", labels: np.ndarray, values: Mapping[str, int] = LABELS) -> None:
+def draw_truth(axes: "Axes", labels: np.ndarray, values: Mapping[str, int]) -> None:
     """Draw the contours of the organs of a label slice (Y, X) in white."""
     for organ in organ_colours(values):
         _draw_contour(axes, labels == values[organ], "white", 1.0, _halo())

@@ -12,7 +12,10 @@ from mass_nnunet.api.best_atlas import Registration, register_best
 from mass_nnunet.api.loading import branches_of, predicting_by
 from mass_nnunet.data.label_map import read_label_map
 from mass_nnunet.data.pose import Pose
+from mass_nnunet.data.regions import classes_of
 from mass_nnunet.data.volume import read_volume
+
+from .figures import Frame
 
 
 @dataclass(frozen=True)
@@ -24,16 +27,14 @@ class Explained:
         truth: labels (Z, Y, X); None if they are not known.
         predictions: labels (Z, Y, X) by branch.
         registration: registration of the most similar atlas; None for a model without atlases.
-        spacing: voxel size (z, y, x) in mm.
-        pose: of the arrays.
+        frame: of the arrays.
     """
 
     image: np.ndarray
     truth: np.ndarray | None
     predictions: dict[str, np.ndarray]
     registration: Registration | None
-    spacing: tuple[float, float, float]
-    pose: Pose
+    frame: Frame
 
 
 def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | None) -> Explained:
@@ -70,5 +71,6 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
             predictions[branch] = predictor.label_manager.convert_logits_to_segmentation(logits.cpu()).numpy()
         reference = next(iter(predictions.values())) if known is None else known
         registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None
+    values = classes_of(predictor.dataset_json["labels"])
     pose = Pose.of_reader(predictor.plans_manager.plans["image_reader_writer"])
-    return Explained(data[0], known, predictions, registration, tuple(configuration.spacing), pose)
+    return Explained(data[0], known, predictions, registration, Frame(tuple(configuration.spacing), pose, values))

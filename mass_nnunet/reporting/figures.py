@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -49,13 +49,13 @@ def plot_overlays(scans: Sequence[OverlayRow], path: Path) -> None:
             row[0].set_ylabel(scan.title)
             for axes in row:
                 show(axes, image, window, aspect)
-            paint(row[1], truth, aspect)
+            paint(row[1], truth, aspect, LABELS)
             for axes, prediction in zip(row[2:], predictions, strict=True):
-                paint(axes, prediction, aspect)
-                draw_truth(axes, truth)
+                paint(axes, prediction, aspect, LABELS)
+                draw_truth(axes, truth, LABELS)
         for axes, title in zip(grid[0], ("scan", "truth", *methods), strict=True):
             axes.set_title(title)
-        legend(figure, truth=True)
+        legend(figure, LABELS, truth=True)
 
 
 def _slices(scan: OverlayRow) -> tuple[np.ndarray, tuple[float, float], np.ndarray, list[np.ndarray], float]:
@@ -68,9 +68,26 @@ def _slices(scan: OverlayRow) -> tuple[np.ndarray, tuple[float, float], np.ndarr
     return image[z], grey_window(image, scan.modality), truth[z], predictions, spacing[1] / spacing[2]
 
 
-def plot_registration(
-    registration: Registration, path: Path, *, spacing: tuple[float, float, float], pose: Pose
-) -> None:
+class Frame(NamedTuple):
+    """What preprocessed arrays show.
+
+    Attributes:
+        spacing: mm (z, y, x).
+        pose: of their axes.
+        values: labels by name.
+    """
+
+    spacing: tuple[float, float, float]
+    pose: Pose
+    values: Mapping[str, int]
+
+    @property
+    def aspect(self) -> float:
+        """The height of a voxel of a slice over its width."""
+        return self.spacing[1] / self.spacing[2]
+
+
+def plot_registration(registration: Registration, path: Path, frame: Frame) -> None:
     """Draw an atlas, a target, the warped atlas, the deformed grid, its Jacobian determinant, and the labels.
 
     The arrays are preprocessed. The picture is the :func:`typical_slice` of the target, in radiological convention
@@ -79,12 +96,11 @@ def plot_registration(
     Args:
         registration: of an atlas to a scan, the target.
         path: the PNG file.
-        spacing: mm (z, y, x), the same for all arrays.
-        pose: of the arrays.
+        frame: the same for all arrays.
     """
     atlas, target, warped, field, atlas_labels, warped_labels, target_labels = registration
     z = typical_slice(target_labels)
-    cut, aspect = (z, *pose.flips), spacing[1] / spacing[2]
+    cut, aspect, values = (z, *frame.pose.flips), frame.aspect, frame.values
     jacobian = jacobian_determinant(torch.from_numpy(np.ascontiguousarray(field))[None])  # (1, Z - 1, Y - 1, X - 1)
     shown = {
         "atlas": atlas,
@@ -100,14 +116,14 @@ def plot_registration(
         for axes, (title, image) in zip(row, shown.items(), strict=True):
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
             axes.set_title(title)
-        paint(row[0], atlas_labels[cut], aspect)
-        paint(row[1], target_labels[cut], aspect)
-        _draw_grid(row[3], field[1:, z], aspect, pose)
+        paint(row[0], atlas_labels[cut], aspect, values)
+        paint(row[1], target_labels[cut], aspect, values)
+        _draw_grid(row[3], field[1:, z], aspect, frame.pose)
         row[4].images[-1].remove()
-        _draw_jacobian(row[4], jacobian[0, min(z, jacobian.shape[1] - 1)].numpy()[pose.flips], aspect)
-        paint(row[5], warped_labels.argmax(0)[cut], aspect)
-        draw_truth(row[5], target_labels[cut])
-        legend(figure, truth=True)
+        _draw_jacobian(row[4], jacobian[0, min(z, jacobian.shape[1] - 1)].numpy()[frame.pose.flips], aspect)
+        paint(row[5], warped_labels.argmax(0)[cut], aspect, values)
+        draw_truth(row[5], target_labels[cut], values)
+        legend(figure, values, truth=True)
 
 
 def _draw_grid(axes: "Axes", field: np.ndarray, aspect: float, pose: Pose) -> None:
@@ -135,9 +151,7 @@ def plot_branches(
     truth: np.ndarray | None,
     predictions: Mapping[str, np.ndarray],
     path: Path,
-    *,
-    spacing: tuple[float, float, float],
-    pose: Pose,
+    frame: Frame,
 ) -> None:
     """Draw a scan, its truth, the prediction of each branch of a model, and the voxels where these disagree.
 
@@ -148,12 +162,11 @@ def plot_branches(
         truth: labels (Z, Y, X); None if they are not known.
         predictions: labels (Z, Y, X) by branch.
         path: the PNG file.
-        spacing: mm (z, y, x).
-        pose: of the arrays.
+        frame: of the arrays.
     """
     shown = list(predictions.values())
-    cut = (typical_slice(shown[0] if truth is None else truth), *pose.flips)
-    aspect = spacing[1] / spacing[2]
+    cut = (typical_slice(shown[0] if truth is None else truth), *frame.pose.flips)
+    aspect, values = frame.aspect, frame.values
     titles = ["scan", *(["truth"] if truth is not None else []), *predictions]
     titles += ["where they disagree"] if len(shown) > 1 else []
     size = (3.0 * len(titles), 3.0 * image.shape[1] * aspect / image.shape[2] + 0.9)
@@ -163,16 +176,16 @@ def plot_branches(
             show(axes, image[cut], grey_window(image, "preprocessed"), aspect)
             axes.set_title(title)
         if truth is not None:
-            paint(panels["truth"], truth[cut], aspect)
+            paint(panels["truth"], truth[cut], aspect, values)
         for branch, labels in predictions.items():
-            paint(panels[branch], labels[cut], aspect)
+            paint(panels[branch], labels[cut], aspect, values)
             if truth is not None:
-                draw_truth(panels[branch], truth[cut])
+                draw_truth(panels[branch], truth[cut], values)
         if len(shown) > 1:
             differ = np.any([labels != shown[0] for labels in shown[1:]], axis=0)[cut]
             overlay = np.where(differ[..., None], np.array([0.85, 0.1, 0.1, 0.8]), 0.0)
             panels["where they disagree"].imshow(overlay, aspect=aspect, interpolation="nearest")
-        legend(figure, truth=truth is not None)
+        legend(figure, values, truth=truth is not None)
 
 
 def plot_curves(runs: Mapping[str, Mapping[str, Sequence[float]]], path: Path) -> None:

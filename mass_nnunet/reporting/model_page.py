@@ -54,13 +54,13 @@ def _files(dataset: RawDataset, case: str) -> tuple[list[Path], Path | None]:
 def _section(case: str, found: Explained, pictures: Path) -> Markup:
     """The section of the page about one case."""
     branches = pictures / f"{case}_branches.png"
-    plot_branches(found.image, found.truth, found.predictions, branches, spacing=found.spacing, pose=found.pose)
+    plot_branches(found.image, found.truth, found.predictions, branches, found.frame)
     caption = "Filled: the truth and what each branch predicts"
     caption += ", with the contour of the truth in white." if found.truth is not None else "; no truth is known."
     parts = [report.picture(branches, f"{caption} Red: voxels on which the branches disagree.")]
     if found.registration is not None:
         registration = pictures / f"{case}_registration.png"
-        plot_registration(found.registration, registration, spacing=found.spacing, pose=found.pose)
+        plot_registration(found.registration, registration, found.frame)
         parts.append(
             report.picture(
                 registration,

@@ -22,6 +22,7 @@ from mass_nnunet.demo.settings import TINY
 from mass_nnunet.demo.steps import MODALITIES, Folders, demo_grid
 from mass_nnunet.evaluation.scores import score_columns
 from mass_nnunet.reporting.explain import Explained
+from mass_nnunet.reporting.figures import Frame
 from mass_nnunet.runtime.env import temporary_environment
 from planned_grid import write_plans
 from tiny_raw import write_raw_dataset
@@ -123,6 +124,5 @@ def explained() -> Explained:
     image, propagated = labels.astype(np.float32), np.stack([labels == 0, labels == 1]).astype(np.float32)
     field = np.zeros((3, *labels.shape), np.float32)
     registration = Registration(image, image, image, field, labels, propagated, labels)
-    return Explained(
-        image, labels, {"segmentation": labels, "fused": labels}, registration, (3.0, 1.0, 1.0), Pose.UPRIGHT
-    )
+    frame = Frame((3.0, 1.0, 1.0), Pose.UPRIGHT, {"background": 0, "liver": 1})
+    return Explained(image, labels, {"segmentation": labels, "fused": labels}, registration, frame)

@@ -86,8 +86,8 @@ def test_organs_are_filled_and_the_truth_has_white_contours(tmp_path):
     with figure_file(tmp_path / "x.png", 1, 2, (8, 4)) as (_, grid):
         for axes in grid[0]:
             show(axes, np.zeros(SHAPE[1:]), (0, 1), 1.0)
-        paint(grid[0, 0], labels, 1.0)
-        draw_truth(grid[0, 1], labels)
+        paint(grid[0, 0], labels, 1.0, LABELS)
+        draw_truth(grid[0, 1], labels, LABELS)
         overlay = grid[0, 0].images[-1].get_array()
         lines = [contour.get_edgecolor()[0][:3] for contour in grid[0, 1].collections]
     liver, spleen = (np.array(to_rgb(organ_colours(LABELS)[organ])) for organ in ("liver", "spleen"))

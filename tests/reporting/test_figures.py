@@ -8,9 +8,10 @@ from PIL import Image
 
 from mass_nnunet.api.best_atlas import Registration
 from mass_nnunet.data.pose import Pose
+from mass_nnunet.labels import LABELS
 from mass_nnunet.reporting import figures
-from mass_nnunet.reporting.drawing import COLOURS
-from mass_nnunet.reporting.figures import OverlayRow, plot_curves, plot_overlays, plot_registration, plot_terms
+from mass_nnunet.reporting.drawing import COLOURS, organ_colours
+from mass_nnunet.reporting.figures import Frame, OverlayRow, plot_curves, plot_overlays, plot_registration, plot_terms
 from oblique import tilted
 from oriented_body import SHAPE, body, write_body
 
@@ -56,7 +57,7 @@ def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_
     for field in (np.zeros((3, *SHAPE)), wave):
         path = tmp_path / "registration.png"
         registration = Registration(image, image, image, field, labels, probabilities, labels)
-        plot_registration(registration, path, spacing=(5.0, 1.2, 1.0), pose=Pose.UPRIGHT)
+        plot_registration(registration, path, Frame((5.0, 1.2, 1.0), Pose.UPRIGHT, LABELS))
         picture = np.asarray(Image.open(path).convert("RGB")).astype(int)
         grid = picture[60:-90, int(picture.shape[1] * 0.51) : int(picture.shape[1] * 0.655)]
         lit = grid[..., 2] > 150
@@ -65,11 +66,24 @@ def test_registration_draws_straight_lines_for_no_deformation_and_bent_ones_for_
     assert shares[0] > 0.95 > shares[1]  # a straight line fills a whole row of the picture
 
 
+def test_legends_name_the_labels_of_the_dataset(tmp_path, monkeypatch):
+    named, values = [], {"background": 0, "myocardium": 1, "ventricle": 2, "ignore": 3}
+    monkeypatch.setattr(figures, "legend", lambda figure, labels, *, truth: named.append(labels))
+    labels, image = np.minimum(body(), 2), np.zeros(SHAPE)
+    frame = Frame((5.0, 1.0, 1.0), Pose.UPRIGHT, values)
+    figures.plot_branches(image, labels, {"head": labels}, tmp_path / "a.png", frame)
+    shares = np.eye(3)[labels].transpose(3, 0, 1, 2)
+    registration = Registration(image, image, image, np.zeros((3, *SHAPE)), labels, shares, labels)
+    plot_registration(registration, tmp_path / "b.png", frame)
+    assert named == [values, values]
+    assert list(organ_colours(values)) == ["myocardium", "ventricle"]
+
+
 @pytest.mark.parametrize("pose", Pose)
 def test_arrays_are_shown_as_files_of_their_pose_are(tmp_path, monkeypatch, pose):
     shown, image = [], np.random.default_rng(0).normal(size=SHAPE)
     monkeypatch.setattr(figures, "show", lambda axes, its, *rest: shown.append(its))
-    figures.plot_branches(image, None, {"head": body()}, tmp_path / "a.png", spacing=(5.0, 1.0, 1.0), pose=pose)
+    figures.plot_branches(image, None, {"head": body()}, tmp_path / "a.png", Frame((5.0, 1.0, 1.0), pose, LABELS))
     stored = tilted(sitk.GetImageFromArray(image), -40, 0)
     stored = pose.turn(stored)
     array = sitk.GetArrayFromImage(stored)

@@ -10,10 +10,11 @@ from torch import Tensor
 from mass_nnunet.api.best_atlas import register_best
 from mass_nnunet.batch import Scans
 from mass_nnunet.data.pose import Pose
+from mass_nnunet.data.regions import classes_of
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.networks.pair import PairNet
-from mass_nnunet.reporting.figures import plot_registration
+from mass_nnunet.reporting.figures import Frame, plot_registration
 from mass_nnunet.training.patch import organ_box
 
 from .group import GroupTrainer
@@ -109,4 +110,5 @@ class RegisteringTrainer(GroupTrainer):
             registration = register_best(network, scan, self.organs_of(label[0]), self.configuration_manager.patch_size)
         path = Path(self.output_folder) / "mass_registration.png"
         pose = Pose.of_reader(self.plans_manager.plans["image_reader_writer"])
-        plot_registration(registration, path, spacing=tuple(self.configuration_manager.spacing), pose=pose)
+        values = classes_of(self.dataset_json["labels"])
+        plot_registration(registration, path, Frame(tuple(self.configuration_manager.spacing), pose, values))
