@@ -15,7 +15,6 @@ from source_tree import imports
 ROOT = Path(room.__file__).parent
 # From low to high: a module imports those of lower layers, and of its own.
 LAYERS = (
-    ("pose",),
     ("source", "options"),
     ("readers",),
     ("checks", "dicom"),
