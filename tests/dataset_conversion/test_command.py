@@ -81,7 +81,7 @@ def test_a_module_imports_lower_layers_only(path):
     for name in imported(path) - {own}:
         assert LEVEL[name] <= LEVEL[own], f"{own} imports {name}"
     if own in ("datasets", "readers"):
-        dicom = {"dicom", "pose"} if path.name == "dicom.py" else set()
+        dicom = {"dicom"} if path.name == "dicom.py" else set()
         assert imported(path) <= {"source", "options", "readers"} | dicom
 
 
