@@ -69,7 +69,7 @@ def turn_file(path: Path, *, folder: Path, scans: Mapping[str, Path] | None) -> 
     try:
         image = read_volume(path)
         if scans is None:
-            turned = sitk.DICOMOrient(image, Pose.SLICES.orientation(image))
+            turned = Pose.SLICES.turn(image)
         else:
             scan_file = scans[stem(path)]
             scan = read_volume(scan_file)

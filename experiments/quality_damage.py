@@ -19,8 +19,9 @@ import SimpleITK as sitk
 from mass_nnunet.cli import main as mass_nnunet
 from mass_nnunet.data.files import read_json
 from mass_nnunet.data.names import image_name, label_name
+from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import RawDataset
-from mass_nnunet.data.volume import ORIENTATION, read_volume
+from mass_nnunet.data.volume import read_volume
 from mass_nnunet.errors import exit_on_user_error
 
 ENDING = ".nii.gz"
@@ -108,7 +109,7 @@ DAMAGES: dict[str, Callable[[Pair], Pair]] = {
 
 def read_pair(prediction: Path, scan: Path, names: dict[str, int]) -> Pair:
     """A scan and its label map, in the orientation of :class:`Pair`."""
-    image, labels = (sitk.DICOMOrient(read_volume(file), ORIENTATION) for file in (scan, prediction))
+    image, labels = (Pose.UPRIGHT.turn(read_volume(file)) for file in (scan, prediction))
     x, y, z = image.GetSpacing()
     return Pair(sitk.GetArrayFromImage(image), sitk.GetArrayFromImage(labels), (z, y, x), image.GetDirection(), names)
 

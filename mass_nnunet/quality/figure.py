@@ -37,13 +37,13 @@ def draw_case(
         opinion: labels of the second opinion (Z, Y, X), :attr:`Evidence.opinion`.
         pose: that of the second opinion.
     """
-    scan, spacing = read_radiological(image, pose)
-    labels, _ = read_radiological(prediction, pose, dataset.labels)
     stored = read_volume(image)
+    turned = sitk.DICOMOrient(stored, pose.shown(stored))
+    scan, spacing = sitk.GetArrayFromImage(turned), turned.GetSpacing()[::-1]
+    labels, _ = read_radiological(prediction, pose, dataset.labels)
     turns = (slice(None), *pose.flips)
     opinion = opinion[turns]
     worst = min(found.organs, key=lambda organ: organ.dice)
-    turned = sitk.DICOMOrient(stored, pose.shown(stored))
     place = turned.TransformPhysicalPointToIndex(stored.TransformIndexToPhysicalPoint(worst.index))
     window, aspect = grey_window(scan, dataset.channels[0]), spacing[1] / spacing[2]
     with figure_file(path, 1, 2, (9.4, 4.9)) as (figure, axes):

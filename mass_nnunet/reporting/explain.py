@@ -11,8 +11,6 @@ from nnunetv2.inference.predict_from_raw_data import nnUNetPredictor
 from mass_nnunet.api.best_atlas import Registration, register_best
 from mass_nnunet.api.loading import branches_of, predicting_by
 from mass_nnunet.data.label_map import read_label_map
-from mass_nnunet.data.pose import Pose
-from mass_nnunet.data.regions import classes_of
 from mass_nnunet.data.volume import read_volume
 
 from .figures import Frame
@@ -71,6 +69,5 @@ def explain(predictor: nnUNetPredictor, images: Sequence[Path], truth: Path | No
             predictions[branch] = predictor.label_manager.convert_logits_to_segmentation(logits.cpu()).numpy()
         reference = next(iter(predictions.values())) if known is None else known
         registration = register_best(network, scan, reference, configuration.patch_size) if has_atlases else None
-    values = classes_of(predictor.dataset_json["labels"])
-    pose = Pose.of_reader(predictor.plans_manager.plans["image_reader_writer"])
-    return Explained(data[0], known, predictions, registration, Frame(tuple(configuration.spacing), pose, values))
+    frame = Frame.of_model(predictor.plans_manager, configuration, predictor.dataset_json)
+    return Explained(data[0], known, predictions, registration, frame)

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
+from nnunetv2.utilities.plans_handling.plans_handler import ConfigurationManager, PlansManager
 
 from mass_nnunet.api.best_atlas import Registration
 from mass_nnunet.data.pose import Pose, pose_to_compare
+from mass_nnunet.data.regions import classes_of
 from mass_nnunet.labels import LABELS
 from mass_nnunet.registration.fields import folding, jacobian_determinant
 
@@ -80,6 +82,14 @@ class Frame(NamedTuple):
     spacing: tuple[float, float, float]
     pose: Pose
     values: Mapping[str, int]
+
+    @classmethod
+    def of_model(
+        cls, plans: PlansManager, configuration: ConfigurationManager, dataset_json: Mapping[str, Any]
+    ) -> "Frame":
+        """The frame of scans that are preprocessed for a model."""
+        pose = Pose.of_reader(plans.plans["image_reader_writer"])
+        return cls(tuple(configuration.spacing), pose, classes_of(dataset_json["labels"]))
 
     @property
     def aspect(self) -> float:

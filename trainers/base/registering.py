@@ -9,8 +9,6 @@ from torch import Tensor
 
 from mass_nnunet.api.best_atlas import register_best
 from mass_nnunet.batch import Scans
-from mass_nnunet.data.pose import Pose
-from mass_nnunet.data.regions import classes_of
 from mass_nnunet.errors import exit_on_user_error
 from mass_nnunet.networks.mass import MASSNet
 from mass_nnunet.networks.pair import PairNet
@@ -109,6 +107,5 @@ class RegisteringTrainer(GroupTrainer):
         with torch.no_grad():
             registration = register_best(network, scan, self.organs_of(label[0]), self.configuration_manager.patch_size)
         path = Path(self.output_folder) / "mass_registration.png"
-        pose = Pose.of_reader(self.plans_manager.plans["image_reader_writer"])
-        values = classes_of(self.dataset_json["labels"])
-        plot_registration(registration, path, Frame(tuple(self.configuration_manager.spacing), pose, values))
+        frame = Frame.of_model(self.plans_manager, self.configuration_manager, self.dataset_json)
+        plot_registration(registration, path, frame)
