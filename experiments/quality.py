@@ -20,6 +20,7 @@ import SimpleITK as sitk
 from mass_nnunet.api import Model, expected_dice
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset
+from mass_nnunet.quality.agreement import with_agreement
 from mass_nnunet.quality.calibration import Samples, columns
 from mass_nnunet.quality.distances import OFFSET
 from mass_nnunet.quality.estimator import Estimator, fit
@@ -31,6 +32,7 @@ from quality_features import CANDIDATES
 BAD = 0.6
 """True Dice, mean of a scan's organs, below which a scan is bad."""
 DISTANCES = DISTANCE, OPINION = "estimated HD95", "distance of the second opinion"
+COMPARED = "quality with other trainings"
 CHOICES: dict[str, tuple[str, ...]] = {
     "quality": FEATURES,
     "agreement alone": ("agreement",),
@@ -69,7 +71,11 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
                     its = found.distances[k : k + 1]
                     add(row, DISTANCE, distance.estimate(its), distance.interval(its, found.likeness))
                 row[OPINION] = float(np.exp(found.distances[k, 1])) - OFFSET
-                row["other trainings"] = float(np.mean([dice(own[k + 1], other[k + 1]) for other in partners]))
+                if partners:
+                    agreed = float(np.mean([dice(own[k + 1], other[k + 1]) for other in partners]))
+                    both = with_agreement(np.array([row["quality"]]), np.array([agreed]))
+                    row["other trainings"] = agreed
+                    add(row, COMPARED, both, estimators["quality"].interval(both, found.likeness))
                 if inference == "segmentation":
                     row["softmax"] = sure.get((method, case, k + 1), np.nan)
                 rows.append(row)
@@ -178,7 +184,7 @@ def main() -> None:
         table = measure(RawDataset.load(number), args.fold, args.benches, work)
         table.to_csv(work / f"quality_{number}.csv", index=False)
         print(f"{number}:")
-        names = [*CHOICES, "other trainings", "softmax"]
+        names = [*CHOICES, COMPARED, "other trainings", "softmax"]
         print(pd.DataFrame([summary(table, name) for name in names]).to_string(index=False))
         print("HD95 in mm:")
         print(

@@ -10,6 +10,7 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.raw import RawDataset
 
+from .agreement import agreement, with_agreement
 from .branches import Disagreement
 from .calibration import Calibration
 from .distance_estimator import DistanceEstimator
@@ -30,7 +31,7 @@ class Organ:
 
     Attributes:
         organ: its name.
-        dice: estimated Dice.
+        dice: estimated Dice; with ``agreement`` it takes that in.
         dice_low: lower end of the interval.
         dice_high: upper end.
         hd95: estimated HD95 in mm; None where the organ fills no voxel of the coarse grid.
@@ -41,6 +42,7 @@ class Organ:
         index: voxel (x, y, z) of the file of the scan, counted from 0, where prediction and second opinion disagree
             most; z is the slice of an axial file.
         position: the same place in mm (x, y, z), LPS.
+        agreement: mean Dice with other segmentations of the scan; None without any.
         branches: how much head and atlases of a model disagree about it; None without a model.
     """
 
@@ -55,6 +57,7 @@ class Organ:
     expected_ml: float
     index: tuple[int, int, int]
     position: tuple[float, float, float]
+    agreement: float | None = None
     branches: Disagreement | None = None
 
 
@@ -121,6 +124,7 @@ def assess(
     dataset: RawDataset,
     references: Mapping[str, Reference],
     calibration: Calibration,
+    others: Sequence[Path] = (),
 ) -> tuple[Assessment, Evidence]:
     """Estimate the quality of a segmentation.
 
@@ -131,6 +135,7 @@ def assess(
         dataset: the dataset whose labels these are.
         references: annotated scans of its modality, by name; if the case is one of them, it is left out.
         calibration: made with these.
+        others: other segmentations of the scan, of the same labels (:mod:`mass_nnunet.quality.agreement`).
 
     Returns:
         The assessment, and what it rests on.
@@ -145,16 +150,24 @@ def assess(
     evidence = gather(scan, judges(case, scan, references))
     organs = [name for name in dataset.labels if name != "background"]
     signs = marks(segmented.shares, segmented.volumes, evidence, calibration.usual, organs, dataset.channels[0])
-    found = _organs(segmented, evidence, calibration, organs, stored)
-    return Assessment(case, tuple(found), tuple(signs)), evidence
+    agreed, more = agreement(segmented.shares, others, dataset.labels, pose, stored)
+    found = _organs(segmented, evidence, calibration, organs, stored, agreed)
+    return Assessment(case, tuple(found), (*signs, *more)), evidence
 
 
 def _organs(
-    segmented: Segmented, evidence: Evidence, calibration: Calibration, organs: Sequence[str], stored: sitk.Image
+    segmented: Segmented,
+    evidence: Evidence,
+    calibration: Calibration,
+    organs: Sequence[str],
+    stored: sitk.Image,
+    agreed: np.ndarray | None,
 ) -> list[Organ]:
     """The quality of each organ of a segmentation; ``stored`` is the file of its scan."""
     shares = segmented.shares
     estimated = calibration.estimator.estimate(features(shares, evidence))
+    if agreed is not None:
+        estimated = with_agreement(estimated, agreed)
     estimated = np.where(np.array(segmented.volumes[1:]) > 0, estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated, evidence.likeness)
     distances = _distances(shares, evidence, calibration.distance)
@@ -176,6 +189,7 @@ def _organs(
                 expected_ml=round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
                 index=index,
                 position=(x, y, z),
+                agreement=None if agreed is None else round(float(agreed[k - 1]), 4),
             )
         )
     return result

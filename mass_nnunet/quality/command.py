@@ -24,6 +24,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="predictions of the fold's validation scans by the same model, such as fold_0/validation: they calibrate",
     )
     parser.add_argument(
+        "--compare",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help="predictions of the same scans by other trainings or programs: how well they agree with these counts as "
+        "much as what the annotations say",
+    )
+    parser.add_argument(
         "-m",
         "--model",
         type=Path,

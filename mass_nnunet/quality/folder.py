@@ -34,7 +34,7 @@ from .references import annotated_cases, files_of, fold_of, pose_of_all, read_re
 CALIBRATION, CASES, BRANCHES = "calibration.json", "cases", "branches"
 """What is kept in the output folder, so that a killed command goes on: the calibration, a file for each case, and one
 for what head and atlases of a model say about it."""
-FORMAT = 3
+FORMAT = 4
 """Version of the form of these files: those of another version are made again."""
 
 
@@ -43,10 +43,11 @@ def assess_folder(args: argparse.Namespace) -> None:
     dataset = RawDataset.load(args.d)
     if args.pictures < 0:
         raise UserError(f"--pictures {args.pictures} is no number of pictures: give 0 or more")
-    for folder in (args.predictions, *args.validation):
+    for folder in (args.predictions, *args.validation, *args.compare):
         for note in check_predictions(folder, dataset.folder / DATASET_JSON, dataset.values):
             print(f"note: {note}")
     pairs = find_pairs(args.predictions, args.images, dataset.ending)
+    others = other_files(args.compare, args.predictions, pairs)
     fold = fold_of(dataset, args.fold)
     files = files_of(dataset, annotated_cases(dataset, fold))
     predicted = validation_files(args.validation, fold.val, dataset.ending)
@@ -60,8 +61,9 @@ def assess_folder(args: argparse.Namespace) -> None:
     calibration = _calibrated(args.output / CALIBRATION, mark, dataset, references, predicted)
     found = []
     for case, (image, prediction) in tqdm(pairs.items(), desc="estimating quality", unit="case"):
-        judge = partial(assess, case, image, prediction, dataset, references, calibration)
-        found.append(_assessed(args.output / CASES, digest([image, prediction]) + mark, case, judge))
+        judge = partial(assess, case, image, prediction, dataset, references, calibration, others[case])
+        own = digest([image, prediction, *others[case]]) + mark
+        found.append(_assessed(args.output / CASES, own, case, judge))
     if model is not None:
         weights = digest([args.model / f"fold_{args.fold}" / FINAL_CHECKPOINT])
         compare = partial(_compared, args.output / BRANCHES, weights, model, pairs, dataset)
@@ -122,6 +124,23 @@ def find_pairs(predictions: Path, images: Path, ending: str) -> dict[str, tuple[
     if not found:
         raise UserError(f"{predictions} holds no *{ending}: give the folder of the predicted label maps")
     return found
+
+
+def other_files(
+    folders: Sequence[Path], predictions: Path, pairs: Mapping[str, tuple[Path, Path]]
+) -> dict[str, tuple[Path, ...]]:
+    """The segmentations of each case in other folders, which have the names of its prediction.
+
+    Raises:
+        UserError: one of the folders is that of the predictions, or lacks a case.
+    """
+    for folder in folders:
+        if folder.resolve() == predictions.resolve():
+            raise UserError(f"{folder} holds the predictions themselves: give those of another model with --compare")
+        for _, prediction in pairs.values():
+            if not (other := folder / prediction.name).is_file():
+                raise UserError(f"{other} does not exist: predict the same scans there, or leave the folder out")
+    return {case: tuple(folder / prediction.name for folder in folders) for case, (_, prediction) in pairs.items()}
 
 
 def validation_files(folders: Iterable[Path], validation: Sequence[str], ending: str) -> list[tuple[str, Path]]:

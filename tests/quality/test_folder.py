@@ -132,6 +132,7 @@ def test_a_bad_file_is_a_mark_of_its_case(world, environment, predictions, tmp_p
         (lambda folder: (folder / "ct4.nii.gz").rename(folder / "x.nii.gz"), [], "x.nii.gz has no scan"),
         (lambda folder: None, ["--pictures", "-1"], "--pictures -1 is no number"),
         (lambda folder: None, ["--validation", "."], "has no prediction of a validation scan (ct2)"),
+        (lambda folder: None, ["--compare", "."], "ct4.nii.gz does not exist: predict the same scans there"),
         (lambda folder: None, ["-f", "3"], "fold 3 does not exist"),
     ],
 )
@@ -147,6 +148,29 @@ def test_predictions_in_which_an_organ_has_another_value_are_refused(world, envi
     assert run(world, predictions, tmp_path / "out") == 2
     assert f"error: {predictions / 'dataset.json'} has liver 1, and " in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_other_predictions_count(world, environment, predictions, tmp_path, capsys):
+    (predictions / "ct5.nii.gz").unlink()
+    other, out = tmp_path / "other", tmp_path / "out"
+    other.mkdir()
+    scan = world.patients["ct4"]
+    write_scan(other / "ct4.nii.gz", np.where(scan.organs == 4, 0, scan.organs), scan)
+    assert run(world, predictions, out) == 0
+    alone = (out / "quality.csv").read_bytes()
+    before = pd.read_csv(out / "quality.csv").set_index("organ")
+    assert before["agreement"].isna().all()
+    assert "Dice with others" not in (out / "quality.html").read_text()
+    assert run(world, predictions, out, "--compare", str(other)) == 0
+    table = pd.read_csv(out / "quality.csv").set_index("organ")
+    assert table["agreement"].tolist() == [1, 1, 1, 0]
+    np.testing.assert_allclose(table["dice"], (before["dice"] + table["agreement"]) / 2, atol=1e-4)
+    assert "Dice with others" in (out / "quality.html").read_text()
+    assert run(world, predictions, out) == 0  # nothing of the comparison is left
+    assert (out / "quality.csv").read_bytes() == alone
+    capsys.readouterr()
+    assert run(world, predictions, out, "--compare", str(other), str(predictions)) == 2
+    assert f"{predictions} holds the predictions themselves" in capsys.readouterr().err
 
 
 def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path, monkeypatch):
