@@ -17,7 +17,7 @@ from mass_nnunet.quality.distances import KnownSurfaces, surfaces_of
 from mass_nnunet.quality.evidence import Evidence, gather, without_patient
 from mass_nnunet.quality.folder import digest
 from mass_nnunet.quality.grid import read_scan, read_shares
-from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, pose_of_all, read_references
+from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, lattice_of_all, read_references
 from quality_features import candidates
 
 T = TypeVar("T")
@@ -71,7 +71,7 @@ class Bench:
         self.fold = fold_of(dataset, number)
         self.files = files_of(dataset, annotated_cases(dataset, self.fold))
         self.references, notes = read_references(self.files, dataset)
-        self.pose = pose_of_all(self.references)
+        self.lattice = lattice_of_all(self.references)
         for note in notes:
             print(note)
         annotated = (file for pair in self.files.values() for file in pair)
@@ -92,13 +92,13 @@ class Bench:
         others = without_patient(known, own.patient) if own else known
 
         def gathered() -> Evidence:
-            return gather(own.scan if own else read_scan(image, modality, self.pose)[0], others)
+            return gather(own.scan if own else read_scan(image, modality, self.lattice)[0], others)
 
         return kept(self.file(case, image), gathered)
 
     def shares(self, file: Path) -> np.ndarray:
         """The labels of a prediction on the coarse grid."""
-        return read_shares(file, self.dataset.labels, self.pose).shares
+        return read_shares(file, self.dataset.labels, self.lattice).shares
 
     def samples(self) -> Samples:
         """Synthetic errors of all annotated scans."""

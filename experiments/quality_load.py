@@ -38,7 +38,12 @@ def write_scans(root: Path, scans: int) -> list[str]:
 def judge(words: list[str]) -> object:
     """The command on a coarse grid."""
     with pytest.MonkeyPatch.context() as patch:
-        quick = ((grid, "EDGE", 10.0), (alignment, "STEPS", (2, 1)), (alignment, "STARTS", 1), (corruption, "COUNT", 4))
+        quick = (
+            (grid, "EDGES", (10.0, 10.0)),
+            (alignment, "STEPS", (2, 1)),
+            (alignment, "STARTS", 1),
+            (corruption, "COUNT", 4),
+        )
         for module, name, value in (*quick, (whole, "SCALES", (1.0,))):
             patch.setattr(module, name, value)
         return mass_nnunet(words)

@@ -18,12 +18,17 @@ class StoredGrid(NamedTuple):
     Attributes:
         size: voxels along x, y, z.
         corners: positions of the eight corner voxels, (8, 3), LPS mm, in the order of the grid's indices.
-        edge: shortest edge of a voxel, in mm.
+        spacing: edges of a voxel along x, y, z, in mm.
     """
 
     size: tuple[int, ...]
     corners: np.ndarray
-    edge: float
+    spacing: tuple[float, ...]
+
+    @property
+    def volume(self) -> float:
+        """Volume of all voxels in mm³."""
+        return float(np.prod(self.size) * np.prod(self.spacing))
 
 
 def stored_grid(path: Path) -> StoredGrid:
@@ -39,12 +44,12 @@ def stored_grid(path: Path) -> StoredGrid:
         reader.ReadImageInformation()
     except RuntimeError:
         raise UserError(f"{path} cannot be read: copy or download it again") from None
-    size, spacing = reader.GetSize(), np.array(reader.GetSpacing())
+    size, spacing = reader.GetSize(), reader.GetSpacing()
     if len(size) != 3:
         raise UserError(f"{path} is not one three-dimensional scan (size {_sizes(size)}): split it first")
     ends = np.array(list(product(*((0, length - 1) for length in size))))
-    corners = np.array(reader.GetOrigin()) + (ends * spacing) @ np.reshape(reader.GetDirection(), (3, 3)).T
-    return StoredGrid(size, corners, float(spacing.min()))
+    corners = np.array(reader.GetOrigin()) + (ends * np.array(spacing)) @ np.reshape(reader.GetDirection(), (3, 3)).T
+    return StoredGrid(size, corners, spacing)
 
 
 def check_same_grid(scan: Path, other: Path, what: str, *, turned: bool) -> None:
@@ -67,7 +72,7 @@ def check_same_grid(scan: Path, other: Path, what: str, *, turned: bool) -> None
             "the scan"
         )
     distances = np.linalg.norm(grid.corners[:, None] - its.corners, axis=-1)  # (8, 8), mm
-    near = SIMILAR_GRID * grid.edge
+    near = SIMILAR_GRID * min(grid.spacing)
     if grid.size == its.size and (distances.diagonal() <= near).all():
         return
     if (distances.min(1) > near).any():

@@ -7,15 +7,14 @@ import numpy as np
 import SimpleITK as sitk
 
 from mass_nnunet.data.dataset_json import Labels
-from mass_nnunet.data.pose import Pose
 from mass_nnunet.errors import UserError
 
 from .features import dice
-from .grid import check_grid, read_shares
+from .grid import Lattice, check_grid, read_shares
 
 
 def agreement(
-    shares: np.ndarray, others: Sequence[Path], labels: Labels, pose: Pose, stored: sitk.Image
+    shares: np.ndarray, others: Sequence[Path], labels: Labels, lattice: Lattice, stored: sitk.Image
 ) -> tuple[np.ndarray | None, list[str]]:
     """Mean soft Dice (K - 1,) of each organ of a segmentation with other segmentations of its scan.
 
@@ -23,7 +22,7 @@ def agreement(
         shares: share of each label (K, Z, Y, X), the background first.
         others: the other label maps.
         labels: labels of all of them.
-        pose: that of ``shares``.
+        lattice: that of ``shares``.
         stored: the scan.
 
     Returns:
@@ -33,7 +32,7 @@ def agreement(
     found, marks = [], []
     for file in others:
         try:
-            other = read_shares(file, labels, pose)
+            other = read_shares(file, labels, lattice)
             check_grid(file, other.stored, stored)
         except UserError as error:  # the estimate does without it
             marks += str(error).splitlines()
@@ -48,8 +47,8 @@ def agreement(
 def with_agreement(estimated: np.ndarray, agreed: np.ndarray) -> np.ndarray:
     """An estimate of Dice (K - 1,) that takes in the agreement: the mean of both.
 
-    The agreement alone is too high, because trainings on the same scans share errors; the estimate alone is of a grid
-    of 5 mm and of few annotated scans. Their errors differ, so that the mean has smaller ones
+    The agreement alone is too high, because trainings on the same scans share errors; the estimate alone is of a coarse
+    grid and of few annotated scans. Their errors differ, so that the mean has smaller ones
     (docs/experiments/quality.md).
     """
     return (estimated + agreed) / 2

@@ -1,7 +1,7 @@
 """Annotated scans registered to a case: what their annotations say about it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -35,12 +35,15 @@ class Laid:
         image: its intensities (Z, Y, X).
         known: where the annotated scan has voxels, boolean (Z, Y, X).
         similarity: local correlation of both images (Z, Y, X), 0 to 1; 0 beyond the annotated scan.
+        judged: where the annotation counts, boolean (Z, Y, X): everywhere, because there are no organs beyond a scan
+            that shows them whole; where slices were left out of the annotated scan, only where it has voxels.
     """
 
     shares: np.ndarray
     image: np.ndarray
     known: np.ndarray
     similarity: np.ndarray
+    judged: np.ndarray
 
     @property
     def likeness(self) -> float:
@@ -49,13 +52,14 @@ class Laid:
         return float(self.similarity[near].mean()) if near.any() else 0.0
 
 
-def lay(atlas: Coarse, shares: np.ndarray, case: Coarse) -> Laid:
+def lay(atlas: Coarse, shares: np.ndarray, case: Coarse, *, is_cut: bool = False) -> Laid:
     """Register an annotated scan to a case: scaling and translation of the whole, then a displacement field.
 
     Args:
         atlas: the annotated scan.
         shares: its labels (K, Z', Y', X'), the background first.
         case: the case, of the same modality.
+        is_cut: whether slices were left out of the annotated scan.
     """
     moving, fixed = (torch.from_numpy(scan.image) for scan in (atlas, case))
     low = [scan.coarsest() for scan in (atlas, case)]
@@ -67,7 +71,8 @@ def lay(atlas: Coarse, shares: np.ndarray, case: Coarse) -> Laid:
     starts = [_moved(volumes, fixed, low[1].shape, start) for start in found]
     begun = [_begin(start, fixed) for start in starts]
     best = int(np.argmax([first.likeness for first in begun]))
-    return begun[best].finished()
+    laid = begun[best].finished()
+    return replace(laid, judged=laid.known) if is_cut else laid
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,8 @@ class _Begun:
         shares = torch.cat([1 - organs.sum(0, keepdim=True), organs])
         similarity = torch.zeros_like(self.fixed)
         similarity[box] = local_correlation(result[0][box][None, None], self.fixed[box][None, None])[0, 0]
-        return Laid(shares.numpy(), result[0].numpy(), shown.numpy(), (similarity * shown).numpy())
+        everywhere = np.ones(self.fixed.shape, bool)
+        return Laid(shares.numpy(), result[0].numpy(), shown.numpy(), (similarity * shown).numpy(), everywhere)
 
 
 def _begin(start: tuple[Tensor, Tensor], fixed: Tensor) -> _Begun:

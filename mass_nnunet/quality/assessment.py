@@ -19,7 +19,7 @@ from .evidence import Evidence, Reference, gather, judges
 from .features import features
 from .grid import Coarse, Segmented, check_grid, read_scan, read_shares
 from .marks import marks, most_doubtful
-from .references import pose_of_all
+from .references import lattice_of_all
 
 POOR, GOOD = 0.6, 0.8
 """Estimated Dice below which an organ is poor, and from which it is good."""
@@ -143,14 +143,14 @@ def assess(
     Raises:
         UserError: a file is no sound volume, the two have different grids, or no annotated scan is left.
     """
-    pose = pose_of_all(references)
-    scan, stored = read_scan(image, dataset.channels[0], pose)
-    segmented = read_shares(prediction, dataset.labels, pose)
+    lattice = lattice_of_all(references)
+    scan, stored = read_scan(image, dataset.channels[0], lattice)
+    segmented = read_shares(prediction, dataset.labels, lattice)
     check_grid(prediction, segmented.stored, stored)
     evidence = gather(scan, judges(case, scan, references))
     organs = [name for name in dataset.labels if name != "background"]
     signs = marks(segmented.shares, segmented.volumes, evidence, calibration.usual, organs, dataset.channels[0])
-    agreed, more = agreement(segmented.shares, others, dataset.labels, pose, stored)
+    agreed, more = agreement(segmented.shares, others, dataset.labels, lattice, stored)
     found = _organs(segmented, evidence, calibration, organs, stored, agreed)
     return Assessment(case, tuple(found), (*signs, *more)), evidence
 
@@ -214,7 +214,7 @@ def _tenth(number: float) -> float | None:
 def file_index(place: tuple[int, int, int], case: Coarse, stored: sitk.Image) -> tuple[int, int, int]:
     """Index (x, y, z) in a scan's file of a voxel (z, y, x) of its coarse grid."""
     fine = [min(n - 1, int((p + 0.5) * n / m)) for p, n, m in zip(place, case.size, case.image.shape, strict=True)]
-    turned = case.pose.turn(stored)
+    turned = case.lattice.pose.turn(stored)
     point = turned.TransformIndexToPhysicalPoint([int(i) for i in fine[::-1]])
     x, y, z = stored.TransformPhysicalPointToIndex(point)
     return int(x), int(y), int(z)

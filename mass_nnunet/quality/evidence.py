@@ -105,6 +105,8 @@ def gather(case: Coarse, references: Mapping[str, Reference]) -> Evidence:
         fixed = case.coarsest()
         alike = {name: alignments(r.scan.coarsest(), fixed)[0].correlation for name, r in references.items()}
         chosen = {name: references[name] for name in sorted(alike, key=lambda name: -alike[name])[:MOST]}
-    laid = {name: lay(reference.scan, reference.shares, case) for name, reference in chosen.items()}
+    laid = {
+        name: lay(reference.scan, reference.shares, case, is_cut=reference.is_cut) for name, reference in chosen.items()
+    }
     before = prior(list(laid.values()))
     return Evidence(case, laid, before, posterior(case, before))

@@ -35,9 +35,11 @@ def features(shares: np.ndarray, evidence: Evidence) -> np.ndarray:
         evidence: what the annotated scans say about the case.
     """
     scans, share = list(evidence.laid.values()), weights(evidence)
+    judged = np.any([scan.judged for scan in scans], axis=0)
     rows = []
     for organ, *laid, opinion in zip(shares[1:], *(scan.shares[1:] for scan in scans), evidence.after[1:], strict=True):
-        agreement = float(share @ [dice(organ, its) for its in laid])
-        expected = 2 * float((organ * opinion).sum()) / (float(organ.sum() + opinion.sum()) + TINY)
+        agreement = float(share @ [dice(organ * scan.judged, its) for scan, its in zip(scans, laid, strict=True)])
+        known = organ * judged
+        expected = 2 * float((known * opinion).sum()) / (float(known.sum() + opinion.sum()) + TINY)
         rows.append((agreement, expected))
     return np.array(rows)

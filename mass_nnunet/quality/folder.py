@@ -29,7 +29,7 @@ from .evidence import Evidence, Reference
 from .figure import draw_case
 from .grid import read_shares
 from .page import CSV, PAGE, few_scans, write_quality_page, write_tables
-from .references import annotated_cases, files_of, fold_of, pose_of_all, read_references
+from .references import annotated_cases, files_of, fold_of, lattice_of_all, read_references
 
 CALIBRATION, CASES, BRANCHES = "calibration.json", "cases", "branches"
 """What is kept in the output folder, so that a killed command goes on: the calibration, a file for each case, and one
@@ -71,7 +71,7 @@ def assess_folder(args: argparse.Namespace) -> None:
     found.sort(key=lambda one: one.urgency)
     write_tables(args.output, found, calibration.estimator)
     pictures = args.output / CASES
-    shown = draw_first(pictures, found, args.pictures, pairs, dataset, pose_of_all(references))
+    shown = draw_first(pictures, found, args.pictures, pairs, dataset, lattice_of_all(references).pose)
     write_quality_page(args.output / PAGE, found, shown, f"{dataset.name}, fold {args.fold}", calibration.estimator)
     for one in found:
         for text in one.marks:
@@ -180,7 +180,7 @@ def _calibrated(
     shares: dict[str, list[np.ndarray]] = {}
     for case, path in predicted:
         if (own := references.get(case)) is not None:
-            its = read_shares(path, dataset.labels, own.scan.pose).shares
+            its = read_shares(path, dataset.labels, own.scan.lattice).shares
             shares.setdefault(case, []).append(its[:, own.kept])
     found = calibrate(references, shares, partial(tqdm, desc="calibrating on annotated scans", unit="scan"))
     write_json(file, {"digest": mark} | found.as_json())

@@ -1,5 +1,6 @@
 """Scans and label maps of any size on a coarse grid, on which quality is estimated in seconds."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -11,21 +12,53 @@ import torch
 from mass_nnunet.data.dataset_json import Labels
 from mass_nnunet.data.intensities import SOFT_TISSUE, is_ct
 from mass_nnunet.data.label_map import mask_of, read_label_map
-from mass_nnunet.data.pose import Pose
+from mass_nnunet.data.pose import Pose, pose_to_compare
+from mass_nnunet.data.stored_grid import stored_grid
 from mass_nnunet.data.volume import SIMILAR_GRID, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
 from mass_nnunet.registration.alignment import EDGE as ALIGNED_EDGE
 from mass_nnunet.registration.fields import downsample
 
-EDGE = 5.0
-"""Edge of the voxels of the grid in mm."""
+VOXELS = 400_000
+"""Voxels of the grid in a typical scan: a case takes as long and as much memory whatever is scanned."""
+EDGES, STEP = (2.0, 5.0), 0.5
+"""Least and largest edge of the voxels in mm; it is a multiple of the step, so that one scan more seldom changes it."""
 PERCENTILES = (1.0, 99.0)
 """Intensities of other modalities that become 0 and 1."""
+ALIGNED = 3
+"""Edge of the voxels on which whole scans are aligned, in those of the coarse grid; at most that used for bodies."""
+
+
+class Lattice(NamedTuple):
+    """What the grids of all scans that are compared have in common.
+
+    Attributes:
+        pose: that of their axes.
+        edge: edge of their voxels in mm, about.
+    """
+
+    pose: Pose
+    edge: float
+
+
+def common_lattice(scans: Iterable[Path]) -> Lattice:
+    """The lattice in which scans are compared: a small field of view gets smaller voxels, since its organs are small.
+
+    Args:
+        scans: NIfTI files of typical scans; their headers are read.
+
+    Raises:
+        UserError: a header is not sound.
+    """
+    files = list(scans)
+    volume = float(np.median([stored_grid(file).volume for file in files]))
+    edge = round((volume / VOXELS) ** (1 / 3) / STEP) * STEP
+    return Lattice(pose_to_compare(files), min(max(edge, EDGES[0]), EDGES[1]))
 
 
 @dataclass(frozen=True)
 class Coarse:
-    """A scan on a grid of voxels of about :data:`EDGE` mm.
+    """A scan on a coarse grid.
 
     Its axes end at the patient's head, front and right, or are those of oblique slices.
 
@@ -34,14 +67,14 @@ class Coarse:
         size: size (z, y, x) of the scan in voxels of its own, in the same orientation.
         edges: voxel size (z, y, x) of the coarse grid in mm.
         percentiles: percentiles 1 and 50 of the intensities as they are in the file.
-        pose: that of its axes.
+        lattice: that of all scans which are compared with it.
     """
 
     image: np.ndarray
     size: tuple[int, int, int]
     edges: tuple[float, float, float]
     percentiles: tuple[float, float]
-    pose: Pose = Pose.UPRIGHT
+    lattice: Lattice
 
     @property
     def voxel_ml(self) -> float:
@@ -50,7 +83,8 @@ class Coarse:
 
     def coarsest(self) -> torch.Tensor:
         """The image on the grid on which whole scans are aligned (:mod:`mass_nnunet.registration.alignment`)."""
-        sizes = (round(n * edge / ALIGNED_EDGE) for n, edge in zip(self.image.shape, self.edges, strict=True))
+        coarser = min(ALIGNED * self.lattice.edge, ALIGNED_EDGE)
+        sizes = (round(n * edge / coarser) for n, edge in zip(self.image.shape, self.edges, strict=True))
         return torch.from_numpy(_means(self.image, tuple(max(1, size) for size in sizes)))
 
 
@@ -68,13 +102,13 @@ class Segmented(NamedTuple):
     stored: sitk.Image
 
 
-def read_scan(file: Path, modality: str, pose: Pose) -> tuple[Coarse, sitk.Image]:
+def read_scan(file: Path, modality: str, lattice: Lattice) -> tuple[Coarse, sitk.Image]:
     """Read a scan, and bring it to the coarse grid.
 
     Args:
         file: its first channel.
         modality: name of the channel.
-        pose: that of all scans that are compared.
+        lattice: that of all scans which are compared.
 
     Returns:
         The scan, and the file as it is.
@@ -83,9 +117,9 @@ def read_scan(file: Path, modality: str, pose: Pose) -> tuple[Coarse, sitk.Image
         UserError: the file is no sound volume.
     """
     stored = read_volume(file)
-    turned = pose.turn(stored)
+    turned = lattice.pose.turn(stored)
     array = sitk.GetArrayFromImage(turned).astype(np.float32)
-    shape = _coarse_shape(turned)
+    shape = _coarse_shape(turned, lattice.edge)
     edges = tuple(n * s / m for n, s, m in zip(array.shape, turned.GetSpacing()[::-1], shape, strict=True))
     image = _means(array, shape)
     if is_ct(modality):
@@ -94,16 +128,16 @@ def read_scan(file: Path, modality: str, pose: Pose) -> tuple[Coarse, sitk.Image
         low, high = np.percentile(image, PERCENTILES)
     scaled = ((image - low) / max(high - low, 1e-6)).clip(0, 1).astype(np.float32)
     dark, middle = np.percentile(image, (1, 50))
-    return Coarse(scaled, array.shape, (edges[0], edges[1], edges[2]), (float(dark), float(middle)), pose), stored
+    return Coarse(scaled, array.shape, (edges[0], edges[1], edges[2]), (float(dark), float(middle)), lattice), stored
 
 
-def read_shares(file: Path, labels: Labels, pose: Pose) -> Segmented:
+def read_shares(file: Path, labels: Labels, lattice: Lattice) -> Segmented:
     """Read a label map, and bring it to the coarse grid.
 
     Args:
         file: the label map.
         labels: labels of the dataset: a value, or several for a region.
-        pose: that of its scan.
+        lattice: that of its scan.
 
     Raises:
         UserError: the file is no sound label map, or has a value that no label names.
@@ -111,8 +145,8 @@ def read_shares(file: Path, labels: Labels, pose: Pose) -> Segmented:
     found = read_label_map(file, labels)
     stored = sitk.GetImageFromArray(found.values)
     stored.CopyInformation(found.image)
-    turned = pose.turn(stored)
-    array, shape = sitk.GetArrayFromImage(turned), _coarse_shape(turned)
+    turned = lattice.pose.turn(stored)
+    array, shape = sitk.GetArrayFromImage(turned), _coarse_shape(turned, lattice.edge)
     voxel = float(np.prod(turned.GetSpacing())) / 1000
     masks = [mask_of(array, value) for value in labels.values()]
     shares = np.stack([_means(mask.astype(np.float32), shape) for mask in masks])
@@ -135,9 +169,9 @@ def check_grid(file: Path, labels: sitk.Image, scan: sitk.Image) -> None:
         raise UserError(f"{file} has {own}, but its scan {scans}: make it on the grid of the scan again")
 
 
-def _coarse_shape(image: sitk.Image) -> tuple[int, ...]:
+def _coarse_shape(image: sitk.Image, edge: float) -> tuple[int, ...]:
     return tuple(
-        max(1, round(n * s / EDGE)) for n, s in zip(image.GetSize()[::-1], image.GetSpacing()[::-1], strict=True)
+        max(1, round(n * s / edge)) for n, s in zip(image.GetSize()[::-1], image.GetSpacing()[::-1], strict=True)
     )
 
 

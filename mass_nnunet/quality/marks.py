@@ -192,13 +192,13 @@ def _of_organs(
             continue
         if not SMALL * least <= volume <= LARGE * most:
             found.append(f"{name}: {volume:.0f} ml, where annotated ones have {least:.0f} to {most:.0f} ml")
-        ends = DIRECTIONS[case.pose][0]
+        ends = DIRECTIONS[case.lattice.pose][0]
         found += [f"{name}: cut by the border of the scan at the {ends[i]}" for i in _cut(part > 0.5)]
     centres = _centres(shares, case.edges)
     for first, second, axis in known.order:
         if volumes[first + 1] and volumes[second + 1] and centres[first, axis] > centres[second, axis]:
             one, other = (organs[k].replace("_", " ") for k in (first, second))
-            end = DIRECTIONS[case.pose][axis][1]
+            end = DIRECTIONS[case.lattice.pose][axis][1]
             found.append(f"{one}: lies nearer to the {end} than {other}, in no annotated scan")
     return found
 
@@ -222,7 +222,7 @@ def _of_the_place(shares: np.ndarray, evidence: Evidence) -> list[str]:
     if gain < GAIN:
         return []
     axis = int(np.abs(shift * evidence.case.edges).argmax())
-    end = DIRECTIONS[evidence.case.pose][axis][int(shift[axis] > 0)]
+    end = DIRECTIONS[evidence.case.lattice.pose][axis][int(shift[axis] > 0)]
     return [f"the segmentation fits better {distance:.0f} mm further to the {end}: it is shifted"]
 
 

@@ -7,14 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from mass_nnunet.data.paths import base_folder
-from mass_nnunet.data.pose import Pose, pose_to_compare
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.splits import Fold, load_fold
 from mass_nnunet.errors import UserError
 from mass_nnunet.labels import IGNORE
 
 from .evidence import Reference
-from .grid import check_grid, read_scan, read_shares
+from .grid import Lattice, check_grid, common_lattice, read_scan, read_shares
 
 LEAST = 2
 """Patients with annotated scans that are needed: each is estimated by the others."""
@@ -90,10 +89,10 @@ def read_references(
             :data:`LEAST` patients.
     """
     patients = dataset.patients()
-    pose = pose_to_compare(image for image, _ in files.values())
+    lattice = common_lattice(image for image, _ in files.values())
     found, notes = {}, []
     for case, (image, label) in files.items():
-        reference = _read(image, label, dataset, patients[case], pose)
+        reference = _read(image, label, dataset, patients[case], lattice)
         if reference is not None:
             found[case] = reference
         else:
@@ -103,19 +102,19 @@ def read_references(
     return found, notes
 
 
-def pose_of_all(references: Mapping[str, Reference]) -> Pose:
-    """The pose in which annotated scans were read, and in which scans and label maps beside them are."""
-    return next(iter(references.values())).scan.pose
+def lattice_of_all(references: Mapping[str, Reference]) -> Lattice:
+    """The lattice in which annotated scans were read, and in which scans and label maps beside them are."""
+    return next(iter(references.values())).scan.lattice
 
 
-def _read(image: Path, label: Path, dataset: RawDataset, patient: str, pose: Pose) -> Reference | None:
+def _read(image: Path, label: Path, dataset: RawDataset, patient: str, lattice: Lattice) -> Reference | None:
     """Read an annotated scan; None if it is annotated in part.
 
     Raises:
         UserError: a file is no sound scan or label map, or the two have different grids.
     """
-    scan, stored = read_scan(image, dataset.channels[0], pose)
-    segmented = read_shares(label, dataset.values, pose)
+    scan, stored = read_scan(image, dataset.channels[0], lattice)
+    segmented = read_shares(label, dataset.values, lattice)
     check_grid(label, segmented.stored, stored)
     count = len(dataset.labels)  # ``ignore`` comes after them
     kept = _annotated_slices(segmented.shares[count:].max((0, 2, 3), initial=0) > 0)

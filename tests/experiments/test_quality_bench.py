@@ -34,7 +34,12 @@ def world(tmp_path_factory):
         patch.syspath_prepend(str(EXPERIMENTS))
         for variable, value in variables(world.root).items():
             patch.setenv(variable, value)
-        quick = ((grid, "EDGE", 10.0), (alignment, "STEPS", (1, 1)), (alignment, "STARTS", 1), (corruption, "COUNT", 2))
+        quick = (
+            (grid, "EDGES", (10.0, 10.0)),
+            (alignment, "STEPS", (1, 1)),
+            (alignment, "STARTS", 1),
+            (corruption, "COUNT", 2),
+        )
         for module, name, value in (*quick, (whole, "SCALES", (1.0,))):
             patch.setattr(module, name, value)
         script = importlib.import_module("quality_bench")

@@ -42,8 +42,8 @@ def test_a_second_run_begins_anew(script, tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_runs_on_a_coarse_grid_and_leaves_it(script, monkeypatch):
-    before, edges = script.grid.EDGE, []
-    monkeypatch.setattr(script, "mass_nnunet", lambda words: edges.append((words, script.grid.EDGE)) or 0)
+    before, edges = script.grid.EDGES, []
+    monkeypatch.setattr(script, "mass_nnunet", lambda words: edges.append((words, script.grid.EDGES)) or 0)
     assert script.judge(["quality"]) == 0
-    assert edges == [(["quality"], 10.0)]
-    assert before == script.grid.EDGE
+    assert edges == [(["quality"], (10.0, 10.0))]
+    assert before == script.grid.EDGES

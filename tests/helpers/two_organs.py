@@ -2,7 +2,10 @@
 
 import numpy as np
 
-from mass_nnunet.quality.grid import Coarse
+from mass_nnunet.data.pose import Pose
+from mass_nnunet.quality.grid import Coarse, Lattice
+
+UPRIGHT = Lattice(Pose.UPRIGHT, 10.0)
 
 
 def scan(
@@ -16,4 +19,4 @@ def scan(
     other = (z - centre[0] - 2) ** 2 + (y - centre[1]) ** 2 + (x - centre[2] - 4) ** 2 < 9
     image = (0.1 + 0.4 * body + 0.3 * one + 0.15 * other) * (np.abs(z - centre[0]) < 9)
     shares = np.stack([~(one | other), one, other]).astype(np.float32)
-    return Coarse(image.astype(np.float32), shape, (10.0, 10.0, 10.0), (0.0, 0.5)), shares
+    return Coarse(image.astype(np.float32), shape, (10.0, 10.0, 10.0), (0.0, 0.5), UPRIGHT), shares

@@ -6,11 +6,12 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.pose import Pose
 from mass_nnunet.quality.agreement import agreement, with_agreement
-from mass_nnunet.quality.grid import read_shares
+from mass_nnunet.quality.grid import Lattice, read_shares
 
 LABELS = {"background": 0, "spleen": 1, "liver": 2}
 SCAN = sitk.Image((6, 6, 6), sitk.sitkUInt8)
-SCAN.SetSpacing((10.0, 10.0, 10.0))  # voxels of the coarse grid, too
+SCAN.SetSpacing((10.0, 10.0, 10.0))
+LATTICE = Lattice(Pose.UPRIGHT, 10.0)  # the same voxels
 
 
 def write(file, spleen, liver, like=SCAN):
@@ -25,7 +26,7 @@ def write(file, spleen, liver, like=SCAN):
 
 
 def agreed(own, *others):
-    return agreement(read_shares(own, LABELS, Pose.UPRIGHT).shares, others, LABELS, Pose.UPRIGHT, SCAN)
+    return agreement(read_shares(own, LABELS, LATTICE).shares, others, LABELS, LATTICE, SCAN)
 
 
 def test_the_mean_dice_with_all_others(tmp_path):

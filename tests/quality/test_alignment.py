@@ -29,6 +29,9 @@ def test_beyond_an_annotated_scan_nothing_is_known():
     assert not laid.known.all()
     assert not laid.shares[1:, ~laid.known].any()
     assert not laid.similarity[~laid.known].any()
+    assert laid.judged.all()  # there are no organs: the annotated scan shows them whole
+    cut = lay(atlas, shares, case, is_cut=True)
+    assert (cut.judged == cut.known).all()
 
 
 def test_without_organs_nothing_is_like():

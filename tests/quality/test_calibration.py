@@ -29,7 +29,7 @@ def test_a_calibration_survives_json(calibrated):
 
 def test_samples_know_what_is_real():
     case, shares = scan()
-    laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image)}
+    laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image, shares[0] >= 0)}
     reference, evidence = Reference(case, shares, "one"), Evidence(case, laid, shares, shares)
     samples = Samples()
     samples.add(reference, evidence, [shares], 0)
@@ -43,7 +43,7 @@ def test_samples_know_what_is_real():
 
 def test_an_empty_segmentation_has_a_dice_and_no_distance():
     case, shares = scan()
-    laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image)}
+    laid = {"other": Laid(shares, case.image, shares[0] > 0, case.image, shares[0] >= 0)}
     samples = Samples()
     nothing = np.stack([np.ones_like(shares[0]), 0 * shares[1], shares[2]])
     samples.add_real(Reference(case, shares, "one"), Evidence(case, laid, shares, shares), [nothing])

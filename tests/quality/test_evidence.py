@@ -6,7 +6,7 @@ import pytest
 from mass_nnunet.errors import UserError
 from mass_nnunet.quality import evidence
 from mass_nnunet.quality.evidence import gather, judges
-from two_organs import scan
+from two_organs import UPRIGHT, scan
 
 
 def reference(shift):
@@ -17,7 +17,7 @@ def test_only_the_most_alike_scans_are_registered(monkeypatch):
     monkeypatch.setattr(evidence, "MOST", 1)
     noise = np.random.default_rng(0).random((20, 24, 24)).astype(np.float32)
     other = evidence.Reference(
-        evidence.Coarse(noise, (20, 24, 24), (10.0,) * 3, (0.0, 1.0)), reference((0, 0, 0)).shares, "other"
+        evidence.Coarse(noise, (20, 24, 24), (10.0,) * 3, (0.0, 1.0), UPRIGHT), reference((0, 0, 0)).shares, "other"
     )
     case, truth = scan((2, 1, 0))
     found = gather(case, {"other": other, "alike": reference((0, 0, 0))})

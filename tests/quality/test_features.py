@@ -12,7 +12,7 @@ from mass_nnunet.quality.features import FEATURES, dice, features, weights
 def evidence(likeness=(0.9, 0.1)):
     """One annotated scan that is right, and one that is less alike and has nothing."""
     scans = [
-        SimpleNamespace(shares=np.stack([1 - organ, organ]), likeness=like)
+        SimpleNamespace(shares=np.stack([1 - organ, organ]), likeness=like, judged=TRUTH >= 0)
         for organ, like in zip((TRUTH, 0 * TRUTH), likeness, strict=True)
     ]
     after = np.stack([1 - TRUTH, TRUTH])
@@ -38,6 +38,18 @@ def test_errors_are_counted():
     half = TRUTH * (np.arange(12) < 4)
     assert of(half)["agreement"] == pytest.approx(2 / 3, abs=1e-5)
     assert of(half)["expected"] == pytest.approx(2 / 3, abs=1e-5)
+
+
+def test_what_nobody_annotated_is_no_error():
+    """The annotated scan ends in the middle of a segmentation that goes on as it should."""
+    known = (TRUTH >= 0) & (np.arange(12) < 4)
+    cut = np.stack([1 - TRUTH * known, TRUTH * known])
+    scan = SimpleNamespace(shares=cut, likeness=0.9, judged=known)
+    found = of(TRUTH, SimpleNamespace(laid={"cut": scan}, after=cut))
+    assert found["agreement"] == pytest.approx(1, abs=1e-5)
+    assert found["expected"] == pytest.approx(1, abs=1e-5)
+    scan.judged = TRUTH >= 0  # a whole scan
+    assert of(TRUTH, SimpleNamespace(laid={"whole": scan}, after=cut))["agreement"] < 0.7
 
 
 def test_nothing_agrees_with_nothing():

@@ -1,6 +1,7 @@
 """Signs of wrong scans and segmentations that need no registration; the others are seen in test_assessment.py."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from mass_nnunet.data.pose import Pose
 from mass_nnunet.quality.evidence import Reference
-from mass_nnunet.quality.grid import Coarse
+from mass_nnunet.quality.grid import Coarse, Lattice
 from mass_nnunet.quality.marks import Usual, marks, most_doubtful, smoothness, strange_intensities, usual
 
 SHAPE = (12, 16, 16)
@@ -18,7 +19,7 @@ KNOWN = Usual(0.6, 0.8, (0.0, 5.0), ((20.0, 40.0), (20.0, 40.0)), ((0, 1, 2),))
 def scan(percentiles=(0.0, 100.0), pose=Pose.UPRIGHT):
     z, y, x = np.indices(SHAPE)
     image = (0.5 + 0.5 * np.sin(x / 3) * np.cos(y / 4) * np.cos(z / 5)).astype(np.float32)
-    return Coarse(image, SHAPE, (10.0, 10.0, 10.0), percentiles, pose)
+    return Coarse(image, SHAPE, (10.0, 10.0, 10.0), percentiles, Lattice(pose, 10.0))
 
 
 def segmentation(first=4, second=10, size=3):
@@ -76,7 +77,7 @@ def test_an_organ_of_less_than_half_a_coarse_voxel_is_not_missing():
 
 
 def test_wrong_scans():
-    noise = Coarse(np.random.default_rng(0).random(SHAPE).astype(np.float32), SHAPE, (10.0,) * 3, (0.0, 100.0))
+    noise = replace(scan(), image=np.random.default_rng(0).random(SHAPE).astype(np.float32))
     assert any(text.startswith("the scan is noise") for text in of(segmentation(), case=noise))
     assert smoothness(np.zeros((1, 1, 1))) == 0
     (text,) = of(segmentation(), likeness=0.3)

@@ -5,6 +5,7 @@ import numpy as np
 from mass_nnunet.quality.alignment import Laid
 from mass_nnunet.quality.grid import Coarse
 from mass_nnunet.quality.opinion import posterior, prior
+from two_organs import UPRIGHT
 
 SHAPE = (12, 16, 16)
 
@@ -12,7 +13,7 @@ SHAPE = (12, 16, 16)
 def laid(organ, similarity=0.5, known=True):
     image = organ.astype(np.float32)
     everywhere = np.full(SHAPE, known)
-    return Laid(np.stack([1 - image, image]), image, everywhere, np.full(SHAPE, similarity, np.float32))
+    return Laid(np.stack([1 - image, image]), image, everywhere, np.full(SHAPE, similarity, np.float32), everywhere)
 
 
 def organ(start):
@@ -35,7 +36,7 @@ def test_a_scan_that_shows_nothing_there_does_not_count():
 def test_intensities_move_the_surface():
     truth = organ(6)
     image = np.where(truth, 0.8, 0.2).astype(np.float32)
-    case = Coarse(image, SHAPE, (5.0, 5.0, 5.0), (0.0, 0.5))
+    case = Coarse(image, SHAPE, (5.0, 5.0, 5.0), (0.0, 0.5), UPRIGHT)
     before = prior([laid(organ(4))])
     after = posterior(case, before)
     overlaps = [2 * np.minimum(p[1], truth).sum() / (p[1].sum() + truth.sum()) for p in (before, after)]

@@ -13,9 +13,10 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.quality import references
 from mass_nnunet.quality.evidence import judges
 from mass_nnunet.quality.grid import read_scan
-from mass_nnunet.quality.references import annotated_cases, files_of, pose_of_all, read_references
+from mass_nnunet.quality.references import annotated_cases, files_of, lattice_of_all, read_references
 from oblique import tilted
 from quality_world import HIDDEN, TEST, TRAIN, VAL, write_scan
+from two_organs import UPRIGHT
 
 FOLD = Fold(tuple(TRAIN), tuple(VAL), tuple(HIDDEN), 0.5, 0)
 
@@ -57,7 +58,7 @@ def test_voxels_to_ignore_are_of_no_organ(world, monkeypatch):
     files = files_of(dataset, ["ct0", "ct1"])
     monkeypatch.setattr(references, "_annotated_slices", lambda ignored: slice(None))
     both = with_ignore(dataset), dataset
-    found, whole = (references._read(*files["ct0"], one, "a", Pose.UPRIGHT) for one in both)
+    found, whole = (references._read(*files["ct0"], one, "a", UPRIGHT) for one in both)
     assert len(found.shares) == 4
     assert (found.shares == whole.shares[:4]).all()
     assert (found.volumes > 0).all()
@@ -93,7 +94,7 @@ def test_slices_to_ignore_at_the_ends_are_left_out(world, tmp_path):
     assert notes == []
     whole, cut = found["ct1"], found["ct0"]
     assert whole.kept == slice(None) and not whole.is_cut and cut.is_cut
-    scan, _ = read_scan(files["ct0"][0], "CT", Pose.UPRIGHT)
+    scan, _ = read_scan(files["ct0"][0], "CT", whole.scan.lattice)
     count = len(scan.image)  # for 24 slices
     assert cut.kept == slice(int(np.ceil(5 * count / 24)), int(21 * count / 24))
     np.testing.assert_array_equal(cut.scan.image, scan.image[cut.kept])
@@ -135,7 +136,8 @@ def test_the_pose_is_that_of_most_scans_and_the_same_for_all(world, tmp_path):
         for file, folder in zip(files[case], ("imagesTr", "labelsTr"), strict=True):
             sitk.WriteImage(tilted(sitk.ReadImage(str(world.raw / folder / file.name)), angle, 0), str(file))
     found, _ = read_references(files, dataset)
-    assert pose_of_all(found) is Pose.SLICES
-    assert {one.scan.pose for one in found.values()} == {Pose.SLICES}
+    assert lattice_of_all(found).pose is Pose.SLICES
+    assert {one.scan.lattice for one in found.values()} == {lattice_of_all(found)}
     assert {one.scan.size for one in found.values()} == {(24, 48, 48)}
-    assert pose_of_all(read_references(files_of(dataset, files), dataset)[0]) is Pose.UPRIGHT
+    upright, _ = read_references(files_of(dataset, files), dataset)
+    assert lattice_of_all(upright).pose is Pose.UPRIGHT
