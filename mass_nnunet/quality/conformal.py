@@ -6,6 +6,9 @@ import numpy as np
 
 LEVEL = 0.9
 """Share of all values that the interval is to hold; each patient counts the same."""
+ENOUGH = 9
+"""Patients from which on the interval is no wider than the errors of most require: with fewer, no quantile of their
+errors is sure to hold :data:`LEVEL`."""
 USUAL_LIKENESS, LIKENESS_SCALE = 0.6, 0.3
 """At this likeness :func:`distrust` is 1; with each step of the scale below, it is e times as large. The scale was
 chosen by the width of intervals and by what they hold on annotated CTs and hearts (docs/experiments/quality.md)."""
@@ -26,9 +29,10 @@ def half_width(
     The interval is cross-conformal over patients, because samples of one patient are no independent samples: each
     patient is left out once and estimated by the others (Vovk, Annals of Mathematics and Artificial Intelligence 2015),
     and the residuals of all are pooled, where each patient counts the same (Dunn et al., Journal of the American
-    Statistical Association 2023). The half width is their quantile :data:`LEVEL`. There is no correction for a finite
-    number of patients: with fewer than nine it would have no bound, and with nine and eleven the intervals held 98 %
-    or more of the values (docs/experiments/quality.md).
+    Statistical Association 2023). The half width is their quantile :data:`LEVEL`; with fewer than :data:`ENOUGH`
+    patients it is the largest of them. The quantile held 44 to 98 % of the Dice of real predictions where four patients
+    were annotated, the largest 98 to 100 %; with ten and twelve the quantile held 92 and 95 %
+    (docs/experiments/quality.md).
 
     Args:
         patients: patient of each sample.
@@ -43,6 +47,8 @@ def half_width(
         raise ValueError("samples of two patients are needed: one to calibrate on, one to see how far that is off")
     left_out = [names == name for name in distinct]
     values = np.concatenate([residuals(left) for left in left_out])
+    if len(distinct) < ENOUGH:
+        return float(values.max()), len(distinct)
     return _quantile(values, np.concatenate([balance[left] for left in left_out])), len(distinct)
 
 

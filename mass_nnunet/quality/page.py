@@ -10,13 +10,11 @@ from mass_nnunet.data.files import atomic_path, write_json
 from mass_nnunet.reporting import html
 
 from .assessment import GOOD, POOR, Assessment, Organ
-from .conformal import LEVEL
+from .conformal import ENOUGH, LEVEL
 from .estimator import Estimator
 
 CSV, JSON, PAGE = "quality.csv", "quality.json", "quality.html"
 """The files that are written."""
-ENOUGH = 9
-"""Annotated patients below which the tables warn: one patient more or less changes the interval much."""
 
 WHOLE, BRANCHES = ("voxel_x", "voxel_y", "slice"), ("branches_x", "branches_y", "branches_slice")
 OWN = ("organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high", "volume_ml", "expected_ml")
@@ -96,7 +94,7 @@ def few_scans(estimator: Estimator) -> str:
     text = f"The intervals are to hold {LEVEL:.0%} of the Dice of new patients. "
     text += f"They come from {estimator.patients} annotated patients"
     if estimator.patients < ENOUGH:
-        return f"{text}, fewer than {ENOUGH}: they may hold less."
+        return f"{text}, fewer than {ENOUGH}: they are as wide as the largest error there, and say little."
     return f"{text}."
 
 

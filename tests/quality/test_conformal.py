@@ -14,8 +14,10 @@ def width(numbers, counts=None):
     return half_width(patients, balanced(patients, [False] * len(patients)), lambda left: residuals[left])
 
 
-def test_few_patients_ask_for_the_widest():
+def test_of_few_patients_the_largest_residual_counts():
     assert width([0.1, 0.4, 0.2]) == (0.4, 3)
+    residuals, patients = np.arange(80) / 100, [str(i // 10) for i in range(80)]
+    assert half_width(patients, np.ones(80), lambda left: residuals[left]) == (0.79, 8)
 
 
 def test_it_is_the_quantile_of_all_residuals():
