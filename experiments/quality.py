@@ -18,13 +18,14 @@ import pandas as pd
 import SimpleITK as sitk
 
 from mass_nnunet.api import Model, expected_dice
+from mass_nnunet.data.label_map import read_label_map
 from mass_nnunet.data.paths import FINAL_CHECKPOINT
 from mass_nnunet.data.raw import TEST, RawDataset
-from mass_nnunet.quality.agreement import with_agreement
+from mass_nnunet.quality.agreement import agreement, joined
 from mass_nnunet.quality.calibration import Samples, columns
 from mass_nnunet.quality.distances import OFFSET
 from mass_nnunet.quality.estimator import Estimator, fit
-from mass_nnunet.quality.features import FEATURES, dice
+from mass_nnunet.quality.features import FEATURES
 from mass_nnunet.quality.folder import digest
 from quality_bench import Bench, cells_of, kept
 from quality_features import CANDIDATES
@@ -52,10 +53,12 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
     ready = {method: (estimators_of(one), one.fit_distances()) for method, one in fitted.items()}
     rows = []
     for case in dataset.cases(TEST):
-        shares = {(method, how): bench.shares(f / f"{case}{dataset.ending}") for method, how, f, _ in cells}
+        files = {(method, how): f / f"{case}{dataset.ending}" for method, how, f, _ in cells}
         for method, inference, folder, scores in cells:
-            own, found = shares[method, inference], bench.measured(case, method, inference, folder)
-            partners = [other for key, other in shares.items() if key[0] != method and key[1] == inference]
+            own, found = files[method, inference], bench.measured(case, method, inference, folder)
+            partners = [other for key, other in files.items() if key[0] != method and key[1] == inference]
+            agreed, _ = agreement(own, partners, dataset.labels)
+            segmented = np.unique(read_label_map(own, dataset.labels).values)
             table = pd.read_csv(scores)
             table = table[(table["dataset"] == dataset.name) & (table["inference"] == inference)]
             table = table[table["case"] == case].set_index("organ")
@@ -63,18 +66,18 @@ def measure(dataset: RawDataset, number: int, benches: Sequence[Path], work: Pat
             for k, organ in enumerate(organs):
                 row: dict[str, Any] = {"modality": dataset.channels[0], "method": method, "inference": inference}
                 row |= {"case": case, "organ": organ}
+                is_there = k + 1 in segmented  # the command estimates 0 for others
                 row |= {column: table.loc[organ, column] for column in ("dice", "hd95")}
                 for name, estimator in estimators.items():
-                    value = estimator.estimate(found.numbers[k : k + 1, _places(name)])
+                    value = estimator.estimate(found.numbers[k : k + 1, _places(name)]) * is_there
                     add(row, name, value, estimator.interval(value, found.likeness))
                 if distance is not None:
                     its = found.distances[k : k + 1]
                     add(row, DISTANCE, distance.estimate(its), distance.interval(its, found.likeness))
                 row[OPINION] = float(np.exp(found.distances[k, 1])) - OFFSET
-                if partners:
-                    agreed = float(np.mean([dice(own[k + 1], other[k + 1]) for other in partners]))
-                    both = with_agreement(np.array([row["quality"]]), np.array([agreed]))
-                    row["other trainings"] = agreed
+                if organ in agreed:
+                    row["other trainings"] = agreed[organ]
+                    both = np.array([joined(row["quality"], agreed[organ])]) * is_there
                     add(row, COMPARED, both, estimators["quality"].interval(both, found.likeness))
                 if inference == "segmentation":
                     row["softmax"] = sure.get((method, case, k + 1), np.nan)
@@ -185,7 +188,7 @@ def main() -> None:
         table.to_csv(work / f"quality_{number}.csv", index=False)
         print(f"{number}:")
         names = [*CHOICES, COMPARED, "other trainings", "softmax"]
-        print(pd.DataFrame([summary(table, name) for name in names]).to_string(index=False))
+        print(pd.DataFrame([summary(table, name) for name in names if name in table]).to_string(index=False))
         print("HD95 in mm:")
         print(
             pd.DataFrame([summary_of_distances(table, name) for name in DISTANCES if name in table]).to_string(

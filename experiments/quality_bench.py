@@ -128,7 +128,7 @@ class Bench:
 
     def _measured(self, case: str, file: Path) -> Measured:
         evidence, shares = self.evidence(case), self.shares(file)
-        distances = KnownSurfaces(evidence).features(surfaces_of(shares, evidence.case.edges))
+        distances = KnownSurfaces(evidence).features(surfaces_of(evidence.seen(shares), evidence.case.edges))
         return Measured(candidates(shares, evidence, self.references), distances, evidence.likeness)
 
     def _empty(self) -> Samples:

@@ -40,6 +40,7 @@ def judge(words: list[str]) -> object:
     with pytest.MonkeyPatch.context() as patch:
         quick = (
             (grid, "EDGES", (10.0, 10.0)),
+            (grid, "ALIGNED", 1.5),
             (alignment, "STEPS", (2, 1)),
             (alignment, "STARTS", 1),
             (corruption, "COUNT", 4),

@@ -4,48 +4,58 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import SimpleITK as sitk
 
 from mass_nnunet.data.dataset_json import Labels
+from mass_nnunet.data.label_map import mask_of, read_label_map
 from mass_nnunet.errors import UserError
+from mass_nnunet.labels import BACKGROUND
 
 from .features import dice
-from .grid import Lattice, check_grid, read_shares
+from .grid import check_grid
 
 
-def agreement(
-    shares: np.ndarray, others: Sequence[Path], labels: Labels, lattice: Lattice, stored: sitk.Image
-) -> tuple[np.ndarray | None, list[str]]:
-    """Mean soft Dice (K - 1,) of each organ of a segmentation with other segmentations of its scan.
+def agreement(prediction: Path, others: Sequence[Path], labels: Labels) -> tuple[dict[str, float], list[str]]:
+    """Mean Dice of each organ of a segmentation with other segmentations of its scan.
 
     Args:
-        shares: share of each label (K, Z, Y, X), the background first.
+        prediction: the label map.
         others: the other label maps.
         labels: labels of all of them.
-        lattice: that of ``shares``.
-        stored: the scan.
 
     Returns:
-        The agreement, None if no label map is left to compare with; and a line for each that was left out, because it
-        cannot be read, or is this segmentation once more, with which everything would agree.
+        The agreement by organ, empty if no label map is left to compare with; and a line for each that does not count,
+        because it cannot be read or equals one that does: everything agrees with itself.
+
+    Raises:
+        UserError: ``prediction`` is no sound label map.
     """
-    found, marks = [], []
+    own = read_label_map(prediction, labels)
+    known, notes = [own.values], []
     for file in others:
         try:
-            other = read_shares(file, labels, lattice)
-            check_grid(file, other.stored, stored)
+            other = read_label_map(file, labels)
+            check_grid(file, other.image, own.image)
         except UserError as error:  # the estimate does without it
-            marks += str(error).splitlines()
+            notes += str(error).splitlines()
             continue
-        if shares[1:].any() and np.array_equal(shares, other.shares):
-            marks.append(f"{file} is the same segmentation, and was not compared with: give one of another model")
+        if other.values.any() and any(np.array_equal(other.values, one) for one in known):
+            notes.append(
+                f"{file} equals another segmentation of its scan and does not count: give one of another model"
+            )
             continue
-        found.append([dice(own, its) for own, its in zip(shares[1:], other.shares[1:], strict=True)])
-    return (np.mean(found, axis=0) if found else None), marks
+        known.append(other.values)
+    if len(known) == 1:
+        return {}, notes
+    found = {}
+    for organ, value in labels.items():
+        if organ != BACKGROUND:
+            first, *masks = (mask_of(values, value) for values in known)
+            found[organ] = float(np.mean([dice(first, mask) for mask in masks]))
+    return found, notes
 
 
-def with_agreement(estimated: np.ndarray, agreed: np.ndarray) -> np.ndarray:
-    """An estimate of Dice (K - 1,) that takes in the agreement: the mean of both.
+def joined(estimated: float, agreed: float) -> float:
+    """An estimate of Dice that takes in the Dice with other segmentations: the mean of both.
 
     The agreement alone is too high, because trainings on the same scans share errors; the estimate alone is of a coarse
     grid and of few annotated scans. Their errors differ, so that the mean has smaller ones

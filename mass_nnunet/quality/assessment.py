@@ -10,11 +10,12 @@ import SimpleITK as sitk
 
 from mass_nnunet.data.raw import RawDataset
 
-from .agreement import agreement, with_agreement
+from .agreement import joined
 from .branches import Disagreement
 from .calibration import Calibration
 from .distance_estimator import DistanceEstimator
 from .distances import KnownSurfaces, surfaces_of
+from .estimator import Estimator
 from .evidence import Evidence, Reference, gather, judges
 from .features import features
 from .grid import Coarse, Segmented, check_grid, read_scan, read_shares
@@ -31,7 +32,7 @@ class Organ:
 
     Attributes:
         organ: its name.
-        dice: estimated Dice; with ``agreement`` it takes that in.
+        dice: estimated Dice; with ``others_dice`` it takes that in.
         dice_low: lower end of the interval.
         dice_high: upper end.
         hd95: estimated HD95 in mm; None where the organ fills no voxel of the coarse grid.
@@ -42,7 +43,7 @@ class Organ:
         index: voxel (x, y, z) of the file of the scan, counted from 0, where prediction and second opinion disagree
             most; z is the slice of an axial file.
         position: the same place in mm (x, y, z), LPS.
-        agreement: mean Dice with other segmentations of the scan; None without any.
+        others_dice: mean Dice with other segmentations of the scan; None without any.
         branches: how much head and atlases of a model disagree about it; None without a model.
     """
 
@@ -57,7 +58,7 @@ class Organ:
     expected_ml: float
     index: tuple[int, int, int]
     position: tuple[float, float, float]
-    agreement: float | None = None
+    others_dice: float | None = None
     branches: Disagreement | None = None
 
 
@@ -69,11 +70,13 @@ class Assessment:
         case: its name.
         organs: quality of each organ; none if a file could not be read.
         marks: signs that something is wrong, one line each.
+        likeness: of the scan to the annotated ones (:attr:`Evidence.likeness`); 0 if a file could not be read.
     """
 
     case: str
     organs: tuple[Organ, ...]
     marks: tuple[str, ...]
+    likeness: float = 0.0
 
     @property
     def verdict(self) -> str:
@@ -94,19 +97,41 @@ class Assessment:
 
     def as_json(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return {"case": self.case, "verdict": self.verdict, "marks": list(self.marks)} | {
-            "organs": [asdict(organ) for organ in self.organs]
-        }
+        content = {"case": self.case, "verdict": self.verdict, "likeness": self.likeness, "marks": list(self.marks)}
+        return content | {"organs": [asdict(organ) for organ in self.organs]}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Assessment":
         """From :meth:`as_json`."""
         organs = tuple(_organ(organ) for organ in content["organs"])
-        return cls(content["case"], organs, tuple(content["marks"]))
+        return cls(content["case"], organs, tuple(content["marks"]), content["likeness"])
 
     def with_branches(self, found: Mapping[str, Disagreement]) -> "Assessment":
         """The same, with how much head and atlases of a model disagree about each organ."""
         return replace(self, organs=tuple(replace(one, branches=found.get(one.organ)) for one in self.organs))
+
+    def with_others(self, agreed: Mapping[str, float], estimator: Estimator) -> "Assessment":
+        """The same, where the Dice with other segmentations counts (:func:`mass_nnunet.quality.agreement.joined`).
+
+        Args:
+            agreed: that Dice by organ; organs that it lacks stay as they are.
+            estimator: made the estimates.
+        """
+        return replace(self, organs=tuple(self._joined(organ, agreed, estimator) for organ in self.organs))
+
+    def _joined(self, organ: Organ, agreed: Mapping[str, float], estimator: Estimator) -> Organ:
+        if organ.organ not in agreed:
+            return organ
+        others = agreed[organ.organ]
+        dice = joined(organ.dice, others) if organ.volume_ml > 0 else organ.dice
+        low, high = estimator.interval(np.array(dice), self.likeness)
+        return replace(
+            organ,
+            dice=round(dice, 4),
+            dice_low=round(float(low), 4),
+            dice_high=round(float(high), 4),
+            others_dice=round(others, 4),
+        )
 
 
 def _organ(content: Mapping[str, Any]) -> Organ:
@@ -124,7 +149,6 @@ def assess(
     dataset: RawDataset,
     references: Mapping[str, Reference],
     calibration: Calibration,
-    others: Sequence[Path] = (),
 ) -> tuple[Assessment, Evidence]:
     """Estimate the quality of a segmentation.
 
@@ -135,7 +159,6 @@ def assess(
         dataset: the dataset whose labels these are.
         references: annotated scans of its modality, by name; if the case is one of them, it is left out.
         calibration: made with these.
-        others: other segmentations of the scan, of the same labels (:mod:`mass_nnunet.quality.agreement`).
 
     Returns:
         The assessment, and what it rests on.
@@ -150,30 +173,23 @@ def assess(
     evidence = gather(scan, judges(case, scan, references))
     organs = [name for name in dataset.labels if name != "background"]
     signs = marks(segmented.shares, segmented.volumes, evidence, calibration.usual, organs, dataset.channels[0])
-    agreed, more = agreement(segmented.shares, others, dataset.labels, lattice, stored)
-    found = _organs(segmented, evidence, calibration, organs, stored, agreed)
-    return Assessment(case, tuple(found), (*signs, *more)), evidence
+    found = _organs(segmented, evidence, calibration, organs, stored)
+    return Assessment(case, tuple(found), tuple(signs), round(evidence.likeness, 4)), evidence
 
 
 def _organs(
-    segmented: Segmented,
-    evidence: Evidence,
-    calibration: Calibration,
-    organs: Sequence[str],
-    stored: sitk.Image,
-    agreed: np.ndarray | None,
+    segmented: Segmented, evidence: Evidence, calibration: Calibration, organs: Sequence[str], stored: sitk.Image
 ) -> list[Organ]:
     """The quality of each organ of a segmentation; ``stored`` is the file of its scan."""
     shares = segmented.shares
     estimated = calibration.estimator.estimate(features(shares, evidence))
-    if agreed is not None:
-        estimated = with_agreement(estimated, agreed)
     estimated = np.where(np.array(segmented.volumes[1:]) > 0, estimated, 0.0)  # nothing overlaps with nothing
     low, high = calibration.estimator.interval(estimated, evidence.likeness)
-    distances = _distances(shares, evidence, calibration.distance)
+    seen = evidence.seen(shares)
+    distances = _distances(seen, evidence, calibration.distance)
     result = []
     for k, organ in enumerate(organs, 1):
-        index = file_index(most_doubtful(shares[k], evidence.after[k]), evidence.case, stored)
+        index = file_index(most_doubtful(seen[k], evidence.after[k]), evidence.case, stored)
         x, y, z = (round(float(value), 1) for value in stored.TransformIndexToPhysicalPoint(index))
         hd95, hd95_low, hd95_high = distances[k - 1]
         result.append(
@@ -189,7 +205,6 @@ def _organs(
                 expected_ml=round(float(evidence.after[k].sum()) * evidence.case.voxel_ml, 2),
                 index=index,
                 position=(x, y, z),
-                agreement=None if agreed is None else round(float(agreed[k - 1]), 4),
             )
         )
     return result

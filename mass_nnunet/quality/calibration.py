@@ -112,8 +112,9 @@ class Samples:
         origin, edges = (reference.patient, evidence.likeness, is_real), evidence.case.edges
         known, truth = KnownSurfaces(evidence), surfaces_of(reference.shares, edges)
         for shares in segmented:
-            surfaces = surfaces_of(shares, edges)
-            numbers, distances = self.measure(shares, evidence), known.features(surfaces)
+            surfaces, seen = surfaces_of(shares, edges), evidence.seen(shares)
+            visible = surfaces if seen is shares else surfaces_of(seen, edges)
+            numbers, distances = self.measure(shares, evidence), known.features(visible)
             for k, (organ, true) in enumerate(zip(shares[1:], reference.shares[1:], strict=True)):
                 self.overlap.append(Sample(numbers[k], dice(organ, true), *origin))
                 hd95 = truth[k].hd95(surfaces[k])

@@ -14,7 +14,7 @@ from .features import weights
 FARTHEST = 300.0
 """Largest HD95 in mm; what an organ has to another one that is empty."""
 OFFSET = 5.0
-"""Added to distances in mm before their logarithm is taken: the edge of the coarse grid, below which all are alike."""
+"""Added to distances in mm before their logarithm is taken: the largest edge of the grid, below which all are alike."""
 
 
 class Surface:

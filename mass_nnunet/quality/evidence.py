@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -86,6 +87,18 @@ class Evidence:
     def opinion(self) -> np.ndarray:
         """The most probable label of each voxel (Z, Y, X)."""
         return self.after.argmax(0).astype(np.uint8)
+
+    @cached_property
+    def judged(self) -> np.ndarray:
+        """Where an annotation counts, boolean (Z, Y, X)."""
+        return np.any([scan.judged for scan in self.laid.values()], axis=0)
+
+    def seen(self, shares: np.ndarray) -> np.ndarray:
+        """Share of each label (K, Z, Y, X), the background first, with organs only where an annotation counts."""
+        if self.judged.all():
+            return shares
+        organs = shares[1:] * self.judged
+        return np.concatenate([1 - organs.sum(0, keepdims=True), organs])
 
     @property
     def likeness(self) -> float:

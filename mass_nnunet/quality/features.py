@@ -35,11 +35,13 @@ def features(shares: np.ndarray, evidence: Evidence) -> np.ndarray:
         evidence: what the annotated scans say about the case.
     """
     scans, share = list(evidence.laid.values()), weights(evidence)
-    judged = np.any([scan.judged for scan in scans], axis=0)
     rows = []
     for organ, *laid, opinion in zip(shares[1:], *(scan.shares[1:] for scan in scans), evidence.after[1:], strict=True):
-        agreement = float(share @ [dice(organ * scan.judged, its) for scan, its in zip(scans, laid, strict=True)])
-        known = organ * judged
+        pairs = [(organ * scan.judged, its) for scan, its in zip(scans, laid, strict=True)]
+        # A scan that does not show where the organ was segmented says nothing of it.
+        says = np.array([own.sum() + its.sum() > TINY or organ.sum() <= TINY for own, its in pairs])
+        agreement = float((share * says) @ [dice(*pair) for pair in pairs] / (share @ says)) if says.any() else 0.0
+        known = organ * evidence.judged
         expected = 2 * float((known * opinion).sum()) / (float(known.sum() + opinion.sum()) + TINY)
         rows.append((agreement, expected))
     return np.array(rows)

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from mass_nnunet.api import Model
-from mass_nnunet.data.dataset_json import DATASET_JSON
+from mass_nnunet.data.dataset_json import DATASET_JSON, Labels
 from mass_nnunet.data.files import atomic_path, read_json, write_json
 from mass_nnunet.data.label_map import check_predictions
 from mass_nnunet.data.listing import listed
@@ -22,9 +22,11 @@ from mass_nnunet.data.pose import Pose
 from mass_nnunet.data.raw import RawDataset
 from mass_nnunet.errors import UserError
 
+from .agreement import agreement
 from .assessment import Assessment, assess
 from .branches import kept_disagreements, load_with_atlases
 from .calibration import Calibration, calibrate
+from .estimator import Estimator
 from .evidence import Evidence, Reference
 from .figure import draw_case
 from .grid import read_shares
@@ -34,7 +36,7 @@ from .references import annotated_cases, files_of, fold_of, lattice_of_all, read
 CALIBRATION, CASES, BRANCHES = "calibration.json", "cases", "branches"
 """What is kept in the output folder, so that a killed command goes on: the calibration, a file for each case, and one
 for what head and atlases of a model say about it."""
-FORMAT = 4
+FORMAT = 5
 """Version of the form of these files: those of another version are made again."""
 
 
@@ -61,13 +63,15 @@ def assess_folder(args: argparse.Namespace) -> None:
     calibration = _calibrated(args.output / CALIBRATION, mark, dataset, references, predicted)
     found = []
     for case, (image, prediction) in tqdm(pairs.items(), desc="estimating quality", unit="case"):
-        judge = partial(assess, case, image, prediction, dataset, references, calibration, others[case])
-        own = digest([image, prediction, *others[case]]) + mark
-        found.append(_assessed(args.output / CASES, own, case, judge))
+        judge = partial(assess, case, image, prediction, dataset, references, calibration)
+        found.append(_assessed(args.output / CASES, digest([image, prediction]) + mark, case, judge))
+    if args.compare:
+        join = partial(_with_others, others, pairs, dataset.labels, calibration.estimator)
+        found = [join(one) for one in tqdm(found, desc="comparing with other predictions", unit="case")]
     if model is not None:
         weights = digest([args.model / f"fold_{args.fold}" / FINAL_CHECKPOINT])
-        compare = partial(_compared, args.output / BRANCHES, weights, model, pairs, dataset)
-        found = [compare(one) for one in tqdm(found, desc="comparing head and atlases", unit="case")]
+        disagree = partial(_with_branches, args.output / BRANCHES, weights, model, pairs, dataset)
+        found = [disagree(one) for one in tqdm(found, desc="comparing head and atlases", unit="case")]
     found.sort(key=lambda one: one.urgency)
     write_tables(args.output, found, calibration.estimator)
     pictures = args.output / CASES
@@ -132,11 +136,13 @@ def other_files(
     """The segmentations of each case in other folders, which have the names of its prediction.
 
     Raises:
-        UserError: one of the folders is that of the predictions, or lacks a case.
+        UserError: one of the folders is that of the predictions, or given twice, or lacks a case.
     """
+    known = {predictions.resolve()}
     for folder in folders:
-        if folder.resolve() == predictions.resolve():
-            raise UserError(f"{folder} holds the predictions themselves: give those of another model with --compare")
+        if folder.resolve() in known:
+            raise UserError(f"{folder} is given twice: give predictions of other models with --compare, each once")
+        known.add(folder.resolve())
         for _, prediction in pairs.values():
             if not (other := folder / prediction.name).is_file():
                 raise UserError(f"{other} does not exist: predict the same scans there, or leave the folder out")
@@ -187,7 +193,23 @@ def _calibrated(
     return found
 
 
-def _compared(
+def _with_others(
+    others: Mapping[str, Sequence[Path]],
+    pairs: Mapping[str, tuple[Path, Path]],
+    labels: Labels,
+    estimator: Estimator,
+    one: Assessment,
+) -> Assessment:
+    """An assessment in which the agreement with other predictions counts; those that do not count are named."""
+    if not one.organs:
+        return one
+    agreed, notes = agreement(pairs[one.case][1], others[one.case], labels)
+    for note in notes:
+        tqdm.write(f"note: {note}")
+    return one.with_others(agreed, estimator)
+
+
+def _with_branches(
     folder: Path,
     weights: str,
     model: Model,

@@ -16,17 +16,16 @@ from mass_nnunet.data.pose import Pose, pose_to_compare
 from mass_nnunet.data.stored_grid import stored_grid
 from mass_nnunet.data.volume import SIMILAR_GRID, describe_grid, grid_distance, read_volume
 from mass_nnunet.errors import UserError
-from mass_nnunet.registration.alignment import EDGE as ALIGNED_EDGE
 from mass_nnunet.registration.fields import downsample
 
 VOXELS = 400_000
-"""Voxels of the grid in a typical scan: a case takes as long and as much memory whatever is scanned."""
+"""Voxels of the grid in a typical scan, whose size sets that of the voxels: larger scans take longer."""
 EDGES, STEP = (2.0, 5.0), 0.5
 """Least and largest edge of the voxels in mm; it is a multiple of the step, so that one scan more seldom changes it."""
 PERCENTILES = (1.0, 99.0)
 """Intensities of other modalities that become 0 and 1."""
 ALIGNED = 3
-"""Edge of the voxels on which whole scans are aligned, in those of the coarse grid; at most that used for bodies."""
+"""Edge of the voxels on which whole scans are aligned, in those of the coarse grid."""
 
 
 class Lattice(NamedTuple):
@@ -83,7 +82,7 @@ class Coarse:
 
     def coarsest(self) -> torch.Tensor:
         """The image on the grid on which whole scans are aligned (:mod:`mass_nnunet.registration.alignment`)."""
-        coarser = min(ALIGNED * self.lattice.edge, ALIGNED_EDGE)
+        coarser = ALIGNED * self.lattice.edge
         sizes = (round(n * edge / coarser) for n, edge in zip(self.image.shape, self.edges, strict=True))
         return torch.from_numpy(_means(self.image, tuple(max(1, size) for size in sizes)))
 

@@ -211,7 +211,7 @@ def _cut(mask: np.ndarray) -> list[int]:
 
 def _of_the_place(shares: np.ndarray, evidence: Evidence) -> list[str]:
     """A mark where the whole segmentation would fit the evidence better elsewhere."""
-    opinion = evidence.after
+    shares, opinion = evidence.seen(shares), evidence.after
     moving, fixed = (torch.from_numpy(np.ascontiguousarray(array))[None] for array in (shares, opinion))
     shift = best_translation(moving, fixed)[0].numpy()
     distance = float(np.linalg.norm(shift * evidence.case.edges))

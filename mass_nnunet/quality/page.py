@@ -20,7 +20,7 @@ WHOLE, BRANCHES = ("voxel_x", "voxel_y", "slice"), ("branches_x", "branches_y", 
 OWN = ("organ", "dice", "dice_low", "dice_high", "hd95", "hd95_low", "hd95_high", "volume_ml", "expected_ml")
 """Columns that have the names of the attributes of an :class:`Organ`."""
 PLACE = ("x_mm", "y_mm", "z_mm")
-COLUMNS = ("case", "verdict", *OWN, *WHOLE, *PLACE, "agreement", "branches_dice", *BRANCHES, "marks")
+COLUMNS = ("case", "verdict", *OWN, *WHOLE, *PLACE, "others_dice", "branches_dice", *BRANCHES, "marks")
 
 
 def rows(found: Sequence[Assessment]) -> pd.DataFrame:
@@ -33,7 +33,7 @@ def rows(found: Sequence[Assessment]) -> pd.DataFrame:
                 **{name: getattr(organ, name) for name in OWN},
                 **dict(zip(WHOLE, organ.index, strict=True)),
                 **dict(zip(PLACE, organ.position, strict=True)),
-                "agreement": organ.agreement,
+                "others_dice": organ.others_dice,
                 **_branches(organ),
                 "marks": "; ".join(one.marks),
             }
@@ -150,17 +150,17 @@ def _case(one: Assessment, picture: Path | None) -> list[Markup]:
     parts = [html.items(list(one.marks))] if one.marks else []
     if not one.organs:
         return parts
-    agreement = ["Dice with others"] if one.organs[0].agreement is not None else []
+    others = ["Dice with others"] if one.organs[0].others_dice is not None else []
     where = ["look at slice", "voxel x, y"]
     parts.append(
         html.table(
-            ["organ", "Dice", "interval", *agreement, "HD95, mm", "interval", "ml", "expected ml", *where],
+            ["organ", "Dice", "interval", *others, "HD95, mm", "interval", "ml", "expected ml", *where],
             [
                 [
                     organ.organ.replace("_", " "),
                     f"{organ.dice:.2f}",
                     f"{organ.dice_low:.2f} to {organ.dice_high:.2f}",
-                    *(f"{organ.agreement:.2f}" for _ in agreement),
+                    *(f"{organ.others_dice:.2f}" for _ in others),
                     *_distance(organ),
                     f"{organ.volume_ml:.0f}",
                     f"{organ.expected_ml:.0f}",

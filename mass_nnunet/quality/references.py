@@ -17,8 +17,8 @@ from .grid import Lattice, check_grid, common_lattice, read_scan, read_shares
 
 LEAST = 2
 """Patients with annotated scans that are needed: each is estimated by the others."""
-LEAST_SLICES = 4
-"""Slices of the coarse grid that an annotated scan needs, if others are ignored."""
+LEAST_EXTENT = 20.0
+"""Extent in mm through the slices that an annotated scan needs, if others are ignored."""
 
 
 def annotated_cases(dataset: RawDataset, fold: Fold) -> tuple[str, ...]:
@@ -117,17 +117,17 @@ def _read(image: Path, label: Path, dataset: RawDataset, patient: str, lattice: 
     segmented = read_shares(label, dataset.values, lattice)
     check_grid(label, segmented.stored, stored)
     count = len(dataset.labels)  # ``ignore`` comes after them
-    kept = _annotated_slices(segmented.shares[count:].max((0, 2, 3), initial=0) > 0)
+    kept = _annotated_slices(segmented.shares[count:].max((0, 2, 3), initial=0) > 0, scan.edges[0])
     if kept is None:
         return None
     return Reference(replace(scan, image=scan.image[kept]), segmented.shares[:count, kept], patient, kept)
 
 
-def _annotated_slices(ignored: np.ndarray) -> slice | None:
-    """The slices (Z,) between ignored ones at the ends; None if others are ignored, too, or few are left."""
+def _annotated_slices(ignored: np.ndarray, edge: float) -> slice | None:
+    """The slices (Z,) of an edge in mm between ignored ones at the ends; None if others are, too, or few are left."""
     if not ignored.any():
         return slice(None)
     known = np.flatnonzero(~ignored)
-    if len(known) < LEAST_SLICES or ignored[known[0] : known[-1]].any():
+    if len(known) < round(LEAST_EXTENT / edge) or ignored[known[0] : known[-1]].any():
         return None
     return slice(int(known[0]), int(known[-1]) + 1)

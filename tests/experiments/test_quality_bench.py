@@ -36,6 +36,7 @@ def world(tmp_path_factory):
             patch.setenv(variable, value)
         quick = (
             (grid, "EDGES", (10.0, 10.0)),
+            (grid, "ALIGNED", 1.5),
             (alignment, "STEPS", (1, 1)),
             (alignment, "STARTS", 1),
             (corruption, "COUNT", 2),

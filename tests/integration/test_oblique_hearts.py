@@ -18,7 +18,7 @@ from mass_nnunet.data.files import read_json
 from mass_nnunet.data.pose import Pose, directions_of, usual_pose
 from mass_nnunet.data.raw import TRAINING, RawDataset
 from mass_nnunet.data.volume import read_volume
-from mass_nnunet.quality.references import files_of, pose_of_all, read_references
+from mass_nnunet.quality.references import files_of, lattice_of_all, read_references
 from native_trees import SHARED_DATA
 from quick_planning import plan_quickly
 
@@ -150,7 +150,7 @@ def test_quality_and_suggest_compare_slices_whatever_the_reader(tmp_path, monkey
         dataset = RawDataset.load(number)
         files = files_of(dataset, dataset.cases(TRAINING))
         found, _ = read_references(files, dataset)
-        assert pose_of_all(found) is Pose.SLICES
+        assert lattice_of_all(found).pose is Pose.SLICES
         assert all(one.scan.size[0] < min(one.scan.size[1:]) for one in found.values())
         for image, _ in files.values():
             described = describe(image, is_ct=False, pose=Pose.SLICES)

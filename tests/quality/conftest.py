@@ -17,6 +17,7 @@ from tiny_group import variables
 def make_quick(patch: pytest.MonkeyPatch) -> None:
     """A coarse grid and few steps: about a second for each case."""
     patch.setattr(grid, "EDGES", (10.0, 10.0))
+    patch.setattr(grid, "ALIGNED", 1.5)
     patch.setattr(alignment, "STEPS", (10, 5))
     patch.setattr(alignment, "STARTS", 1)
     patch.setattr(whole, "SCALES", (0.9, 1.0, 1.1))

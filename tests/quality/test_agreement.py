@@ -4,67 +4,64 @@ import numpy as np
 import pytest
 import SimpleITK as sitk
 
-from mass_nnunet.data.pose import Pose
-from mass_nnunet.quality.agreement import agreement, with_agreement
-from mass_nnunet.quality.grid import Lattice, read_shares
+from mass_nnunet.errors import UserError
+from mass_nnunet.quality.agreement import agreement, joined
 
 LABELS = {"background": 0, "spleen": 1, "liver": 2}
-SCAN = sitk.Image((6, 6, 6), sitk.sitkUInt8)
-SCAN.SetSpacing((10.0, 10.0, 10.0))
-LATTICE = Lattice(Pose.UPRIGHT, 10.0)  # the same voxels
 
 
-def write(file, spleen, liver, like=SCAN):
+def write(file, spleen, liver, slices=6):
     """A label map whose organs fill so many voxels of a row, from its start."""
-    labels = np.zeros(sitk.GetArrayFromImage(like).shape, np.uint8)
+    labels = np.zeros((slices, 6, 6), np.uint8)
     labels[1, 1, :spleen] = 1
     labels[2, 1, :liver] = 2
-    image = sitk.GetImageFromArray(labels)
-    image.CopyInformation(like)
-    sitk.WriteImage(image, str(file))
+    sitk.WriteImage(sitk.GetImageFromArray(labels), str(file))
     return file
 
 
-def agreed(own, *others):
-    return agreement(read_shares(own, LABELS, LATTICE).shares, others, LABELS, LATTICE, SCAN)
+@pytest.fixture
+def own(tmp_path):
+    return write(tmp_path / "own.nii.gz", 4, 2)
 
 
-def test_the_mean_dice_with_all_others(tmp_path):
-    own = write(tmp_path / "own.nii.gz", 4, 0)
+def test_the_mean_dice_with_all_others(own, tmp_path):
     others = write(tmp_path / "a.nii.gz", 2, 0), write(tmp_path / "b.nii.gz", 4, 3)
-    found, marks = agreed(own, *others)
-    np.testing.assert_allclose(found, [(2 * 2 / 6 + 1) / 2, (1 + 0) / 2], rtol=1e-6)
-    assert marks == []
+    found, notes = agreement(own, others, LABELS)
+    assert found == {"spleen": pytest.approx((2 * 2 / 6 + 1) / 2), "liver": pytest.approx((0 + 2 * 2 / 5) / 2)}
+    assert notes == []
 
 
-def test_without_others_there_is_none(tmp_path):
-    assert agreed(write(tmp_path / "own.nii.gz", 4, 2)) == (None, [])
+def test_without_others_there_is_none(own):
+    assert agreement(own, [], LABELS) == ({}, [])
 
 
-def test_the_same_segmentation_says_nothing(tmp_path):
-    own, copy = write(tmp_path / "own.nii.gz", 4, 2), write(tmp_path / "copy.nii.gz", 4, 2)
-    found, (mark,) = agreed(own, copy)
-    assert found is None
-    assert mark.startswith(f"{copy} is the same segmentation")
-    found, marks = agreed(own, copy, write(tmp_path / "other.nii.gz", 2, 2))
-    np.testing.assert_allclose(found, [2 * 2 / 6, 1])
-    assert len(marks) == 1
+def test_a_copy_says_nothing(own, tmp_path):
+    copy, other, again = (
+        write(tmp_path / f"{name}.nii.gz", *sizes) for name, sizes in (("copy", (4, 2)), ("b", (2, 2)), ("c", (2, 2)))
+    )
+    found, (note,) = agreement(own, [copy], LABELS)
+    assert found == {}
+    assert note.startswith(f"{copy} equals another segmentation")
+    found, notes = agreement(own, [copy, other, again], LABELS)
+    assert found == {"spleen": pytest.approx(2 * 2 / 6), "liver": 1}
+    assert [note.split()[0] for note in notes] == [str(copy), str(again)]
 
 
-def test_two_empty_segmentations_agree(tmp_path):
-    found, marks = agreed(write(tmp_path / "own.nii.gz", 0, 0), write(tmp_path / "other.nii.gz", 0, 0))
-    assert found.tolist() == [1, 1] and marks == []
+def test_two_models_may_both_find_nothing(tmp_path):
+    empty = [write(tmp_path / f"{name}.nii.gz", 0, 0) for name in "ab"]
+    assert agreement(empty[0], empty[1:], LABELS) == ({"spleen": 1, "liver": 1}, [])
 
 
-def test_a_bad_file_is_a_mark(tmp_path):
-    own, bad = write(tmp_path / "own.nii.gz", 4, 2), tmp_path / "bad.nii.gz"
+def test_a_bad_file_is_a_note(own, tmp_path):
+    bad, small = tmp_path / "bad.nii.gz", write(tmp_path / "small.nii.gz", 4, 2, slices=5)
     bad.write_bytes(b"no label map")
-    small = write(tmp_path / "small.nii.gz", 4, 2, SCAN[:, :, 1:])
-    found, marks = agreed(own, bad, small)
-    assert found is None
-    assert any("bad.nii.gz cannot be read" in mark for mark in marks)
-    assert any("small.nii.gz has " in mark and "but its scan" in mark for mark in marks)
+    found, notes = agreement(own, [bad, small], LABELS)
+    assert found == {}
+    assert any("bad.nii.gz cannot be read" in note for note in notes)
+    assert any("small.nii.gz has " in note and "but its scan" in note for note in notes)
+    with pytest.raises(UserError, match="cannot be read"):
+        agreement(bad, [own], LABELS)
 
 
 def test_the_estimate_is_the_mean_of_both():
-    assert with_agreement(np.array([0.4, 1.0]), np.array([0.8, 0.5])) == pytest.approx([0.6, 0.75])
+    assert joined(0.4, 0.8) == pytest.approx(0.6)

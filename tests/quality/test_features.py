@@ -16,7 +16,7 @@ def evidence(likeness=(0.9, 0.1)):
         for organ, like in zip((TRUTH, 0 * TRUTH), likeness, strict=True)
     ]
     after = np.stack([1 - TRUTH, TRUTH])
-    return SimpleNamespace(laid=dict(enumerate(scans)), after=after)
+    return SimpleNamespace(laid=dict(enumerate(scans)), after=after, judged=TRUTH >= 0)
 
 
 def of(organ, known=None):
@@ -45,11 +45,23 @@ def test_what_nobody_annotated_is_no_error():
     known = (TRUTH >= 0) & (np.arange(12) < 4)
     cut = np.stack([1 - TRUTH * known, TRUTH * known])
     scan = SimpleNamespace(shares=cut, likeness=0.9, judged=known)
-    found = of(TRUTH, SimpleNamespace(laid={"cut": scan}, after=cut))
+    found = of(TRUTH, SimpleNamespace(laid={"cut": scan}, after=cut, judged=known))
     assert found["agreement"] == pytest.approx(1, abs=1e-5)
     assert found["expected"] == pytest.approx(1, abs=1e-5)
     scan.judged = TRUTH >= 0  # a whole scan
-    assert of(TRUTH, SimpleNamespace(laid={"whole": scan}, after=cut))["agreement"] < 0.7
+    whole = SimpleNamespace(laid={"whole": scan}, after=cut, judged=scan.judged)
+    assert of(TRUTH, whole)["agreement"] < 0.7
+
+
+def test_a_scan_that_does_not_show_the_organ_says_nothing():
+    """An organ that lies where nobody annotated anything has no agreement, and others decide if there are any."""
+    nothing = np.stack([TRUTH * 0 + 1, TRUTH * 0])
+    blind = SimpleNamespace(shares=nothing, likeness=0.9, judged=TRUTH < 0)
+    seen = SimpleNamespace(shares=np.stack([1 - TRUTH, TRUTH]), likeness=0.1, judged=TRUTH >= 0)
+    alone = SimpleNamespace(laid={"blind": blind}, after=nothing, judged=blind.judged)
+    assert of(TRUTH, alone) == {"agreement": 0, "expected": 0}
+    both = SimpleNamespace(laid={"blind": blind, "seen": seen}, after=seen.shares, judged=seen.judged)
+    assert of(TRUTH, both)["agreement"] == pytest.approx(1, abs=1e-3)
 
 
 def test_nothing_agrees_with_nothing():

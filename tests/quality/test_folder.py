@@ -15,6 +15,7 @@ from mass_nnunet.errors import UserError
 from mass_nnunet.quality import alignment, branches, corruption, folder
 from mass_nnunet.quality.assessment import Assessment, Organ
 from mass_nnunet.quality.branches import Disagreement
+from mass_nnunet.quality.estimator import Estimator
 from mass_nnunet.registration import alignment as whole
 from quality_world import NAME, write_scan
 from region_group import CLASSES, give_regions
@@ -150,7 +151,7 @@ def test_predictions_in_which_an_organ_has_another_value_are_refused(world, envi
     assert not (tmp_path / "out").exists()
 
 
-def test_other_predictions_count(world, environment, predictions, tmp_path, capsys):
+def test_other_predictions_count(world, environment, predictions, tmp_path, monkeypatch, capsys):
     (predictions / "ct5.nii.gz").unlink()
     other, out = tmp_path / "other", tmp_path / "out"
     other.mkdir()
@@ -159,18 +160,37 @@ def test_other_predictions_count(world, environment, predictions, tmp_path, caps
     assert run(world, predictions, out) == 0
     alone = (out / "quality.csv").read_bytes()
     before = pd.read_csv(out / "quality.csv").set_index("organ")
-    assert before["agreement"].isna().all()
+    assert before["others_dice"].isna().all()
     assert "Dice with others" not in (out / "quality.html").read_text()
+    monkeypatch.setattr(folder, "assess", lambda *_: pytest.fail("registered again"))
     assert run(world, predictions, out, "--compare", str(other)) == 0
     table = pd.read_csv(out / "quality.csv").set_index("organ")
-    assert table["agreement"].tolist() == [1, 1, 1, 0]
-    np.testing.assert_allclose(table["dice"], (before["dice"] + table["agreement"]) / 2, atol=1e-4)
+    assert table["others_dice"].tolist() == [1, 1, 1, 0]
+    np.testing.assert_allclose(table["dice"], (before["dice"] + table["others_dice"]) / 2, atol=1e-4)
     assert "Dice with others" in (out / "quality.html").read_text()
     assert run(world, predictions, out) == 0  # nothing of the comparison is left
     assert (out / "quality.csv").read_bytes() == alone
     capsys.readouterr()
-    assert run(world, predictions, out, "--compare", str(other), str(predictions)) == 2
-    assert f"{predictions} holds the predictions themselves" in capsys.readouterr().err
+    for more in (predictions, predictions.parent / "other" / ".." / "predictions", other):
+        assert run(world, predictions, out, "--compare", str(other), str(more)) == 2
+        assert f"{more} is given twice" in capsys.readouterr().err
+    shutil.copy(predictions / "ct4.nii.gz", other)
+    assert run(world, predictions, out, "--compare", str(other)) == 0
+    assert f"note: {other / 'ct4.nii.gz'} equals another segmentation" in capsys.readouterr().out
+    assert (out / "quality.csv").read_bytes() == alone
+
+
+def test_an_organ_that_nobody_segmented_stays_at_zero():
+    organs = [
+        Organ(name, dice, 0.0, 1.0, None, None, None, volume, 1.0, (0, 0, 0), (0.0, 0.0, 0.0))
+        for name, dice, volume in (("spleen", 0.0, 0.0), ("liver", 0.8, 9.0), ("aorta", 0.7, 9.0))
+    ]
+    estimator = Estimator(np.zeros(2), np.ones(2), np.zeros(3), 0.5, 9)
+    found = Assessment("a", tuple(organs), (), 0.6).with_others({"spleen": 1.0, "liver": 0.6}, estimator)
+    spleen, liver, aorta = found.organs
+    assert (spleen.dice, spleen.others_dice) == (0, 1)
+    assert (liver.dice, liver.dice_low, liver.dice_high) == pytest.approx((0.7, 0.7 - 0.13, 0.7 + 0.13))
+    assert aorta == organs[2]
 
 
 def test_where_head_and_atlases_differ(world, environment, predictions, tmp_path, monkeypatch):
@@ -208,7 +228,7 @@ def test_a_scan_that_a_model_cannot_read_is_marked_and_stays_estimated(tmp_path,
     organ = Organ("liver", 0.9, 0.8, 1.0, None, None, None, 1.0, 1.0, (0, 0, 0), (0.0, 0.0, 0.0))
     one, unusable = Assessment("a", (organ,), ("small",)), Assessment("b", (), ("no scan",))
     pairs = dict.fromkeys("ab", (tmp_path / "a_0000.nii.gz", tmp_path / "a.nii.gz"))
-    compared = partial(folder._compared, tmp_path / "branches", "weights", None, pairs, dataset)
+    compared = partial(folder._with_branches, tmp_path / "branches", "weights", None, pairs, dataset)
     found = compared(one)
     assert found.marks == ("small", f"{tmp_path / 'a_0001.nii.gz'} cannot be read", "copy it again")
     assert found.organs == one.organs

@@ -87,3 +87,11 @@ def test_a_typical_scan_has_as_many_voxels_in_any_field_of_view(tmp_path, monkey
     assert lattice == Lattice(Pose.UPRIGHT, edge)
     if edge == 3.0:
         assert np.prod(read_scan(files[1], "MRI", lattice)[0].image.shape) == pytest.approx(VOXELS, rel=0.3)
+
+
+def test_whole_scans_are_aligned_at_three_times_the_edge(tmp_path, monkeypatch):
+    monkeypatch.setattr(grid, "ALIGNED", 3)
+    file = write(tmp_path / "scan.nii.gz", np.zeros((12, 24, 48), np.uint8))  # voxels of 5 mm
+    scan, _ = read_scan(file, "MRI", Lattice(Pose.UPRIGHT, 2.5))
+    assert scan.image.shape == (24, 48, 96)
+    assert scan.coarsest().shape == (8, 16, 32)

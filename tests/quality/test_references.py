@@ -56,7 +56,7 @@ def with_ignore(dataset):
 def test_voxels_to_ignore_are_of_no_organ(world, monkeypatch):
     dataset = RawDataset.read(world.raw)
     files = files_of(dataset, ["ct0", "ct1"])
-    monkeypatch.setattr(references, "_annotated_slices", lambda ignored: slice(None))
+    monkeypatch.setattr(references, "_annotated_slices", lambda ignored, edge: slice(None))
     both = with_ignore(dataset), dataset
     found, whole = (references._read(*files["ct0"], one, "a", UPRIGHT) for one in both)
     assert len(found.shares) == 4
@@ -116,8 +116,14 @@ def test_slices_to_ignore_at_the_ends_are_left_out(world, tmp_path):
     ],
 )
 def test_slices_between_ignored_ends(ignored, kept):
-    found = references._annotated_slices(np.array([one == "1" for one in ignored]))
+    found = references._annotated_slices(np.array([one == "1" for one in ignored]), 5.0)
     assert found == (None if kept is None else slice(*kept))
+
+
+def test_few_millimetres_are_too_few_in_any_grid():
+    ignored = np.arange(20) > 6
+    assert references._annotated_slices(ignored, 2.5) is None
+    assert references._annotated_slices(ignored, 3.0) == slice(0, 7)
 
 
 def test_scans_of_one_patient_count_once(world, monkeypatch):
