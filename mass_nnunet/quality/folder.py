@@ -65,6 +65,7 @@ def assess_folder(args: argparse.Namespace) -> None:
     for case, (image, prediction) in tqdm(pairs.items(), desc="estimating quality", unit="case"):
         judge = partial(assess, case, image, prediction, dataset, references, calibration)
         found.append(_assessed(args.output / CASES, digest([image, prediction]) + mark, case, judge))
+    alone = {one.case: one for one in found}
     if args.compare:
         join = partial(_with_others, others, pairs, dataset.labels, calibration.estimator)
         found = [join(one) for one in tqdm(found, desc="comparing with other predictions", unit="case")]
@@ -75,7 +76,8 @@ def assess_folder(args: argparse.Namespace) -> None:
     found.sort(key=lambda one: one.urgency)
     write_tables(args.output, found, calibration.estimator)
     pictures = args.output / CASES
-    shown = draw_first(pictures, found, args.pictures, pairs, dataset, lattice_of_all(references).pose)
+    drawn = [alone[one.case] for one in found]  # kept pictures show the organ that is worst without other predictions
+    shown = draw_first(pictures, drawn, args.pictures, pairs, dataset, lattice_of_all(references).pose)
     write_quality_page(args.output / PAGE, found, shown, f"{dataset.name}, fold {args.fold}", calibration.estimator)
     for one in found:
         for text in one.marks:

@@ -15,9 +15,10 @@ def script():
 
 
 def of(script, organ, image=TRUTH * 0.5):
-    scan = SimpleNamespace(shares=np.stack([1 - TRUTH, TRUTH]), likeness=0.5)
+    judged = TRUTH >= 0
+    scan = SimpleNamespace(shares=np.stack([1 - TRUTH, TRUTH]), likeness=0.5, judged=judged)
     case = SimpleNamespace(image=image, voxel_ml=1.0)
-    evidence = SimpleNamespace(laid={"one": scan}, case=case, after=scan.shares)
+    evidence = SimpleNamespace(laid={"one": scan}, case=case, after=scan.shares, judged=judged)
     references = {"one": SimpleNamespace(volumes=np.array([64.0]))}
     found = script.candidates(np.stack([1 - organ, organ]), evidence, references)
     return dict(zip(script.CANDIDATES, found[0], strict=True))

@@ -162,12 +162,16 @@ def test_other_predictions_count(world, environment, predictions, tmp_path, monk
     before = pd.read_csv(out / "quality.csv").set_index("organ")
     assert before["others_dice"].isna().all()
     assert "Dice with others" not in (out / "quality.html").read_text()
+    (out / "cases" / "ct4.jpg").unlink()
+    worst, draw = [], folder.draw_case
+    monkeypatch.setattr(folder, "draw_case", lambda path, found, *rest: worst.append(found) or draw(path, found, *rest))
     monkeypatch.setattr(folder, "assess", lambda *_: pytest.fail("registered again"))
     assert run(world, predictions, out, "--compare", str(other)) == 0
     table = pd.read_csv(out / "quality.csv").set_index("organ")
     assert table["others_dice"].tolist() == [1, 1, 1, 0]
     np.testing.assert_allclose(table["dice"], (before["dice"] + table["others_dice"]) / 2, atol=1e-4)
     assert "Dice with others" in (out / "quality.html").read_text()
+    assert [organ.dice for organ in worst[0].organs] == before["dice"].tolist()  # the same picture as without
     assert run(world, predictions, out) == 0  # nothing of the comparison is left
     assert (out / "quality.csv").read_bytes() == alone
     capsys.readouterr()
