@@ -104,6 +104,8 @@ def _sections(found: Sequence[Assessment], pictures: Mapping[str, Path], estimat
         f"Poor: an organ below {POOR}; good: all organs from {GOOD}, and no mark. "
         f"{few_scans(estimator)} An estimate is no proof: what is called good may be wrong."
     )
+    if any(organ.others_dice is not None for one in found for organ in one.organs):
+        note += " Estimates of Dice are the mean of the Dice with others and of what annotated scans say."
     table = html.table(
         ["case", "verdict", "worst organ", "Dice", "interval", "marks"],
         [[one.case, one.verdict, *_worst(one), len(one.marks)] for one in found],

@@ -71,5 +71,15 @@ def test_where_head_and_atlases_differ(tmp_path):
     assert "11, 22" in page
 
 
+def test_the_dice_with_others_is_shown_and_said_where_there_is_one(tmp_path):
+    with_others = Assessment("a", (replace(organ("liver", 0.9), others_dice=0.87),), ("a mark",))
+    for found, count in ((BAD, 0), (with_others, 1)):
+        write_quality_page(tmp_path / "quality.html", [found], {}, "some dataset", ESTIMATOR)
+        page = (tmp_path / "quality.html").read_text()
+        assert page.count("the mean of the Dice with others and of what annotated scans say") == count
+        assert page.count("<th>Dice with others</th>") == count
+    assert "0.87" in page
+
+
 def test_many_scans_need_no_warning():
     assert few_scans(Estimator(np.zeros(2), np.ones(2), np.zeros(3), 1.0, 12)).endswith("from 12 annotated patients.")
