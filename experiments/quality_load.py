@@ -16,9 +16,7 @@ import pytest
 
 from load import measured  # which puts tests/helpers on the path
 from mass_nnunet.cli import main as mass_nnunet
-from mass_nnunet.quality import alignment, corruption, grid
-from mass_nnunet.registration import alignment as whole
-from quality_world import TEST, make_world
+from quality_world import TEST, make_quick, make_world
 
 
 def write_scans(root: Path, scans: int) -> list[str]:
@@ -38,15 +36,7 @@ def write_scans(root: Path, scans: int) -> list[str]:
 def judge(words: list[str]) -> object:
     """The command on a coarse grid."""
     with pytest.MonkeyPatch.context() as patch:
-        quick = (
-            (grid, "EDGES", (10.0, 10.0)),
-            (grid, "ALIGNED", 1.5),
-            (alignment, "STEPS", (2, 1)),
-            (alignment, "STARTS", 1),
-            (corruption, "COUNT", 4),
-        )
-        for module, name, value in (*quick, (whole, "SCALES", (1.0,))):
-            patch.setattr(module, name, value)
+        make_quick(patch)
         return mass_nnunet(words)
 
 

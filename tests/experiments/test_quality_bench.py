@@ -11,11 +11,9 @@ import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.data.raw import RawDataset
-from mass_nnunet.quality import alignment, corruption, grid
 from mass_nnunet.quality.calibration import columns
 from mass_nnunet.quality.features import features
-from mass_nnunet.registration import alignment as whole
-from quality_world import make_world
+from quality_world import make_quick, make_world
 from scripts import EXPERIMENTS
 from tiny_group import variables
 
@@ -34,15 +32,7 @@ def world(tmp_path_factory):
         patch.syspath_prepend(str(EXPERIMENTS))
         for variable, value in variables(world.root).items():
             patch.setenv(variable, value)
-        quick = (
-            (grid, "EDGES", (10.0, 10.0)),
-            (grid, "ALIGNED", 1.5),
-            (alignment, "STEPS", (1, 1)),
-            (alignment, "STARTS", 1),
-            (corruption, "COUNT", 2),
-        )
-        for module, name, value in (*quick, (whole, "SCALES", (1.0,))):
-            patch.setattr(module, name, value)
+        make_quick(patch)
         script = importlib.import_module("quality_bench")
         yield SimpleNamespace(script=script, bench=bench, predictions=predictions, raw=world.raw, root=world.root)
         for name in ("quality_bench", "quality_features"):

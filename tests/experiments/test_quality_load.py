@@ -7,6 +7,7 @@ from unittest import mock
 
 import pytest
 
+from mass_nnunet.quality import grid
 from scripts import EXPERIMENTS, load_script
 
 
@@ -42,8 +43,8 @@ def test_a_second_run_begins_anew(script, tmp_path, monkeypatch, capsys):
 
 
 def test_the_command_runs_on_a_coarse_grid_and_leaves_it(script, monkeypatch):
-    before, edges = script.grid.EDGES, []
-    monkeypatch.setattr(script, "mass_nnunet", lambda words: edges.append((words, script.grid.EDGES)) or 0)
+    before, edges = grid.EDGES, []
+    monkeypatch.setattr(script, "mass_nnunet", lambda words: edges.append((words, grid.EDGES)) or 0)
     assert script.judge(["quality"]) == 0
     assert edges == [(["quality"], (10.0, 10.0))]
-    assert before == script.grid.EDGES
+    assert before == grid.EDGES

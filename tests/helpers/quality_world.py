@@ -5,13 +5,28 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 import SimpleITK as sitk
 
 from mass_nnunet.phantom.patient import SyntheticScan, make_patient
+from mass_nnunet.quality import alignment, corruption, grid
+from mass_nnunet.registration import alignment as whole
 from tiny_raw import write_raw_dataset
 
 NAME = "Dataset801_CTS"
 TRAIN, VAL, HIDDEN, TEST = ["ct0", "ct1"], ["ct2"], ["ct3"], ["ct4", "ct5"]
+
+
+def make_quick(
+    patch: pytest.MonkeyPatch, steps: tuple[int, int] = (2, 1), scales: tuple[float, ...] = (1.0,), count: int = 4
+) -> None:
+    """A coarse grid, few synthetic errors, and by default so few steps that registration hardly works."""
+    patch.setattr(grid, "EDGES", (10.0, 10.0))
+    patch.setattr(grid, "ALIGNED", 1.5)
+    patch.setattr(alignment, "STEPS", steps)
+    patch.setattr(alignment, "STARTS", 1)
+    patch.setattr(whole, "SCALES", scales)
+    patch.setattr(corruption, "COUNT", count)
 
 
 def write_scan(path: Path, array: np.ndarray, like: SyntheticScan) -> None:

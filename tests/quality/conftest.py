@@ -6,28 +6,19 @@ from types import SimpleNamespace
 import pytest
 
 from mass_nnunet.data.raw import RawDataset
-from mass_nnunet.quality import alignment, corruption, grid
 from mass_nnunet.quality.calibration import calibrate
 from mass_nnunet.quality.references import annotated_cases, files_of, fold_of, read_references
-from mass_nnunet.registration import alignment as whole
-from quality_world import make_world
+from quality_world import make_quick, make_world
 from tiny_group import variables
 
-
-def make_quick(patch: pytest.MonkeyPatch) -> None:
-    """A coarse grid and few steps: about a second for each case."""
-    patch.setattr(grid, "EDGES", (10.0, 10.0))
-    patch.setattr(grid, "ALIGNED", 1.5)
-    patch.setattr(alignment, "STEPS", (10, 5))
-    patch.setattr(alignment, "STARTS", 1)
-    patch.setattr(whole, "SCALES", (0.9, 1.0, 1.1))
-    patch.setattr(corruption, "COUNT", 12)
+QUICK = ((10, 5), (0.9, 1.0, 1.1), 12)
+"""Registration that works: about a second for each case."""
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """For one test; other folders' tests run in the same process."""
-    make_quick(monkeypatch)
+    make_quick(monkeypatch, *QUICK)
 
 
 @pytest.fixture(scope="session")
@@ -47,7 +38,7 @@ def environment(world, monkeypatch):
 def calibrated(world):
     """The dataset, its annotated scans, and the calibration on them."""
     with pytest.MonkeyPatch.context() as patch:
-        make_quick(patch)
+        make_quick(patch, *QUICK)
         for variable, value in variables(world.root).items():
             patch.setenv(variable, value)
         dataset = RawDataset.load(801)

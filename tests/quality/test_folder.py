@@ -12,21 +12,18 @@ import pytest
 from balanced import Balanced
 from mass_nnunet.cli import main
 from mass_nnunet.errors import UserError
-from mass_nnunet.quality import alignment, branches, corruption, folder
+from mass_nnunet.quality import branches, folder
 from mass_nnunet.quality.assessment import Assessment, Organ
 from mass_nnunet.quality.branches import Disagreement
 from mass_nnunet.quality.estimator import Estimator
-from mass_nnunet.registration import alignment as whole
-from quality_world import NAME, write_scan
+from quality_world import NAME, make_quick, write_scan
 from region_group import CLASSES, give_regions
 
 
 @pytest.fixture(autouse=True)
 def quicker(monkeypatch):
     """How good the registration is does not matter here."""
-    monkeypatch.setattr(alignment, "STEPS", (2, 1))
-    monkeypatch.setattr(whole, "SCALES", (1.0,))
-    monkeypatch.setattr(corruption, "COUNT", 4)
+    make_quick(monkeypatch)
 
 
 def run(world, predictions, output, *options):
