@@ -35,13 +35,14 @@ def features(shares: np.ndarray, evidence: Evidence) -> np.ndarray:
         evidence: what the annotated scans say about the case.
     """
     scans, share = list(evidence.laid.values()), weights(evidence)
-    rows = []
-    for organ, *laid, opinion in zip(shares[1:], *(scan.shares[1:] for scan in scans), evidence.after[1:], strict=True):
+    annotations, rows = (scan.shares[1:] for scan in scans), []
+    for organ, seen, opinion, *laid in zip(
+        shares[1:], evidence.seen(shares)[1:], evidence.after[1:], *annotations, strict=True
+    ):
         pairs = [(organ * scan.judged, its) for scan, its in zip(scans, laid, strict=True)]
         # A scan that does not show where the organ was segmented says nothing of it.
         says = np.array([own.sum() + its.sum() > TINY or organ.sum() <= TINY for own, its in pairs])
         agreement = float((share * says) @ [dice(*pair) for pair in pairs] / (share @ says)) if says.any() else 0.0
-        known = organ * evidence.judged
-        expected = 2 * float((known * opinion).sum()) / (float(known.sum() + opinion.sum()) + TINY)
+        expected = 2 * float((seen * opinion).sum()) / (float(seen.sum() + opinion.sum()) + TINY)
         rows.append((agreement, expected))
     return np.array(rows)

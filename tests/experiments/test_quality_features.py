@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from boxes import SHAPE, TRUTH, box
+from mass_nnunet.quality.evidence import Evidence
 from scripts import load_script
 
 
@@ -15,10 +16,9 @@ def script():
 
 
 def of(script, organ, image=TRUTH * 0.5):
-    judged = TRUTH >= 0
-    scan = SimpleNamespace(shares=np.stack([1 - TRUTH, TRUTH]), likeness=0.5, judged=judged)
+    scan = SimpleNamespace(shares=np.stack([1 - TRUTH, TRUTH]), likeness=0.5, judged=TRUTH >= 0)
     case = SimpleNamespace(image=image, voxel_ml=1.0)
-    evidence = SimpleNamespace(laid={"one": scan}, case=case, after=scan.shares, judged=judged)
+    evidence = Evidence(case, {"one": scan}, scan.shares, scan.shares)
     references = {"one": SimpleNamespace(volumes=np.array([64.0]))}
     found = script.candidates(np.stack([1 - organ, organ]), evidence, references)
     return dict(zip(script.CANDIDATES, found[0], strict=True))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from boxes import TRUTH
+from mass_nnunet.quality.evidence import Evidence
 from mass_nnunet.quality.features import FEATURES, dice, features, weights
 
 
@@ -16,7 +17,7 @@ def evidence(likeness=(0.9, 0.1)):
         for organ, like in zip((TRUTH, 0 * TRUTH), likeness, strict=True)
     ]
     after = np.stack([1 - TRUTH, TRUTH])
-    return SimpleNamespace(laid=dict(enumerate(scans)), after=after, judged=TRUTH >= 0)
+    return Evidence(None, dict(enumerate(scans)), after, after)
 
 
 def of(organ, known=None):
@@ -45,11 +46,11 @@ def test_what_nobody_annotated_is_no_error():
     known = (TRUTH >= 0) & (np.arange(12) < 4)
     cut = np.stack([1 - TRUTH * known, TRUTH * known])
     scan = SimpleNamespace(shares=cut, likeness=0.9, judged=known)
-    found = of(TRUTH, SimpleNamespace(laid={"cut": scan}, after=cut, judged=known))
+    found = of(TRUTH, Evidence(None, {"cut": scan}, cut, cut))
     assert found["agreement"] == pytest.approx(1, abs=1e-5)
     assert found["expected"] == pytest.approx(1, abs=1e-5)
     scan.judged = TRUTH >= 0  # a whole scan
-    whole = SimpleNamespace(laid={"whole": scan}, after=cut, judged=scan.judged)
+    whole = Evidence(None, {"whole": scan}, cut, cut)
     assert of(TRUTH, whole)["agreement"] < 0.7
 
 
@@ -58,9 +59,9 @@ def test_a_scan_that_does_not_show_the_organ_says_nothing():
     nothing = np.stack([TRUTH * 0 + 1, TRUTH * 0])
     blind = SimpleNamespace(shares=nothing, likeness=0.9, judged=TRUTH < 0)
     seen = SimpleNamespace(shares=np.stack([1 - TRUTH, TRUTH]), likeness=0.1, judged=TRUTH >= 0)
-    alone = SimpleNamespace(laid={"blind": blind}, after=nothing, judged=blind.judged)
+    alone = Evidence(None, {"blind": blind}, nothing, nothing)
     assert of(TRUTH, alone) == {"agreement": 0, "expected": 0}
-    both = SimpleNamespace(laid={"blind": blind, "seen": seen}, after=seen.shares, judged=seen.judged)
+    both = Evidence(None, {"blind": blind, "seen": seen}, seen.shares, seen.shares)
     assert of(TRUTH, both)["agreement"] == pytest.approx(1, abs=1e-3)
 
 
